@@ -1,0 +1,61 @@
+"""Every error that this package raises on purpose.
+
+Each message says what happened and what to do next. The tree::
+
+    MedQAError
+    ├── InputError                   a file, record or argument cannot be used as given (also a ValueError)
+    │   ├── SourceFormatError        not PubMed/MEDLINE data, or broken in the middle
+    │   └── EmptyCorpusError         nothing to index
+    ├── MissingExtraError            an optional dependency is not installed (also an ImportError)
+    ├── WeightsError                 model weights are missing, or not the ones that were asked for
+    ├── IndexNotFoundError           no index at the given place
+    ├── IndexIdentityError           the index was built with something else than it is opened with
+    └── ServerError                  a language-model server does not answer, or not as expected
+"""
+
+
+class MedQAError(Exception):
+    """Base of all errors raised on purpose by llama-index-medqa."""
+
+
+class InputError(MedQAError, ValueError):
+    """A file, record or argument cannot be used as given."""
+
+
+class SourceFormatError(InputError):
+    """The input is not PubMed/MEDLINE data, or it is broken in the middle."""
+
+
+class EmptyCorpusError(InputError):
+    """The input holds no record with text, so there is nothing to index."""
+
+
+class MissingExtraError(MedQAError, ImportError):
+    """An optional dependency is not installed.
+
+    Args:
+        feature: what needs it, as the user wrote it, for example ``E5Embedding``.
+        extra: the name of the extra that brings it.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs the extra '{extra}'. "
+            f'Install it with: pip install "llama-index-medqa[{extra}]"'
+        )
+
+
+class WeightsError(MedQAError):
+    """Model weights are missing, or are not the ones that were asked for."""
+
+
+class IndexNotFoundError(MedQAError):
+    """There is no index at the given place."""
+
+
+class IndexIdentityError(MedQAError):
+    """The index was built with another embedder, splitter or schema than it is opened with."""
+
+
+class ServerError(MedQAError):
+    """A language-model server does not answer, or not as expected."""

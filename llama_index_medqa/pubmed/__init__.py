@@ -1,0 +1,1 @@
+"""PubMed records: what they are, and how they are read."""
