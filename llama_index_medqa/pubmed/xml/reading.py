@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 from lxml import etree
@@ -10,6 +11,7 @@ from lxml import etree
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.files import Source, open_source
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
+from llama_index_medqa.pubmed.xml.fast import Unusual, record_from_match
 from llama_index_medqa.pubmed.xml.slices import DELETION_ELEMENTS, RECORD_ELEMENTS, Slice, read_slices
 from llama_index_medqa.pubmed.xml.tree import deletions_from_tree, record_from_tree
 
@@ -77,6 +79,9 @@ def _checked(piece: Slice, name: str, read_slice: Callable[[Slice], list[_Item]]
 
 
 def _read_slice(piece: Slice) -> list[PubMedRecord | Deletion]:
+    if piece.match is not None:
+        with suppress(Unusual):
+            return [record_from_match(piece.match)]
     if piece.element in RECORD_ELEMENTS:
         return [record_from_tree(piece.source, piece.namespaces)]
     return list(deletions_from_tree(piece)) if piece.element in DELETION_ELEMENTS else []

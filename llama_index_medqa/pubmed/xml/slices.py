@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.xml.grammar import RECORD
 from llama_index_medqa.pubmed.xml.prolog import Prolog, as_utf8, read_prolog
 
 RECORD_ELEMENTS = frozenset({"PubmedArticle", "PubmedBookArticle", "MedlineCitation"})
 DELETION_ELEMENTS = frozenset({"DeleteCitation", "DeleteDocument"})
 SET_ELEMENTS = frozenset({"PubmedArticleSet", "PubmedBookArticleSet", "MedlineCitationSet"})
 
+_ORDINARY = "PubmedArticle"
+_ORDINARY_TAG, _ORDINARY_END = b"<PubmedArticle>", b"</PubmedArticle>"
 _SPACE = re.compile(rb"\s*")
 _NAME = re.compile(rb"<([^\s<>/]+)(?=[\s/>])")
 _EMPTY_ELEMENT = re.compile(rb"""<[^\s<>/]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*/>""")
@@ -30,12 +33,14 @@ class Slice:
         source: from its start tag to its end tag, in UTF-8.
         offset: of its first byte in the (decompressed) document.
         namespaces: the root's namespace declarations, needed to parse it by itself.
+        match: how it matches the shape of an ordinary record; None where it does not.
     """
 
     element: str
     source: bytes
     offset: int
     namespaces: str = ""
+    match: re.Match[bytes] | None = None
 
 
 class _Window:
@@ -158,6 +163,10 @@ def _skip_markup(window: _Window) -> bool:
 
 def _cut(window: _Window, prolog: Prolog) -> Slice:
     """The element that begins at the window's position, and move behind it."""
+    if (match := _ordinary_record(window, prolog)) is not None:
+        piece = Slice(_ORDINARY, match[0], window.offset, match=match)
+        window.position = match.end()
+        return piece
     window.need(_LONGEST_NAME)
     found = _NAME.match(window.data, window.position)
     if found is None:
@@ -174,6 +183,17 @@ def _cut(window: _Window, prolog: Prolog) -> Slice:
     source = window.data[window.position : window.position + length]
     window.position += length
     return Slice(element, source, offset, prolog.namespaces)
+
+
+def _ordinary_record(window: _Window, prolog: Prolog) -> re.Match[bytes] | None:
+    """How the record at the window's position matches the usual shape; grows the window to the record's end."""
+    if prolog.namespaces or not window.data.startswith(_ORDINARY_TAG, window.position):
+        return None
+    match = RECORD.match(window.data, window.position)
+    if match is None and window.data.find(_ORDINARY_END, window.position) < 0:
+        window.find(_ORDINARY_END, 0)
+        match = RECORD.match(window.data, window.position)
+    return match
 
 
 def _element_length(window: _Window, closing: bytes, prolog: Prolog) -> int:
