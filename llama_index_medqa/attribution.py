@@ -20,6 +20,13 @@ _UPWARDS = re.compile(
 _DOWNWARDS = re.compile(
     r"\b(?:decreas|lower|fewer|less|reduc|declin|fell|drop|worsen|loss|shorter|worse)", re.IGNORECASE
 )
+_HEDGE = re.compile(
+    r"\b(?:may|might|could|possibl[ey]|potential(?:ly)?|suggest(?:s|ed|ing)?|appear(?:s|ed)?|seem(?:s|ed)?|likely|unclear"
+    r"|unknown|hypothesi[sz]\w*)\b",
+    re.IGNORECASE,
+)
+# A sentence may lean on the title for what the text calls "it" or by an abbreviation, but not stand on it.
+_TITLE_WEIGHT = 0.5
 # Another paper is cited beside the best one when it supports the sentence nearly as well.
 _NEARLY = 0.1
 
@@ -81,9 +88,10 @@ class AnswerSentence:
 def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> AnswerSentence:
     """Finds the text that supports a sentence.
 
-    A text is one sentence of a passage, or two that follow one another, read together with the title of the paper.
-    It supports the sentence when it holds at least the share ``threshold`` of its meaningful words and all of its
-    numbers, agrees with it on whether something is negated, and does not say "lower" where it says "higher".
+    A text is one sentence of a passage, or two that follow one another; questions and statements of purpose are
+    none. It supports the sentence when it holds at least the share ``threshold`` of its meaningful words (a word
+    that only the paper's title holds counts half) and all of its numbers, agrees with it on whether something is
+    negated, does not say "lower" where the sentence says "higher", and does not say "may" where it is certain.
 
     Args:
         sentence: one sentence of an answer; citation marks and list markers are taken off.
@@ -99,7 +107,9 @@ def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> A
             quote = passage.text[part[0].start - passage.start : part[-1].end - passage.start]
             if not figures <= numbers(quote) or _opposed(text, quote):
                 continue
-            support = len(words & (content_words(quote) | title_words)) / max(len(words), 1)
+            in_quote = words & content_words(quote)
+            in_title = (words - in_quote) & title_words
+            support = (len(in_quote) + _TITLE_WEIGHT * len(in_title)) / max(len(words), 1)
             # Of equal texts the first stays: one sentence is yielded before two.
             if support > best.get(passage.document_id, (0.0,))[0]:
                 citation = Citation(
@@ -113,13 +123,16 @@ def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> A
 
 
 def _candidates(sentences: Sequence[EvidenceSentence]) -> Iterator[tuple[EvidenceSentence, ...]]:
-    yield from ((sentence,) for sentence in sentences)
-    yield from pairwise(sentences)
+    stating = [sentence for sentence in sentences if sentence.states_something]
+    yield from ((sentence,) for sentence in stating)
+    yield from ((first, second) for first, second in pairwise(sentences) if first in stating and second in stating)
 
 
 def _opposed(sentence: str, quote: str) -> bool:
-    """Whether one text negates and the other does not, or the two speak only of opposite directions."""
+    """Whether a text says the contrary, as far as single words tell, or says less surely what a sentence says."""
     if bool(_NEGATION.search(sentence.lower())) != bool(_NEGATION.search(quote.lower())):
+        return True
+    if _HEDGE.search(quote) and not _HEDGE.search(sentence):
         return True
     up, down = bool(_UPWARDS.search(sentence)), bool(_DOWNWARDS.search(sentence))
     quote_up, quote_down = bool(_UPWARDS.search(quote)), bool(_DOWNWARDS.search(quote))

@@ -23,7 +23,16 @@ _FUNCTION_WORDS = frozenset(
     "does doing during each for from further had has have having he her here hers him his how i if in into is it its "
     "itself may me might more most must my no nor not of off on once only or other our out over own same shall she "
     "should so some such than that the their them then there these they this those through to too under until up very "
-    "was we were what when where whether which while who whom why will with would you your".split()
+    "was we were what when where whether which while who whom why will with would yes you your".split()
+)
+# What a study set out to do is not what it found.
+_PURPOSE = re.compile(
+    r"^(?:\W*(?:in order )?to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|analy[sz]e|"
+    r"identify|review|test|explain|characteri[sz]e|estimate|understand|develop|report|summari[sz]e|clarify|measure)\b"
+    r"|.{0,40}\b(?:aims?|objectives?|purposes?|goals?)\b.{0,60}\b(?:was|were|is|are|of)\b"
+    r"|.{0,40}\b(?:aim(?:s|ed)?|sought|intend(?:s|ed)?|set out)\s+to\b"
+    r"|.{0,40}\bwe (?:evaluated|assessed|investigated|examined|explored|studied|compared) (?:whether|if)\b)",
+    re.IGNORECASE,
 )
 _stemmer = snowballstemmer.stemmer("english")
 
@@ -43,6 +52,11 @@ class EvidenceSentence:
     start: int
     end: int
     complete: bool
+
+    @property
+    def states_something(self) -> bool:
+        """Whether it can support a claim: a question, or what a study set out to do, cannot."""
+        return not self.text.rstrip("\"'”’)").endswith("?") and not _PURPOSE.match(self.text)
 
 
 @dataclass(frozen=True)

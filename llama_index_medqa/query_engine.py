@@ -178,6 +178,9 @@ class MedQAQueryEngine(BaseQueryEngine):
         if "answer" in prompts:
             self._answerer.prompt = prompts["answer"]
 
+    def _get_prompt_modules(self) -> dict[str, Any]:
+        return {}
+
     def _query(self, query_bundle: QueryBundle) -> RESPONSE_TYPE:
         with _timed() as retrieving:
             nodes = self.retrieve(query_bundle)

