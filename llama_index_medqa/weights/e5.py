@@ -263,6 +263,9 @@ def _write_configuration(dimensions: _Dimensions, folder: Path) -> None:
             "hidden_dropout_prob": 0.1,
             "initializer_range": 0.02,
             "torch_dtype": "float32",
+            # The release whose form of configuration this is. Where none is named, transformers 5 takes the
+            # tokenizer for one of Mistral's and warns that it is broken.
+            "transformers_version": "4.30.2",
         },
     )
     steps = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))

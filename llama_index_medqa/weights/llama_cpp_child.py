@@ -42,8 +42,10 @@ def _parameters(parameters: Any, settings: dict[str, Any]) -> Any:
     parameters.port = 0
     parameters.cache_ram_mib = _PROMPT_CACHE_MIB
     parameters.offline = True
-    # Nothing but the protocol: no pages, and no view of other people's prompts.
+    # Nothing but the protocol: no pages, no view of other prompts, no answers to a website in a browser.
     parameters.ui = False
+    parameters.cors_origins = "localhost"
+    parameters.cors_credentials = False
     parameters.endpoint_slots = False
     return parameters
 

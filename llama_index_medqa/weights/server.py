@@ -72,14 +72,15 @@ class LlamaCppServer:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start the server and wait until it answers; nothing happens where it already runs.
+        """Start the server and wait until it answers; nothing happens when it already runs.
 
         Raises:
             MissingExtraError: xllamacpp is not installed.
             ServerError: the server ended or did not answer in time; the message has its last words.
         """
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             return
+        self._kill()
         if importlib.util.find_spec("xllamacpp") is None:
             raise MissingExtraError("LlamaCppServer", "local")
         deadline = time.monotonic() + self.startup_timeout
@@ -93,7 +94,7 @@ class LlamaCppServer:
         self.api_base = f"{address}/v1"
 
     def stop(self) -> None:
-        """Stop the server and free its port; nothing happens where it does not run."""
+        """Stop the server and free its port; nothing happens when it does not run."""
         if self._process is None:
             return
         ended_by_itself = self._process.poll() is not None

