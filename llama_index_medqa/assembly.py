@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 from llama_index.core.llms import LLM
 from llama_index.llms.openai_like import OpenAILike
@@ -13,9 +13,9 @@ from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.llm import VllmLora, served_models
 from llama_index_medqa.node_parser import TokenNodeParser
-from llama_index_medqa.profiles import LlmKind, Profile
-from llama_index_medqa.query_engine import EXTRACTIVE
-from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate
+from llama_index_medqa.profiles import Profile
+from llama_index_medqa.query_engine import EXTRACTIVE, MedQAQueryEngine
+from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
 
 Progress = Callable[[str, int, int | None], None]
 Answerer = LLM | Literal["extractive"]
@@ -57,35 +57,79 @@ def open_index(profile: Profile, folder: str, embedder: E5Embedding, *, create: 
 
 @contextmanager
 def open_answerer(
-    profile: Profile, *, weights_sha256: str | None = None, progress: Progress | None = None
+    profile: Profile,
+    *,
+    weights: str | None = None,
+    weights_sha256: str | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Answerer]:
     """What drafts the answers, for the length of the ``with`` block.
 
     Args:
         profile: names it.
-        weights_sha256: expected SHA-256 of weights that the user gave as a file.
+        weights: a GGUF file to use in place of the profile's weights. It must be the same file, or the one of
+            ``weights_sha256``.
+        weights_sha256: expected SHA-256 of that file.
         progress: see :func:`llama_index_medqa.weights.locate`.
 
     Raises:
+        MissingExtraError: llama.cpp is needed and not installed.
         WeightsError: the weights are missing or have another hash.
         ServerError: the server does not answer, or does not serve the model.
     """
-    openers: dict[LlmKind, Callable[[], Answerer]] = {
-        "extractive": lambda: EXTRACTIVE,
-        "server": lambda: _served_model(profile),
-    }
-    if profile.llm in openers:
-        yield openers[profile.llm]()
-        return
-    path = locate(profile.weights, sha256=_expected_hash(profile.weights, weights_sha256), progress=progress)
-    with LlamaCppServer(path, profile.context_window) as server:
-        yield OpenAILike(
-            model=server.model,
-            api_base=server.api_base,
-            api_key="none",
-            is_chat_model=profile.chat,
-            context_window=profile.context_window,
-            max_tokens=_MOST_ANSWER_TOKENS,
-            temperature=0.0,
-            timeout=_LOCAL_TIMEOUT_SECONDS,
+    if profile.llm == "extractive":
+        yield EXTRACTIVE
+    elif profile.llm == "server":
+        yield _served_model(profile)
+    else:
+        require_llama_cpp()
+        expected = weights_sha256 or PACKAGED[profile.weights].sha256 if weights else None
+        path = locate(weights or profile.weights, sha256=expected, progress=progress)
+        with LlamaCppServer(path, profile.context_window) as server:
+            yield OpenAILike(
+                model=server.model,
+                api_base=server.api_base,
+                api_key="none",
+                is_chat_model=profile.chat,
+                context_window=profile.context_window,
+                max_tokens=_MOST_ANSWER_TOKENS,
+                temperature=0.0,
+                timeout=_LOCAL_TIMEOUT_SECONDS,
+            )
+
+
+def _served_model(profile: Profile) -> LLM:
+    """The model of an OpenAI-compatible server: the profile's, or the only one that is served."""
+    if not profile.api_base:
+        raise InputError("--llm server needs the address of an OpenAI-compatible server: give --api-base.")
+    api_key = os.environ.get(API_KEY_VARIABLE)
+    served = served_models(profile.api_base, api_key=api_key)
+    wanted = profile.adapter or profile.base_model
+    if not wanted and len(served) == 1:
+        wanted = served[0]
+    if wanted not in served:
+        raise ServerError(
+            f"The server at {profile.api_base} does not serve {wanted or 'a single model'!r}; it serves "
+            f"{', '.join(map(repr, served)) or 'nothing'}. Choose one with --model, or an adapter with --adapter."
         )
+    settings: dict[str, Any] = {
+        "api_base": profile.api_base,
+        "api_key": api_key,
+        "is_chat_model": profile.chat,
+        "context_window": profile.context_window,
+        "max_tokens": _MOST_ANSWER_TOKENS,
+    }
+    if profile.adapter:
+        return VllmLora(profile.base_model, profile.adapter, **settings)
+    return OpenAILike(model=wanted, temperature=0.0, **{**settings, "api_key": api_key or "none"})
+
+
+def open_engine(profile: Profile, index: PubMedIndex, answerer: Answerer) -> MedQAQueryEngine:
+    """A streaming query engine over an index, by the profile's figures."""
+    return MedQAQueryEngine.from_index(
+        index,
+        answerer,
+        similarity_top_k=profile.similarity_top_k,
+        evidence_tokens=profile.evidence_tokens,
+        streaming=True,
+    )

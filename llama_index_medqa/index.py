@@ -229,17 +229,8 @@ class PubMedIndex(VectorStoreIndex):
         return report
 
     def info(self) -> IndexInfo:
-        """Counts what the index holds. Reads one row for each document."""
-        ids = self.store.collection.get(include=[])["ids"]
-        first_chunks = self.store.metadata_of([node_id for node_id in ids if node_id.endswith("#0")])
-        years = [int(row["year"]) for row in first_chunks.values() if "year" in row]
-        return IndexInfo(
-            documents=len(first_chunks),
-            chunks=len(ids),
-            statuses=dict(Counter(str(row.get("status", "current")) for row in first_chunks.values())),
-            years=(min(years), max(years)) if years else None,
-            identity=self.identity,
-        )
+        """Counts what the index holds; see :func:`describe`."""
+        return describe(self.store)
 
     def as_retriever(
         self, *, filters: MetadataFilters | None = None, include_retracted: bool = False, **kwargs: Any
@@ -335,6 +326,25 @@ class PubMedIndex(VectorStoreIndex):
             document_id = node_id.rpartition("#")[0]
             counts[document_id] = max(counts[document_id], int(row.get("chunk_count", 0)))
         return counts
+
+
+def describe(store: PubMedVectorStore) -> IndexInfo:
+    """Counts what an index holds, without its embedder. Reads one row for each document.
+
+    Raises:
+        IndexIdentityError: the collection was not built by llama-index-medqa.
+    """
+    identity = _stored_identity(store)
+    ids = store.collection.get(include=[])["ids"]
+    first_chunks = store.metadata_of([node_id for node_id in ids if node_id.endswith("#0")])
+    years = [int(row["year"]) for row in first_chunks.values() if "year" in row]
+    return IndexInfo(
+        documents=len(first_chunks),
+        chunks=len(ids),
+        statuses=dict(Counter(str(row.get("status", "current")) for row in first_chunks.values())),
+        years=(min(years), max(years)) if years else None,
+        identity=identity,
+    )
 
 
 def _batched(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
