@@ -29,9 +29,7 @@ def read_medical_data(source: Source, name: str | None = None) -> Iterator[PubMe
     pieces = open_source(source, name)
     items = parse_json(b"".join(pieces), pieces.name)
     if not isinstance(items, list):
-        raise SourceFormatError(
-            f"{pieces.name} is JSON, but not {_SHAPE}: it holds a {type(items).__name__}."
-        )
+        raise SourceFormatError(f"{pieces.name} is JSON, but not {_SHAPE}: it holds a {type(items).__name__}.")
     for index, item in enumerate(items):
         try:
             record = _record(item)
@@ -52,8 +50,7 @@ def parse_json(content: bytes, name: str) -> Any:
         return json.loads(content)
     except json.JSONDecodeError as error:
         raise SourceFormatError(
-            f"{name} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. "
-            "Write the file again."
+            f"{name} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. Write the file again."
         ) from None
     except (ValueError, RecursionError) as error:
         raise SourceFormatError(f"{name} is not valid JSON: {error}. Write the file again.") from None

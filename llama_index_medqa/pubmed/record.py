@@ -12,8 +12,7 @@ TITLE_LABEL = "TITLE"
 ABSTRACT_LABEL = "ABSTRACT"
 
 
-@dataclass(frozen=True, slots=True)
-class AbstractSection:
+class AbstractSection(NamedTuple):
     """One paragraph of an abstract.
 
     Attributes:
@@ -179,8 +178,7 @@ class OtherAbstract(NamedTuple):
     copyright: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordDetails:
+class RecordDetails(NamedTuple):
     """What a record holds beyond the needs of an index; parsed on first use.
 
     Attributes:
@@ -240,7 +238,7 @@ class LazyDetails:
     """Details that are parsed when they are first asked for, and kept.
 
     Args:
-        parse: gives the details; a ``functools.partial`` of a module-level function, so that it can be pickled.
+        parse: gives the details; a ``functools.partial`` of a module-level function can be pickled.
         value: the details where they are known already.
     """
 

@@ -1,9 +1,9 @@
 """The shape of an ordinary ``PubmedArticle``, as one regular expression made of small named parts.
 
 The expression spells out every tag that it steps over, in the order of NLM's DTD
-(https://dtd.nlm.nih.gov/ncbi/pubmed/doc/out/190101/), with the attributes in the order in which NLM writes them. So
-a record that matches is well-formed and holds no markup that is not named here. A record that does not match is
-none the worse for it: it is read by :mod:`llama_index_medqa.pubmed.xml.tree`.
+(https://dtd.nlm.nih.gov/ncbi/pubmed/doc/out/190101/), with the attributes in the order in which NLM writes them.
+So a record that matches is well-formed and holds no markup that is not named here. A record that does not match
+is none the worse for it: it is read by :mod:`llama_index_medqa.pubmed.xml.tree`.
 
 All repetitions are possessive: a match never goes back, and takes time proportional to the record's length.
 """
@@ -75,24 +75,21 @@ _PUBLICATION_DATE = element(
 _JOURNAL = element(
     "Journal",
     ANYTHING
-    + named("issn", optional(leaf("ISSN", "IssnType")))
+    + optional(leaf("ISSN", "IssnType"))
     + element(
         "JournalIssue",
-        ANYTHING
-        + named("volume", optional(leaf("Volume")) + optional(leaf("Issue")))
-        + _PUBLICATION_DATE
-        + ANYTHING,
+        ANYTHING + optional(leaf("Volume")) + optional(leaf("Issue")) + _PUBLICATION_DATE + ANYTHING,
         "CitedMedium",
     )
     + ANYTHING
     + optional(f"<Title>{named('journal', ANYTHING)}</Title>")
-    + named("abbreviation", optional(leaf("ISOAbbreviation"))),
+    + optional(leaf("ISOAbbreviation")),
 )
 _PAGES = element(
     "Pagination",
     ANYTHING + optional(leaf("StartPage")) + optional(leaf("EndPage")) + optional(leaf("MedlinePgn")),
 )
-_PARAGRAPH = f'<AbstractText(?: Label="[^"<]*+")?+{attributes("NlmCategory")}>{inline()}</AbstractText>'
+_PARAGRAPH = f'<AbstractText(?: Label="[^"<]*+")?+{attributes("NlmCategory")}(?:>{inline()}</AbstractText>|/>)'
 _ABSTRACT = element("Abstract", ANYTHING + many(_PARAGRAPH) + optional(leaf("CopyrightInformation")))
 _PERSON = (
     optional(leaf("LastName"))
@@ -101,9 +98,7 @@ _PERSON = (
     + optional(leaf("Suffix"))
     + optional(leaf("CollectiveName"))
     + many(leaf("Identifier", "Source"))
-    + many(
-        element("AffiliationInfo", ANYTHING + many(leaf("Affiliation")) + many(leaf("Identifier", "Source")))
-    )
+    + many(element("AffiliationInfo", ANYTHING + many(leaf("Affiliation")) + many(leaf("Identifier", "Source"))))
 )
 _AUTHORS = element(
     "AuthorList",
@@ -121,7 +116,7 @@ _GRANT = element(
 _ARTICLE = element(
     "Article",
     ANYTHING
-    + sequence(_JOURNAL, f"<ArticleTitle>{named('title', inline())}</ArticleTitle>")
+    + sequence(named("journal_element", _JOURNAL), f"<ArticleTitle(?:>{named('title', inline())}</ArticleTitle>|/>)")
     + named("pages", optional(_PAGES))
     + named("locations", many(leaf("ELocationID", "EIdType", "ValidYN")))
     + optional(named("abstract", _ABSTRACT))
@@ -136,8 +131,7 @@ _ARTICLE = element(
 )
 _JOURNAL_INFORMATION = element(
     "MedlineJournalInfo",
-    ANYTHING
-    + "".join(optional(leaf(name)) for name in ("Country", "MedlineTA", "NlmUniqueID", "ISSNLinking")),
+    ANYTHING + "".join(optional(leaf(name)) for name in ("Country", "MedlineTA", "NlmUniqueID", "ISSNLinking")),
 )
 _CHEMICALS = element(
     "ChemicalList",
@@ -150,14 +144,16 @@ _COMMENT = element(
 )
 _HEADING = element(
     "MeshHeading",
-    sequence(leaf("DescriptorName", "UI", "MajorTopicYN", "Type"))
-    + many(leaf("QualifierName", "UI", "MajorTopicYN")),
+    sequence(leaf("DescriptorName", "UI", "MajorTopicYN", "Type")) + many(leaf("QualifierName", "UI", "MajorTopicYN")),
 )
-_CITATION = element(
-    "MedlineCitation",
-    ANYTHING
+# NLM's files and its E-utilities disagree on the order of the last two attributes.
+_CITATION = (
+    f"<MedlineCitation{attributes('Status', 'VersionID', 'VersionDate')}"
+    f"(?:{attributes('IndexingMethod', 'Owner')}>|{attributes('Owner', 'IndexingMethod')}>)"
+    + ANYTHING
     + f'<PMID Version="{named("version", "[1-9][0-9]?")}">{named("pmid", "[0-9]++")}</PMID>'
     + ANYTHING
+    + optional(_date("DateCreated"))
     + optional(_date("DateCompleted"))
     + optional(named("revised", _date("DateRevised")))
     + _ARTICLE
@@ -170,36 +166,28 @@ _CITATION = element(
     + optional(element("GeneSymbolList", ANYTHING + many(leaf("GeneSymbol"))))
     + optional(named("mesh", element("MeshHeadingList", ANYTHING + many(_HEADING))))
     + optional(leaf("NumberOfReferences"))
-    + optional(
-        element(
-            "PersonalNameSubjectList", ANYTHING + many(element("PersonalNameSubject", ANYTHING + _PERSON))
-        )
-    )
+    + optional(element("PersonalNameSubjectList", ANYTHING + many(element("PersonalNameSubject", ANYTHING + _PERSON))))
     + many(leaf("OtherID", "Source"))
-    + named(
-        "keywords", many(element("KeywordList", ANYTHING + many(leaf("Keyword", "MajorTopicYN")), "Owner"))
-    )
+    + named("keywords", many(element("KeywordList", ANYTHING + many(leaf("Keyword", "MajorTopicYN")), "Owner")))
     + optional(f"<CoiStatement>{named('conflict', ANYTHING)}</CoiStatement>")
     + many(leaf("SpaceFlightMission"))
-    + optional(
-        element("InvestigatorList", ANYTHING + many(element("Investigator", ANYTHING + _PERSON, "ValidYN")))
-    )
-    + many(leaf("GeneralNote", "Owner")),
-    "Status",
-    "IndexingMethod",
-    "Owner",
-    "VersionID",
-    "VersionDate",
+    + optional(element("InvestigatorList", ANYTHING + many(element("Investigator", ANYTHING + _PERSON, "ValidYN"))))
+    + many(leaf("GeneralNote", "Owner"))
+    + "</MedlineCitation>"
 )
 _IDS = element("ArticleIdList", ANYTHING + many(leaf("ArticleId", "IdType")))
-_REFERENCE = element("Reference", ANYTHING + optional(leaf("Citation")) + optional(_IDS))
+_CITED = f"<Citation(?:>{inline(1)}</Citation>|/>)"
+_REFERENCE = element("Reference", ANYTHING + optional(_CITED) + optional(_IDS))
 _REFERENCES = element("ReferenceList", ANYTHING + optional(leaf("Title")) + many(_REFERENCE))
+# A remark of NLM's on where the author's manuscript came from.
+_ORIGIN = r"<\?(?:pmcsd|nihms) \?>"
 _PUBMED_DATA = element(
     "PubmedData",
     ANYTHING
     + optional(element("History", ANYTHING + many(_date("PubMedPubDate", "PubStatus"))))
     + optional(leaf("PublicationStatus"))
     + optional(named("ids", _IDS))
+    + many(_ORIGIN)
     + named("references", many(_REFERENCES)),
 )
 

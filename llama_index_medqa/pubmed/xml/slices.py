@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -24,8 +24,7 @@ _LONGEST_NAME = 128
 _LONGEST_RECORD = 1 << 28
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """The bytes of one element below the root.
 
     Attributes:
@@ -83,8 +82,7 @@ class _Window:
             start = max(start, len(self.data) - self.position - len(mark) + 1)
             if start > _LONGEST_RECORD or not self.grow():
                 raise SourceFormatError(
-                    f"{self.name} is cut off: no {mark.decode()} after byte {self.offset}. "
-                    "Download or copy it again."
+                    f"{self.name} is cut off: no {mark.decode()} after byte {self.offset}. Download or copy it again."
                 )
 
     def skip_space(self) -> bool:
@@ -145,10 +143,12 @@ def _children(window: _Window, prolog: Prolog) -> Iterator[Slice]:
                 "Download or copy it again."
             )
         window.need(_LONGEST_NAME)
-        if window.data.startswith(closing, window.position):
+        if (record := _ordinary_record(window, prolog)) is not None:
+            yield record
+        elif window.data.startswith(closing, window.position):
             window.position += window.find(b">", len(closing))
             return
-        if not _skip_markup(window):
+        elif not _skip_markup(window):
             yield _cut(window, prolog)
 
 
@@ -163,10 +163,6 @@ def _skip_markup(window: _Window) -> bool:
 
 def _cut(window: _Window, prolog: Prolog) -> Slice:
     """The element that begins at the window's position, and move behind it."""
-    if (match := _ordinary_record(window, prolog)) is not None:
-        piece = Slice(_ORDINARY, match[0], window.offset, match=match)
-        window.position = match.end()
-        return piece
     window.need(_LONGEST_NAME)
     found = _NAME.match(window.data, window.position)
     if found is None:
@@ -185,15 +181,19 @@ def _cut(window: _Window, prolog: Prolog) -> Slice:
     return Slice(element, source, offset, prolog.namespaces)
 
 
-def _ordinary_record(window: _Window, prolog: Prolog) -> re.Match[bytes] | None:
-    """How the record at the window's position matches the usual shape; grows the window to the record's end."""
+def _ordinary_record(window: _Window, prolog: Prolog) -> Slice | None:
+    """The record at the window's position if it has the usual shape, and move behind it; None otherwise."""
     if prolog.namespaces or not window.data.startswith(_ORDINARY_TAG, window.position):
         return None
     match = RECORD.match(window.data, window.position)
     if match is None and window.data.find(_ORDINARY_END, window.position) < 0:
         window.find(_ORDINARY_END, 0)
         match = RECORD.match(window.data, window.position)
-    return match
+    if match is None:
+        return None
+    record = Slice(_ORDINARY, match[0], window.offset, match=match)
+    window.position = match.end()
+    return record
 
 
 def _element_length(window: _Window, closing: bytes, prolog: Prolog) -> int:

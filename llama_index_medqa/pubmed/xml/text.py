@@ -14,7 +14,8 @@ _IS_POWER = re.compile(r"\s*(?:\d|[-\u2212\u2013]\s*[\w(])")
 
 def fold(text: str) -> str:
     """The text with every run of white space as one space, and none at its ends."""
-    if text.isascii() and text.isprintable() and "  " not in text:
+    # Nothing printable but the plain space is white space, so most texts need no work.
+    if text.isprintable() and "  " not in text:
         return text.strip(" ")
     return " ".join(text.split())
 

@@ -235,8 +235,7 @@ def _author(author: Element) -> Author:
         suffix=text_of(author.find("Suffix")),
         collective_name=text_of(author.find("CollectiveName")),
         # Until 2014 an author's only affiliation stood directly below the author.
-        affiliations=_texts(author.iterfind("AffiliationInfo/Affiliation"))
-        + _texts(author.iterfind("Affiliation")),
+        affiliations=_texts(author.iterfind("AffiliationInfo/Affiliation")) + _texts(author.iterfind("Affiliation")),
         orcid=next(identifiers, None) or None,
     )
 
