@@ -22,8 +22,9 @@ from llama_index_medqa.pubmed.record import (
     Reference,
     status_of,
 )
+from llama_index_medqa.pubmed.text import fold, heading, main_title
 from llama_index_medqa.pubmed.xml.grammar import RECORD
-from llama_index_medqa.pubmed.xml.text import fold, heading, main_title, raised
+from llama_index_medqa.pubmed.xml.text import raised
 from llama_index_medqa.pubmed.xml.tree import details_from_tree
 
 _ENTITY = re.compile("&(?:(amp|lt|gt|quot|apos)|#(x?)([0-9a-fA-F]{1,7}));|&")

@@ -4,20 +4,12 @@ import re
 
 from lxml import etree
 
+from llama_index_medqa.pubmed.text import fold
+
 _POWER = "{http://www.w3.org/1998/Math/MathML}msup"
 _FRACTION = "{http://www.w3.org/1998/Math/MathML}mfrac"
 _TWO_PART_FORMULAS = frozenset({_POWER, _FRACTION})
-_NO_HEADING = frozenset({"", "UNASSIGNED", "UNLABELLED"})
-_UNTRANSLATED = frozenset({"", "[Not Available].", "[Not Available]", "Not Available"})
 _IS_POWER = re.compile(r"\s*(?:\d|[-\u2212\u2013]\s*[\w(])")
-
-
-def fold(text: str) -> str:
-    """The text with every run of white space as one space, and none at its ends."""
-    # Nothing printable but the plain space is white space, so most texts need no work.
-    if text.isprintable() and "  " not in text:
-        return text.strip(" ")
-    return " ".join(text.split())
 
 
 def raised(before: str, superscript: str) -> str:
@@ -44,17 +36,6 @@ def text_of(element: etree._Element | None) -> str:
     Comments and processing instructions are no text; what follows them is.
     """
     return "" if element is None else fold(_plain(element))
-
-
-def heading(text: str) -> str | None:
-    """A section's label or category; None for the words with which NLM says that there is none."""
-    text = fold(text)
-    return None if text.upper() in _NO_HEADING else text
-
-
-def main_title(title: str, vernacular_title: str) -> str:
-    """The English title, or where NLM has none the title in the paper's own language."""
-    return vernacular_title or title if title in _UNTRANSLATED else title
 
 
 def _plain(element: etree._Element) -> str:

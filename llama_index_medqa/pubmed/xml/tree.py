@@ -21,8 +21,9 @@ from llama_index_medqa.pubmed.record import (
     Reference,
     status_of,
 )
+from llama_index_medqa.pubmed.text import heading, main_title
 from llama_index_medqa.pubmed.xml.slices import Slice, parse_slice
-from llama_index_medqa.pubmed.xml.text import heading, main_title, text_of
+from llama_index_medqa.pubmed.xml.text import text_of
 
 Element = etree._Element
 
