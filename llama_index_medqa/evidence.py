@@ -27,8 +27,8 @@ _FUNCTION_WORDS = frozenset(
 )
 # What a study set out to do is not what it found.
 _PURPOSE = re.compile(
-    r"^(?:\W*(?:in order )?to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|analy[sz]e|"
-    r"identify|review|test|explain|characteri[sz]e|estimate|understand|develop|report|summari[sz]e|clarify|measure)\b"
+    r"^(?:\W*(?:in order )?to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|"
+    r"analy[sz]e|identify|review|test|explain|characteri[sz]e|estimate|understand|develop|report|summari[sz]e|clarify|measure)\b"
     r"|.{0,40}\b(?:aims?|objectives?|purposes?|goals?)\b.{0,60}\b(?:was|were|is|are|of)\b"
     r"|.{0,40}\b(?:aim(?:s|ed)?|sought|intend(?:s|ed)?|set out)\s+to\b"
     r"|.{0,40}\bwe (?:evaluated|assessed|investigated|examined|explored|studied|compared) (?:whether|if)\b)",

@@ -11,8 +11,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from rich.table import Table
 from rich.text import Text
 
+from llama_index_medqa.assembly import start_answer
 from llama_index_medqa.index import IndexInfo, IngestReport
-from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse, MedQAStreamingResponse
+from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse
 from llama_index_medqa.rendering import ABSTENTION_REASONS, sources
 
 _Item = TypeVar("_Item")
@@ -33,7 +34,7 @@ class Terminal:
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line of text, as it is."""
-        self._out.print(Text(text, style=style))
+        self._out.print(Text(text, style=style), soft_wrap=True)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -102,8 +103,7 @@ class Terminal:
         """Streams an answer sentence by sentence, then shows what supports it."""
         self.line(f"Question: {question}", "bold")
         with self._progress.status(f"  {engine.answered_by} reads the evidence"):
-            stream = engine.query(question)
-            assert isinstance(stream, MedQAStreamingResponse)  # noqa: S101  # the command's engines stream
+            stream = start_answer(engine, question)
             first = next(iter(stream.response_gen))
         self._out.print("Answer: ", end="", style="bold")
         for text in chain([first], stream.response_gen):
@@ -117,7 +117,7 @@ class Terminal:
         seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in response.seconds.items())
         self.line(f"Answered by {response.answered_by} ({seconds}).", "dim")
         if response.dropped:
-            self.line(f"{len(response.dropped)} drafted sentences were left out: nothing retrieved supports them.", "dim")
+            self.line(f"Left out, because nothing retrieved supports them: {len(response.dropped)} sentences.", "dim")
         if response.abstained:
             self.line(ABSTENTION_REASONS[response.abstained], "dim")
             self._show_nearest(response)
@@ -126,14 +126,13 @@ class Terminal:
 
     def _show_citations(self, response: MedQAResponse) -> None:
         years = {source.document_id: source.year for source in sources(response)}
-        table = Table("source", "year", "title", "characters", "supporting text")
+        table = Table("source", "characters", "title and supporting text", show_lines=True)
         for citation in response.citations:
+            heading = f"{citation.title} ({years.get(citation.document_id) or 'year unknown'})"
             table.add_row(
                 citation.document_id,
-                str(years.get(citation.document_id) or ""),
-                Text(citation.title),
                 f"{citation.start}-{citation.end}",
-                Text(_shortened(citation.quote)),
+                Text.assemble((heading, "italic"), "\n", _shortened(citation.quote)),
             )
         self._out.print(table)
 

@@ -21,6 +21,16 @@ _CHILD = Path(__file__).with_name("llama_cpp_child.py")
 _LAST_LINES = 3
 
 
+def require_llama_cpp() -> None:
+    """Tells, before anything large is fetched, that llama.cpp is not installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise MissingExtraError("LlamaCppServer", "local")
+
+
 class LlamaCppServer:
     """Serves a GGUF model with the OpenAI-compatible protocol on a free port of 127.0.0.1.
 
@@ -82,8 +92,7 @@ class LlamaCppServer:
         if self._process is not None and self._process.poll() is None:
             return
         self._kill()
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise MissingExtraError("LlamaCppServer", "local")
+        require_llama_cpp()
         deadline = time.monotonic() + self.startup_timeout
         process = self._launch()
         try:
