@@ -40,7 +40,8 @@ class LlamaCppServer:
     Args:
         model_path: a ``.gguf`` file.
         context_window: tokens of prompt and answer together, a request.
-        threads: threads that compute; None lets llama.cpp choose.
+        threads: threads that compute; None lets llama.cpp choose, which takes all cores. Its threads wait for
+            one another at every step: on a machine busy with other work, fewer threads are often faster.
         parallel: requests that are answered at the same time; each has a context window of its own.
         model: name under which the model is served; None takes the file's name without ``.gguf``.
         startup_timeout: seconds within which the server must answer.
