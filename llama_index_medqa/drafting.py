@@ -9,7 +9,7 @@ from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.utils import get_tokenizer
 
-from llama_index_medqa.evidence import EvidenceSentence, Passage, content_words
+from llama_index_medqa.evidence import Passage, content_words
 from llama_index_medqa.llm import model_name, server_errors
 
 EXTRACTIVE: Final = "extractive"
@@ -89,7 +89,7 @@ class ExtractiveAnswerer:
             sentence: content_words(sentence.text)
             for passage in passages
             for sentence in passage.sentences
-            if sentence.complete and sentence.states_something and not _is_title(sentence, passage)
+            if sentence.complete and sentence.states_something
         }
         frequency = Counter(word for words in candidates.values() for word in words)
         weights = {
@@ -131,33 +131,34 @@ def as_context(passages: Sequence[Passage]) -> str:
 
 
 def within_budget(passages: Sequence[Passage], most_tokens: int) -> list[Passage]:
-    """The passages that fit, in order; of the first one the sentences that fit, if it alone is too long.
+    """The passages that fit, in order; one that does not fit is cut after the last sentence that does.
 
     Args:
-        passages: the best first; one that does not fit is passed over for a shorter one.
+        passages: the best first.
         most_tokens: counted with LlamaIndex's global tokenizer.
     """
     chosen: list[Passage] = []
     left = most_tokens
     for passage in passages:
-        length = _token_count(as_context([passage]))
-        if length <= left:
-            chosen.append(passage)
-            left -= length
-    return chosen or [_cut(passage, most_tokens) for passage in passages[:1]]
+        shortened = _cut(passage, left)
+        if shortened is not None:
+            chosen.append(shortened)
+            left -= _token_count(as_context([shortened]))
+    return chosen
 
 
-def _cut(passage: Passage, most_tokens: int) -> Passage:
-    kept = list(passage.sentences)
-    while len(kept) > 1 and _token_count(passage.text[: kept[-1].end - passage.start]) > most_tokens:
-        kept.pop()
-    text = passage.text[: kept[-1].end - passage.start]
-    return Passage(passage.document_id, passage.title, text, passage.start, tuple(kept))
+def _cut(passage: Passage, most_tokens: int) -> Passage | None:
+    """The passage, or as many of its first sentences as fit; None where not even one does."""
+    sentences = passage.sentences
+    while sentences:
+        text = passage.text[: sentences[-1].end - passage.start]
+        shortened = Passage(passage.document_id, passage.title, text, passage.start, sentences)
+        if _token_count(as_context([shortened])) <= most_tokens:
+            return shortened
+        sentences = sentences[:-1]
+    return None
 
 
 def _token_count(text: str) -> int:
     return len(get_tokenizer()(text))
 
-
-def _is_title(sentence: EvidenceSentence, passage: Passage) -> bool:
-    return sentence.start == 0 and passage.title.startswith(sentence.text)

@@ -88,7 +88,7 @@ class ScriptedLLM(CustomLLM):
 
         def deltas() -> CompletionResponseGen:
             text = ""
-            for delta in _DELTA.findall(answer):
+            for delta in _DELTA.findall(answer) or [""]:
                 text += delta
                 yield CompletionResponse(text=text, delta=delta)
 

@@ -47,7 +47,6 @@ def test_supported(evidence, documents, sentence):
         "Green tea did not lower the resting heart rate.",  # negated
         "Serious adverse events occurred.",  # negation lost
         "Black coffee cured migraine in children.",  # another subject
-        "Green tea changes the resting heart rate.",  # only the objective says so
         "",
         "[PMID:101]",
     ],
@@ -64,11 +63,20 @@ def test_a_hedged_text_does_not_support_a_certain_sentence(documents):
     assert attribute("Spironolactone may be safe in heart failure.", [passage(hedged)], 0.6).supported
 
 
-def test_the_title_alone_does_not_carry_a_sentence():
-    text = "Old heart valves: a review of expiration dates.\nMost banks keep them for 5 years."
-    document = Document(id_="PMID:8", text=text, metadata={"title": "Old heart valves: a review of expiration dates."})
+def test_neither_the_title_nor_the_purpose_carries_a_sentence():
+    title = "Old heart valves and their strength past expiration dates."
+    text = f"{title}\nWe aimed to test old heart valves past expiration dates.\nMost banks keep them for 5 years."
+    document = Document(id_="PMID:8", text=text, metadata={"title": title})
     judged = attribute("Old heart valves keep their strength past expiration dates.", [passage(document)], 0.6)
-    assert all(citation.start == 0 for citation in judged.citations)
+    assert not judged.supported
+
+
+def test_the_negation_of_a_neighbouring_sentence_does_not_count():
+    text = "Title.\nGreen tea lowered the heart rate. No harm occurred."
+    document = Document(id_="PMID:9", text=text, metadata={"title": "Title."})
+    assert not attribute("Green tea did not lower the heart rate.", [passage(document)], 0.6).supported
+    both = "Green tea lowered the heart rate and harm occurred in no one."
+    assert not attribute(both, [passage(document)], 0.6).supported
 
 
 def test_a_record_without_a_pmid_is_cited_by_title(evidence, documents):
