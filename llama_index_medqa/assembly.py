@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import httpx
 from llama_index.core.llms import LLM
 from llama_index.llms.openai_like import OpenAILike
 
@@ -96,6 +97,9 @@ def open_drafter(
                 max_tokens=_MOST_ANSWER_TOKENS,
                 temperature=0.0,
                 timeout=_LOCAL_TIMEOUT_SECONDS,
+                # A proxy of the environment has no way to this machine's own loopback address.
+                http_client=httpx.Client(trust_env=False),
+                async_http_client=httpx.AsyncClient(trust_env=False),
             )
 
 

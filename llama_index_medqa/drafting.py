@@ -161,4 +161,3 @@ def _cut(passage: Passage, most_tokens: int) -> Passage | None:
 
 def _token_count(text: str) -> int:
     return len(get_tokenizer()(text))
-

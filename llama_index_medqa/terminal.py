@@ -7,7 +7,15 @@ from itertools import chain
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -49,11 +57,16 @@ class Terminal:
         iterator = iter(items)
         return chain([next(iterator)], iterator)
 
+    def _bars(self, *columns: ProgressColumn) -> Progress:
+        # In a log there is nothing to redraw, and the bars would leave blank lines.
+        shown = self._progress.is_terminal and not self._progress.quiet
+        return Progress(*columns, console=self._progress, transient=True, disable=not shown)
+
     @contextmanager
     def weights_progress(self) -> Iterator[Callable[[str, int, int | None], None]]:
         """A bar a file for fetching, verifying and converting weights."""
         columns = (TextColumn("  {task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self._progress, transient=True) as bars:
+        with self._bars(*columns) as bars:
             tasks = {}
 
             def report(description: str, done: int, total: int | None) -> None:
@@ -67,7 +80,7 @@ class Terminal:
     def ingest_progress(self) -> Iterator[Callable[[IngestReport], None]]:
         """A running count of documents."""
         columns = (SpinnerColumn(), TextColumn("  {task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=self._progress, transient=True) as bars:
+        with self._bars(*columns) as bars:
             task = bars.add_task("Loading the embedding model", total=None)
             start = time.perf_counter()
 

@@ -10,7 +10,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, PubMedRecord
 from llama_index_medqa.reader import to_document
 
+# Read when the libraries are imported.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TQDM_DISABLE", "1")
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -38,7 +40,9 @@ RECORDS = (
         pmid="102",
         title="Sleep duration and blood pressure in nurses.",
         sections=(
-            AbstractSection("Nurses who slept less than 6 hours had higher systolic blood pressure. H. pylori was rare."),
+            AbstractSection(
+                "Nurses who slept less than 6 hours had higher systolic blood pressure. H. pylori was rare."
+            ),
         ),
         journal="Invented Nursing",
         date=PublicationDate(2019),

@@ -14,7 +14,23 @@ from llama_index_medqa import TokenNodeParser
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.node_parser import load_tokenizer
 
-WORDS = ["heart", "rate", "tea", "the", "of", "Müller", "TNF-α", "p", "<", "0.05", "(95%", "CI)", "e.g.", "心臓", "x" * 90]
+WORDS = [
+    "heart",
+    "rate",
+    "tea",
+    "the",
+    "of",
+    "Müller",
+    "TNF-α",
+    "p",
+    "<",
+    "0.05",
+    "(95%",
+    "CI)",
+    "e.g.",
+    "心臓",
+    "x" * 90,
+]
 TEXTS = st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=12)), max_size=80).flatmap(
     lambda words: st.lists(
         st.sampled_from([" ", " ", " ", "\n", "  ", " \n ", "\t"]), min_size=len(words), max_size=len(words)

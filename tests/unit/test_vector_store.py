@@ -27,7 +27,9 @@ METADATA = {
 @pytest.fixture
 def store(tmp_path) -> PubMedVectorStore:
     store = PubMedVectorStore(persist_dir=str(tmp_path / "index"))
-    store.add([TextNode(id_=key, text=f"text {key}", embedding=VECTORS[key], metadata=METADATA[key]) for key in VECTORS])
+    store.add(
+        [TextNode(id_=key, text=f"text {key}", embedding=VECTORS[key], metadata=METADATA[key]) for key in VECTORS]
+    )
     return store
 
 
