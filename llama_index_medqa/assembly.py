@@ -88,19 +88,24 @@ def open_drafter(
         expected = weights_sha256 or PACKAGED[profile.weights].sha256 if weights else None
         path = locate(weights or profile.weights, sha256=expected, progress=progress)
         with LlamaCppServer(path, profile.context_window) as server:
-            yield OpenAILike(
-                model=server.model,
-                api_base=server.api_base,
-                api_key="none",
-                is_chat_model=profile.chat,
-                context_window=profile.context_window,
-                max_tokens=_MOST_ANSWER_TOKENS,
-                temperature=0.0,
-                timeout=_LOCAL_TIMEOUT_SECONDS,
-                # A proxy of the environment has no way to this machine's own loopback address.
-                http_client=httpx.Client(trust_env=False),
-                async_http_client=httpx.AsyncClient(trust_env=False),
-            )
+            yield _local_model(profile, server)
+
+
+def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
+    settings: dict[str, Any] = {
+        "model": server.model,
+        "api_base": server.api_base,
+        "api_key": "none",
+        "is_chat_model": profile.chat,
+        "context_window": profile.context_window,
+        "max_tokens": _MOST_ANSWER_TOKENS,
+        "temperature": 0.0,
+        "timeout": _LOCAL_TIMEOUT_SECONDS,
+        # A proxy of the environment has no way to this machine's own loopback address.
+        "http_client": httpx.Client(trust_env=False),
+        "async_http_client": httpx.AsyncClient(trust_env=False),
+    }
+    return OpenAILike(**settings)
 
 
 def _served_model(profile: Profile) -> LLM:

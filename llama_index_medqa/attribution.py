@@ -88,8 +88,8 @@ class AnswerSentence:
 def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> AnswerSentence:
     """Finds the text that supports a sentence.
 
-    A text is one sentence of a passage, or two that follow one another; titles, questions and statements
-    of purpose are none. It supports the sentence when it holds at least the share ``threshold`` of its meaningful words (a word
+    A text is one sentence of a passage, or two that follow one another; titles, questions and statements of purpose
+    are none. It supports the sentence when it holds at least the share ``threshold`` of its meaningful words (a word
     that only the paper's title holds counts half) and all of its numbers, agrees with it on whether something is
     negated, does not say "lower" where the sentence says "higher", and does not say "may" where it is certain.
 

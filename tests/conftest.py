@@ -1,6 +1,11 @@
 """What several tests need: data from outside the repository, tiny models made on the spot, records of our own."""
 
 import os
+
+# Read when the libraries below are imported.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TQDM_DISABLE", "1")
+
 from pathlib import Path
 
 import pytest
@@ -9,10 +14,6 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, PubMedRecord
 from llama_index_medqa.reader import to_document
-
-# Read when the libraries are imported.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TQDM_DISABLE", "1")
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -1,5 +1,7 @@
 """Sentences and passages; expected cuts were made by eye."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,9 +35,9 @@ def test_sentences_of_medical_text(sentences):
 def test_sentences_cover_the_text_in_order(text):
     spans = split_sentences(text)
     assert all(start < end for start, end in spans)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
-    left_out = "".join(text[a:b] for a, b in zip([0, *(e for _, e in spans)], [*(s for s, _ in spans), len(text)]))
-    assert not left_out.strip()
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
+    gaps = itertools.pairwise([(0, 0), *spans, (len(text), len(text))])
+    assert not any(text[before[1] : after[0]].strip() for before, after in gaps)
 
 
 def chunk(start: int, end: int, text: str, document: str = "PMID:1") -> NodeWithScore:

@@ -10,7 +10,7 @@ from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa import VllmLora
 from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.llm import server_errors, served_models
+from llama_index_medqa.llm import served_models, server_errors
 
 WORDS = ["Green", " tea", " lowers", " it", "."]
 
