@@ -1,0 +1,153 @@
+"""An efetch answer cut into its citations, byte for byte.
+
+The bytes of a citation are kept as they came, so that nothing can be lost by storing them; reading them is
+the business of :mod:`llama_index_medqa.pubmed.xml`. The whole answer is checked to be well-formed on the way.
+"""
+
+from dataclasses import dataclass
+from xml.parsers import expat
+
+from llama_index_medqa.errors import SourceFormatError
+
+_ROOT = "PubmedArticleSet"
+_DELETION = "DeleteCitation"
+_CITATION_OF = {"PubmedArticle": "MedlineCitation", "PubmedBookArticle": "BookDocument"}
+_PMID_DEPTH = {_DELETION: 3, "PubmedArticle": 4, "PubmedBookArticle": 4}
+_HEADER = b'<?xml version="1.0" encoding="UTF-8"?>\n<PubmedArticleSet>\n'
+_FOOTER = b"</PubmedArticleSet>\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """One ``PubmedArticle`` or ``PubmedBookArticle`` element.
+
+    Attributes:
+        pmid: its PubMed identifier.
+        xml: the element, UTF-8, exactly as delivered.
+    """
+
+    pmid: str
+    xml: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CitationSet:
+    """What an answer holds.
+
+    Attributes:
+        citations: in the order of the answer; a PMID stands twice where two versions were delivered.
+        deleted: PMIDs that the answer declares deleted.
+    """
+
+    citations: tuple[Citation, ...] = ()
+    deleted: tuple[str, ...] = ()
+
+    @property
+    def pmids(self) -> frozenset[str]:
+        """Every PMID that the set says something of."""
+        return frozenset(citation.pmid for citation in self.citations).union(self.deleted)
+
+
+def is_pmid(text: str) -> bool:
+    """Whether a text is a PubMed identifier: digits without a leading zero."""
+    return text.isascii() and text.isdecimal() and text[0] != "0"
+
+
+def split_citations(xml: bytes) -> CitationSet:
+    """Cut a ``PubmedArticleSet`` document into its citations.
+
+    Args:
+        xml: the whole document, UTF-8.
+
+    Raises:
+        SourceFormatError: the document is cut off, not well-formed, not a ``PubmedArticleSet``, not UTF-8,
+            declares or needs entities, or has a citation without PMID.
+    """
+    return _Splitter(xml).split()
+
+
+def join_citations(content: CitationSet) -> bytes:
+    """Write citations as one ``PubmedArticleSet`` document, the inverse of :func:`split_citations`."""
+    parts = [_HEADER]
+    parts += [citation.xml + b"\n" for citation in content.citations]
+    if content.deleted:
+        pmids = "".join(f'<PMID Version="1">{pmid}</PMID>\n' for pmid in content.deleted)
+        parts.append(f"<DeleteCitation>\n{pmids}</DeleteCitation>\n".encode())
+    parts.append(_FOOTER)
+    return b"".join(parts)
+
+
+class _Splitter:
+    """Follows expat through one document and notes where its citations start and end."""
+
+    def __init__(self, xml: bytes) -> None:
+        self._xml = xml
+        self._open: list[str] = []
+        self._start = 0
+        self._pmid: list[str] | None = None
+        self._pmids: list[str] = []
+        self._citations: list[Citation] = []
+        self._deleted: list[str] = []
+        self._parser = expat.ParserCreate("UTF-8")
+        self._parser.XmlDeclHandler = self._on_declaration
+        self._parser.EntityDeclHandler = self._on_entity
+        self._parser.SkippedEntityHandler = self._on_entity
+        self._parser.StartElementHandler = self._on_start
+        self._parser.EndElementHandler = self._on_end
+        self._parser.CharacterDataHandler = self._on_text
+
+    def split(self) -> CitationSet:
+        try:
+            self._parser.Parse(self._xml, True)
+        except expat.ExpatError as error:
+            raise SourceFormatError(
+                f"The XML is broken at line {error.lineno}, column {error.offset}: "
+                f"{expat.ErrorString(error.code)}. Fetch it again."
+            ) from error
+        return CitationSet(tuple(self._citations), tuple(self._deleted))
+
+    def _on_declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding is not None and encoding.upper() not in {"UTF-8", "US-ASCII"}:
+            raise SourceFormatError(f"The XML is in {encoding}; PubMed's is UTF-8. Convert it first.")
+
+    def _on_entity(self, name: str, *_: object) -> None:
+        raise SourceFormatError(f"The XML declares or needs the entity {name!r}; PubMed's does neither.")
+
+    def _on_start(self, name: str, _attributes: dict[str, str]) -> None:
+        self._open.append(name)
+        depth = len(self._open)
+        if depth == 1 and name != _ROOT:
+            raise SourceFormatError(f"The root element of the XML is {name}, where {_ROOT} was expected.")
+        if depth == 2:
+            if name not in _PMID_DEPTH:
+                raise SourceFormatError(f"The XML holds the element {name}, which is no citation of PubMed.")
+            self._start = self._parser.CurrentByteIndex
+            self._pmids = []
+        elif name == "PMID" and depth in (3, 4) and self._is_own_pmid(depth):
+            self._pmid = []
+
+    def _is_own_pmid(self, depth: int) -> bool:
+        """Whether the open PMID is the citation's own, not one of the papers that it refers to."""
+        kind = self._open[1]
+        return depth == _PMID_DEPTH[kind] and (kind == _DELETION or self._open[2] == _CITATION_OF[kind])
+
+    def _on_text(self, text: str) -> None:
+        if self._pmid is not None:
+            self._pmid.append(text)
+
+    def _on_end(self, name: str) -> None:
+        if self._pmid is not None:
+            self._pmids.append("".join(self._pmid).strip())
+            self._pmid = None
+        if len(self._open) == 2:
+            self._close_citation(name)
+        self._open.pop()
+
+    def _close_citation(self, name: str) -> None:
+        if not self._pmids or not all(is_pmid(pmid) for pmid in self._pmids):
+            raise SourceFormatError(f"A {name} without PMID ends at line {self._parser.CurrentLineNumber}.")
+        if name == _DELETION:
+            self._deleted += self._pmids
+            return
+        end = self._xml.index(b">", self._parser.CurrentByteIndex) + 1
+        self._citations.append(Citation(self._pmids[0], self._xml[self._start : end]))
