@@ -4,6 +4,7 @@ The bytes of a citation are kept as they came, so that nothing can be lost by st
 the business of :mod:`llama_index_medqa.pubmed.xml`. The whole answer is checked to be well-formed on the way.
 """
 
+import codecs
 from dataclasses import dataclass
 from xml.parsers import expat
 
@@ -97,6 +98,9 @@ class _Splitter:
         self._parser.CharacterDataHandler = self._on_text
 
     def split(self) -> CitationSet:
+        # expat follows a UTF-16 byte order mark even when it is told the encoding.
+        if self._xml.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise SourceFormatError("The XML is in UTF-16; PubMed's is UTF-8. Convert it first.")
         try:
             self._parser.Parse(self._xml, True)
         except expat.ExpatError as error:

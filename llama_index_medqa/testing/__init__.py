@@ -3,5 +3,13 @@
 from llama_index_medqa.testing.eutils import EutilsDouble, ReceivedRequest
 from llama_index_medqa.testing.eutils_faults import Fault, random_faults
 from llama_index_medqa.testing.synthetic import synthetic_records
+from llama_index_medqa.testing.virtual_time import VirtualTime
 
-__all__ = ["EutilsDouble", "Fault", "ReceivedRequest", "random_faults", "synthetic_records"]
+__all__ = [
+    "EutilsDouble",
+    "Fault",
+    "ReceivedRequest",
+    "VirtualTime",
+    "random_faults",
+    "synthetic_records",
+]
