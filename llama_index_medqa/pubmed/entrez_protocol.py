@@ -189,7 +189,8 @@ class EntrezProtocol:
                 break
             content = yield from self._fetch_once(missing)
             delivered.append(content)
-            missing = tuple(pmid for pmid in missing if pmid not in content.pmids)
+            came = content.pmids
+            missing = tuple(pmid for pmid in missing if pmid not in came)
         position = {pmid: number for number, pmid in enumerate(wanted)}
         citations = [citation for content in delivered for citation in content.citations]
         deleted = {pmid for content in delivered for pmid in content.deleted}

@@ -41,13 +41,17 @@ class DateRange:
     @property
     def clause(self) -> str:
         """The range in PubMed's query syntax."""
-        return f"{self.first:%Y/%m/%d}:{self.last:%Y/%m/%d}[{_FIELD[self.kind]}]"
+        return f"{_day(self.first)}:{_day(self.last)}[{_FIELD[self.kind]}]"
 
 
 def changed_since(day: date) -> str:
     """A clause for records that are new or were changed on a day or later, in PubMed's query syntax."""
     # A new record need not carry a modification date yet.
-    return "(" + " OR ".join(f"{day:%Y/%m/%d}:3000[{field}]" for field in ("mdat", "edat", "crdt")) + ")"
+    return "(" + " OR ".join(f"{_day(day)}:3000[{field}]" for field in ("mdat", "edat", "crdt")) + ")"
+
+
+def _day(day: date) -> str:
+    return day.isoformat().replace("-", "/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The records of the E-utilities double, and a small part of PubMed's query language to search them."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,19 +34,23 @@ class Corpus:
 
     def __init__(self, records: Mapping[str, bytes]) -> None:
         self._entries = {int(pmid): _read_entry(int(pmid), xml) for pmid, xml in records.items()}
+        self._forget()
 
     def put(self, pmid: str, xml: bytes) -> None:
         """Add a record or replace it."""
         self._entries[int(pmid)] = _read_entry(int(pmid), xml)
+        self._forget()
 
     def remove(self, pmid: str) -> None:
         """Take a record out."""
         del self._entries[int(pmid)]
+        self._forget()
 
     def search(self, query: str, sort: str) -> list[str]:
         """PMIDs of the records that match, newest first unless sorted by relevance."""
-        hits = _Query(query, self._entries).matches()
-        words = [token.strip('"').lower() for token in _TOKEN.findall(query) if not _RANGE.fullmatch(token)]
+        tokens = _TOKEN.findall(query)
+        words = [_plain(token) for token in tokens if not _RANGE.fullmatch(token)]
+        hits = _Query(tokens, self).matches()
 
         def rank(pmid: int) -> tuple[int, int]:
             entry = self._entries[pmid]
@@ -55,22 +60,46 @@ class Corpus:
 
         return [str(pmid) for pmid in sorted(hits, key=rank, reverse=True)]
 
+    def with_text(self, text: str) -> frozenset[int]:
+        """PMIDs of the records with a text, in lower case, anywhere in them."""
+        if text not in self._by_text:
+            hits = (pmid for pmid, entry in self._entries.items() if text in entry.text)
+            self._by_text[text] = frozenset(hits)
+        return self._by_text[text]
+
+    def in_range(self, field: str, low: int, high: int) -> frozenset[int]:
+        """PMIDs of the records with a day, or of which the PMID itself, is in a range, ends included."""
+        if field not in self._by_value:
+            self._by_value[field] = sorted(
+                (value, pmid)
+                for pmid, entry in self._entries.items()
+                for value in ([pmid] if field == "uid" else entry.days[field])
+            )
+        pairs = self._by_value[field]
+        first, end = bisect_left(pairs, (low, 0)), bisect_left(pairs, (high + 1, 0))
+        return frozenset(pmid for _, pmid in pairs[first:end])
+
+    def _forget(self) -> None:
+        """Drop what was looked up in the former records."""
+        self._by_text: dict[str, frozenset[int]] = {}
+        self._by_value: dict[str, list[tuple[int, int]]] = {}
+
 
 class _Query:
     """A query, evaluated while it is read."""
 
-    def __init__(self, query: str, entries: Mapping[int, _Entry]) -> None:
-        self._tokens = _TOKEN.findall(query)
-        self._entries = entries
+    def __init__(self, tokens: list[str], corpus: Corpus) -> None:
+        self._tokens = tokens
+        self._corpus = corpus
 
-    def matches(self) -> set[int]:
+    def matches(self) -> frozenset[int]:
         hits = self._expression()
         while self._tokens:  # a parenthesis too many, which PubMed forgives
             self._tokens.pop(0)
             hits &= self._expression() if self._tokens else hits
         return hits
 
-    def _expression(self) -> set[int]:
+    def _expression(self) -> frozenset[int]:
         hits = self._operand()
         while self._tokens and self._tokens[0] != ")":
             operator = self._tokens.pop(0) if self._tokens[0] in {"AND", "OR", "NOT"} else "AND"
@@ -78,7 +107,7 @@ class _Query:
             hits = {"AND": hits & operand, "OR": hits | operand, "NOT": hits - operand}[operator]
         return hits
 
-    def _operand(self) -> set[int]:
+    def _operand(self) -> frozenset[int]:
         operand = self._tokens.pop(0) if self._tokens else ""
         if operand == "(":
             hits = self._expression()
@@ -86,19 +115,17 @@ class _Query:
                 self._tokens.pop(0)
             return hits
         if found := _RANGE.fullmatch(operand):
-            return self._in_range(*found.groups())
-        text = re.sub(r"\[[^\]]*\]$", "", operand).strip('"').lower()
-        return {pmid for pmid, entry in self._entries.items() if text in entry.text}
+            first, last, field = found.group(1), found.group(2), found.group(3).lower()
+            if field == "uid":
+                return self._corpus.in_range(field, int(first), int(last))
+            low, high = day_number(first, last=False), day_number(last, last=True)
+            return self._corpus.in_range(field, low, high)
+        return self._corpus.with_text(_plain(operand))
 
-    def _in_range(self, first: str, last: str, field: str) -> set[int]:
-        if field.lower() == "uid":
-            return {pmid for pmid in self._entries if int(first) <= pmid <= int(last)}
-        low, high = day_number(first, last=False), day_number(last, last=True)
-        return {
-            pmid
-            for pmid, entry in self._entries.items()
-            if any(low <= day <= high for day in entry.days[field.lower()])
-        }
+
+def _plain(token: str) -> str:
+    """A word or phrase of a query without quotes and field tag, in lower case."""
+    return re.sub(r"\[[^\]]*\]$", "", token).strip('"').lower()
 
 
 def day_number(text: str, *, last: bool) -> int:
