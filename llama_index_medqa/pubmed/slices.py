@@ -17,6 +17,7 @@ DateKind = Literal["publication", "entry", "modification"]
 _FIELD: dict[DateKind, str] = {"publication": "pdat", "entry": "edat", "modification": "mdat"}
 # PubMed's oldest papers are of the 18th century, and issues are dated some months ahead.
 _FIRST_DAY, _LAST_DAY = date(1700, 1, 1), date(2100, 12, 31)
+_OPEN_END = date(3000, 12, 31)  # how PubMed's own help writes a range without end
 _HIGHEST_PMID = 99_999_999  # NLM's DTD documentation: a PMID has 1 to 8 digits
 
 
@@ -27,12 +28,15 @@ class DateRange:
     Attributes:
         kind: which date of a record counts.
         first: the first day.
-        last: the last day, not before the first.
+        last: the last day, not before the first; left out for all days to come.
+
+    Raises:
+        InputError: the last day is before the first.
     """
 
     kind: DateKind
     first: date
-    last: date
+    last: date = _OPEN_END
 
     def __post_init__(self) -> None:
         if self.last < self.first:
