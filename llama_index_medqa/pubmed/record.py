@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 Status = Literal["current", "retracted", "retraction_notice", "concern", "corrected"]
 
@@ -53,8 +53,263 @@ class PublicationDate:
 
     @property
     def ordinal(self) -> int:
-        """The date as the integer ``yyyymmdd`` that sorts and filters; an unknown month or day counts as 1."""
+        """The date as the integer ``yyyymmdd`` that sorts and filters; unknown month or day count as 1."""
         return self.year * 10_000 + (self.month or 1) * 100 + (self.day or 1)
+
+
+class Link(NamedTuple):
+    """A line of NLM's comments and corrections: what another paper does to this one, or this to it.
+
+    Attributes:
+        kind: NLM's ``RefType``, such as ``RetractionIn`` (this paper is retracted there) or ``RetractionOf``
+            (this paper is the notice).
+        pmid: the other paper; None where NLM names none, which happens in real retractions.
+        source: the other paper as printed, such as ``Lancet. 2020 Jun 13;395(10240):1820``.
+    """
+
+    kind: str
+    pmid: str | None
+    source: str
+
+
+_RETRACTED = frozenset({"RetractionIn", "RetractedandRepublishedIn"})
+_RETRACTION_NOTICE = frozenset({"RetractionOf", "PartialRetractionOf"})
+_CONCERN = frozenset({"ExpressionOfConcernIn", "PartialRetractionIn"})
+_CORRECTED = frozenset({"ErratumIn", "CorrectedandRepublishedIn"})
+_RETRACTED_TYPE = "Retracted Publication"
+# NLM renamed the type; records carry either name.
+_NOTICE_TYPES = frozenset({"Retraction of Publication", "Retraction Notice"})
+
+
+def status_of(publication_types: tuple[str, ...], links: tuple[Link, ...]) -> Status:
+    """What later notices say of a paper; the gravest where there are several.
+
+    A paper that is retracted in part counts as one of concern. Notices themselves (of an erratum, of a
+    concern) are current papers; a notice of retraction is told apart because it must not be read as a
+    finding.
+
+    Args:
+        publication_types: of the record.
+        links: of the record.
+    """
+    kinds = {link.kind for link in links}
+    if _RETRACTED_TYPE in publication_types or kinds & _RETRACTED:
+        return "retracted"
+    if kinds & _RETRACTION_NOTICE or not _NOTICE_TYPES.isdisjoint(publication_types):
+        return "retraction_notice"
+    if kinds & _CONCERN:
+        return "concern"
+    return "corrected" if kinds & _CORRECTED else "current"
+
+
+class Author(NamedTuple):
+    """An author, a group of authors, or an investigator.
+
+    Attributes:
+        last_name: family name; empty for a group.
+        fore_name: given names as printed.
+        initials: of the given names.
+        suffix: such as ``Jr``.
+        collective_name: name of a group; empty for a person.
+        affiliations: in the order of the record.
+        orcid: the author's ORCID as the record spells it; None where it has none.
+    """
+
+    last_name: str = ""
+    fore_name: str = ""
+    initials: str = ""
+    suffix: str = ""
+    collective_name: str = ""
+    affiliations: tuple[str, ...] = ()
+    orcid: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name as it is read: ``Ada B Lovelace Jr``, or the group's name."""
+        return self.collective_name or " ".join(
+            part for part in (self.fore_name or self.initials, self.last_name, self.suffix) if part
+        )
+
+
+class Reference(NamedTuple):
+    """A line of the paper's reference list.
+
+    Attributes:
+        citation: as printed; may be empty where only identifiers are given.
+        ids: pairs of kind (``pubmed``, ``doi``, ``pmcid`` …) and identifier.
+    """
+
+    citation: str
+    ids: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def pmid(self) -> str | None:
+        """PubMed identifier of the cited paper; None where the list gives none."""
+        return next((value for kind, value in self.ids if kind == "pubmed"), None)
+
+
+class MeshQualifier(NamedTuple):
+    """A subheading such as ``drug therapy``; ``major`` where it names a main topic of the paper."""
+
+    name: str
+    major: bool = False
+
+
+class MeshHeading(NamedTuple):
+    """A MeSH descriptor with its subheadings; ``major`` where the descriptor itself is a main topic."""
+
+    name: str
+    major: bool = False
+    qualifiers: tuple[MeshQualifier, ...] = ()
+
+
+class OtherAbstract(NamedTuple):
+    """An abstract beside the main one: a translation, a summary in plain language, or another database's.
+
+    Attributes:
+        kind: NLM's ``Type``, such as ``plain-language-summary`` or ``Publisher``.
+        language: three letters as NLM writes them, such as ``eng``.
+        sections: its paragraphs.
+        copyright: its copyright line.
+    """
+
+    kind: str
+    language: str
+    sections: tuple[AbstractSection, ...]
+    copyright: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDetails:
+    """What a record holds beyond the needs of an index; parsed on first use.
+
+    Attributes:
+        authors: in order, groups among them.
+        references: the reference list, sub-lists joined in order.
+        mesh_headings: descriptors with subheadings and major flags.
+        keywords: the authors' or another indexer's.
+        languages: three letters each, such as ``eng``.
+        vernacular_title: the title in the paper's own language.
+        other_abstracts: abstracts beside the main one.
+        copyright: copyright line of the main abstract.
+        article_ids: pairs of kind (``pubmed``, ``pmc``, ``doi``, ``pii``, ``bookaccession`` …) and
+            identifier.
+        chemicals: names of substances.
+        volume: of the journal.
+        issue: of the journal.
+        pages: as NLM prints them, such as ``764-9``.
+        issn: of the journal.
+        journal_abbreviation: NLM's (``MedlineTA``), else ISO's.
+        journal_id: NLM's unique identifier of the journal.
+        country: of the journal.
+        printed_date: the free text of a ``MedlineDate``, such as ``1998 Dec-1999 Jan``.
+        revised: when NLM last changed the record.
+        conflict_of_interest: the authors' statement.
+        book_title: where the record is a book or a chapter of one.
+    """
+
+    authors: tuple[Author, ...] = ()
+    references: tuple[Reference, ...] = ()
+    mesh_headings: tuple[MeshHeading, ...] = ()
+    keywords: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    vernacular_title: str = ""
+    other_abstracts: tuple[OtherAbstract, ...] = ()
+    copyright: str = ""
+    article_ids: tuple[tuple[str, str], ...] = ()
+    chemicals: tuple[str, ...] = ()
+    volume: str = ""
+    issue: str = ""
+    pages: str = ""
+    issn: str = ""
+    journal_abbreviation: str = ""
+    journal_id: str = ""
+    country: str = ""
+    printed_date: str = ""
+    revised: PublicationDate | None = None
+    conflict_of_interest: str = ""
+    book_title: str = ""
+
+    @property
+    def pmcid(self) -> str | None:
+        """PubMed Central identifier, such as ``PMC4513071``; None where the paper is not there."""
+        return next((value for kind, value in self.article_ids if kind == "pmc"), None)
+
+
+class LazyDetails:
+    """Details that are parsed when they are first asked for, and kept.
+
+    Args:
+        source: the bytes of the record.
+        parse: a module-level function of those bytes, so that the record can be pickled.
+        value: the details where they are known already.
+    """
+
+    __slots__ = ("_parse", "_source", "_value")
+
+    def __init__(
+        self, source: bytes, parse: Callable[[bytes], RecordDetails], value: RecordDetails | None = None
+    ) -> None:
+        self._source = source
+        self._parse = parse
+        self._value = value
+
+    @property
+    def value(self) -> RecordDetails:
+        """The parsed details."""
+        if self._value is None:
+            self._value = self._parse(self._source)
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LazyDetails) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+def _no_details(source: bytes) -> RecordDetails:
+    return RecordDetails()
+
+
+def known_details(details: RecordDetails) -> LazyDetails:
+    """Details that need no parsing, in the wrapping that a record keeps them in."""
+    return LazyDetails(b"", _no_details, details)
+
+
+class Identity(NamedTuple):
+    """What a source says about which record, without the record.
+
+    Attributes:
+        document_id: as in :attr:`PubMedRecord.document_id`.
+        version: of the citation.
+        deleted: whether the source says that the record is gone.
+    """
+
+    document_id: str
+    version: int
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """NLM's word that a PMID is no longer in PubMed.
+
+    Attributes:
+        pmid: PubMed identifier, digits only.
+        version: version of the citation that was deleted, from 1.
+    """
+
+    pmid: str
+    version: int = 1
+
+    @property
+    def document_id(self) -> str:
+        """The identity that the deleted record had: ``PMID:123``."""
+        return f"PMID:{self.pmid}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +326,10 @@ class PubMedRecord:
         mesh: MeSH descriptor names in the order of the record.
         publication_types: such as ``Randomized Controlled Trial``.
         doi: digital object identifier without a resolver's address.
-        status: what later notices say of the paper. A retraction *notice* is a paper about another paper and is
-            not itself retracted.
+        status: what later notices say of the paper. A retraction *notice* is a paper about another paper and
+            is not itself retracted.
+        links: comments, corrections and retractions, this paper's and of this paper.
+        lazy_details: where :attr:`details` come from.
     """
 
     title: str
@@ -85,6 +342,23 @@ class PubMedRecord:
     publication_types: tuple[str, ...] = ()
     doi: str | None = None
     status: Status = "current"
+    links: tuple[Link, ...] = ()
+    lazy_details: LazyDetails = field(default_factory=lambda: known_details(RecordDetails()), repr=False)
+
+    @property
+    def details(self) -> RecordDetails:
+        """Authors, references and whatever else an index does not need; parsed on first use."""
+        return self.lazy_details.value
+
+    @property
+    def authors(self) -> tuple[Author, ...]:
+        """The authors in order; parsed on first use."""
+        return self.details.authors
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The reference list; parsed on first use."""
+        return self.details.references
 
     @property
     def text(self) -> str:
@@ -130,3 +404,8 @@ class PubMedRecord:
         for section in self.sections:
             if section.text:
                 yield section.text, section.label or section.category or ABSTRACT_LABEL
+
+
+def identity_of(item: PubMedRecord | Deletion) -> Identity:
+    """Which record an item of a source is about."""
+    return Identity(item.document_id, item.version, isinstance(item, Deletion))

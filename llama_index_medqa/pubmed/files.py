@@ -1,0 +1,126 @@
+"""Bytes of an input: a path, an open file or standard input, compressed or not, a piece at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from llama_index_medqa.errors import InputError, SourceFormatError
+
+PIECE = 1 << 18
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_WINDOW = 31
+
+try:  # Intel's library does the same work in a third of the time; it is used where it happens to be.
+    from isal import igzip_lib
+    from isal.isal_zlib import decompressobj as _decompressor
+
+    _DAMAGED: tuple[type[Exception], ...] = (cast(type[Exception], igzip_lib.IsalError),)
+except ImportError:
+    from zlib import decompressobj as _decompressor  # type: ignore[assignment]
+    from zlib import error
+
+    _DAMAGED = (error,)
+
+
+class Pieces:
+    """The bytes of an input in pieces of bounded size, of which the first can be looked at beforehand.
+
+    Args:
+        name: what to call the input in messages.
+        pieces: its bytes, in order.
+    """
+
+    def __init__(self, name: str, pieces: Iterator[bytes]) -> None:
+        self.name = name
+        self._pieces = pieces
+        self._first: bytes | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.peek()
+        self._first = b""
+        yield from self._pieces
+
+    def peek(self) -> bytes:
+        """The first piece, which stays where it is; empty for an empty input."""
+        if self._first is None:
+            self._first = next(self._pieces, b"")
+        return self._first
+
+
+Source = Path | BinaryIO | Pieces
+
+
+def open_source(source: Source, name: str | None = None) -> Pieces:
+    """Open an input; gzip is undone, whatever the file is called.
+
+    Args:
+        source: a file's path; a binary stream, read from where it stands and left open; or an input that is
+            open.
+        name: what to call it in messages; by default its path.
+
+    Raises:
+        InputError: there is no such file, or it cannot be opened.
+        SourceFormatError: (while reading) the compressed data are truncated or damaged.
+    """
+    if isinstance(source, Pieces):
+        return source
+    name = name or str(source if isinstance(source, Path) else getattr(source, "name", "the input"))
+    raw = _file_pieces(source) if isinstance(source, Path) else _stream_pieces(source)
+    return Pieces(name, _decompressed(raw, name))
+
+
+def _file_pieces(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as stream:
+            yield from _stream_pieces(stream)
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}. Check the path.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _stream_pieces(stream: BinaryIO) -> Iterator[bytes]:
+    while piece := stream.read(PIECE):
+        yield piece
+
+
+def _decompressed(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
+    first = next(pieces, b"")
+    while 0 < len(first) < len(_GZIP_MAGIC) and (more := next(pieces, b"")):
+        first += more
+    if not first.startswith(_GZIP_MAGIC):
+        yield first
+        yield from pieces
+        return
+    try:
+        yield from _inflated(first, pieces)
+    except EOFError:
+        raise SourceFormatError(
+            f"{name} ends in the middle of its compressed data. Download or copy it again."
+        ) from None
+    except _DAMAGED as damage:
+        raise SourceFormatError(
+            f"{name} has damaged compressed data ({damage}). Download or copy it again."
+        ) from damage
+
+
+def _inflated(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Members of a gzip stream one after the other; bounded pieces even of a bomb."""
+    waiting = first
+    while waiting:
+        member = _decompressor(_GZIP_WINDOW)
+        while not member.eof:
+            if not waiting:
+                waiting = next(pieces, b"")
+                if not waiting:
+                    yield member.flush()
+                    if not member.eof:
+                        raise EOFError
+                    break
+            if output := member.decompress(waiting, PIECE):
+                yield output
+            waiting = member.unconsumed_tail
+        # Padding with zeros after the last member is allowed.
+        waiting = member.unused_data.lstrip(b"\0")
+        while not waiting and (more := next(pieces, b"")):
+            waiting = more.lstrip(b"\0")

@@ -1,0 +1,189 @@
+"""Every kind of input that holds PubMed records: told apart by content, read one record at a time."""
+
+import codecs
+import logging
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from llama_index_medqa.errors import EmptyCorpusError, InputError, SourceFormatError
+from llama_index_medqa.pubmed.files import Pieces, Source, open_source
+from llama_index_medqa.pubmed.medical_data import read_medical_data
+from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
+from llama_index_medqa.pubmed.xml import read_identities, read_xml
+
+_logger = logging.getLogger(__name__)
+
+STANDARD_INPUT = "-"
+SUPPORTED_FORMATS = "PubMed/MEDLINE XML (.xml, .xml.gz) and medical_data.json (.json)"
+
+Reader = Callable[[Pieces], Iterator[PubMedRecord | Deletion]]
+_FORMATS: tuple[tuple[re.Pattern[bytes], Reader], ...] = (
+    (re.compile(rb"\s*<"), read_xml),
+    (re.compile(rb"\s*\["), read_medical_data),
+)
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_CHECKSUM_SUFFIX = ".md5"
+
+
+def read_records(source: str | Source) -> Iterator[PubMedRecord | Deletion]:
+    """Read the records of one file, whatever its format.
+
+    The format is told by the content, not by the name; gzip is undone on the way.
+
+    Args:
+        source: a path, ``-`` for standard input, or an open binary stream, which is left open.
+
+    Yields:
+        Records and deletions in the order of the file, every version of them. An empty set yields none.
+
+    Raises:
+        InputError: there is no such file.
+        EmptyCorpusError: the file has no content at all.
+        SourceFormatError: the format is not supported, or the file is broken.
+    """
+    pieces = open_source(_source(source))
+    yield from _reader(pieces)(pieces)
+
+
+def read_newest(sources: Iterable[str | Path]) -> Iterator[PubMedRecord | Deletion]:
+    """Read files as one corpus in which the last word on each record wins.
+
+    Of records with one identity the highest version is kept, and of equal versions the later one; a deletion
+    removes what came before it. Every source is read twice: first for the identities only, which cost about
+    150 bytes of memory each, then for the records. Standard input is copied to a temporary file for that.
+
+    Args:
+        sources: as for :func:`expand_sources`; their order counts.
+
+    Yields:
+        One item for each identity, in the order of the files.
+
+    Raises:
+        InputError, SourceFormatError: as for :func:`read_records`.
+    """
+    with ExitStack() as stack:
+        files = [_rereadable(source, stack) for source in expand_sources(sources)]
+        wanted = _newest_positions(files)
+        position = 0
+        for file in files:
+            for item in read_records(_rewound(file)):
+                if wanted[item.document_id] == position:
+                    yield item
+                position += 1
+
+
+def expand_sources(sources: Iterable[str | Path]) -> list[str | Path]:
+    """Replace folders and glob patterns by their files.
+
+    Of a folder all files that look like a supported format are taken, sub-folders included, sorted by path;
+    others are named in a warning. Of a glob pattern all matches are taken, sorted.
+
+    Args:
+        sources: paths of files or folders, glob patterns, or ``-`` for standard input.
+
+    Raises:
+        InputError: a source matches nothing.
+    """
+    expanded: list[str | Path] = []
+    for source in sources:
+        path = Path(source)
+        if source == STANDARD_INPUT or path.is_file():
+            expanded.append(source)
+        elif path.is_dir():
+            expanded.extend(_files_of_folder(path))
+        else:
+            expanded.extend(_matches(path))
+    return expanded
+
+
+def _files_of_folder(folder: Path) -> list[Path]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = [path for path in files if path.suffix != _CHECKSUM_SUFFIX]
+    known = [path for path in files if _find_reader(open_source(path)) is not None]
+    if not known:
+        raise InputError(f"The folder {folder} holds no file of a supported format: {SUPPORTED_FORMATS}.")
+    if ignored := sorted(set(files) - set(known)):
+        _logger.warning(
+            "%d files in %s are of no supported format and are left out: %s",
+            len(ignored),
+            folder,
+            ", ".join(path.name for path in ignored[:5]),
+        )
+    return known
+
+
+def _matches(pattern: Path) -> list[Path]:
+    base = Path(pattern.anchor) if pattern.anchor else Path()
+    parts = pattern.relative_to(base)
+    found = sorted(path for path in base.glob(str(parts)) if path.is_file()) if str(parts) != "." else []
+    if not found:
+        raise InputError(f"There is no file {pattern}. Check the path.")
+    return found
+
+
+def _source(source: str | Source) -> Source:
+    if source == STANDARD_INPUT:
+        return Pieces("standard input", iter(open_source(cast(BinaryIO, sys.stdin.buffer))))
+    return Path(source) if isinstance(source, str) else source
+
+
+def _find_reader(pieces: Pieces) -> Reader | None:
+    start = pieces.peek()
+    if start.startswith(_MARKS[1:]):
+        return read_xml
+    start = start.removeprefix(_MARKS[0])
+    return next((reader for pattern, reader in _FORMATS if pattern.match(start)), None)
+
+
+def _reader(pieces: Pieces) -> Reader:
+    reader = _find_reader(pieces)
+    if reader is not None:
+        return reader
+    if not pieces.peek().strip():
+        raise EmptyCorpusError(f"{pieces.name} is empty. Give a file with records: {SUPPORTED_FORMATS}.")
+    raise SourceFormatError(f"{pieces.name} is of no supported format. Supported are {SUPPORTED_FORMATS}.")
+
+
+def _rereadable(source: str | Path, stack: ExitStack) -> Path | BinaryIO:
+    if source != STANDARD_INPUT:
+        return Path(source)
+    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 (the stack closes it)
+    for piece in open_source(_source(source)):
+        copy.write(piece)
+    return cast(BinaryIO, copy)
+
+
+def _rewound(file: Path | BinaryIO) -> Path | Pieces:
+    if isinstance(file, Path):
+        return file
+    file.seek(0)
+    return open_source(file, "standard input")
+
+
+def _newest_positions(files: list[Path | BinaryIO]) -> dict[str, int]:
+    newest: dict[str, tuple[int, Identity]] = {}
+    position = 0
+    for file in files:
+        for identity in _identities(_rewound(file)):
+            known = newest.get(identity.document_id)
+            if known is None or _supersedes(identity, known[1]):
+                newest[identity.document_id] = position, identity
+            position += 1
+    return {document_id: place for document_id, (place, _) in newest.items()}
+
+
+def _supersedes(later: Identity, earlier: Identity) -> bool:
+    return later.deleted or earlier.deleted or later.version >= earlier.version
+
+
+def _identities(source: Source) -> Iterator[Identity]:
+    pieces = open_source(source)
+    reader = _reader(pieces)
+    if reader is read_xml:
+        return read_identities(pieces)
+    return map(identity_of, reader(pieces))

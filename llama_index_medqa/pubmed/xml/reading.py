@@ -1,0 +1,92 @@
+"""Reads PubMed/MEDLINE XML record by record."""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from lxml import etree
+
+from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.files import Source, open_source
+from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
+from llama_index_medqa.pubmed.xml.slices import DELETION_ELEMENTS, RECORD_ELEMENTS, Slice, read_slices
+from llama_index_medqa.pubmed.xml.tree import deletions_from_tree, record_from_tree
+
+_logger = logging.getLogger(__name__)
+_PMID = re.compile(rb'<PMID(?: Version="(\d+)")?>(\d+)</PMID>')
+_Item = TypeVar("_Item")
+
+
+def read_xml(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
+    """Read PubMed/MEDLINE XML, plain or gzip, in memory that does not grow with the file.
+
+    Known roots are ``PubmedArticleSet``, ``PubmedBookArticleSet``, the older ``MedlineCitationSet``, and a
+    single record. Entity declarations are refused, external entities and DTDs never loaded.
+
+    Args:
+        source: a path; an open binary stream, which is left open; or an input that is open already.
+        name: what to call the input in messages; by default its path.
+
+    Yields:
+        Records and deletions in the order of the document, every version of them.
+
+    Raises:
+        InputError: there is no such file.
+        SourceFormatError: not PubMed's XML, malformed, or truncated; raised after the records before that
+            place were yielded. They are no more than a part of the document.
+    """
+    yield from _read(source, name, _read_slice)
+
+
+def read_identities(source: Source, name: str | None = None) -> Iterator[Identity]:
+    """Which records and deletions a document holds, without reading the rest: a cheap first pass.
+
+    Arguments and errors are those of :func:`read_xml`; items come in the same order and number.
+    """
+    yield from _read(source, name, _identify_slice)
+
+
+def _read(source: Source, name: str | None, read_slice: Callable[[Slice], list[_Item]]) -> Iterator[_Item]:
+    pieces = open_source(source, name)
+    name, number, unknown = pieces.name, 0, set[str]()
+    try:
+        for piece in read_slices(iter(pieces), name):
+            if piece.element not in RECORD_ELEMENTS | DELETION_ELEMENTS and piece.element not in unknown:
+                unknown.add(piece.element)
+                _logger.warning("%s holds <%s> elements, which are not read.", name, piece.element)
+            items = _checked(piece, name, read_slice)
+            yield from items
+            number += len(items)
+    except SourceFormatError as error:
+        if not number:
+            raise
+        raise SourceFormatError(
+            f"{error} {number} records were read before that place: do not take them for the whole."
+        ) from error
+
+
+def _checked(piece: Slice, name: str, read_slice: Callable[[Slice], list[_Item]]) -> list[_Item]:
+    try:
+        return read_slice(piece)
+    except (etree.XMLSyntaxError, SourceFormatError) as error:
+        raise SourceFormatError(
+            f"{name} has malformed XML in the <{piece.element}> at byte {piece.offset} ({error}). "
+            "Get the file again."
+        ) from error
+
+
+def _read_slice(piece: Slice) -> list[PubMedRecord | Deletion]:
+    if piece.element in RECORD_ELEMENTS:
+        return [record_from_tree(piece.source, piece.namespaces)]
+    return list(deletions_from_tree(piece)) if piece.element in DELETION_ELEMENTS else []
+
+
+def _identify_slice(piece: Slice) -> list[Identity]:
+    if (
+        piece.element in RECORD_ELEMENTS
+        and b"<!" not in piece.source
+        and (found := _PMID.search(piece.source))
+    ):
+        return [Identity(f"PMID:{found[2].decode()}", int(found[1] or 1))]
+    return [identity_of(item) for item in _read_slice(piece)]

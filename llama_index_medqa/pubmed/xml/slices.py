@@ -1,0 +1,221 @@
+"""A PubMed XML document cut into the bytes of its records, without building a tree of it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lxml import etree
+
+from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.xml.prolog import Prolog, as_utf8, read_prolog
+
+RECORD_ELEMENTS = frozenset({"PubmedArticle", "PubmedBookArticle", "MedlineCitation"})
+DELETION_ELEMENTS = frozenset({"DeleteCitation", "DeleteDocument"})
+SET_ELEMENTS = frozenset({"PubmedArticleSet", "PubmedBookArticleSet", "MedlineCitationSet"})
+
+_SPACE = re.compile(rb"\s*")
+_NAME = re.compile(rb"<([^\s<>/]+)(?=[\s/>])")
+_EMPTY_ELEMENT = re.compile(rb"""<[^\s<>/]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*/>""")
+_LONGEST_NAME = 128
+# Beyond this a "record" is a missing end tag, not a record: the longest of PubMed's are below 20 MB.
+_LONGEST_RECORD = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The bytes of one element below the root.
+
+    Attributes:
+        element: its name.
+        source: from its start tag to its end tag, in UTF-8.
+        offset: of its first byte in the (decompressed) document.
+        namespaces: the root's namespace declarations, needed to parse it by itself.
+    """
+
+    element: str
+    source: bytes
+    offset: int
+    namespaces: str = ""
+
+
+class _Window:
+    """The part of a document that is being looked at; grows at its end and is dropped at its beginning."""
+
+    def __init__(self, pieces: Iterator[bytes], data: bytes, position: int, name: str) -> None:
+        self._pieces = pieces
+        self._dropped = 0
+        self.data = data
+        self.position = position
+        self.name = name
+
+    @property
+    def offset(self) -> int:
+        return self._dropped + self.position
+
+    def grow(self) -> bool:
+        """Append the next piece; False at the end of the document."""
+        piece = next(self._pieces, None)
+        if piece is None:
+            return False
+        self._dropped += self.position
+        self.data = self.data[self.position :] + piece
+        self.position = 0
+        return True
+
+    def need(self, length: int) -> bool:
+        """Make ``length`` bytes available from the position on; False where the document is too short."""
+        while len(self.data) - self.position < length:
+            if not self.grow():
+                return False
+        return True
+
+    def find(self, mark: bytes, start: int) -> int:
+        """Distance to the end of the next ``mark`` that begins ``start`` bytes ahead or later."""
+        while True:
+            found = self.data.find(mark, self.position + start)
+            if found >= 0:
+                return found + len(mark) - self.position
+            start = max(start, len(self.data) - self.position - len(mark) + 1)
+            if start > _LONGEST_RECORD or not self.grow():
+                raise SourceFormatError(
+                    f"{self.name} is cut off: no {mark.decode()} after byte {self.offset}. "
+                    "Download or copy it again."
+                )
+
+    def skip_space(self) -> bool:
+        """Move to the next byte that is no white space; False at the end of the document."""
+        while True:
+            match = _SPACE.match(self.data, self.position)
+            assert match is not None  # noqa: S101  (the pattern matches the empty string)
+            self.position = match.end()
+            if self.position < len(self.data):
+                return True
+            if not self.grow():
+                return False
+
+
+def read_slices(pieces: Iterator[bytes], name: str) -> Iterator[Slice]:
+    """Cut a PubMed/MEDLINE XML document into its records and deletions.
+
+    Args:
+        pieces: the document's bytes.
+        name: what to call it in messages.
+
+    Yields:
+        The elements below the root in order, or the root itself where it is a single record.
+
+    Raises:
+        SourceFormatError: not XML, not PubMed's XML, entity declarations, text between the records, or the
+            end is missing. The slices themselves have not been checked yet.
+    """
+    pieces = as_utf8(pieces, name)
+    prolog, seen = read_prolog(pieces, name)
+    if prolog.root in RECORD_ELEMENTS:
+        window = _Window(pieces, seen, prolog.start, name)
+        yield _cut(window, prolog)
+    elif prolog.root in SET_ELEMENTS:
+        window = _Window(pieces, seen, prolog.content, name)
+        if not seen[: prolog.content].endswith(b"/>"):
+            yield from _children(window, prolog)
+    else:
+        raise SourceFormatError(_not_pubmed(name, prolog.root, seen[prolog.content : prolog.content + 300]))
+    _expect_end(window)
+
+
+def _not_pubmed(name: str, root: str, content: bytes) -> str:
+    said = re.search(rb"<ERROR>([^<]*)", content)
+    server = f" The server said: {said[1].decode(errors='replace')}." if said else ""
+    return (
+        f"{name} is XML, but not PubMed's: its root element is <{root}>.{server} "
+        f"Expected one of {', '.join(sorted(SET_ELEMENTS | RECORD_ELEMENTS))}."
+    )
+
+
+def _children(window: _Window, prolog: Prolog) -> Iterator[Slice]:
+    closing = f"</{prolog.root}".encode()
+    while True:
+        if not window.skip_space():
+            raise SourceFormatError(
+                f"{window.name} is cut off: it ends at byte {window.offset} without </{prolog.root}>. "
+                "Download or copy it again."
+            )
+        window.need(_LONGEST_NAME)
+        if window.data.startswith(closing, window.position):
+            window.position += window.find(b">", len(closing))
+            return
+        if not _skip_markup(window):
+            yield _cut(window, prolog)
+
+
+def _skip_markup(window: _Window) -> bool:
+    """Step over a comment or processing instruction; False where something else stands here."""
+    for opening, closing in ((b"<!--", b"-->"), (b"<?", b"?>")):
+        if window.data.startswith(opening, window.position):
+            window.position += window.find(closing, len(opening))
+            return True
+    return False
+
+
+def _cut(window: _Window, prolog: Prolog) -> Slice:
+    """The element that begins at the window's position, and move behind it."""
+    window.need(_LONGEST_NAME)
+    found = _NAME.match(window.data, window.position)
+    if found is None:
+        shown = window.data[window.position : window.position + 30].decode(errors="replace")
+        raise SourceFormatError(
+            f"{window.name} has malformed XML at byte {window.offset}: {shown!r} where a record should "
+            "begin. Get the file again."
+        )
+    element, offset = found[1].decode(errors="replace"), window.offset
+    if empty := _EMPTY_ELEMENT.match(window.data, window.position):
+        length = empty.end() - window.position
+    else:
+        length = _element_length(window, f"</{element}>".encode(), prolog)
+    source = window.data[window.position : window.position + length]
+    window.position += length
+    return Slice(element, source, offset, prolog.namespaces)
+
+
+def _element_length(window: _Window, closing: bytes, prolog: Prolog) -> int:
+    length = window.find(closing, 0)
+    while True:
+        source = window.data[window.position : window.position + length]
+        # An end tag inside a comment or CDATA is none: then the piece before it is not well-formed either.
+        if b"<!" not in source or _is_well_formed(source, prolog.namespaces):
+            return length
+        try:
+            length = window.find(closing, length)
+        except SourceFormatError:
+            return length
+
+
+def _is_well_formed(source: bytes, namespaces: str) -> bool:
+    try:
+        parse_slice(source, namespaces)
+    except (etree.XMLSyntaxError, SourceFormatError):
+        return False
+    return True
+
+
+def parse_slice(source: bytes, namespaces: str) -> etree._Element:
+    """The tree of one slice; entities are not replaced, nothing is loaded.
+
+    Raises:
+        lxml.etree.XMLSyntaxError: the slice is not well-formed.
+        SourceFormatError: the slice is more than one element.
+    """
+    parser = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False)
+    wrapper = etree.fromstring(f"<root{namespaces}>".encode() + source + b"</root>", parser)
+    if len(wrapper) != 1:
+        raise SourceFormatError("an end tag has white space in it, which PubMed's have not")
+    return wrapper[0]
+
+
+def _expect_end(window: _Window) -> None:
+    while window.skip_space():
+        window.need(_LONGEST_NAME)
+        if not _skip_markup(window):
+            raise SourceFormatError(
+                f"{window.name} has more after its root element, at byte {window.offset}. "
+                "Put each XML document into a file of its own."
+            )

@@ -1,0 +1,106 @@
+"""PubMed records as LlamaIndex documents."""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.readers.base import BasePydanticReader
+from llama_index.core.schema import Document
+
+from llama_index_medqa.errors import EmptyCorpusError
+from llama_index_medqa.pubmed.formats import read_newest
+from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
+
+_logger = logging.getLogger(__name__)
+_NAMED_AT_MOST = 5
+
+
+def to_document(record: PubMedRecord) -> Document:
+    """A record as a document: its text, its identity, and its metadata kept out of embedding and prompt.
+
+    Metadata keys are ``pmid``, ``title``, ``journal``, ``year``, ``date`` (the integer yyyymmdd), ``doi``,
+    ``mesh`` and ``publication_types`` (lists), ``status``, ``record_hash`` and ``section_spans`` (JSON:
+    ``[[label, start, end], ...]``). What a record does not have is left out: a Chroma collection takes
+    neither None nor an empty list.
+    """
+    metadata = _metadata(record)
+    return Document(
+        id_=record.document_id,
+        text=record.text,
+        metadata=metadata,
+        excluded_embed_metadata_keys=list(metadata),
+        excluded_llm_metadata_keys=list(metadata),
+    )
+
+
+def _metadata(record: PubMedRecord) -> dict[str, Any]:
+    spans = [[span.label, span.start, span.end] for span in record.section_spans]
+    metadata = {
+        "pmid": record.pmid,
+        "title": record.title,
+        "journal": record.journal,
+        "year": record.date and record.date.year,
+        "date": record.date and record.date.ordinal,
+        "doi": record.doi,
+        "mesh": list(record.mesh),
+        "publication_types": list(record.publication_types),
+        "status": record.status,
+        "record_hash": record.record_hash,
+        "section_spans": json.dumps(spans, ensure_ascii=False),
+    }
+    return {key: value for key, value in metadata.items() if value}
+
+
+class PubMedReader(BasePydanticReader):
+    """Reads files of PubMed records; LlamaIndex's own ``PubmedReader`` searches live and reads full texts.
+
+    Documents come one at a time, the newest version of each record once; records without any text are left
+    out and counted in a warning.
+    """
+
+    is_remote: bool = False
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which the component is serialised."""
+        return "PubMedReader"
+
+    def lazy_load_data(self, files: str | Path | Iterable[str | Path]) -> Iterator[Document]:
+        """Read files as one corpus, a document at a time.
+
+        Args:
+            files: one or more paths, folders, glob patterns, or ``-`` for standard input. Of a record that
+                appears more than once the newest version is read; a deletion removes what came before it.
+
+        Yields:
+            One document for each record with text, in the order of the files.
+
+        Raises:
+            InputError: a file is missing or of no supported format.
+            SourceFormatError: a file is broken; documents before that place were yielded.
+            EmptyCorpusError: there was no record with text.
+        """
+        sources = [files] if isinstance(files, (str, Path)) else list(files)
+        without_text: list[str] = []
+        documents = 0
+        for item in read_newest(sources):
+            if isinstance(item, Deletion):
+                continue
+            if item.text:
+                yield to_document(item)
+                documents += 1
+            else:
+                without_text.append(item.document_id)
+        if without_text:
+            _logger.warning(
+                "%d records have neither title nor abstract and were left out: %s",
+                len(without_text),
+                ", ".join(without_text[:_NAMED_AT_MOST]),
+            )
+        if not documents:
+            raise EmptyCorpusError(
+                f"No record with text in {', '.join(map(str, sources)) or 'no files'}. "
+                "Give files that hold some."
+            )
