@@ -20,7 +20,7 @@ _FOOTER = b"</PubmedArticleSet>\n"
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """One ``PubmedArticle`` or ``PubmedBookArticle`` element.
+    """One ``PubmedArticle`` or ``PubmedBookArticle`` element, or one ``PMID`` of a ``DeleteCitation``.
 
     Attributes:
         pmid: its PubMed identifier.
@@ -37,16 +37,21 @@ class CitationSet:
 
     Attributes:
         citations: in the order of the answer; a PMID stands twice where two versions were delivered.
-        deleted: PMIDs that the answer declares deleted.
+        deletions: what the answer declares deleted.
     """
 
     citations: tuple[Citation, ...] = ()
-    deleted: tuple[str, ...] = ()
+    deletions: tuple[Citation, ...] = ()
 
     @property
     def pmids(self) -> frozenset[str]:
         """Every PMID that the set says something of."""
-        return frozenset(citation.pmid for citation in self.citations).union(self.deleted)
+        return frozenset(item.pmid for item in self.citations + self.deletions)
+
+    @property
+    def deleted(self) -> tuple[str, ...]:
+        """The PMIDs that are declared deleted, each once."""
+        return tuple(dict.fromkeys(deletion.pmid for deletion in self.deletions))
 
 
 def is_pmid(text: str) -> bool:
@@ -71,9 +76,10 @@ def join_citations(content: CitationSet) -> bytes:
     """Write citations as one ``PubmedArticleSet`` document, the inverse of :func:`split_citations`."""
     parts = [_HEADER]
     parts += [citation.xml + b"\n" for citation in content.citations]
-    if content.deleted:
-        pmids = "".join(f'<PMID Version="1">{pmid}</PMID>\n' for pmid in content.deleted)
-        parts.append(f"<DeleteCitation>\n{pmids}</DeleteCitation>\n".encode())
+    if content.deletions:
+        parts.append(b"<DeleteCitation>\n")
+        parts += [deletion.xml + b"\n" for deletion in content.deletions]
+        parts.append(b"</DeleteCitation>\n")
     parts.append(_FOOTER)
     return b"".join(parts)
 
@@ -85,10 +91,11 @@ class _Splitter:
         self._xml = xml
         self._open: list[str] = []
         self._start = 0
+        self._pmid_start = 0
         self._pmid: list[str] | None = None
-        self._pmids: list[str] = []
+        self._pmids: list[Citation] = []
         self._citations: list[Citation] = []
-        self._deleted: list[str] = []
+        self._deletions: list[Citation] = []
         self._parser = expat.ParserCreate("UTF-8")
         self._parser.XmlDeclHandler = self._on_declaration
         self._parser.EntityDeclHandler = self._on_entity
@@ -108,7 +115,7 @@ class _Splitter:
                 f"The XML is broken at line {error.lineno}, column {error.offset}: "
                 f"{expat.ErrorString(error.code)}. Fetch it again."
             ) from error
-        return CitationSet(tuple(self._citations), tuple(self._deleted))
+        return CitationSet(tuple(self._citations), tuple(self._deletions))
 
     def _on_declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding is not None and encoding.upper() not in {"UTF-8", "US-ASCII"}:
@@ -129,6 +136,7 @@ class _Splitter:
             self._pmids = []
         elif name == "PMID" and depth in (3, 4) and self._is_own_pmid(depth):
             self._pmid = []
+            self._pmid_start = self._parser.CurrentByteIndex
 
     def _is_own_pmid(self, depth: int) -> bool:
         """Whether the open PMID is the citation's own, not one of the papers that it refers to."""
@@ -141,17 +149,21 @@ class _Splitter:
 
     def _on_end(self, name: str) -> None:
         if self._pmid is not None:
-            self._pmids.append("".join(self._pmid).strip())
+            pmid = "".join(self._pmid).strip()
+            self._pmids.append(Citation(pmid, self._element_from(self._pmid_start)))
             self._pmid = None
         if len(self._open) == 2:
             self._close_citation(name)
         self._open.pop()
 
     def _close_citation(self, name: str) -> None:
-        if not self._pmids or not all(is_pmid(pmid) for pmid in self._pmids):
+        if not self._pmids or not all(is_pmid(item.pmid) for item in self._pmids):
             raise SourceFormatError(f"A {name} without PMID ends at line {self._parser.CurrentLineNumber}.")
         if name == _DELETION:
-            self._deleted += self._pmids
+            self._deletions += self._pmids
             return
-        end = self._xml.index(b">", self._parser.CurrentByteIndex) + 1
-        self._citations.append(Citation(self._pmids[0], self._xml[self._start : end]))
+        self._citations.append(Citation(self._pmids[0].pmid, self._element_from(self._start)))
+
+    def _element_from(self, start: int) -> bytes:
+        """The bytes from a start tag to the end tag that is being read."""
+        return self._xml[start : self._xml.index(b">", self._parser.CurrentByteIndex) + 1]

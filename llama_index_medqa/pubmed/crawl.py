@@ -168,7 +168,8 @@ class _Outcome:
 
     def joined_with(self, other: "_Outcome") -> "_Outcome":
         content = CitationSet(
-            self.content.citations + other.content.citations, self.content.deleted + other.content.deleted
+            self.content.citations + other.content.citations,
+            self.content.deletions + other.content.deletions,
         )
         return _Outcome(content, self.failed | other.failed)
 

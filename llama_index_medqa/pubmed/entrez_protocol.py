@@ -11,14 +11,14 @@ libraries and proxies write into their logs.
 import itertools
 import logging
 import random
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import httpx
 
 from llama_index_medqa.errors import EntrezAnswerError, EntrezUnavailableError, InputError
-from llama_index_medqa.pubmed.citations import CitationSet, is_pmid
+from llama_index_medqa.pubmed.citations import Citation, CitationSet, is_pmid
 from llama_index_medqa.pubmed.entrez_answers import (
     MOST_HITS,
     History,
@@ -192,15 +192,13 @@ class EntrezProtocol:
             came = content.pmids
             missing = tuple(pmid for pmid in missing if pmid not in came)
         position = {pmid: number for number, pmid in enumerate(wanted)}
-        citations = [citation for content in delivered for citation in content.citations]
-        deleted = {pmid for content in delivered for pmid in content.deleted}
-        return FetchResult(
-            CitationSet(
-                tuple(sorted(citations, key=lambda citation: position[citation.pmid])),
-                tuple(pmid for pmid in wanted if pmid in deleted),
-            ),
-            missing,
-        )
+
+        def in_order(items: Iterable[Citation]) -> tuple[Citation, ...]:
+            return tuple(sorted(items, key=lambda item: position[item.pmid]))
+
+        citations = in_order(item for content in delivered for item in content.citations)
+        deletions = in_order(item for content in delivered for item in content.deletions)
+        return FetchResult(CitationSet(citations, deletions), missing)
 
     def _fetch_once(self, pmids: tuple[str, ...]) -> Conversation[CitationSet]:
         def read(body: bytes) -> CitationSet:

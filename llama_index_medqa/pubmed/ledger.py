@@ -2,8 +2,10 @@
 
 A crawl's folder holds::
 
-    ledger.jsonl               the request, the hits of every slice, the outcome of every batch; append-only
+    .ledger.jsonl              the request, the hits of every slice, the outcome of every batch; append-only
     records-000001.xml.gz …    the records of a batch: one PubmedArticleSet document, in the order of the hits
+
+The ledger is hidden so that the folder reads as a folder of PubMed XML and nothing else.
 
 A batch counts as done when the ledger says so, and the ledger says so after the file is complete and in
 place. So whatever moment the process dies in, what is missing is fetched again and the result is the same.
@@ -27,7 +29,7 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.pubmed.citations import CitationSet, join_citations
 
 _logger = logging.getLogger(__name__)
-_NAME = "ledger.jsonl"
+_NAME = ".ledger.jsonl"
 _VERSION = 1
 
 
@@ -123,7 +125,7 @@ class Ledger:
         # mtime=0: the same records make the same bytes at any time.
         data = gzip.compress(join_citations(content), mtime=0)
         path = self.records_file(number)
-        partial = path.with_name(path.name + ".partial")
+        partial = path.with_name(f".{path.name}.partial")
         with partial.open("wb") as file:
             file.write(data)
             file.flush()

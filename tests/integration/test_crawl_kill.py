@@ -92,7 +92,7 @@ def crawl_until_done(number: int, folder: Path, *, disturbed: bool) -> Outcome:
                 break
             assert process.returncode == -9, errors
             kills += 1
-    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "ledger.jsonl"}
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".ledger.jsonl"}
     return Outcome(json.loads(output), files, kills, logs, double)
 
 

@@ -1,6 +1,7 @@
 """Crawls against the E-utilities double. Expected values: the double's records, counted and sorted here."""
 
 import gzip
+import io
 import json
 import random
 from collections.abc import Iterable
@@ -15,8 +16,11 @@ from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary, crawl
 from llama_index_medqa.pubmed.crawl_request import CrawlRequest
 from llama_index_medqa.pubmed.entrez import EntrezClient, EntrezSettings
 from llama_index_medqa.pubmed.entrez_protocol import RetryPolicy
+from llama_index_medqa.pubmed.formats import read_newest
 from llama_index_medqa.pubmed.rate_limit import RateLimiter
+from llama_index_medqa.pubmed.record import Deletion
 from llama_index_medqa.pubmed.slices import DateRange
+from llama_index_medqa.pubmed.xml import read_xml
 from llama_index_medqa.testing import EutilsDouble, Fault, VirtualTime, random_faults, synthetic_records
 
 KEY = "0123456789abcdef0123456789abcdef0123"
@@ -50,7 +54,7 @@ def pmids(summary: CrawlSummary) -> list[str]:
 
 
 def file_bytes(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "ledger.jsonl"}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != ".ledger.jsonl"}
 
 
 def all_accounted_for(summary: CrawlSummary) -> bool:
@@ -71,6 +75,17 @@ def test_a_crawl_brings_every_record_as_it_is(tmp_path: Path) -> None:
     stored = gzip.decompress(b"".join(path.read_bytes() for path in summary.files))
     assert all(xml in stored for xml in lab.records.values())
     assert len(lab.double.requests) == 1 + 3
+
+
+def test_the_folder_reads_as_a_folder_of_pubmed_xml(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, synthetic_records(130), deleted=["10000030"])
+    del lab.double._records["10000030"]
+    lab.crawl()
+    read = {item.document_id: item for item in read_newest([tmp_path])}
+    original = b"<PubmedArticleSet>" + b"".join(lab.records.values()) + b"</PubmedArticleSet>"
+    expected = {record.document_id: record for record in read_xml(io.BytesIO(original))}
+    expected["PMID:10000030"] = Deletion("10000030")
+    assert read == expected
 
 
 def test_running_a_finished_crawl_again_asks_nothing_and_says_the_same(tmp_path: Path) -> None:
@@ -281,7 +296,7 @@ def test_a_date_range_must_not_end_before_it_starts() -> None:
 
 
 def search_counts(lab: Lab) -> list[int]:
-    entries = [json.loads(line) for line in (lab.folder / "ledger.jsonl").read_text().splitlines()]
+    entries = [json.loads(line) for line in (lab.folder / ".ledger.jsonl").read_text().splitlines()]
     return [entry["count"] for entry in entries if "slice" in entry]
 
 
@@ -292,7 +307,7 @@ def test_more_than_9999_hits_are_listed_in_slices_of_days(tmp_path: Path) -> Non
     assert (summary.found, summary.fetched, summary.skipped) == (12_000, 12_000, {})
     counts = search_counts(lab)
     assert sum(count for count in counts if count <= 9_999) == 12_000
-    assert "[uid]" not in (tmp_path / "ledger.jsonl").read_text()
+    assert "[uid]" not in (tmp_path / ".ledger.jsonl").read_text()
 
 
 def test_a_day_with_more_than_9999_hits_is_listed_in_slices_of_pmids(tmp_path: Path) -> None:
@@ -303,7 +318,7 @@ def test_a_day_with_more_than_9999_hits_is_listed_in_slices_of_pmids(tmp_path: P
     summary = lab.crawl(CrawlRequest(query="synthetic", batch_size=5_000))
     assert pmids(summary) == sorted(records, reverse=True)
     assert all_accounted_for(summary)
-    assert "[uid]" in (tmp_path / "ledger.jsonl").read_text()
+    assert "[uid]" in (tmp_path / ".ledger.jsonl").read_text()
 
 
 def test_a_record_in_two_slices_is_fetched_once_and_the_newest_come_first(tmp_path: Path) -> None:

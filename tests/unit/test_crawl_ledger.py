@@ -11,7 +11,7 @@ from llama_index_medqa.pubmed.citations import Citation, CitationSet
 from llama_index_medqa.pubmed.ledger import Batch, Hits, Ledger
 
 REQUEST = {"query": "heart", "maximum": None}
-CONTENT = CitationSet((Citation("1", b"<PubmedArticle/>"),), ("2",))
+CONTENT = CitationSet((Citation("1", b"<PubmedArticle/>"),), (Citation("2", b"<PMID>2</PMID>"),))
 
 
 def filled(folder: Path) -> Ledger:
@@ -38,7 +38,7 @@ def test_what_was_noted_is_there_after_opening_again(tmp_path: Path) -> None:
 def test_a_ledger_cut_off_anywhere_loses_only_its_last_line(tmp_path: Path, cut: int) -> None:
     with filled(tmp_path):
         pass
-    path = tmp_path / "ledger.jsonl"
+    path = tmp_path / ".ledger.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut] if cut < len(whole) else b"")
     complete = whole[:-cut].count(b"\n")
@@ -73,7 +73,7 @@ def test_the_same_records_make_the_same_file(tmp_path: Path) -> None:
         with Ledger(tmp_path / name, REQUEST) as ledger:
             digests.append(ledger.add_batch(1, CONTENT, {}).sha256)
     assert digests[0] == digests[1]
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob("*partial*"))
 
 
 def test_another_crawl_is_kept_out_by_name_and_value(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
 def test_a_damaged_ledger_is_told(tmp_path: Path, line: bytes) -> None:
     with filled(tmp_path):
         pass
-    path = tmp_path / "ledger.jsonl"
+    path = tmp_path / ".ledger.jsonl"
     lines = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([lines[0], line, *lines[2:], b""]))
     with pytest.raises(InputError, match="is damaged"):
@@ -111,15 +111,15 @@ def test_a_damaged_ledger_is_told(tmp_path: Path, line: bytes) -> None:
 def test_records_without_a_ledger_are_not_mixed_with(tmp_path: Path) -> None:
     with filled(tmp_path):
         pass
-    (tmp_path / "ledger.jsonl").unlink()
-    with pytest.raises(InputError, match="no ledger"):
+    (tmp_path / ".ledger.jsonl").unlink()
+    with pytest.raises(InputError, match=r"but no \.ledger"):
         Ledger(tmp_path, REQUEST)
 
 
 def test_a_ledger_of_another_format_is_told(tmp_path: Path) -> None:
     with filled(tmp_path):
         pass
-    path = tmp_path / "ledger.jsonl"
+    path = tmp_path / ".ledger.jsonl"
     path.write_text(path.read_text().replace('"version":1', '"version":99', 1))
     with pytest.raises(InputError, match="format 99"):
         Ledger(tmp_path, REQUEST)

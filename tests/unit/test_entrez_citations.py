@@ -18,6 +18,8 @@ ARTICLE = (
     "<ArticleId>5</ArticleId></ReferenceList></PubmedData></PubmedArticle>"
 ).encode()
 BOOK = b"<PubmedBookArticle><BookDocument><PMID>2</PMID></BookDocument></PubmedBookArticle>"
+PMID_4 = b'<PMID Version="2"> 4 </PMID>'
+DELETIONS = (Citation("3", b"<PMID>3</PMID>"), Citation("4", PMID_4))
 
 
 def document(*elements: bytes) -> bytes:
@@ -25,14 +27,15 @@ def document(*elements: bytes) -> bytes:
 
 
 def test_cuts_articles_books_and_deletions_byte_for_byte() -> None:
-    deletion = b"<DeleteCitation><PMID>3</PMID><PMID> 4 </PMID></DeleteCitation>"
+    deletion = b"<DeleteCitation><PMID>3</PMID>" + PMID_4 + b"</DeleteCitation>"
     content = split_citations(document(ARTICLE, BOOK, deletion))
-    assert content == CitationSet((Citation("1", ARTICLE), Citation("2", BOOK)), ("3", "4"))
+    assert content == CitationSet((Citation("1", ARTICLE), Citation("2", BOOK)), DELETIONS)
     assert content.pmids == {"1", "2", "3", "4"}
+    assert content.deleted == ("3", "4")
 
 
 def test_joining_keeps_everything() -> None:
-    content = CitationSet((Citation("1", ARTICLE), Citation("2", BOOK)), ("3", "4"))
+    content = CitationSet((Citation("1", ARTICLE), Citation("2", BOOK)), DELETIONS)
     assert split_citations(join_citations(content)) == content
     assert split_citations(join_citations(CitationSet())) == CitationSet()
 
