@@ -45,8 +45,7 @@ class MissingExtraError(MedQAError, ImportError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(
-            f"{feature} needs the extra '{extra}'. "
-            f'Install it with: pip install "llama-index-medqa[{extra}]"'
+            f"{feature} needs the extra '{extra}'. Install it with: pip install \"llama-index-medqa[{extra}]\""
         )
 
 

