@@ -47,16 +47,12 @@ def crawl_command(  # noqa: PLR0913 - one parameter an option
     *,
     out: Annotated[Path, typer.Option(help="Folder for the records; run again to go on with it.")],
     query: Annotated[str | None, typer.Option(help="PubMed query, in PubMed's own syntax.")] = None,
-    pmids: Annotated[
-        Path | None, typer.Option(help="Instead of a query: a file of PMIDs, a line each.")
-    ] = None,
+    pmids: Annotated[Path | None, typer.Option(help="Instead of a query: a file of PMIDs, a line each.")] = None,
     first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
     last: Annotated[
         datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; none if left out.")
     ] = None,
-    date_type: Annotated[DateType, typer.Option(help="Date that --from and --to mean.")] = (
-        DateType.PUBLICATION
-    ),
+    date_type: Annotated[DateType, typer.Option(help="Date that --from and --to mean.")] = (DateType.PUBLICATION),
     since: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Only what is new or was changed on that day or later."),
@@ -84,9 +80,7 @@ def crawl_command(  # noqa: PLR0913 - one parameter an option
             sort=sort.value,
             batch_size=batch_size,
         )
-        settings = EntrezSettings(
-            email=email, api_key=os.environ.get(KEY_VARIABLE) or None, base_url=base_url
-        )
+        settings = EntrezSettings(email=email, api_key=os.environ.get(KEY_VARIABLE) or None, base_url=base_url)
         with EntrezClient(settings) as client, _progress_bar(errors) as show:
             summary = crawl(client, request, out, progress=show)
     except MedQAError as error:
@@ -104,9 +98,7 @@ def _read_pmids(path: Path) -> tuple[str, ...]:
     try:
         return tuple(path.read_text(encoding="utf-8").split())
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error}). Give a text file of PMIDs, a line each."
-        ) from error
+        raise InputError(f"{path} cannot be read ({error}). Give a text file of PMIDs, a line each.") from error
 
 
 def _date_range(kind: DateType, first: datetime | None, last: datetime | None) -> DateRange | None:

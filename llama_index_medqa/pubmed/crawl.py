@@ -209,6 +209,4 @@ class _Meter:
         )
 
     def _done(self) -> int:
-        return sum(
-            batch.fetched + len(batch.deleted) + len(batch.failed) for batch in self._ledger.batches.values()
-        )
+        return sum(batch.fetched + len(batch.deleted) + len(batch.failed) for batch in self._ledger.batches.values())

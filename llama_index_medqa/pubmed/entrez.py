@@ -227,9 +227,7 @@ class AsyncEntrezClient:
         history: bool = False,
     ) -> SearchResult:
         """See :meth:`EntrezClient.search`."""
-        return await self._run(
-            self._protocol.search(term, sort=sort, start=start, size=size, history=history)
-        )
+        return await self._run(self._protocol.search(term, sort=sort, start=start, size=size, history=history))
 
     async def fetch(self, pmids: Sequence[str]) -> FetchResult:
         """See :meth:`EntrezClient.fetch`."""

@@ -214,9 +214,7 @@ def _read_history(result: Mapping[str, Any], count: int) -> History | None:
 def _read_warnings(result: Mapping[str, Any]) -> list[str]:
     """Every remark of PubMed on the query but that nothing was found, which the count says already."""
     remarks = {**result.get("errorlist", {}), **result.get("warninglist", {})}
-    return [
-        f"{kind}: {text}" for kind, texts in remarks.items() for text in texts if text != "No items found."
-    ]
+    return [f"{kind}: {text}" for kind, texts in remarks.items() for text in texts if text != "No items found."]
 
 
 def read_citations(body: bytes, scrub: Scrubber) -> CitationSet:

@@ -128,9 +128,7 @@ class EntrezProtocol:
     retry: RetryPolicy
     scrub: Scrubber
 
-    def search(
-        self, term: str, *, sort: Sort, start: int, size: int, history: bool
-    ) -> Conversation[SearchResult]:
+    def search(self, term: str, *, sort: Sort, start: int, size: int, history: bool) -> Conversation[SearchResult]:
         """See :meth:`EntrezClient.search`."""
         if not term.strip():
             raise InputError("The PubMed query is empty. Give a query such as 'heart failure[mesh]'.")
@@ -211,9 +209,7 @@ class EntrezProtocol:
 
         return self._ask("efetch", {"id": ",".join(pmids), "retmode": "xml"}, read)
 
-    def _ask(
-        self, utility: str, form: dict[str, str], read: Callable[[bytes], _Result]
-    ) -> Conversation[_Result]:
+    def _ask(self, utility: str, form: dict[str, str], read: Callable[[bytes], _Result]) -> Conversation[_Result]:
         """Send a request until its answer can be read, and pause between attempts."""
         step = Send(f"{self.base_url}{utility}.fcgi", {"db": "pubmed", **form, **self.identity})
         unreadable, started = 0, None
@@ -231,9 +227,7 @@ class EntrezProtocol:
                 problem = error
             unreadable += problem.unreadable
             pause = max(self.retry.pause(attempt), problem.retry_after or 0.0)
-            self._check_patience(
-                utility, problem, unreadable, attempt, self.limiter.clock() + pause - started
-            )
+            self._check_patience(utility, problem, unreadable, attempt, self.limiter.clock() + pause - started)
             _logger.warning("%s, attempt %d: %s; next in %.1f s", utility, attempt, problem, pause)
             if problem.retry_after is not None:
                 self.limiter.hold(pause)

@@ -158,9 +158,7 @@ class Ledger:
         except InputError:
             raise
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{self.folder / _NAME} is damaged ({error}). Crawl into an empty folder."
-            ) from error
+            raise InputError(f"{self.folder / _NAME} is damaged ({error}). Crawl into an empty folder.") from error
         return started
 
     def _complete_lines(self) -> list[bytes]:
@@ -178,9 +176,7 @@ class Ledger:
                 continue
             batch = Batch(entry["fetched"], tuple(entry["deleted"]), entry["failed"], entry["sha256"])
             self.batches[entry["batch"]] = batch
-        self.batches = {
-            number: batch for number, batch in self.batches.items() if self._is_whole(number, batch)
-        }
+        self.batches = {number: batch for number, batch in self.batches.items() if self._is_whole(number, batch)}
 
     def _is_whole(self, number: int, batch: Batch) -> bool:
         path = self.records_file(number)
@@ -215,12 +211,12 @@ def _lock(file: BinaryIO, folder: Path) -> None:
     """Keep a second process out; the system lets go of the lock when this process ends, however it ends."""
     try:
         if sys.platform == "win32":
-            import msvcrt  # noqa: PLC0415 - only there on Windows
+            import msvcrt
 
             file.seek(0)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
-            import fcntl  # noqa: PLC0415 - not there on Windows
+            import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -172,9 +172,7 @@ class EutilsDouble:
             fault = None if over_limit else next(self._faults, None)
             self.requests.append(ReceivedRequest(now, utility, dict(form), fault, over_limit))
             if "api_key" in form and form["api_key"] != self._api_key:
-                body = (
-                    f'{{"error":"API key\ninvalid","api-key":"{caller}","type":"invalid","status":"unknown"}}'
-                )
+                body = f'{{"error":"API key\ninvalid","api-key":"{caller}","type":"invalid","status":"unknown"}}'
                 return Answer(400, body.encode(), dict(_JSON))
             if over_limit or fault is Fault.RATE_LIMIT:
                 return rate_limit_answer(429, caller, limit, self._retry_after_s)

@@ -35,9 +35,7 @@ class Fault(StrEnum):
 ANSWERED_AS_USUAL = frozenset({Fault.DROPPED_IDS, Fault.HISTORY_EXPIRED})
 
 
-def random_faults(
-    rate: float, *, seed: int = 0, kinds: Sequence[Fault] = tuple(Fault)
-) -> Iterator[Fault | None]:
+def random_faults(rate: float, *, seed: int = 0, kinds: Sequence[Fault] = tuple(Fault)) -> Iterator[Fault | None]:
     """An endless series of faults and, between them, of undisturbed answers.
 
     Args:
@@ -69,12 +67,8 @@ class Answer:
 
 def rate_limit_answer(status: int, caller: str, limit: int, retry_after_s: int) -> Answer:
     """What NCBI answers to one request too many."""
-    body = (
-        f'{{"error":"API rate limit exceeded","api-key":"{caller}","count":"{limit + 1}","limit":"{limit}"}}'
-    )
-    return Answer(
-        status, body.encode(), {"Content-Type": "application/json", "Retry-After": str(retry_after_s)}
-    )
+    body = f'{{"error":"API rate limit exceeded","api-key":"{caller}","count":"{limit + 1}","limit":"{limit}"}}'
+    return Answer(status, body.encode(), {"Content-Type": "application/json", "Retry-After": str(retry_after_s)})
 
 
 def spoil(answer: Answer, fault: Fault) -> Answer:

@@ -114,13 +114,9 @@ def pmids(files: dict[str, bytes]) -> list[str | None]:
 
 @pytest.mark.integration
 def test_killed_crawls_equal_undisturbed_ones(tmp_path: Path) -> None:
-    calm = {
-        number: crawl_until_done(number, tmp_path / f"calm{number}", disturbed=False) for number in (0, 1)
-    }
+    calm = {number: crawl_until_done(number, tmp_path / f"calm{number}", disturbed=False) for number in (0, 1)}
     with ThreadPoolExecutor(4) as pool:
-        outcomes = list(
-            pool.map(lambda n: crawl_until_done(n, tmp_path / f"crawl{n}", disturbed=True), range(CRAWLS))
-        )
+        outcomes = list(pool.map(lambda n: crawl_until_done(n, tmp_path / f"crawl{n}", disturbed=True), range(CRAWLS)))
     for number, outcome in enumerate(outcomes):
         failed = {*UNDELIVERABLE, *([] if number % 5 else [BROKEN])}
         due = [pmid for pmid in sorted(RECORDS, reverse=True) if pmid not in failed]

@@ -104,9 +104,7 @@ def test_running_a_finished_crawl_again_asks_nothing_and_says_the_same(tmp_path:
 def test_faults_change_nothing_in_the_result(tmp_path: Path, seed: int, workers: int) -> None:
     records = synthetic_records(300)
     calm = Lab(tmp_path / "calm", records, undeliverable=["10000100"])
-    stormy = Lab(
-        tmp_path / "stormy", records, undeliverable=["10000100"], faults=random_faults(0.4, seed=seed)
-    )
+    stormy = Lab(tmp_path / "stormy", records, undeliverable=["10000100"], faults=random_faults(0.4, seed=seed))
     expected, summary = calm.crawl(), stormy.crawl(workers=workers)
     assert file_bytes(tmp_path / "calm") == file_bytes(tmp_path / "stormy")
     assert summary.failed == expected.failed
@@ -171,9 +169,7 @@ def test_what_is_not_delivered_is_told(tmp_path: Path) -> None:
     assert all_accounted_for(summary)
     good = sorted(set(records) - {"10000007", "10000020", "10000030"}, reverse=True)
     stored = content(summary.files)
-    assert [
-        element.findtext("MedlineCitation/PMID") for element in stored if element.tag != "DeleteCitation"
-    ] == good
+    assert [element.findtext("MedlineCitation/PMID") for element in stored if element.tag != "DeleteCitation"] == good
     assert [element.findtext("PMID") for element in stored if element.tag == "DeleteCitation"] == ["10000030"]
 
 
@@ -212,9 +208,7 @@ def test_since_fetches_what_is_new_or_was_changed(tmp_path: Path) -> None:
     records = synthetic_records(40, days=40)
     lab = Lab(tmp_path / "first", records)
     lab.crawl()
-    revised = records["10000003"].replace(
-        b"<DateRevised><Year>2020</Year>", b"<DateRevised><Year>2024</Year>"
-    )
+    revised = records["10000003"].replace(b"<DateRevised><Year>2020</Year>", b"<DateRevised><Year>2024</Year>")
     new = synthetic_records(1, first_pmid=20_000_001, first_day=date(2024, 3, 1))["20000001"]
     without_revision = etree.fromstring(new)
     citation = without_revision.find("MedlineCitation")

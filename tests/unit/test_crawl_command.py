@@ -60,9 +60,7 @@ def test_some_failed(base_url: str, tmp_path: Path) -> None:
 def test_pmids_from_a_file(base_url: str, tmp_path: Path) -> None:
     listed = tmp_path / "pmids.txt"
     listed.write_text("10000001\n10000002\n")
-    code, output, _ = run(
-        "--pmids", str(listed), "--out", str(tmp_path / "o"), "--base-url", base_url, "--json"
-    )
+    code, output, _ = run("--pmids", str(listed), "--out", str(tmp_path / "o"), "--base-url", base_url, "--json")
     assert code == 0
     assert json.loads(output)["fetched"] == 2
 

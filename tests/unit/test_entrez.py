@@ -27,9 +27,7 @@ KEY = "0123456789abcdef0123456789abcdef0123"
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
-def client_for(
-    handler: Handler, time: VirtualTime, *, api_key: str | None = None, **retry: float
-) -> EntrezClient:
+def client_for(handler: Handler, time: VirtualTime, *, api_key: str | None = None, **retry: float) -> EntrezClient:
     limiter = RateLimiter(10 if api_key else 3, clock=time.clock)
     policy = RetryPolicy(**retry)  # type: ignore[arg-type]
     settings = EntrezSettings(email="me@example.org", api_key=api_key, limiter=limiter, retry=policy)
@@ -54,9 +52,7 @@ def test_search_reads_recorded_answers(shared_data: Path) -> None:
     assert result.pmids[0] == "26147656"
     assert result.pmids[-1] == "18474625"
     assert client_answering((recorded / "esearch_empty.json").read_bytes()).search("x") == SearchResult(0, ())
-    history = client_answering((recorded / "esearch_history.json").read_bytes()).search(
-        "x", size=0, history=True
-    )
+    history = client_answering((recorded / "esearch_history.json").read_bytes()).search("x", size=0, history=True)
     assert history.history == History("MCID_6a9fbe6de7945a8899092570", "1", 28198)
 
 
@@ -326,9 +322,7 @@ def test_the_key_is_nowhere_to_be_seen(caplog: pytest.LogCaptureFixture) -> None
     faults = [Fault.RATE_LIMIT, Fault.RATE_LIMIT_STATUS_200, Fault.SERVER_ERROR, Fault.DISCONNECT]
     double = EutilsDouble(synthetic_records(3), api_key=KEY, faults=faults, retry_after_s=0)
     with double.serve(stall_s=0.2) as base_url:
-        settings = EntrezSettings(
-            base_url=base_url, api_key=KEY, timeout_s=0.1, retry=RetryPolicy(first_pause_s=0.01)
-        )
+        settings = EntrezSettings(base_url=base_url, api_key=KEY, timeout_s=0.1, retry=RetryPolicy(first_pause_s=0.01))
         with EntrezClient(settings) as client:
             client.search("synthetic")
             shown = repr(client) + repr(client.settings) + str(client.settings)
@@ -412,13 +406,9 @@ async def test_asynchronous_equals_synchronous() -> None:
     for asynchronous in (False, True):
         time = VirtualTime()
         double = EutilsDouble(records, faults=faults, undeliverable=["10000007"], clock=time.clock)
-        settings = EntrezSettings(
-            limiter=RateLimiter(3, clock=time.clock), retry=RetryPolicy(jitter=lambda: 0.5)
-        )
+        settings = EntrezSettings(limiter=RateLimiter(3, clock=time.clock), retry=RetryPolicy(jitter=lambda: 0.5))
         if asynchronous:
-            async with AsyncEntrezClient(
-                settings, transport=double.transport(), sleep=time.sleep_async
-            ) as client:
+            async with AsyncEntrezClient(settings, transport=double.transport(), sleep=time.sleep_async) as client:
                 found = await client.search("synthetic", history=True)
                 fetched = await client.fetch(found.pmids)
                 assert found.history is not None

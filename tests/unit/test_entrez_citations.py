@@ -63,8 +63,7 @@ def test_markup_in_comments_and_cdata_is_not_taken_for_records() -> None:
         (document(ARTICLE).decode().encode("utf-16"), "UTF-16"),
         (b'<!DOCTYPE a [<!ENTITY a "b">]>' + document()[22:], "entity 'a'"),
         (
-            b'<!DOCTYPE PubmedArticleSet SYSTEM "x.dtd">'
-            + document(ARTICLE.replace(b"&lt;", b"&alpha;"))[22:],
+            b'<!DOCTYPE PubmedArticleSet SYSTEM "x.dtd">' + document(ARTICLE.replace(b"&lt;", b"&alpha;"))[22:],
             "entity 'alpha'",
         ),
     ],

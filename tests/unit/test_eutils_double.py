@@ -33,8 +33,7 @@ def search(double: EutilsDouble, **form: object) -> dict[str, object]:
 def article(pmid: int, *, journal_date: str, entered: str, revised: str = "", text: str = "") -> bytes:
     def day(value: str) -> str:
         return "".join(
-            f"<{name}>{part}</{name}>"
-            for name, part in zip(("Year", "Month", "Day"), value.split("/"), strict=False)
+            f"<{name}>{part}</{name}>" for name, part in zip(("Year", "Month", "Day"), value.split("/"), strict=False)
         )
 
     revision = f"<DateRevised>{day(revised)}</DateRevised>" if revised else ""
@@ -51,9 +50,7 @@ def small() -> EutilsDouble:
     return EutilsDouble(
         {
             "1": article(1, journal_date="2020", entered="2021/5/1", revised="2024/2/2", text="heart heart"),
-            "2": article(
-                2, journal_date="2021/Mar/9", entered="2020/12/31", text="heart of <i>H.</i> pylori"
-            ),
+            "2": article(2, journal_date="2021/Mar/9", entered="2020/12/31", text="heart of <i>H.</i> pylori"),
             "3": article(3, journal_date="2019/Dec/31", entered="2022/1/1", text="kidney"),
         },
         clock=iter(range(0, 10**6, 10)).__next__,
@@ -268,9 +265,7 @@ def test_synthetic_records_are_pubmed_records() -> None:
     assert list(records) == [str(pmid) for pmid in range(10_000_001, 10_000_031)]
     for pmid, xml in records.items():
         assert etree.fromstring(xml).findtext("MedlineCitation/PMID") == pmid
-    days = [
-        etree.fromstring(xml).findtext("PubmedData/History/PubMedPubDate/Day") for xml in records.values()
-    ]
+    days = [etree.fromstring(xml).findtext("PubmedData/History/PubMedPubDate/Day") for xml in records.values()]
     assert [days.count(day) for day in ("30", "31", "01")] == [10, 10, 10]
 
 
