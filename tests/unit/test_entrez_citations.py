@@ -47,6 +47,11 @@ def test_markup_in_comments_and_cdata_is_not_taken_for_records() -> None:
     assert split_citations(document(tricky)).citations == (Citation("1", tricky),)
 
 
+def test_only_the_citations_own_pmid_counts() -> None:
+    other = ARTICLE.replace(b"<PubmedArticle>", b"<PubmedArticle><PubmedData><PMID>99</PMID></PubmedData>")
+    assert split_citations(document(other)).citations == (Citation("1", other),)
+
+
 @pytest.mark.parametrize(
     ("xml", "message"),
     [
