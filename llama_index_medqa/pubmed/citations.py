@@ -56,7 +56,7 @@ class CitationSet:
 
 def is_pmid(text: str) -> bool:
     """Whether a text is a PubMed identifier: digits without a leading zero."""
-    return text.isascii() and text.isdecimal() and text[0] != "0"
+    return text.isascii() and text.isdecimal() and not text.startswith("0")
 
 
 def split_citations(xml: bytes) -> CitationSet:

@@ -51,19 +51,20 @@ def plan_crawl(
     """
     if request.query is None:
         pmids = list(dict.fromkeys(request.pmids))
-        return _plan(pmids, len(request.pmids), _REPEATED, ())
+        return _plan(pmids, len(request.pmids), {_REPEATED: len(request.pmids) - len(pmids)}, ())
     search = _Search(client, request, ledger, on_search)
     count = search.hits(_WHOLE, request.term).count
     pmids = list(itertools.islice(_once(search.listed()), request.maximum))
-    reason = _OVER_MAXIMUM if len(pmids) == request.maximum else _IN_NO_SLICE
     warnings = dict.fromkeys(text for hits in ledger.hits.values() for text in hits.warnings)
     # More hits than counted happen when PubMed grows between two searches.
-    return _plan(pmids, max(count, len(pmids)), reason, tuple(warnings))
+    found = max(count, len(pmids))
+    over_maximum = max(0, found - (request.maximum or found))
+    in_no_slice = found - over_maximum - len(pmids)
+    return _plan(pmids, found, {_OVER_MAXIMUM: over_maximum, _IN_NO_SLICE: in_no_slice}, tuple(warnings))
 
 
-def _plan(pmids: list[str], found: int, reason: str, warnings: tuple[str, ...]) -> Plan:
-    skipped = found - len(pmids)
-    return Plan(pmids, found, {reason: skipped} if skipped else {}, warnings)
+def _plan(pmids: list[str], found: int, skipped: dict[str, int], warnings: tuple[str, ...]) -> Plan:
+    return Plan(pmids, found, {reason: count for reason, count in skipped.items() if count}, warnings)
 
 
 def _once(pmids: Iterable[str]) -> Iterator[str]:

@@ -15,13 +15,15 @@ from typing import Any
 import httpx
 
 from llama_index_medqa.errors import EntrezRequestError, HistoryExpiredError, SourceFormatError
-from llama_index_medqa.pubmed.citations import CitationSet, split_citations
+from llama_index_medqa.pubmed.citations import CitationSet, is_pmid, split_citations
 
 MOST_HITS = 9_999
 """ESearch and the history server give the first 9,999 hits of a PubMed search and no more."""
 
 _RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
 _EXCERPT_CHARACTERS = 200
+# What reading JSON of another shape than expected raises.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,12 @@ class Scrubber:
         text = re.sub(r'("api-key"\s*:\s*")[^"]*', r"\1[removed]", text)
         return text.replace(self.api_key, "[removed]") if self.api_key else text
 
-    def excerpt(self, body: bytes) -> str:
+    def excerpt(self, text: str | bytes) -> str:
         """The start of an answer on one line, for an error message."""
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", errors="replace")
         # Scrubbed before it is cut: half a key at the cut would not be recognised.
-        line = " ".join(self(body.decode("utf-8", errors="replace")).split())
+        line = " ".join(self(text).split())
         return line if len(line) <= _EXCERPT_CHARACTERS else line[:_EXCERPT_CHARACTERS] + "…"
 
     def __repr__(self) -> str:
@@ -123,7 +127,7 @@ def _check_error_body(body: bytes, response: httpx.Response, scrub: Scrubber) ->
         return
     try:
         content = json.loads(body, strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return
     error = content.get("error")
     if error is None:
@@ -185,8 +189,10 @@ def read_search(body: bytes, start: int, size: int, scrub: Scrubber) -> SearchRe
         count = int(result["count"])
         pmids = tuple(str(pmid) for pmid in result["idlist"])
         history = _read_history(result, count)
-        warnings = tuple(scrub(warning) for warning in _read_warnings(result))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        warnings = tuple(scrub.excerpt(warning) for warning in _read_warnings(result))
+        if not all(is_pmid(pmid) for pmid in pmids):
+            raise ValueError("a hit is not a PMID")
+    except _UNREADABLE as error:
         raise TransientProblemError(
             f"the esearch answer cannot be read: {scrub.excerpt(body)}", unreadable=True
         ) from error
@@ -199,7 +205,7 @@ def read_search(body: bytes, start: int, size: int, scrub: Scrubber) -> SearchRe
 
 
 def _raise_search_error(error: str, scrub: Scrubber) -> None:
-    message = scrub.excerpt(error.encode())
+    message = scrub.excerpt(error)
     if "retstart" in error:
         raise EntrezRequestError(f"PubMed gives only the first {MOST_HITS:,} hits of a search: {message}")
     raise TransientProblemError(f'esearch error "{message}"')

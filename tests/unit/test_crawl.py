@@ -358,6 +358,15 @@ def test_a_maximum_beyond_9999_lists_no_more_slices_than_it_needs(tmp_path: Path
         Lab(tmp_path / "relevance", records).crawl(CrawlRequest(query="synthetic", sort="relevance"))
 
 
+def test_a_maximum_and_unlisted_hits_are_told_apart(tmp_path: Path) -> None:
+    records = synthetic_records(10_040, days=100)
+    undated = {pmid: records[pmid].replace(b"PubMedPubDate", b"Other") for pmid in list(records)[:20]}
+    lab = Lab(tmp_path, records | undated)
+    summary = lab.crawl(CrawlRequest(query="synthetic", maximum=10_030, batch_size=9_999))
+    assert summary.skipped == {"over the maximum number": 10, "counted by PubMed, but listed in no slice": 10}
+    assert (summary.found, summary.fetched) == (10_040, 10_020)
+
+
 def test_slices_found_before_a_stop_are_not_searched_again(tmp_path: Path) -> None:
     records = synthetic_records(10_100, days=200)
     request = CrawlRequest(query="synthetic", batch_size=9_999)

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_index_medqa.errors import InputError
@@ -21,6 +21,7 @@ def test_clauses_are_pubmeds() -> None:
     assert changed_since(date(2020, 1, 2)).count("2020/01/02:3000[") == 3
 
 
+@settings(deadline=None)
 @given(DAYS, DAYS)
 def test_halves_meet_and_cover_the_days_newer_first(one: date, other: date) -> None:
     whole = DateRange("entry", min(one, other), max(one, other))
@@ -33,6 +34,7 @@ def test_halves_meet_and_cover_the_days_newer_first(one: date, other: date) -> N
     assert abs(sizes[0] - sizes[1]) <= 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 99_999_999), st.integers(1, 99_999_999))
 def test_halves_of_a_day_meet_and_cover_its_pmids_higher_first(one: int, other: int) -> None:
     low, high = min(one, other), max(one, other)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -78,6 +78,7 @@ def test_refuses_what_is_broken_or_not_pubmed(xml: bytes, message: str) -> None:
         split_citations(xml)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(0, 400), st.integers(0, 60))
 def test_mutated_documents_give_a_result_or_our_own_error(insert: bytes, position: int, removed: int) -> None:
     xml = document(ARTICLE, BOOK)
