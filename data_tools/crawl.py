@@ -111,7 +111,7 @@ def _date_range(kind: DateType, first: datetime | None, last: datetime | None) -
 
 @contextmanager
 def _progress_bar(console: Console) -> Iterator[Callable[[CrawlProgress], None]]:
-    """A progress bar, and the function that moves it."""
+    """A progress bar for each stage, and the function that moves them."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -120,14 +120,16 @@ def _progress_bar(console: Console) -> Iterator[Callable[[CrawlProgress], None]]
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Searching", total=None, rate="")
+        searching = bar.add_task("Searching", total=None, rate="")
+        fetching = bar.add_task("Fetching", total=None, rate="", start=False)
 
         def show(step: CrawlProgress) -> None:
             left = "" if step.seconds_left is None else f", {step.seconds_left:.0f} s left"
             failed = f", {step.failed} failed" if step.failed else ""
+            task = searching if step.stage == "search" else fetching
+            bar.start_task(task)
             bar.update(
                 task,
-                description="Searching" if step.stage == "search" else "Fetching",
                 completed=step.done,
                 total=step.total,
                 rate=f"{step.per_second:.0f}/s{left}{failed}" if step.per_second else "",

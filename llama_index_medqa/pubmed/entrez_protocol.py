@@ -245,6 +245,6 @@ class EntrezProtocol:
             ) from problem
         if seconds > self.retry.deadline_s:
             raise EntrezUnavailableError(
-                f"{utility} gave no usable answer in {attempt} attempts within {self.retry.deadline_s:g} s; "
-                f"the last: {problem}. Try again later."
+                f"{utility} at {self.base_url} gave no usable answer in {attempt} attempts within "
+                f"{self.retry.deadline_s:g} s; the last: {problem}. Check the connection, or try again later."
             ) from problem

@@ -125,7 +125,8 @@ def test_pauses_double_and_end_at_the_deadline(caplog: pytest.LogCaptureFixture)
     client = EntrezClient(
         EntrezSettings(limiter=limiter, retry=retry), transport=httpx.MockTransport(fail), sleep=time.sleep
     )
-    with pytest.raises(EntrezUnavailableError, match=r"6 attempts within 30 s; the last: HTTP 503\. Try"):
+    expected = r"6 attempts within 30 s; the last: HTTP 503\. Check the connection"
+    with pytest.raises(EntrezUnavailableError, match=expected):
         client.search("x")
     pauses = [later - earlier for earlier, later in itertools.pairwise(arrivals)]
     assert pauses == pytest.approx([1, 2, 4, 8, 8])
