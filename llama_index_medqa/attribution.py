@@ -88,8 +88,8 @@ class AnswerSentence:
 def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> AnswerSentence:
     """Finds the text that supports a sentence.
 
-    A text is one sentence of a passage, or two that follow one another; questions and statements of purpose are
-    none. It supports the sentence when it holds at least the share ``threshold`` of its meaningful words (a word
+    A text is one sentence of a passage, or two that follow one another; titles, questions and statements
+    of purpose are none. It supports the sentence when it holds at least the share ``threshold`` of its meaningful words (a word
     that only the paper's title holds counts half) and all of its numbers, agrees with it on whether something is
     negated, does not say "lower" where the sentence says "higher", and does not say "may" where it is certain.
 
@@ -105,7 +105,8 @@ def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> A
         title_words = content_words(passage.title)
         for part in _candidates(passage.sentences):
             quote = passage.text[part[0].start - passage.start : part[-1].end - passage.start]
-            if not figures <= numbers(quote) or _opposed(text, quote):
+            nearest = max(part, key=lambda sentence: len(words & content_words(sentence.text)))
+            if not figures <= numbers(quote) or _opposed(text, nearest.text):
                 continue
             in_quote = words & content_words(quote)
             in_title = (words - in_quote) & title_words

@@ -101,6 +101,5 @@ class PubMedReader(BasePydanticReader):
             )
         if not documents:
             raise EmptyCorpusError(
-                f"No record with text in {', '.join(map(str, sources)) or 'no files'}. "
-                "Give files that hold some."
+                f"No record with text in {', '.join(map(str, sources)) or 'no files'}. Give files that hold some."
             )
