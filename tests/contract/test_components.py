@@ -27,7 +27,7 @@ from llama_index_medqa import (
     VllmLora,
 )
 from llama_index_medqa.prompts import GROUNDED_ANSWER, GROUNDED_ANSWER_VERSION, template_hash
-from llama_index_medqa.testing.models import HashEmbedding, ScriptedLLM
+from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
 
 
 def test_the_public_surface():

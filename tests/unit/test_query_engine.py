@@ -13,7 +13,7 @@ from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.query_engine import MedQAStreamingResponse, _Draft
-from llama_index_medqa.testing.models import HashEmbedding, ScriptedLLM
+from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
 
 QUESTION = "Does green tea lower the resting heart rate?"
 TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water [PMID:102]."
