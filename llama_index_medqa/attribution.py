@@ -27,6 +27,7 @@ _HEDGE = re.compile(
 )
 # A sentence may lean on the title for what the text calls "it" or by an abbreviation, but not stand on it.
 _TITLE_WEIGHT = 0.5
+_WORTH_ANOTHER_SENTENCE = 0.15
 # Another paper is cited beside the best one when it supports the sentence nearly as well.
 _NEARLY = 0.1
 
@@ -111,8 +112,9 @@ def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> A
             in_quote = words & content_words(quote)
             in_title = (words - in_quote) & title_words
             support = (len(in_quote) + _TITLE_WEIGHT * len(in_title)) / max(len(words), 1)
-            # Of equal texts the first stays: one sentence is yielded before two.
-            if support > best.get(passage.document_id, (0.0,))[0]:
+            # One sentence is yielded before two, and two must be worth reading more.
+            needed = best.get(passage.document_id, (0.0,))[0] + (_WORTH_ANOTHER_SENTENCE if len(part) > 1 else 0.0)
+            if support > needed:
                 citation = Citation(
                     passage.document_id, passage.pmid, passage.title, part[0].start, part[-1].end, quote
                 )

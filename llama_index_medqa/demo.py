@@ -16,7 +16,7 @@ from llama_index_medqa.weights import locate
 
 CORPUS = "pubmed21n1298.xml.gz"
 QUESTIONS = (
-    "Is handgrip strength associated with the risk of heart failure?",
+    "Does cardiorespiratory fitness predict cardiovascular mortality?",
     "Does catheter ablation help patients with atrial fibrillation and heart failure?",
     "Does caffeine affect heart rate recovery after exercise?",
 )

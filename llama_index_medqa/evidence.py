@@ -25,12 +25,13 @@ _FUNCTION_WORDS = frozenset(
     "should so some such than that the their them then there these they this those through to too under until up very "
     "was we were what when where whether which while who whom why will with would yes you your".split()
 )
-# What a study set out to do is not what it found.
+# What a study set out to do, or what was not known before it, is not what it found.
 _PURPOSE = re.compile(
     r"^(?:\W*(?:in order )?to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|"
     r"analy[sz]e|identify|review|test|explain|characteri[sz]e|estimate|understand|develop|report|summari[sz]e|clarify|measure)\b"
     r"|.{0,40}\b(?:aims?|objectives?|purposes?|goals?)\b.{0,60}\b(?:was|were|is|are|of)\b"
     r"|.{0,40}\b(?:aim(?:s|ed)?|sought|intend(?:s|ed)?|set out)\s+to\b"
+    r"|.{0,60}\b(?:few|no) (?:studies|trials|data|reports)\b|.{0,60}\blittle is known\b"
     r"|.{0,40}\bwe (?:evaluated|assessed|investigated|examined|explored|studied|compared) (?:whether|if)\b)",
     re.IGNORECASE,
 )
@@ -57,7 +58,7 @@ class EvidenceSentence:
 
     @property
     def states_something(self) -> bool:
-        """Whether it can support a claim: a title, a question, or what a study set out to do, cannot."""
+        """Whether it can support a claim: a title, a question or a statement of purpose cannot."""
         is_question = self.text.rstrip("\"'”’)").endswith("?")
         return not (self.in_title or is_question or _PURPOSE.match(self.text))
 

@@ -126,7 +126,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         node_postprocessors: Sequence[BaseNodePostprocessor] = (),
         prompt: BasePromptTemplate = GROUNDED_ANSWER,
         evidence_tokens: int = 900,
-        support_threshold: float = 0.6,
+        support_threshold: float = 0.7,
         coverage_threshold: float = 0.5,
         streaming: bool = False,
         callback_manager: CallbackManager | None = None,

@@ -87,6 +87,8 @@ def test_the_record_of_the_best_chunk_comes_first_and_cut_sentences_are_known():
         ("We aimed to compare two stents.", False),
         ("The aim was reached in all patients who were treated with two stents.", False),
         ("This study intended to assess the impact of caffeine.", False),
+        ("However, few studies have evaluated tea.", False),
+        ("Little is known about tea.", False),
         ("To our surprise, mortality fell.", True),
         ("We evaluated 200 patients; mortality fell.", True),
     ],
