@@ -12,19 +12,26 @@ from typing import BinaryIO, cast
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, SourceFormatError
 from llama_index_medqa.pubmed.files import Pieces, Source, open_source
+from llama_index_medqa.pubmed.jsonl import read_jsonl
 from llama_index_medqa.pubmed.medical_data import read_medical_data
+from llama_index_medqa.pubmed.nbib import read_nbib
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
 from llama_index_medqa.pubmed.xml import read_identities, read_xml
 
 _logger = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
-SUPPORTED_FORMATS = "PubMed/MEDLINE XML (.xml, .xml.gz) and medical_data.json (.json)"
+SUPPORTED_FORMATS = (
+    "PubMed/MEDLINE XML (.xml), PubMed's text export (.nbib, .txt), medical_data.json and JSON lines (.jsonl), "
+    "each also as .gz"
+)
 
 Reader = Callable[[Pieces], Iterator[PubMedRecord | Deletion]]
 _FORMATS: tuple[tuple[re.Pattern[bytes], Reader], ...] = (
     (re.compile(rb"\s*<"), read_xml),
     (re.compile(rb"\s*\["), read_medical_data),
+    (re.compile(rb"\s*\{"), read_jsonl),
+    (re.compile(rb"\s*[A-Z][A-Z0-9]{1,3} {0,2}- ?\S"), read_nbib),
 )
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CHECKSUM_SUFFIX = ".md5"

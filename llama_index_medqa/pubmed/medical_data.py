@@ -1,8 +1,8 @@
 """The seed project's ``medical_data.json``: a list of titles, abstracts and dates without PMIDs."""
 
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.dates import make_date
@@ -29,9 +29,7 @@ def read_medical_data(source: Source, name: str | None = None) -> Iterator[PubMe
     pieces = open_source(source, name)
     items = parse_json(b"".join(pieces), pieces.name)
     if not isinstance(items, list):
-        raise SourceFormatError(
-            f"{pieces.name} is JSON, but not {_SHAPE}: it holds a {type(items).__name__}."
-        )
+        raise SourceFormatError(f"{pieces.name} is JSON, but not {_SHAPE}: it holds a {type(items).__name__}.")
     for index, item in enumerate(items):
         try:
             record = _record(item)
@@ -40,6 +38,38 @@ def read_medical_data(source: Source, name: str | None = None) -> Iterator[PubMe
                 f"{pieces.name}: item {index} is not as expected: {error}. Expected is {_SHAPE}."
             ) from None
         yield record
+
+
+def write_medical_data(records: Iterable[PubMedRecord], stream: TextIO) -> int:
+    """Write records in the seed project's form, which keeps title, abstract and date only.
+
+    Args:
+        records: what to write; sections are joined by spaces.
+        stream: a text file that is open for writing in UTF-8.
+
+    Returns:
+        The number of records written.
+    """
+    number = 0
+    stream.write("[")
+    for record in records:
+        stream.write(("," if number else "") + "\n" + json.dumps(_item(record), ensure_ascii=False))
+        number += 1
+    stream.write("\n]\n")
+    return number
+
+
+def _item(record: PubMedRecord) -> dict[str, Any]:
+    date = record.date
+    numbers = (date.year, date.month, date.day) if date else (None, None, None)
+    return {
+        "article_title": record.title,
+        "article_abstract": " ".join(section.text for section in record.sections),
+        "pub_date": {
+            key: "" if number is None else str(number)
+            for key, number in zip(("year", "month", "day"), numbers, strict=True)
+        },
+    }
 
 
 def parse_json(content: bytes, name: str) -> Any:
@@ -52,8 +82,7 @@ def parse_json(content: bytes, name: str) -> Any:
         return json.loads(content)
     except json.JSONDecodeError as error:
         raise SourceFormatError(
-            f"{name} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. "
-            "Write the file again."
+            f"{name} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. Write the file again."
         ) from None
     except (ValueError, RecursionError) as error:
         raise SourceFormatError(f"{name} is not valid JSON: {error}. Write the file again.") from None

@@ -12,8 +12,7 @@ TITLE_LABEL = "TITLE"
 ABSTRACT_LABEL = "ABSTRACT"
 
 
-@dataclass(frozen=True, slots=True)
-class AbstractSection:
+class AbstractSection(NamedTuple):
     """One paragraph of an abstract.
 
     Attributes:
@@ -179,8 +178,7 @@ class OtherAbstract(NamedTuple):
     copyright: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordDetails:
+class RecordDetails(NamedTuple):
     """What a record holds beyond the needs of an index; parsed on first use.
 
     Attributes:
@@ -240,17 +238,13 @@ class LazyDetails:
     """Details that are parsed when they are first asked for, and kept.
 
     Args:
-        source: the bytes of the record.
-        parse: a module-level function of those bytes, so that the record can be pickled.
+        parse: gives the details; a ``functools.partial`` of a module-level function can be pickled.
         value: the details where they are known already.
     """
 
-    __slots__ = ("_parse", "_source", "_value")
+    __slots__ = ("_parse", "_value")
 
-    def __init__(
-        self, source: bytes, parse: Callable[[bytes], RecordDetails], value: RecordDetails | None = None
-    ) -> None:
-        self._source = source
+    def __init__(self, parse: Callable[[], RecordDetails], value: RecordDetails | None = None) -> None:
         self._parse = parse
         self._value = value
 
@@ -258,7 +252,7 @@ class LazyDetails:
     def value(self) -> RecordDetails:
         """The parsed details."""
         if self._value is None:
-            self._value = self._parse(self._source)
+            self._value = self._parse()
         return self._value
 
     def __eq__(self, other: object) -> bool:
@@ -271,13 +265,9 @@ class LazyDetails:
         return repr(self.value)
 
 
-def _no_details(source: bytes) -> RecordDetails:
-    return RecordDetails()
-
-
 def known_details(details: RecordDetails) -> LazyDetails:
     """Details that need no parsing, in the wrapping that a record keeps them in."""
-    return LazyDetails(b"", _no_details, details)
+    return LazyDetails(RecordDetails, details)
 
 
 class Identity(NamedTuple):

@@ -49,13 +49,9 @@ def as_utf8(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
             yield decode(piece).encode()
         yield decode(b"", final=True).encode()
     except LookupError:
-        raise SourceFormatError(
-            f"{name} declares the unknown encoding {encoding!r}. Save it as UTF-8."
-        ) from None
+        raise SourceFormatError(f"{name} declares the unknown encoding {encoding!r}. Save it as UTF-8.") from None
     except UnicodeError as error:
-        raise SourceFormatError(
-            f"{name} is not in the encoding it declares: {error}. Save it as UTF-8."
-        ) from None
+        raise SourceFormatError(f"{name} is not in the encoding it declares: {error}. Save it as UTF-8.") from None
 
 
 def _encoding(first: bytes) -> str:

@@ -1,7 +1,6 @@
 """Reads PubMed/MEDLINE XML record by record."""
 
 import logging
-import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -10,11 +9,12 @@ from lxml import etree
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.files import Source, open_source
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
+from llama_index_medqa.pubmed.xml.fast import Unusual, record_from_match
 from llama_index_medqa.pubmed.xml.slices import DELETION_ELEMENTS, RECORD_ELEMENTS, Slice, read_slices
 from llama_index_medqa.pubmed.xml.tree import deletions_from_tree, record_from_tree
 
 _logger = logging.getLogger(__name__)
-_PMID = re.compile(rb'<PMID(?: Version="(\d+)")?>(\d+)</PMID>')
+_KNOWN_ELEMENTS = RECORD_ELEMENTS | DELETION_ELEMENTS
 _Item = TypeVar("_Item")
 
 
@@ -36,7 +36,7 @@ def read_xml(source: Source, name: str | None = None) -> Iterator[PubMedRecord |
         SourceFormatError: not PubMed's XML, malformed, or truncated; raised after the records before that
             place were yielded. They are no more than a part of the document.
     """
-    yield from _read(source, name, _read_slice)
+    return _read(source, name, _read_slice)
 
 
 def read_identities(source: Source, name: str | None = None) -> Iterator[Identity]:
@@ -44,7 +44,7 @@ def read_identities(source: Source, name: str | None = None) -> Iterator[Identit
 
     Arguments and errors are those of :func:`read_xml`; items come in the same order and number.
     """
-    yield from _read(source, name, _identify_slice)
+    return _read(source, name, _identify_slice)
 
 
 def _read(source: Source, name: str | None, read_slice: Callable[[Slice], list[_Item]]) -> Iterator[_Item]:
@@ -52,7 +52,7 @@ def _read(source: Source, name: str | None, read_slice: Callable[[Slice], list[_
     name, number, unknown = pieces.name, 0, set[str]()
     try:
         for piece in read_slices(iter(pieces), name):
-            if piece.element not in RECORD_ELEMENTS | DELETION_ELEMENTS and piece.element not in unknown:
+            if piece.element not in _KNOWN_ELEMENTS and piece.element not in unknown:
                 unknown.add(piece.element)
                 _logger.warning("%s holds <%s> elements, which are not read.", name, piece.element)
             items = _checked(piece, name, read_slice)
@@ -71,22 +71,22 @@ def _checked(piece: Slice, name: str, read_slice: Callable[[Slice], list[_Item]]
         return read_slice(piece)
     except (etree.XMLSyntaxError, SourceFormatError) as error:
         raise SourceFormatError(
-            f"{name} has malformed XML in the <{piece.element}> at byte {piece.offset} ({error}). "
-            "Get the file again."
+            f"{name} has malformed XML in the <{piece.element}> at byte {piece.offset} ({error}). Get the file again."
         ) from error
 
 
 def _read_slice(piece: Slice) -> list[PubMedRecord | Deletion]:
+    if piece.match is not None:
+        try:
+            return [record_from_match(piece.source, piece.match)]
+        except Unusual:
+            return [record_from_tree(piece.source)]
     if piece.element in RECORD_ELEMENTS:
         return [record_from_tree(piece.source, piece.namespaces)]
     return list(deletions_from_tree(piece)) if piece.element in DELETION_ELEMENTS else []
 
 
 def _identify_slice(piece: Slice) -> list[Identity]:
-    if (
-        piece.element in RECORD_ELEMENTS
-        and b"<!" not in piece.source
-        and (found := _PMID.search(piece.source))
-    ):
-        return [Identity(f"PMID:{found[2].decode()}", int(found[1] or 1))]
+    if piece.match is not None:
+        return [Identity(f"PMID:{piece.match['pmid'].decode()}", int(piece.match["version"]))]
     return [identity_of(item) for item in _read_slice(piece)]

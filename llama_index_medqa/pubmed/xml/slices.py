@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.xml.grammar import RECORD
 from llama_index_medqa.pubmed.xml.prolog import Prolog, as_utf8, read_prolog
 
 RECORD_ELEMENTS = frozenset({"PubmedArticle", "PubmedBookArticle", "MedlineCitation"})
 DELETION_ELEMENTS = frozenset({"DeleteCitation", "DeleteDocument"})
 SET_ELEMENTS = frozenset({"PubmedArticleSet", "PubmedBookArticleSet", "MedlineCitationSet"})
 
+_ORDINARY = "PubmedArticle"
+_ORDINARY_TAG, _ORDINARY_END = b"<PubmedArticle>", b"</PubmedArticle>"
 _SPACE = re.compile(rb"\s*")
 _NAME = re.compile(rb"<([^\s<>/]+)(?=[\s/>])")
 _EMPTY_ELEMENT = re.compile(rb"""<[^\s<>/]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*/>""")
@@ -21,8 +24,7 @@ _LONGEST_NAME = 128
 _LONGEST_RECORD = 1 << 28
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """The bytes of one element below the root.
 
     Attributes:
@@ -30,12 +32,14 @@ class Slice:
         source: from its start tag to its end tag, in UTF-8.
         offset: of its first byte in the (decompressed) document.
         namespaces: the root's namespace declarations, needed to parse it by itself.
+        match: how it matches the shape of an ordinary record; None where it does not.
     """
 
     element: str
     source: bytes
     offset: int
     namespaces: str = ""
+    match: re.Match[bytes] | None = None
 
 
 class _Window:
@@ -78,8 +82,7 @@ class _Window:
             start = max(start, len(self.data) - self.position - len(mark) + 1)
             if start > _LONGEST_RECORD or not self.grow():
                 raise SourceFormatError(
-                    f"{self.name} is cut off: no {mark.decode()} after byte {self.offset}. "
-                    "Download or copy it again."
+                    f"{self.name} is cut off: no {mark.decode()} after byte {self.offset}. Download or copy it again."
                 )
 
     def skip_space(self) -> bool:
@@ -140,10 +143,12 @@ def _children(window: _Window, prolog: Prolog) -> Iterator[Slice]:
                 "Download or copy it again."
             )
         window.need(_LONGEST_NAME)
-        if window.data.startswith(closing, window.position):
+        if (record := _ordinary_record(window, prolog)) is not None:
+            yield record
+        elif window.data.startswith(closing, window.position):
             window.position += window.find(b">", len(closing))
             return
-        if not _skip_markup(window):
+        elif not _skip_markup(window):
             yield _cut(window, prolog)
 
 
@@ -174,6 +179,21 @@ def _cut(window: _Window, prolog: Prolog) -> Slice:
     source = window.data[window.position : window.position + length]
     window.position += length
     return Slice(element, source, offset, prolog.namespaces)
+
+
+def _ordinary_record(window: _Window, prolog: Prolog) -> Slice | None:
+    """The record at the window's position if it has the usual shape, and move behind it; None otherwise."""
+    if prolog.namespaces or not window.data.startswith(_ORDINARY_TAG, window.position):
+        return None
+    match = RECORD.match(window.data, window.position)
+    if match is None and window.data.find(_ORDINARY_END, window.position) < 0:
+        window.find(_ORDINARY_END, 0)
+        match = RECORD.match(window.data, window.position)
+    if match is None:
+        return None
+    record = Slice(_ORDINARY, match[0], window.offset, match=match)
+    window.position = match.end()
+    return record
 
 
 def _element_length(window: _Window, closing: bytes, prolog: Prolog) -> int:

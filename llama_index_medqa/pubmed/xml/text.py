@@ -4,16 +4,12 @@ import re
 
 from lxml import etree
 
+from llama_index_medqa.pubmed.text import fold
+
 _POWER = "{http://www.w3.org/1998/Math/MathML}msup"
 _FRACTION = "{http://www.w3.org/1998/Math/MathML}mfrac"
 _TWO_PART_FORMULAS = frozenset({_POWER, _FRACTION})
-_ENDS_WITH_DIGIT = re.compile(r"\d$")
 _IS_POWER = re.compile(r"\s*(?:\d|[-\u2212\u2013]\s*[\w(])")
-
-
-def fold(text: str) -> str:
-    """The text with every run of white space as one space, and none at its ends."""
-    return " ".join(text.split())
 
 
 def raised(before: str, superscript: str) -> str:
@@ -25,8 +21,11 @@ def raised(before: str, superscript: str) -> str:
     Args:
         before: the text before the superscript; only its last character counts.
         superscript: the superscript's text.
+
+    Returns:
+        What to write after ``before``.
     """
-    if _ENDS_WITH_DIGIT.search(before) and _IS_POWER.match(superscript):
+    if before[-1:].isdigit() and _IS_POWER.match(superscript):
         return "^" + superscript
     return superscript
 
@@ -43,13 +42,18 @@ def _plain(element: etree._Element) -> str:
     if len(element) == 2 and element.tag in _TWO_PART_FORMULAS:
         first, second = (_plain(child).strip() for child in element)
         return first + ("/" + second if element.tag == _FRACTION else raised(first, second))
-    text = element.text or ""
+    return _continued("", element)
+
+
+def _continued(text: str, element: etree._Element) -> str:
+    """The text so far and that of the element: a power may follow a base inside other markup."""
+    text += element.text or ""
     for child in element:
-        text += _of_child(child, text) + (child.tail or "")
+        if child.tag == "sup":
+            text += raised(text, _plain(child))
+        elif child.tag in _TWO_PART_FORMULAS:
+            text += _plain(child)
+        elif isinstance(child.tag, str):
+            text = _continued(text, child)
+        text += child.tail or ""
     return text
-
-
-def _of_child(child: etree._Element, before: str) -> str:
-    if not isinstance(child.tag, str):
-        return ""
-    return raised(before, _plain(child)) if child.tag == "sup" else _plain(child)

@@ -21,13 +21,12 @@ from llama_index_medqa.pubmed.record import (
     Reference,
     status_of,
 )
+from llama_index_medqa.pubmed.text import heading, main_title
 from llama_index_medqa.pubmed.xml.slices import Slice, parse_slice
 from llama_index_medqa.pubmed.xml.text import text_of
 
 Element = etree._Element
 
-_NO_HEADING = frozenset({"", "UNASSIGNED", "UNLABELLED"})
-_UNTRANSLATED = frozenset({"", "[Not Available].", "[Not Available]", "Not Available"})
 _ENGLISH = "eng"
 # Before 2019, NLM put the reference list among the comments and corrections.
 _REFERENCE_LINK = "Cites"
@@ -45,7 +44,7 @@ def record_from_tree(source: bytes, namespaces: str = "") -> PubMedRecord:
     """
     root = parse_slice(source, namespaces)
     book = root.find("BookDocument")
-    details = LazyDetails(source, partial(details_from_tree, namespaces=namespaces))
+    details = LazyDetails(partial(details_from_tree, source, namespaces))
     return _article(root, details) if book is None else _book(root, book, details)
 
 
@@ -107,10 +106,7 @@ def _book(root: Element, book: Element, details: LazyDetails) -> PubMedRecord:
 def _title(article: Element | None) -> str:
     if article is None:
         return ""
-    title = text_of(article.find("ArticleTitle"))
-    if title in _UNTRANSLATED:
-        return text_of(article.find("VernacularTitle")) or title
-    return title
+    return main_title(text_of(article.find("ArticleTitle")), text_of(article.find("VernacularTitle")))
 
 
 def _abstract(citation: Element, article: Element | None) -> tuple[AbstractSection, ...]:
@@ -133,13 +129,8 @@ def _sections(abstract: Element | None) -> tuple[AbstractSection, ...]:
 
 def _section(paragraph: Element) -> AbstractSection:
     return AbstractSection(
-        text_of(paragraph), _heading(paragraph.get("Label", "")), _heading(paragraph.get("NlmCategory", ""))
+        text_of(paragraph), heading(paragraph.get("Label", "")), heading(paragraph.get("NlmCategory", ""))
     )
-
-
-def _heading(text: str) -> str | None:
-    text = " ".join(text.split())
-    return None if text.upper() in _NO_HEADING else text
 
 
 def _other_abstract(other: Element) -> OtherAbstract:
@@ -245,9 +236,8 @@ def _author(author: Element) -> Author:
         suffix=text_of(author.find("Suffix")),
         collective_name=text_of(author.find("CollectiveName")),
         # Until 2014 an author's only affiliation stood directly below the author.
-        affiliations=_texts(author.iterfind("AffiliationInfo/Affiliation"))
-        + _texts(author.iterfind("Affiliation")),
-        orcid=next(identifiers, None),
+        affiliations=_texts(author.iterfind("AffiliationInfo/Affiliation")) + _texts(author.iterfind("Affiliation")),
+        orcid=next(identifiers, None) or None,
     )
 
 

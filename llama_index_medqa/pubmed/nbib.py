@@ -1,0 +1,288 @@
+"""PubMed's text export (``.nbib``, MEDLINE format) to records.
+
+The tags are described at https://www.nlm.nih.gov/bsd/mms/medlineelements.html. The format holds less than the XML:
+a structured abstract is one text in which the headings stand as words.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.dates import make_date, parse_free_date
+from llama_index_medqa.pubmed.files import Source, open_source
+from llama_index_medqa.pubmed.record import (
+    AbstractSection,
+    Author,
+    Link,
+    MeshHeading,
+    MeshQualifier,
+    OtherAbstract,
+    PublicationDate,
+    PubMedRecord,
+    RecordDetails,
+    known_details,
+    status_of,
+)
+from llama_index_medqa.pubmed.text import fold, main_title
+
+_logger = logging.getLogger(__name__)
+
+_FIELD = re.compile(r"([A-Z][A-Z0-9]{1,3}) {0,2}- ?(.*)")
+_CONTINUED = re.compile(r"[ \t]+\S")
+_IDENTIFIER = re.compile(r"(.*\S) \[(\w+)\]")
+_LINKED_PMID = re.compile(r"PMID: ?(\d+)")
+_REVISED = re.compile(r"(\d{4})(\d\d)(\d\d)")
+_FIRST_TAGS = frozenset({"PMID", "PMCR"})
+LINK_KINDS = {
+    "CIN": "CommentIn",
+    "CON": "CommentOn",
+    "EIN": "ErratumIn",
+    "EFR": "ErratumFor",
+    "ECI": "ExpressionOfConcernIn",
+    "ECF": "ExpressionOfConcernFor",
+    "RIN": "RetractionIn",
+    "ROF": "RetractionOf",
+    "PRIN": "PartialRetractionIn",
+    "PROF": "PartialRetractionOf",
+    "RRI": "RetractedandRepublishedIn",
+    "RRF": "RetractedandRepublishedFrom",
+    "CRI": "CorrectedandRepublishedIn",
+    "CRF": "CorrectedandRepublishedFrom",
+    "RPI": "RepublishedIn",
+    "RPF": "RepublishedFrom",
+    "UIN": "UpdateIn",
+    "UOF": "UpdateOf",
+    "SPIN": "SummaryForPatientsIn",
+    "ORI": "OriginalReportIn",
+    "DDIN": "AssociatedDataset",
+    "DRIN": "AssociatedPublication",
+}
+# The headings that journals use most. An abstract is only divided where it begins with one of them.
+_HEADINGS = (
+    "AIM|AIMS|AIMS AND OBJECTIVES|BACKGROUND|BACKGROUND AND AIMS|BACKGROUND AND OBJECTIVES|BACKGROUND AND PURPOSE|"
+    "BACKGROUND/AIMS|BACKGROUND/OBJECTIVES|CASE PRESENTATION|CASE REPORT|CLINICAL RELEVANCE|CONCLUSION|CONCLUSIONS|"
+    "CONCLUSIONS AND RELEVANCE|CONTEXT|DATA SOURCES|DESIGN|DESIGN AND METHODS|DISCUSSION|EXPOSURES|FINDINGS|FUNDING|"
+    "IMPORTANCE|INTERPRETATION|INTERVENTION|INTERVENTIONS|INTRODUCTION|LIMITATIONS|MAIN OUTCOME MEASURE|"
+    "MAIN OUTCOME MEASURES|MAIN RESULTS|MATERIAL AND METHODS|MATERIALS AND METHODS|MEASUREMENTS|METHOD|METHODOLOGY|"
+    "METHODS|METHODS AND FINDINGS|METHODS AND RESULTS|OBJECTIVE|OBJECTIVES|OUTCOMES|PARTICIPANTS|PATIENTS|"
+    "PATIENTS AND METHODS|PRIMARY FUNDING SOURCE|PURPOSE|PURPOSE OF REVIEW|RATIONALE|RECENT FINDINGS|RESULTS|"
+    "SEARCH METHODS|SELECTION CRITERIA|SETTING|SIGNIFICANCE|STUDY DESIGN|SUBJECTS|SUMMARY|TRIAL REGISTRATION"
+)
+_HEADING = re.compile(rf"(?:^|(?<=[.?!)\]] ))({_HEADINGS}): ")
+
+
+class _Field(NamedTuple):
+    tag: str
+    value: str
+
+
+def read_nbib(source: Source, name: str | None = None) -> Iterator[PubMedRecord]:
+    """Read a text export of PubMed, one record at a time.
+
+    An abstract that begins with a common heading in capitals is divided at such headings.
+
+    Args:
+        source: a path, an open binary stream, or an input that is open already.
+        name: what to call it in messages; by default its path.
+
+    Raises:
+        InputError: there is no such file.
+        SourceFormatError: not UTF-8. Lines that are no fields are named in a warning and left out.
+    """
+    pieces = open_source(source, name)
+    fields: list[_Field] = []
+    for field in _fields(iter(pieces), pieces.name):
+        if field is None or (field.tag in _FIRST_TAGS and any(known.tag == field.tag for known in fields)):
+            if fields:
+                yield _record(fields)
+            fields = []
+        if field is not None:
+            fields.append(field)
+    if fields:
+        yield _record(fields)
+
+
+def _fields(pieces: Iterator[bytes], name: str) -> Iterator[_Field | None]:
+    """Fields with their continuation lines joined; None for an empty line."""
+    field: _Field | None = None
+    strange: list[int] = []
+    for number, line in enumerate(_lines(pieces, name), start=1):
+        if field is not None and _CONTINUED.match(line):
+            field = _Field(field.tag, f"{field.value} {line.strip()}")
+            continue
+        if field is not None:
+            yield field
+        found = _FIELD.fullmatch(line)
+        field = _Field(found[1], fold(found[2])) if found else None
+        if not line.strip():
+            yield None
+        elif found is None:
+            strange.append(number)
+    if field is not None:
+        yield field
+    if strange:
+        _logger.warning(
+            "%s: %d lines are no fields and were left out, the first is line %d.", name, len(strange), strange[0]
+        )
+
+
+def _lines(pieces: Iterator[bytes], name: str) -> Iterator[str]:
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield _text(line, name)
+    if rest:
+        yield _text(rest, name)
+
+
+def _text(line: bytes, name: str) -> str:
+    try:
+        return line.decode("utf-8-sig").rstrip()
+    except UnicodeDecodeError as error:
+        raise SourceFormatError(f"{name} is not UTF-8 text ({error.reason}). Export it from PubMed again.") from None
+
+
+def _record(fields: list[_Field]) -> PubMedRecord:
+    types = _all(fields, "PT")
+    links = tuple(_link(LINK_KINDS[field.tag], field.value) for field in fields if field.tag in LINK_KINDS)
+    headings = tuple(_mesh(value) for value in _all(fields, "MH"))
+    ids = _ids(fields)
+    book = _first(fields, "BTI")
+    title = main_title(" ".join(_all(fields, "TI")), _first(fields, "TT"))
+    return PubMedRecord(
+        title=title or book,
+        sections=_sections(_all(fields, "AB")),
+        pmid=_first(fields, "PMID") or None,
+        journal=_first(fields, "JT") or (book if title else ""),
+        date=parse_free_date(_first(fields, "DP")) or parse_free_date(_first(fields, "DEP")),
+        mesh=tuple(heading.name for heading in headings),
+        publication_types=types,
+        doi=next((value for kind, value in ids if kind == "doi"), None),
+        status=status_of(types, links),
+        links=links,
+        lazy_details=known_details(_details(fields, headings, ids, book)),
+    )
+
+
+def _details(
+    fields: list[_Field], headings: tuple[MeshHeading, ...], ids: tuple[tuple[str, str], ...], book: str
+) -> RecordDetails:
+    substances = [value.partition(" (")[2].removesuffix(")") for value in _all(fields, "RN")]
+    return RecordDetails(
+        authors=_authors(fields),
+        mesh_headings=headings,
+        keywords=tuple(value.lstrip("*") for value in _all(fields, "OT")),
+        languages=_all(fields, "LA"),
+        vernacular_title=_first(fields, "TT"),
+        other_abstracts=_other_abstracts(fields),
+        copyright=_first(fields, "CI"),
+        article_ids=ids,
+        chemicals=tuple(filter(None, (*_all(fields, "NM"), *substances))),
+        volume=_first(fields, "VI"),
+        issue=_first(fields, "IP"),
+        pages=_first(fields, "PG"),
+        issn=_first(fields, "IS").partition(" ")[0],
+        journal_abbreviation=_first(fields, "TA"),
+        journal_id=_first(fields, "JID"),
+        country=_first(fields, "PL"),
+        printed_date=_first(fields, "DP"),
+        revised=_revised(_first(fields, "LR")),
+        conflict_of_interest=_first(fields, "COIS"),
+        book_title=book,
+    )
+
+
+def _all(fields: list[_Field], tag: str) -> tuple[str, ...]:
+    return tuple(field.value for field in fields if field.tag == tag and field.value)
+
+
+def _first(fields: list[_Field], tag: str) -> str:
+    return next(iter(_all(fields, tag)), "")
+
+
+def _revised(text: str) -> PublicationDate | None:
+    found = _REVISED.match(text)
+    return make_date(*found.groups()) if found else None
+
+
+def _sections(abstracts: tuple[str, ...]) -> tuple[AbstractSection, ...]:
+    return tuple(section for abstract in abstracts for section in _divided(abstract) if section.text)
+
+
+def _divided(abstract: str) -> list[AbstractSection]:
+    if not _HEADING.match(abstract):
+        return [AbstractSection(abstract)]
+    _, *parts = _HEADING.split(abstract)
+    return [AbstractSection(text.strip(), label) for label, text in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def _ids(fields: list[_Field]) -> tuple[tuple[str, str], ...]:
+    pairs = [("pubmed", value) for value in _all(fields, "PMID")]
+    pairs += [("pmc", value) for value in _all(fields, "PMC")]
+    for value in (*_all(fields, "LID"), *_all(fields, "AID")):
+        if found := _IDENTIFIER.fullmatch(value):
+            pairs.append((found[2], found[1]))
+        elif value.startswith("doi:"):
+            pairs.append(("doi", value.removeprefix("doi:").strip()))
+    return tuple(dict.fromkeys(pairs))
+
+
+def _mesh(value: str) -> MeshHeading:
+    name, *qualifiers = value.split("/")
+    return MeshHeading(
+        name.lstrip("*"),
+        name.startswith("*"),
+        tuple(MeshQualifier(text.lstrip("*"), text.startswith("*")) for text in qualifiers),
+    )
+
+
+def _link(kind: str, value: str) -> Link:
+    found = _LINKED_PMID.search(value)
+    return Link(kind, found[1] if found else None, value[: found.start()].rstrip() if found else value)
+
+
+def _authors(fields: list[_Field]) -> tuple[Author, ...]:
+    """Authors in order: a full name, its short form, then what belongs to it."""
+    authors: list[Author] = []
+    full_names = any(field.tag == "FAU" for field in fields)
+    for tag, value in fields:
+        if not value:
+            continue
+        if tag == ("FAU" if full_names else "AU"):
+            authors.append(_full_name(value) if full_names else _short_name(value))
+        elif tag == "CN":
+            authors.append(Author(collective_name=value))
+        elif authors and tag in {"AU", "AD", "AUID"}:
+            authors[-1] = _completed(authors[-1], tag, value)
+    return tuple(authors)
+
+
+def _full_name(value: str) -> Author:
+    last_name, _, fore_name = value.partition(", ")
+    return Author(last_name, fore_name)
+
+
+def _short_name(value: str) -> Author:
+    last_name, _, initials = value.rpartition(" ")
+    return Author(last_name, "", initials) if last_name else Author(value)
+
+
+def _completed(author: Author, tag: str, value: str) -> Author:
+    if tag == "AD":
+        return author._replace(affiliations=(*author.affiliations, value))
+    if tag == "AUID":
+        return author._replace(orcid=value.removeprefix("ORCID: ")) if value.startswith("ORCID: ") else author
+    return author._replace(initials=value.removeprefix(author.last_name).strip())
+
+
+def _other_abstracts(fields: list[_Field]) -> tuple[OtherAbstract, ...]:
+    languages = iter(_all(fields, "OABL"))
+    found = []
+    for value in _all(fields, "OAB"):
+        kind, separator, text = value.partition(": ")
+        kind, text = (kind, text) if separator and " " not in kind else ("", value)
+        found.append(OtherAbstract(kind, next(languages, ""), tuple(_divided(text))))
+    return tuple(found)
