@@ -5,20 +5,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import httpx
 from llama_index.core.llms import LLM
 from llama_index.llms.openai_like import OpenAILike
 
+from llama_index_medqa.drafting import EXTRACTIVE
 from llama_index_medqa.embedding import E5Embedding
 from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.llm import VllmLora, served_models
 from llama_index_medqa.node_parser import TokenNodeParser
 from llama_index_medqa.profiles import Profile
-from llama_index_medqa.query_engine import EXTRACTIVE, MedQAQueryEngine
+from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAStreamingResponse
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
 
 Progress = Callable[[str, int, int | None], None]
-Answerer = LLM | Literal["extractive"]
+Drafter = LLM | Literal["extractive"]
 
 API_KEY_VARIABLE = "MEDQA_API_KEY"
 
@@ -56,13 +58,13 @@ def open_index(profile: Profile, folder: str, embedder: E5Embedding, *, create: 
 
 
 @contextmanager
-def open_answerer(
+def open_drafter(
     profile: Profile,
     *,
     weights: str | None = None,
     weights_sha256: str | None = None,
     progress: Progress | None = None,
-) -> Iterator[Answerer]:
+) -> Iterator[Drafter]:
     """What drafts the answers, for the length of the ``with`` block.
 
     Args:
@@ -86,16 +88,24 @@ def open_answerer(
         expected = weights_sha256 or PACKAGED[profile.weights].sha256 if weights else None
         path = locate(weights or profile.weights, sha256=expected, progress=progress)
         with LlamaCppServer(path, profile.context_window) as server:
-            yield OpenAILike(
-                model=server.model,
-                api_base=server.api_base,
-                api_key="none",
-                is_chat_model=profile.chat,
-                context_window=profile.context_window,
-                max_tokens=_MOST_ANSWER_TOKENS,
-                temperature=0.0,
-                timeout=_LOCAL_TIMEOUT_SECONDS,
-            )
+            yield _local_model(profile, server)
+
+
+def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
+    settings: dict[str, Any] = {
+        "model": server.model,
+        "api_base": server.api_base,
+        "api_key": "none",
+        "is_chat_model": profile.chat,
+        "context_window": profile.context_window,
+        "max_tokens": _MOST_ANSWER_TOKENS,
+        "temperature": 0.0,
+        "timeout": _LOCAL_TIMEOUT_SECONDS,
+        # A proxy of the environment has no way to this machine's own loopback address.
+        "http_client": httpx.Client(trust_env=False),
+        "async_http_client": httpx.AsyncClient(trust_env=False),
+    }
+    return OpenAILike(**settings)
 
 
 def _served_model(profile: Profile) -> LLM:
@@ -124,7 +134,7 @@ def _served_model(profile: Profile) -> LLM:
     return OpenAILike(model=wanted, temperature=0.0, **{**settings, "api_key": api_key or "none"})
 
 
-def open_engine(profile: Profile, index: PubMedIndex, answerer: Answerer) -> MedQAQueryEngine:
+def open_engine(profile: Profile, index: PubMedIndex, answerer: Drafter) -> MedQAQueryEngine:
     """A streaming query engine over an index, by the profile's figures."""
     return MedQAQueryEngine.from_index(
         index,
@@ -133,3 +143,11 @@ def open_engine(profile: Profile, index: PubMedIndex, answerer: Answerer) -> Med
         evidence_tokens=profile.evidence_tokens,
         streaming=True,
     )
+
+
+def start_answer(engine: MedQAQueryEngine, question: str) -> MedQAStreamingResponse:
+    """Asks a streaming engine; the answer is drafted while the response is read."""
+    response = engine.query(question)
+    if not isinstance(response, MedQAStreamingResponse):
+        raise InputError("The query engine must be made with streaming=True.")
+    return response

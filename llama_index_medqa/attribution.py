@@ -27,6 +27,7 @@ _HEDGE = re.compile(
 )
 # A sentence may lean on the title for what the text calls "it" or by an abbreviation, but not stand on it.
 _TITLE_WEIGHT = 0.5
+_WORTH_ANOTHER_SENTENCE = 0.15
 # Another paper is cited beside the best one when it supports the sentence nearly as well.
 _NEARLY = 0.1
 
@@ -88,8 +89,8 @@ class AnswerSentence:
 def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> AnswerSentence:
     """Finds the text that supports a sentence.
 
-    A text is one sentence of a passage, or two that follow one another; questions and statements of purpose are
-    none. It supports the sentence when it holds at least the share ``threshold`` of its meaningful words (a word
+    A text is one sentence of a passage, or two that follow one another; titles, questions and statements of purpose
+    are none. It supports the sentence when it holds at least the share ``threshold`` of its meaningful words (a word
     that only the paper's title holds counts half) and all of its numbers, agrees with it on whether something is
     negated, does not say "lower" where the sentence says "higher", and does not say "may" where it is certain.
 
@@ -105,13 +106,15 @@ def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> A
         title_words = content_words(passage.title)
         for part in _candidates(passage.sentences):
             quote = passage.text[part[0].start - passage.start : part[-1].end - passage.start]
-            if not figures <= numbers(quote) or _opposed(text, quote):
+            nearest = max(part, key=lambda sentence: len(words & content_words(sentence.text)))
+            if not figures <= numbers(quote) or _opposed(text, nearest.text):
                 continue
             in_quote = words & content_words(quote)
             in_title = (words - in_quote) & title_words
             support = (len(in_quote) + _TITLE_WEIGHT * len(in_title)) / max(len(words), 1)
-            # Of equal texts the first stays: one sentence is yielded before two.
-            if support > best.get(passage.document_id, (0.0,))[0]:
+            # One sentence is yielded before two, and two must be worth reading more.
+            needed = best.get(passage.document_id, (0.0,))[0] + (_WORTH_ANOTHER_SENTENCE if len(part) > 1 else 0.0)
+            if support > needed:
                 citation = Citation(
                     passage.document_id, passage.pmid, passage.title, part[0].start, part[-1].end, quote
                 )

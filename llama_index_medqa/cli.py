@@ -82,7 +82,7 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from an index, or say that it cannot be answered from it."""
-    from llama_index_medqa.assembly import open_answerer, open_embedder, open_engine, open_index
+    from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index, start_answer
     from llama_index_medqa.rendering import as_data
 
     terminal = _terminal(as_json)
@@ -100,11 +100,11 @@ def ask(
         with terminal.weights_progress() as progress:
             opened = open_index(chosen, folder, open_embedder(chosen, progress))
             drafter = stack.enter_context(
-                open_answerer(chosen, weights=weights, weights_sha256=weights_sha256, progress=progress)
+                open_drafter(chosen, weights=weights, weights_sha256=weights_sha256, progress=progress)
             )
         engine = open_engine(chosen, opened, drafter)
         if as_json:
-            _print_json(as_data(question, engine.query(question).get_response()))
+            _print_json(as_data(question, start_answer(engine, question).get_response()))
         else:
             terminal.show_answer(engine, question)
 

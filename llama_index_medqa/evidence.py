@@ -25,12 +25,13 @@ _FUNCTION_WORDS = frozenset(
     "should so some such than that the their them then there these they this those through to too under until up very "
     "was we were what when where whether which while who whom why will with would yes you your".split()
 )
-# What a study set out to do is not what it found.
+# What a study set out to do, or what was not known before it, is not what it found.
 _PURPOSE = re.compile(
-    r"^(?:\W*(?:in order )?to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|analy[sz]e|"
-    r"identify|review|test|explain|characteri[sz]e|estimate|understand|develop|report|summari[sz]e|clarify|measure)\b"
+    r"^(?:\W*(?:in order )?to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|"
+    r"analy[sz]e|identify|review|test|explain|characteri[sz]e|estimate|understand|develop|report|summari[sz]e|clarify|measure)\b"
     r"|.{0,40}\b(?:aims?|objectives?|purposes?|goals?)\b.{0,60}\b(?:was|were|is|are|of)\b"
     r"|.{0,40}\b(?:aim(?:s|ed)?|sought|intend(?:s|ed)?|set out)\s+to\b"
+    r"|.{0,60}\b(?:few|no) (?:studies|trials|data|reports)\b|.{0,60}\blittle is known\b"
     r"|.{0,40}\bwe (?:evaluated|assessed|investigated|examined|explored|studied|compared) (?:whether|if)\b)",
     re.IGNORECASE,
 )
@@ -46,17 +47,20 @@ class EvidenceSentence:
         start: its first character in the record's text.
         end: the character after its last.
         complete: whether the retrieved stretch holds the whole sentence.
+        in_title: whether it belongs to the record's title.
     """
 
     text: str
     start: int
     end: int
     complete: bool
+    in_title: bool
 
     @property
     def states_something(self) -> bool:
-        """Whether it can support a claim: a question, or what a study set out to do, cannot."""
-        return not self.text.rstrip("\"'”’)").endswith("?") and not _PURPOSE.match(self.text)
+        """Whether it can support a claim: a title, a question or a statement of purpose cannot."""
+        is_question = self.text.rstrip("\"'”’)").endswith("?")
+        return not (self.in_title or is_question or _PURPOSE.match(self.text))
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ def _joined(chunks: Iterable[TextNode]) -> list[tuple[int, str]]:
 
 def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passage:
     spans = split_sentences(text)
+    title = str(chunk.metadata.get("title", ""))
+    title_end = len(title) if start == 0 and text.startswith(title) else 0
     sentences = tuple(
         EvidenceSentence(
             text=text[first:last],
@@ -123,10 +129,11 @@ def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passag
             end=start + last,
             # A stretch may begin or end inside a sentence, because windows are cut between words.
             complete=(number > 0 or start == 0) and (number < len(spans) - 1 or text[last - 1] in ".!?)”\"'"),
+            in_title=last <= title_end,
         )
         for number, (first, last) in enumerate(spans)
     )
-    return Passage(document_id, str(chunk.metadata.get("title", "")), text, start, sentences)
+    return Passage(document_id, title, text, start, sentences)
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:

@@ -16,15 +16,12 @@ from llama_index.core.schema import BaseNode, Document, TransformComponent
 from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter, MetadataFilters
 
 from llama_index_medqa.embedding import TransformerEmbedding
-from llama_index_medqa.errors import EmptyCorpusError, IndexIdentityError, InputError
+from llama_index_medqa.errors import EmptyCorpusError, InputError
+from llama_index_medqa.index_identity import identity_of, require_same, stored_identity, write_identity
 from llama_index_medqa.node_parser import TokenNodeParser, record_hash, stable_node_id
 from llama_index_medqa.vector_store import PubMedVectorStore
 
-SCHEMA_VERSION = 1
 DOCUMENTS_PER_BATCH = 64
-
-# Keys of the collection's metadata that are ours; a collection may carry others.
-_PREFIX = "medqa_"
 
 
 @dataclass
@@ -111,14 +108,13 @@ class PubMedIndex(VectorStoreIndex):
             )
         if not isinstance(embed_model, BaseEmbedding):
             raise InputError("PubMedIndex needs embed_model=, a LlamaIndex embedding such as E5Embedding.")
-        stored = _stored_identity(store)
+        stored = stored_identity(store)
         parser = _node_parser(transformations or [], embed_model, stored)
-        identity = _identity(embed_model, parser)
-        _require_same(stored, identity, store)
-        if not stored:
-            store.collection.modify(
-                metadata={**(store.collection.metadata or {}), **{_PREFIX + key: identity[key] for key in identity}}
-            )
+        identity = identity_of(embed_model, parser)
+        if stored:
+            require_same(stored, identity, store)
+        else:
+            write_identity(store, identity)
         self._identity = identity
         self._node_parser = parser
         super().__init__(
@@ -334,7 +330,7 @@ def describe(store: PubMedVectorStore) -> IndexInfo:
     Raises:
         IndexIdentityError: the collection was not built by llama-index-medqa.
     """
-    identity = _stored_identity(store)
+    identity = stored_identity(store)
     ids = store.collection.get(include=[])["ids"]
     first_chunks = store.metadata_of([node_id for node_id in ids if node_id.endswith("#0")])
     years = [int(row["year"]) for row in first_chunks.values() if "year" in row]
@@ -366,37 +362,3 @@ def _node_parser(
         )
     settings = {key: stored[key] for key in ("chunk_size", "chunk_overlap") if key in stored}
     return TokenNodeParser(tokenizer=embed_model.model_name, **settings)
-
-
-def _identity(embed_model: BaseEmbedding, parser: TokenNodeParser) -> dict[str, str | int]:
-    if isinstance(embed_model, TransformerEmbedding):
-        embedder = embed_model.identity()
-    else:
-        name = f"{embed_model.class_name()}:{embed_model.model_name}"
-        dimension = len(embed_model.get_query_embedding("dimension"))
-        embedder = {"embedder": name, "weights": name, "dimension": dimension}
-    return {"schema_version": SCHEMA_VERSION, **embedder, **parser.identity()}
-
-
-def _stored_identity(store: PubMedVectorStore) -> dict[str, str | int]:
-    metadata = store.collection.metadata or {}
-    stored = {key.removeprefix(_PREFIX): value for key, value in metadata.items() if key.startswith(_PREFIX)}
-    if not stored and store.collection.count():
-        raise IndexIdentityError(
-            f"The collection {store.collection_name!r} was not built by llama-index-medqa: nothing says with which "
-            "embedder. Use another folder or collection name."
-        )
-    return stored
-
-
-def _require_same(stored: Mapping[str, str | int], given: Mapping[str, str | int], store: PubMedVectorStore) -> None:
-    # The embedder's name is for people; the hash of its weights decides.
-    different = [key for key in {**stored, **given} if key != "embedder" and stored.get(key) != given.get(key)]
-    if not stored or not different:
-        return
-    details = "; ".join(f"{key} {stored.get(key)!r} in the index, {given.get(key)!r} given" for key in different)
-    raise IndexIdentityError(
-        f"The index in {store.persist_dir or store.host} was built with {stored.get('embedder')!r} and is opened with "
-        f"{given.get('embedder')!r}, and they differ: {details}. Open it with what it was built with, or build a new "
-        "index in another folder."
-    )

@@ -1,10 +1,10 @@
 """The query engine: retrieve, answer, and keep only the sentences that a record supports."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -20,16 +20,20 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.prompts.mixin import PromptDictType
 from llama_index.core.schema import NodeWithScore, QueryBundle
-from llama_index.core.utils import get_tokenizer
 
 from llama_index_medqa.attribution import AnswerSentence, Citation, attribute
+from llama_index_medqa.drafting import (
+    EXTRACTIVE,
+    Answerer,
+    ExtractiveAnswerer,
+    GenerativeAnswerer,
+    question_coverage,
+    within_budget,
+)
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evidence import EvidenceSentence, Passage, content_words, passages_of, split_sentences
+from llama_index_medqa.evidence import Passage, passages_of, split_sentences
 from llama_index_medqa.index import PubMedIndex
-from llama_index_medqa.llm import model_name, server_errors
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
-
-EXTRACTIVE = "extractive"
 
 Abstention = Literal["no_evidence", "model_declined", "nothing_supported"]
 
@@ -122,7 +126,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         node_postprocessors: Sequence[BaseNodePostprocessor] = (),
         prompt: BasePromptTemplate = GROUNDED_ANSWER,
         evidence_tokens: int = 900,
-        support_threshold: float = 0.6,
+        support_threshold: float = 0.7,
         coverage_threshold: float = 0.5,
         streaming: bool = False,
         callback_manager: CallbackManager | None = None,
@@ -132,7 +136,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         super().__init__(callback_manager)
         self._retriever = retriever
         self._postprocessors = list(node_postprocessors)
-        self._answerer: _Answerer = _Extractive() if isinstance(llm, str) else _Generative(llm, prompt)
+        self._answerer: Answerer = ExtractiveAnswerer() if isinstance(llm, str) else GenerativeAnswerer(llm, prompt)
         self._evidence_tokens = evidence_tokens
         self._support_threshold = support_threshold
         self._coverage_threshold = coverage_threshold
@@ -209,7 +213,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         covered = question_coverage(question, passages) >= self._coverage_threshold
         return _Draft(
             question=question,
-            passages=_within_budget(passages, self._evidence_tokens) if covered else [],
+            passages=within_budget(passages, self._evidence_tokens) if covered else [],
             nodes=nodes,
             answerer=self._answerer,
             threshold=self._support_threshold,
@@ -230,83 +234,13 @@ class MedQAQueryEngine(BaseQueryEngine):
         payload: dict[str, Any] = {EventPayload.QUERY_STR: draft.question}
         with self.callback_manager.event(CBEventType.SYNTHESIZE, payload=payload) as event, _timed() as answering:
             if draft.passages:
-                async for delta in self._answerer.astream(draft.question, draft.passages):
+                async for delta in self._answerer.stream_async(draft.question, draft.passages):
                     for text in draft.feed(delta):
                         yield text
             for text in draft.finish():
                 yield text
             draft.seconds["answer"] = answering()
             event.on_end(payload={EventPayload.RESPONSE: draft.response()})
-
-
-def question_coverage(question: str, passages: Sequence[Passage]) -> float:
-    """The share of a question's meaningful words that the best retrieved record holds, 0 to 1."""
-    words = content_words(question)
-    by_document: dict[str, set[str]] = {}
-    for passage in passages:
-        found = by_document.setdefault(passage.document_id, set())
-        found |= content_words(passage.title) | content_words(passage.text)
-    return max((len(words & found) / len(words) for found in by_document.values() if words), default=0.0)
-
-
-class _Answerer(Protocol):
-    """Drafts an answer from evidence."""
-
-    name: str
-    prompt: BasePromptTemplate | None
-
-    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[str]: ...
-
-    def astream(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[str]: ...
-
-
-class _Generative:
-    """Lets a language model draft the answer."""
-
-    def __init__(self, llm: LLM, prompt: BasePromptTemplate) -> None:
-        self.name = model_name(llm)
-        self.prompt: BasePromptTemplate | None = prompt
-        self._llm = llm
-
-    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[str]:
-        assert self.prompt is not None  # noqa: S101  # set in the constructor
-        with server_errors(self._llm):
-            yield from self._llm.stream(self.prompt, context_str=_as_context(passages), query_str=question)
-
-    async def astream(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[str]:
-        assert self.prompt is not None  # noqa: S101  # set in the constructor
-        with server_errors(self._llm):
-            deltas = await self._llm.astream(self.prompt, context_str=_as_context(passages), query_str=question)
-            async for delta in deltas:
-                yield delta
-
-
-class _Extractive:
-    """Quotes the sentences of the records that share most words with the question."""
-
-    name = EXTRACTIVE
-    prompt: BasePromptTemplate | None = None
-
-    def __init__(self, most_sentences: int = 3, least_share: float = 0.3) -> None:
-        self._most_sentences = most_sentences
-        self._least_share = least_share
-
-    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[str]:
-        words = content_words(question)
-        scored = [
-            (len(words & content_words(sentence.text)) / len(words), sentence)
-            for passage in passages
-            for sentence in passage.sentences
-            if sentence.complete and not _is_title(sentence, passage)
-        ]
-        best = sorted(scored, key=lambda item: -item[0])[: self._most_sentences]
-        for share, sentence in best:
-            if share >= self._least_share:
-                yield sentence.text + "\n"
-
-    async def astream(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[str]:
-        for text in self.stream(question, passages):
-            yield text
 
 
 class _Draft:
@@ -318,7 +252,7 @@ class _Draft:
         question: str,
         passages: list[Passage],
         nodes: list[NodeWithScore],
-        answerer: _Answerer,
+        answerer: Answerer,
         threshold: float,
         seconds: dict[str, float],
     ) -> None:
@@ -392,43 +326,8 @@ class _Draft:
         return "model_declined" if self._declined else "nothing_supported"
 
 
-def _is_title(sentence: EvidenceSentence, passage: Passage) -> bool:
-    return sentence.start == 0 and passage.title.startswith(sentence.text)
-
-
-def _as_context(passages: Sequence[Passage]) -> str:
-    blocks = []
-    for passage in passages:
-        text = passage.text.removeprefix(passage.title).strip() if passage.start == 0 else f"… {passage.text}"
-        blocks.append(f"[{passage.document_id}] {passage.title}\n{text}")
-    return "\n\n".join(blocks)
-
-
-def _within_budget(passages: Sequence[Passage], most_tokens: int) -> list[Passage]:
-    """The passages that fit, in order; one that does not fit is passed over for a shorter one, the first is cut."""
-    tokenize = get_tokenizer()
-    chosen: list[Passage] = []
-    used = 0
-    for passage in passages:
-        length = len(tokenize(_as_context([passage])))
-        if used + length <= most_tokens:
-            chosen.append(passage)
-            used += length
-    return chosen or [_cut(passage, most_tokens) for passage in passages[:1]]
-
-
-def _cut(passage: Passage, most_tokens: int) -> Passage:
-    """A passage without its last sentences, so that at most about ``most_tokens`` are left."""
-    tokenize = get_tokenizer()
-    kept = list(passage.sentences)
-    while len(kept) > 1 and len(tokenize(passage.text[: kept[-1].end - passage.start])) > most_tokens:
-        kept.pop()
-    text = passage.text[: kept[-1].end - passage.start]
-    return Passage(passage.document_id, passage.title, text, passage.start, tuple(kept))
-
-
 @contextmanager
-def _timed() -> Iterator[Any]:
+def _timed() -> Iterator[Callable[[], float]]:
     """Gives a function that tells the seconds since the block began, or that the block took."""
     start = time.perf_counter()
     end: list[float] = []

@@ -7,12 +7,21 @@ from itertools import chain
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
+from llama_index_medqa.assembly import start_answer
 from llama_index_medqa.index import IndexInfo, IngestReport
-from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse, MedQAStreamingResponse
+from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse
 from llama_index_medqa.rendering import ABSTENTION_REASONS, sources
 
 _Item = TypeVar("_Item")
@@ -33,7 +42,7 @@ class Terminal:
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line of text, as it is."""
-        self._out.print(Text(text, style=style))
+        self._out.print(Text(text, style=style), soft_wrap=True)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -48,11 +57,16 @@ class Terminal:
         iterator = iter(items)
         return chain([next(iterator)], iterator)
 
+    def _bars(self, *columns: ProgressColumn) -> Progress:
+        # In a log there is nothing to redraw, and the bars would leave blank lines.
+        shown = self._progress.is_terminal and not self._progress.quiet
+        return Progress(*columns, console=self._progress, transient=True, disable=not shown)
+
     @contextmanager
     def weights_progress(self) -> Iterator[Callable[[str, int, int | None], None]]:
         """A bar a file for fetching, verifying and converting weights."""
         columns = (TextColumn("  {task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self._progress, transient=True) as bars:
+        with self._bars(*columns) as bars:
             tasks = {}
 
             def report(description: str, done: int, total: int | None) -> None:
@@ -66,7 +80,7 @@ class Terminal:
     def ingest_progress(self) -> Iterator[Callable[[IngestReport], None]]:
         """A running count of documents."""
         columns = (SpinnerColumn(), TextColumn("  {task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=self._progress, transient=True) as bars:
+        with self._bars(*columns) as bars:
             task = bars.add_task("Loading the embedding model", total=None)
             start = time.perf_counter()
 
@@ -102,8 +116,7 @@ class Terminal:
         """Streams an answer sentence by sentence, then shows what supports it."""
         self.line(f"Question: {question}", "bold")
         with self._progress.status(f"  {engine.answered_by} reads the evidence"):
-            stream = engine.query(question)
-            assert isinstance(stream, MedQAStreamingResponse)  # noqa: S101  # the command's engines stream
+            stream = start_answer(engine, question)
             first = next(iter(stream.response_gen))
         self._out.print("Answer: ", end="", style="bold")
         for text in chain([first], stream.response_gen):
@@ -117,7 +130,7 @@ class Terminal:
         seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in response.seconds.items())
         self.line(f"Answered by {response.answered_by} ({seconds}).", "dim")
         if response.dropped:
-            self.line(f"{len(response.dropped)} drafted sentences were left out: nothing retrieved supports them.", "dim")
+            self.line(f"Left out, because nothing retrieved supports them: {len(response.dropped)} sentences.", "dim")
         if response.abstained:
             self.line(ABSTENTION_REASONS[response.abstained], "dim")
             self._show_nearest(response)
@@ -126,14 +139,13 @@ class Terminal:
 
     def _show_citations(self, response: MedQAResponse) -> None:
         years = {source.document_id: source.year for source in sources(response)}
-        table = Table("source", "year", "title", "characters", "supporting text")
+        table = Table("source", "characters", "title and supporting text", show_lines=True)
         for citation in response.citations:
+            heading = f"{citation.title} ({years.get(citation.document_id) or 'year unknown'})"
             table.add_row(
                 citation.document_id,
-                str(years.get(citation.document_id) or ""),
-                Text(citation.title),
                 f"{citation.start}-{citation.end}",
-                Text(_shortened(citation.quote)),
+                Text.assemble((heading, "italic"), "\n", _shortened(citation.quote)),
             )
         self._out.print(table)
 

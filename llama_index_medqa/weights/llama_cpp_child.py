@@ -22,7 +22,7 @@ def main(settings: dict[str, Any]) -> None:
     os.dup2(2, 1)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
-    import xllamacpp  # noqa: PLC0415 - prints while it is imported, and must be watched from the start
+    import xllamacpp  # only now: what it prints must go to the log, and the parent may die meanwhile
 
     server = xllamacpp.Server(_parameters(xllamacpp.CommonParams(), settings))
     os.write(announcement, f"{server.listening_address}\n".encode())

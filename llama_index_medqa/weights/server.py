@@ -21,6 +21,16 @@ _CHILD = Path(__file__).with_name("llama_cpp_child.py")
 _LAST_LINES = 3
 
 
+def require_llama_cpp() -> None:
+    """Tells, before anything large is fetched, that llama.cpp is not installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise MissingExtraError("LlamaCppServer", "local")
+
+
 class LlamaCppServer:
     """Serves a GGUF model with the OpenAI-compatible protocol on a free port of 127.0.0.1.
 
@@ -30,7 +40,8 @@ class LlamaCppServer:
     Args:
         model_path: a ``.gguf`` file.
         context_window: tokens of prompt and answer together, a request.
-        threads: threads that compute; None lets llama.cpp choose.
+        threads: threads that compute; None lets llama.cpp choose, which takes all cores. Its threads wait for
+            one another at every step: on a machine busy with other work, fewer threads are often faster.
         parallel: requests that are answered at the same time; each has a context window of its own.
         model: name under which the model is served; None takes the file's name without ``.gguf``.
         startup_timeout: seconds within which the server must answer.
@@ -81,8 +92,7 @@ class LlamaCppServer:
         if self._process is not None and self._process.poll() is None:
             return
         self._kill()
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise MissingExtraError("LlamaCppServer", "local")
+        require_llama_cpp()
         deadline = time.monotonic() + self.startup_timeout
         process = self._launch()
         try:

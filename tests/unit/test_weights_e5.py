@@ -72,9 +72,7 @@ def make_model(path: Path) -> dict[str, list[float]]:
     head += struct.pack("<i", len(directory))
     start = len(head) + sum(2 + len(name) + 21 for name, *_ in directory)
     for name, kind, count, position, size in directory:
-        head += (
-            struct.pack("<H", len(name)) + name + struct.pack("<BIQQ", kind, count, start + position, size)
-        )
+        head += struct.pack("<H", len(name)) + name + struct.pack("<BIQQ", kind, count, start + position, size)
     path.write_bytes(head + b"".join(chunks))
     return values
 
@@ -117,6 +115,12 @@ def test_every_weight_has_the_value_that_its_four_bits_stand_for(converted):
         assert tensors[name].dtype == "float32"
         assert tensors[name].shape == tensor_shapes()[short]
         assert tensors[name].ravel().tolist() == values[short], name
+
+
+def test_the_tensors_start_at_a_multiple_of_eight_bytes(converted):
+    """The safetensors format asks for it, so that readers can map the file into memory."""
+    (length,) = struct.unpack("<Q", (converted[0] / "model.safetensors").read_bytes()[:8])
+    assert length % 8 == 0
 
 
 def test_the_tokenizer_normalises_splits_and_frames(converted):
@@ -170,9 +174,7 @@ def test_progress_counts_the_bytes_of_all_weights(tmp_path):
     assert seen == sorted(seen)
 
 
-@pytest.mark.parametrize(
-    ("data", "words"), [(b"GGUF" + bytes(99), "E5S1"), (b"E5S1" + bytes(99), "blocks of 0")]
-)
+@pytest.mark.parametrize(("data", "words"), [(b"GGUF" + bytes(99), "E5S1"), (b"E5S1" + bytes(99), "blocks of 0")])
 def test_another_file_is_refused(tmp_path, data, words):
     (tmp_path / "other.bin").write_bytes(data)
     with pytest.raises(WeightsError, match=words):

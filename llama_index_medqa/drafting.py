@@ -1,0 +1,163 @@
+"""From evidence to a draft: what the model is shown, and who writes the sentences that are then checked."""
+
+import math
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Final, Protocol
+
+from llama_index.core.llms import LLM
+from llama_index.core.prompts import BasePromptTemplate
+from llama_index.core.utils import get_tokenizer
+
+from llama_index_medqa.evidence import Passage, content_words
+from llama_index_medqa.llm import model_name, server_errors
+
+EXTRACTIVE: Final = "extractive"
+
+_MOST_QUOTES = 3
+# A quote must hold this share of the question's weight, and of what the best quote holds.
+_LEAST_SHARE = 0.4
+_LEAST_SHARE_OF_BEST = 0.7
+
+
+class Answerer(Protocol):
+    """Drafts an answer from evidence, in pieces of any length.
+
+    Attributes:
+        name: what is said to have answered.
+        prompt: template that it fills in; None where there is none.
+    """
+
+    name: str
+    prompt: BasePromptTemplate | None
+
+    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[str]:
+        """Yields the draft."""
+        ...
+
+    def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[str]:
+        """Yields the draft, asynchronously."""
+        ...
+
+
+class GenerativeAnswerer:
+    """Lets a language model write the draft.
+
+    Args:
+        llm: the model.
+        prompt: template with ``{context_str}`` and ``{query_str}``.
+    """
+
+    prompt: BasePromptTemplate | None
+
+    def __init__(self, llm: LLM, prompt: BasePromptTemplate) -> None:
+        self.name = model_name(llm)
+        self.prompt = prompt
+        self._llm = llm
+
+    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[str]:
+        """Yields the draft as the model writes it.
+
+        Raises:
+            ServerError: the model's server does not answer, or breaks off.
+        """
+        assert self.prompt is not None  # noqa: S101  # set in the constructor
+        with server_errors(self._llm):
+            yield from self._llm.stream(self.prompt, context_str=as_context(passages), query_str=question)
+
+    async def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[str]:
+        """As :meth:`stream`, asynchronously."""
+        assert self.prompt is not None  # noqa: S101  # set in the constructor
+        with server_errors(self._llm):
+            deltas = await self._llm.astream(self.prompt, context_str=as_context(passages), query_str=question)
+            async for delta in deltas:
+                yield delta
+
+
+class ExtractiveAnswerer:
+    """Quotes the sentences of the evidence that share most with the question; no model."""
+
+    name = EXTRACTIVE
+    prompt: BasePromptTemplate | None = None
+
+    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[str]:
+        """Yields up to three sentences, the best first, each on a line of its own.
+
+        A word of the question weighs the more the fewer sentences hold it (inverse document frequency as in BM25).
+        """
+        candidates = {
+            sentence: content_words(sentence.text)
+            for passage in passages
+            for sentence in passage.sentences
+            if sentence.complete and sentence.states_something
+        }
+        frequency = Counter(word for words in candidates.values() for word in words)
+        weights = {
+            word: math.log(1 + (len(candidates) - frequency[word] + 0.5) / (frequency[word] + 0.5))
+            for word in content_words(question)
+        }
+        total = sum(weights.values()) or 1.0
+        shares = {
+            sentence: sum(weight for word, weight in weights.items() if word in words) / total
+            for sentence, words in candidates.items()
+        }
+        least = max(_LEAST_SHARE, _LEAST_SHARE_OF_BEST * max(shares.values(), default=0.0))
+        best = sorted((sentence for sentence in shares if shares[sentence] >= least), key=lambda item: -shares[item])
+        yield from (f"{sentence.text}\n" for sentence in best[:_MOST_QUOTES])
+
+    async def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[str]:
+        """As :meth:`stream`, for asynchronous callers."""
+        for text in self.stream(question, passages):
+            yield text
+
+
+def question_coverage(question: str, passages: Sequence[Passage]) -> float:
+    """The share of a question's meaningful words that the best retrieved record holds, 0 to 1."""
+    words = content_words(question)
+    by_document: dict[str, set[str]] = {}
+    for passage in passages:
+        found = by_document.setdefault(passage.document_id, set())
+        found |= content_words(passage.title) | content_words(passage.text)
+    return max((len(words & found) / len(words) for found in by_document.values() if words), default=0.0)
+
+
+def as_context(passages: Sequence[Passage]) -> str:
+    """The evidence as a model is shown it: a block a passage, headed by its identifier and title."""
+    blocks = []
+    for passage in passages:
+        text = passage.text.removeprefix(passage.title).strip() if passage.start == 0 else f"… {passage.text}"
+        blocks.append(f"[{passage.document_id}] {passage.title}\n{text}".rstrip())
+    return "\n\n".join(blocks)
+
+
+def within_budget(passages: Sequence[Passage], most_tokens: int) -> list[Passage]:
+    """The passages that fit, in order; one that does not fit is cut after the last sentence that does.
+
+    Args:
+        passages: the best first.
+        most_tokens: counted with LlamaIndex's global tokenizer.
+    """
+    chosen: list[Passage] = []
+    left = most_tokens
+    for passage in passages:
+        shortened = _cut(passage, left)
+        if shortened is not None:
+            chosen.append(shortened)
+            left -= _token_count(as_context([shortened]))
+    return chosen
+
+
+def _cut(passage: Passage, most_tokens: int) -> Passage | None:
+    """The passage, or as many of its first sentences as fit; None where not even one does."""
+    sentences = passage.sentences
+    while sentences:
+        text = passage.text[: sentences[-1].end - passage.start]
+        shortened = Passage(passage.document_id, passage.title, text, passage.start, sentences)
+        if _token_count(as_context([shortened])) <= most_tokens:
+            return shortened
+        sentences = sentences[:-1]
+    return None
+
+
+def _token_count(text: str) -> int:
+    return len(get_tokenizer()(text))

@@ -1,0 +1,34 @@
+"""Time that passes only when somebody sleeps, so that tests of waiting do not wait."""
+
+import asyncio
+import threading
+
+
+class VirtualTime:
+    """A clock and the sleeping that moves it; safe to share between threads and tasks.
+
+    ::
+
+        time = VirtualTime()
+        double = EutilsDouble(records, clock=time.clock)
+        limiter = RateLimiter(3, clock=time.clock)
+        client = EntrezClient(EntrezSettings(limiter=limiter), transport=double.transport(), sleep=time.sleep)
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._lock = threading.Lock()
+
+    def clock(self) -> float:
+        """Seconds since the start."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Move the clock on at once."""
+        with self._lock:
+            self._now += seconds
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Move the clock on, and let other tasks run."""
+        self.sleep(seconds)
+        await asyncio.sleep(0)

@@ -1,0 +1,91 @@
+"""The whole path with the real models on real abstracts, as a user runs it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from llama_index_medqa.demo import QUESTIONS
+
+pytestmark = pytest.mark.integration
+
+ABSTENTION = "I cannot answer this from the indexed literature."
+
+
+def medqa(*arguments: str, folder: Path) -> str:
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "120"}
+    command = [sys.executable, "-c", "from llama_index_medqa.cli import main; main()", *arguments]
+    done = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, medqa("demo", folder=folder)
+
+
+def test_three_questions_are_answered_with_papers_of_the_index(demo):
+    from llama_index_medqa import PubMedVectorStore
+
+    folder, output = demo
+    assert "200 records added" in output
+    answers = re.findall(r"^Answer: (.*)$", output, re.MULTILINE)
+    assert len(answers) == len(QUESTIONS) == 3
+    cited = [re.findall(r"\[(PMID:\d+)\]", answer) for answer in answers]
+    assert all(cited)
+    store = PubMedVectorStore(persist_dir=str(folder / ".medqa/demo"), create=False)
+    first_chunks = {f"{document_id}#0" for ids in cited for document_id in ids}
+    assert set(store.metadata_of(sorted(first_chunks))) == first_chunks
+    assert "Answered by qwen2.5-coder-1.5b-instruct" in output
+    assert len(re.findall(r"^  Question \d of 3: \d+\.\d s$", output, re.MULTILINE)) == 3
+    assert re.search(r"^  Index: \d+\.\d s$", output, re.MULTILINE)
+
+
+def test_a_second_run_reuses_the_index(demo):
+    folder, _ = demo
+    output = medqa("demo", "--llm", "extractive", folder=folder)
+    assert "0 records added, 0 updated, 200 unchanged" in output
+    assert output.count("Answered by extractive") == 3
+
+
+@pytest.mark.parametrize("llm", ["local", "extractive"])
+def test_a_question_that_the_corpus_cannot_answer(demo, llm):
+    folder, _ = demo
+    for question in ("What is the capital of Mongolia?", "How should migraine in children be treated?"):
+        output = medqa("ask", question, "--index", ".medqa/demo", "--llm", llm, "--json", folder=folder)
+        answer = json.loads(output)
+        assert answer["answer"] == ABSTENTION
+        assert answer["sentences"] == []
+
+
+def test_spans_of_real_citations_lie_in_the_real_records(demo):
+    from llama_index_medqa.reader import PubMedReader
+    from llama_index_medqa.weights import locate
+
+    folder, _ = demo
+    output = medqa("ask", QUESTIONS[1], "--index", ".medqa/demo", "--json", folder=folder)
+    citations = [citation for sentence in json.loads(output)["sentences"] for citation in sentence["citations"]]
+    wanted = {citation["document_id"] for citation in citations}
+    documents = PubMedReader().lazy_load_data(locate("pubmed21n1298.xml.gz"))
+    texts = {document.id_: document.text for document in documents if document.id_ in wanted}
+    assert citations
+    for citation in citations:
+        assert texts[citation["document_id"]][citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_the_same_protocol_reaches_any_server(demo):
+    """The packaged model behind its loopback server, reached as a stranger's server would be."""
+    from llama_index_medqa.weights import LlamaCppServer, locate
+
+    folder, _ = demo
+    with LlamaCppServer(locate("qwen2.5-coder-1.5b-instruct"), model="served") as server:
+        arguments = ("--index", ".medqa/demo", "--api-base", server.api_base, "--json")
+        answer = json.loads(medqa("ask", QUESTIONS[1], *arguments, folder=folder))
+    assert answer["answered_by"] == "served"
+    assert answer["sentences"]

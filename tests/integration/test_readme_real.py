@@ -1,0 +1,55 @@
+"""The README's commands and Python, run word for word with the real models on a record of our own."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.integration
+
+README = (REPOSITORY / "README.md").read_text()
+FINDING = "Caffeine slowed the recovery of the heart rate after strength exercise."
+XML = f"""<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID Version="1">301</PMID><Article>
+<Journal><JournalIssue><PubDate><Year>2021</Year></PubDate></JournalIssue><Title>Invented</Title></Journal>
+<ArticleTitle>Caffeine and exercise.</ArticleTitle><Abstract><AbstractText>{FINDING}</AbstractText></Abstract>
+</Article></MedlineCitation></PubmedArticle></PubmedArticleSet>"""
+SEED = """[{"article_title": "Sleep of nurses", "article_abstract": "Nurses who slept less had more headaches.",
+"pub_date": {"year": "2020", "month": "1", "day": "2"}}]"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    import gzip
+
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "records.xml.gz").write_bytes(gzip.compress(XML.encode()))
+    (folder / "medical_data.json").write_text(SEED)
+    return folder
+
+
+def run(folder, script: str) -> str:
+    done = subprocess.run([sys.executable, "-c", script], check=False, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_commands(folder):
+    import shlex
+
+    lines = re.findall(r"^(medqa .*)$", README, re.MULTILINE)
+    assert [line.split()[1] for line in lines] == ["index", "ask", "ask", "ask", "info"]
+    for line in lines:
+        arguments = shlex.split(line, comments=True)
+        output = run(folder, f"import sys; sys.argv = {arguments!r}\nfrom llama_index_medqa.cli import main; main()")
+        if "extractive" in line:
+            assert "Caffeine slowed the recovery of the heart rate after strength exercise [PMID:301]." in output
+
+
+def test_the_python(folder):
+    block = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    start = len("Caffeine and exercise.\n")
+    output = run(folder, block.group(1))
+    assert f"[('301', {start}, {start + len(FINDING)})]" in output

@@ -1,0 +1,165 @@
+"""The command, with a tiny embedder in place of packaged weights; every failure is one line with its fix."""
+
+import gzip
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from llama_index_medqa.cli import main
+
+ARTICLE = """
+<PubmedArticle><MedlineCitation><PMID Version="1">{pmid}</PMID><Article>
+<Journal><JournalIssue><PubDate><Year>2020</Year></PubDate></JournalIssue><Title>Invented</Title></Journal>
+<ArticleTitle>{title}</ArticleTitle><Abstract><AbstractText>{abstract}</AbstractText></Abstract>
+</Article></MedlineCitation></PubmedArticle>"""
+ARTICLES = [
+    ("201", "Tea and the heart.", "Green tea lowered the resting heart rate by 3 beats per minute."),
+    ("202", "Sleep of nurses.", "Nurses who slept less had a higher blood pressure."),
+]
+
+
+@pytest.fixture
+def xml(tmp_path):
+    articles = "".join(ARTICLE.format(pmid=pmid, title=title, abstract=text) for pmid, title, text in ARTICLES)
+    path = tmp_path / "records.xml"
+    path.write_text(f'<?xml version="1.0"?><PubmedArticleSet>{articles}</PubmedArticleSet>')
+    return path
+
+
+@pytest.fixture
+def medqa(tmp_path, tiny_model, monkeypatch, capsys):
+    """Runs the command and gives (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str, embedder: str | None = tiny_model):
+        extra = ["--embedder", embedder] if embedder and arguments[0] in ("index", "ask") else []
+        monkeypatch.setattr(sys, "argv", ["medqa", *map(str, arguments), *extra])
+        code = 0
+        try:
+            main()
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def test_index_ask_and_info(medqa, xml):
+    code, out, _ = medqa("index", xml, "--json")
+    assert (code, json.loads(out)["added"]) == (0, 2)
+    code, out, _ = medqa("index", xml)
+    assert (code, "0 records added, 0 updated, 2 unchanged" in out) == (0, True)
+    code, out, _ = medqa("ask", "Does green tea lower the resting heart rate?", "--llm", "extractive")
+    assert code == 0
+    assert "Green tea lowered the resting heart rate by 3 beats per minute [PMID:201]." in out
+    assert "Answered by extractive" in out
+    assert re.search(r"PMID:201 +│ 19-82 +│ Tea and the heart\. \(2020\)", out)
+    code, out, _ = medqa("info", "--json")
+    assert (json.loads(out)["documents"], json.loads(out)["years"]) == (2, [2020, 2020])
+    assert "tiny-bert" in medqa("info")[1]
+
+
+def test_a_question_that_the_corpus_cannot_answer(medqa, xml):
+    medqa("index", xml)
+    code, out, _ = medqa("ask", "What is the capital of Mongolia?", "--llm", "extractive", "--json")
+    answer = json.loads(out)
+    assert (code, answer["abstained"], answer["sentences"]) == (0, "no_evidence", [])
+    assert answer["answer"] == "I cannot answer this from the indexed literature."
+    out = medqa("ask", "What is the capital of Mongolia?", "--llm", "extractive")[1]
+    assert "I cannot answer this from the indexed literature." in out
+    assert "nearest records" in out
+
+
+def truncated(path):
+    whole = gzip.compress(path.read_bytes() * 50)
+    target = path.with_suffix(".xml.gz")
+    target.write_bytes(whole[: len(whole) // 2])
+    return target
+
+
+def written(path, text):
+    path.write_text(text)
+    return path
+
+
+BAD_INPUT = {
+    "missing file": (lambda folder, xml: ["index", folder / "none.xml"], "none.xml"),
+    "truncated gzip": (lambda folder, xml: ["index", truncated(xml)], "records.xml.gz"),
+    "not PubMed's XML": (lambda folder, xml: ["index", written(folder / "a.xml", "<html><p/></html>")], "html"),
+    "an empty corpus": (
+        lambda folder, xml: ["index", written(folder / "a.xml", "<PubmedArticleSet></PubmedArticleSet>")],
+        "No record",
+    ),
+    "overlap not less than the chunk": (
+        lambda folder, xml: ["index", xml, "--chunk-size", "64", "--chunk-overlap", "64"],
+        "chunk_overlap (64) must be less than chunk_size (64)",
+    ),
+    "unknown profile": (lambda folder, xml: ["index", xml, "--profile", "gpu"], "embedded or mistral7b"),
+    "no index": (lambda folder, xml: ["ask", "Why?", "--index", "nowhere"], "medqa index FILE"),
+    "unknown embedder": (lambda folder, xml: ["index", xml, "--embedder", "word2vec"], "multilingual-e5-small"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_is_one_line_that_names_the_fix(medqa, tmp_path, tiny_model, xml, case):
+    arguments, message = BAD_INPUT[case]
+    code, out, err = medqa(*arguments(tmp_path, xml), embedder=None if case == "unknown embedder" else tiny_model)
+    assert code == 1
+    assert re.fullmatch(r"Error: .+\n", err)
+    assert message in err
+    assert out == ""
+    assert not (tmp_path / "medqa_index").exists()
+
+
+def test_bad_ways_to_ask(medqa, xml, tmp_path, tiny_model, tmp_path_factory):
+    medqa("index", xml)
+
+    def error(*arguments, **kwargs):
+        code, _, err = medqa("ask", "Why?", *arguments, **kwargs)
+        assert code == 1
+        assert err.count("\n") == 1
+        return err
+
+    assert "No language-model server answers at http://127.0.0.1:9/v1" in error("--api-base", "http://127.0.0.1:9/v1")
+    assert "give --api-base" in error("--llm", "server")
+    assert "choose extractive, local, server" in error("--llm", "gpt")
+    wrong = written(tmp_path / "model.gguf", "GGUF but not the model")
+    pytest.importorskip("xllamacpp")
+    message = error("--llm", "local", "--weights", wrong)
+    assert "sha256" in message
+    assert "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046" in message
+
+
+def test_another_embedder_is_told_before_any_query(medqa, xml, tiny_model, tmp_path):
+    import shutil
+
+    medqa("index", xml)
+    other = tmp_path / "other-bert"
+    shutil.copytree(tiny_model, other)
+    weights = other / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    code, _, err = medqa("ask", "Does tea help?", "--llm", "extractive", embedder=str(other))
+    assert code == 1
+    assert "built with 'tiny-bert' and is opened with 'other-bert'" in err
+
+
+def test_usage_errors_have_their_own_exit_code(medqa):
+    assert medqa("ask")[0] == 2
+
+
+def test_help_loads_nothing_heavy():
+    script = (
+        "import sys; sys.argv = ['medqa', '--help']\n"
+        "from llama_index_medqa.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'chromadb', 'llama_index', 'lxml', 'transformers', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

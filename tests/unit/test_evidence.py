@@ -1,0 +1,105 @@
+"""Sentences and passages; expected cuts were made by eye."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
+
+from llama_index_medqa.evidence import content_words, numbers, passages_of, split_sentences
+
+SENTENCES = [
+    ["Mortality fell (p < 0.05; Fig. 2).", "No harm was seen."],
+    ["Drugs, e.g. Aspirin, were stopped.", "Others, i.e. Statins, were not."],
+    ["H. pylori was treated.", "E. coli was not."],
+    ["Smith et al. Reported less.", "We did not."],
+    ["The dose was 2.5 mg vs. 5 mg.", "It worked."],
+    ["Did it help?", "It did!", "“It did.”", "(So they say.)"],
+    ["First line\n", "Second line"],
+    ["TNF-α rose.", "α-blockers were given.", "95% recovered."],
+    ["Approx. 30 patients (ca. 12%) left."],
+]
+
+
+@pytest.mark.parametrize("sentences", SENTENCES)
+def test_sentences_of_medical_text(sentences):
+    text = " ".join(sentences)
+    if sentences[0].startswith("TNF"):
+        # A Greek small letter does not begin a sentence: that join is kept rather than guessed.
+        sentences = [" ".join(sentences[:2]), sentences[2]]
+    assert [text[start:end] for start, end in split_sentences(text)] == [sentence.strip() for sentence in sentences]
+
+
+@given(st.text(alphabet="abcABC .!?\n()0123\"'", max_size=120))
+def test_sentences_cover_the_text_in_order(text):
+    spans = split_sentences(text)
+    assert all(start < end for start, end in spans)
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
+    gaps = itertools.pairwise([(0, 0), *spans, (len(text), len(text))])
+    assert not any(text[before[1] : after[0]].strip() for before, after in gaps)
+
+
+def chunk(start: int, end: int, text: str, document: str = "PMID:1") -> NodeWithScore:
+    node = TextNode(
+        text=text[start:end],
+        start_char_idx=start,
+        end_char_idx=end,
+        metadata={"title": "Title"},
+        relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=document)},
+    )
+    return NodeWithScore(node=node, score=0.5)
+
+
+TEXT = "One two three. Four five six. Seven eight nine. Ten eleven twelve."
+
+
+@given(st.lists(st.tuples(st.integers(0, len(TEXT) - 1), st.integers(1, 30)), min_size=1, max_size=6))
+def test_passages_join_overlapping_chunks_exactly(pieces):
+    spans = [(start, min(start + length, len(TEXT))) for start, length in pieces]
+    passages = passages_of([chunk(start, end, TEXT) for start, end in spans])
+    covered = {position for start, end in spans for position in range(start, end)}
+    told = [range(passage.start, passage.start + len(passage.text)) for passage in passages]
+    assert {position for positions in told for position in positions} == covered
+    assert sum(map(len, told)) == len(covered)
+    for passage in passages:
+        assert TEXT[passage.start : passage.start + len(passage.text)] == passage.text
+        for sentence in passage.sentences:
+            assert TEXT[sentence.start : sentence.end] == sentence.text
+
+
+def test_the_record_of_the_best_chunk_comes_first_and_cut_sentences_are_known():
+    passages = passages_of([chunk(10, 40, TEXT, "PMID:2"), chunk(0, 29, TEXT), chunk(30, 60, TEXT, "SHA:abc")])
+    assert [(passage.document_id, passage.pmid) for passage in passages] == [
+        ("PMID:2", "2"), ("PMID:1", "1"), ("SHA:abc", None)
+    ]  # fmt: skip
+    assert [sentence.complete for sentence in passages[0].sentences] == [False, True, False]
+    assert [sentence.complete for sentence in passages[1].sentences] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("Caffeine slows recovery.", True),
+        ("Does caffeine slow recovery?", False),
+        ("To evaluate the safety of spironolactone.", False),
+        ("The objective of this study was to evaluate safety.", False),
+        ("We aimed to compare two stents.", False),
+        ("The aim was reached in all patients who were treated with two stents.", False),
+        ("This study intended to assess the impact of caffeine.", False),
+        ("However, few studies have evaluated tea.", False),
+        ("Little is known about tea.", False),
+        ("To our surprise, mortality fell.", True),
+        ("We evaluated 200 patients; mortality fell.", True),
+    ],
+)
+def test_questions_and_purposes_state_nothing(text, states):
+    [passage] = passages_of([chunk(0, len(text), text)])
+    assert [sentence.states_something for sentence in passage.sentences] == [states]
+
+
+def test_words_and_numbers():
+    assert content_words("The patients' blood-pressure was NOT measured in 12 of them") == content_words(
+        "patient measuring blood pressure blood-pressure"
+    )
+    assert numbers("1,234 of 5.50 (95% CI 0.5-1.0), IL-6, p<0.001") == {"1234", "5.5", "95", "0.5", "1", "0.001", "6"}

@@ -1,0 +1,158 @@
+"""VllmLora and the server's list of models; the server is an httpx transport that speaks the OpenAI protocol."""
+
+import json
+import logging
+
+import httpx
+import pytest
+from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
+from llama_index.llms.openai_like import OpenAILike
+
+from llama_index_medqa import VllmLora
+from llama_index_medqa.errors import InputError, ServerError
+from llama_index_medqa.llm import served_models, server_errors
+
+WORDS = ["Green", " tea", " lowers", " it", "."]
+
+
+def serve(request: httpx.Request) -> httpx.Response:
+    if request.url.path == "/v1/models":
+        return httpx.Response(200, json={"object": "list", "data": [{"id": "base"}, {"id": "adapter"}]})
+    body = json.loads(request.content)
+    if body["model"] not in ("base", "adapter"):
+        return httpx.Response(404, json={"error": {"message": f"The model `{body['model']}` does not exist."}})
+    kind = "chat" if request.url.path.endswith("/chat/completions") else "text"
+
+    def choice(text: str) -> dict:
+        if kind == "text":
+            return {"index": 0, "text": text, "finish_reason": None, "logprobs": None}
+        key = "delta" if body.get("stream") else "message"
+        return {"index": 0, key: {"role": "assistant", "content": text}, "finish_reason": None}
+
+    def answer(text: str) -> dict:
+        name = "chat.completion" if kind == "chat" else "text_completion"
+        return {"id": "1", "object": name, "created": 1, "model": body["model"], "choices": [choice(text)]}
+
+    if not body.get("stream"):
+        return httpx.Response(200, json=answer("".join(WORDS)))
+    lines = "".join(f"data: {json.dumps(answer(word))}\n\n" for word in WORDS)
+    return httpx.Response(200, text=f"{lines}data: [DONE]\n\n", headers={"content-type": "text/event-stream"})
+
+
+class Server:
+    def __init__(self, answer=serve):
+        self.requests: list[httpx.Request] = []
+
+        def handle(request: httpx.Request) -> httpx.Response:
+            self.requests.append(request)
+            return answer(request)
+
+        self.transport = httpx.MockTransport(handle)
+
+    def client(self, **kwargs) -> VllmLora:
+        return VllmLora(
+            **{
+                "base_model": "base",
+                "adapter": "adapter",
+                "api_base": "http://vllm.test/v1",
+                "max_retries": 0,
+                **kwargs,
+            },
+            http_client=httpx.Client(transport=self.transport),
+            async_http_client=httpx.AsyncClient(transport=self.transport),
+        )
+
+    @property
+    def models(self) -> list[str]:
+        return [json.loads(request.content)["model"] for request in self.requests]
+
+
+@pytest.mark.parametrize("chat", [False, True])
+async def test_the_adapter_is_what_is_asked_for_on_every_way(chat):
+    server = Server()
+    llm = server.client(is_chat_model=chat)
+    assert str(llm.complete("x")) == str(await llm.acomplete("x")) == "Green tea lowers it."
+    assert "".join(part.delta for part in llm.stream_complete("x")) == "Green tea lowers it."
+    assert "".join([part.delta async for part in await llm.astream_complete("x")]) == "Green tea lowers it."
+    assert server.models == ["adapter"] * 4
+    paths = {request.url.path for request in server.requests}
+    assert paths == {"/v1/chat/completions" if chat else "/v1/completions"}
+
+
+def test_without_an_adapter_the_base_model_is_asked_for():
+    server = Server()
+    server.client(adapter=None).complete("x")
+    assert server.models == ["base"]
+
+
+def test_the_base_model_s_name_is_no_adapter():
+    with pytest.raises(InputError, match="'mistral-7b-med', so the base model would answer"):
+        VllmLora("mistral-7b-med", "mistral-7b-med", api_base="http://vllm.test/v1")
+
+
+def test_no_secret_is_saved_or_shown(caplog):
+    secret = "sk-very-secret"
+    server = Server()
+    with caplog.at_level(logging.DEBUG):
+        llm = server.client(api_key=secret, default_headers={"X-Token": secret})
+        llm.complete("x")
+    assert server.requests[0].headers["authorization"] == f"Bearer {secret}"
+    assert secret not in json.dumps(llm.to_dict())
+    assert secret not in repr(llm)
+    assert secret not in caplog.text
+
+
+def test_events_reach_a_handler():
+    handler = LlamaDebugHandler(print_trace_on_end=False)
+    Server().client(callback_manager=CallbackManager([handler])).complete("x")
+    assert len(handler.get_event_pairs(CBEventType.LLM)) == 1
+
+
+def test_served_models():
+    assert served_models("http://vllm.test/v1/", transport=Server().transport) == ["base", "adapter"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda _: httpx.Response(401), "answered 401 .* Check the address .* and the key"),
+        (lambda _: httpx.Response(200, text="<html>"), "not an OpenAI-compatible server"),
+        (lambda _: httpx.Response(200, json={"models": []}), "not an OpenAI-compatible server"),
+    ],
+)
+def test_what_is_no_such_server_is_told(answer, message):
+    with pytest.raises(ServerError, match=message):
+        served_models("http://vllm.test/v1", transport=Server(answer).transport)
+
+
+def test_nobody_there_is_told():
+    with pytest.raises(ServerError, match=r"No language-model server answers at http://127\.0\.0\.1:9/v1"):
+        served_models("http://127.0.0.1:9/v1")
+
+
+def refuse(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("connection refused")
+
+
+def stall(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadTimeout("too slow")
+
+
+@pytest.mark.parametrize(
+    ("answer", "model", "message"),
+    [
+        (refuse, "adapter", "No language-model server answers at .*connection refused"),
+        (stall, "adapter", "gave no answer in time"),
+        (serve, "unknown", "answered 404: .*'unknown'.*server's log"),
+    ],
+)
+def test_errors_of_a_server_say_what_to_do(answer, model, message):
+    llm = Server(answer).client(adapter=model)
+    with pytest.raises(ServerError, match=message), server_errors(llm):
+        llm.complete("x")
+
+
+def test_any_openai_like_model_works_too():
+    llm = OpenAILike(model="base", api_base="http://127.0.0.1:9/v1", api_key="none", max_retries=0)
+    with pytest.raises(ServerError, match=r"127\.0\.0\.1:9"), server_errors(llm):
+        llm.complete("x")

@@ -1,0 +1,166 @@
+"""The engine over a real index with a scripted model."""
+
+import itertools
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
+from llama_index.core.prompts import PromptTemplate
+
+from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.prompts import ABSTENTION
+from llama_index_medqa.query_engine import MedQAStreamingResponse, _Draft
+from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
+
+QUESTION = "Does green tea lower the resting heart rate?"
+TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water [PMID:102]."
+INVENTED = "It also prevents strokes in diabetic patients [PMID:101]."
+SAFE = "No serious adverse events occurred."
+ANSWER = (
+    "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water [PMID:101]. "
+    "No serious adverse events occurred [PMID:101]."
+)
+
+
+@pytest.fixture
+def index(tmp_path, documents, word_piece) -> PubMedIndex:
+    parser = TokenNodeParser(tokenizer=word_piece, chunk_size=64, chunk_overlap=16)
+    index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding(), node_parser=parser, create=True)
+    index.ingest(documents)
+    return index
+
+
+def engine(index, answer, **kwargs) -> MedQAQueryEngine:
+    llm = answer if answer == "extractive" else ScriptedLLM([answer])
+    return MedQAQueryEngine.from_index(index, llm, **kwargs)
+
+
+def test_every_sentence_is_tied_to_its_paper_and_span(index, documents):
+    response = engine(index, f"{TRUE} {INVENTED} {SAFE}").query(QUESTION)
+    assert str(response) == ANSWER
+    assert [sentence.text for sentence in response.dropped] == ["It also prevents strokes in diabetic patients."]
+    texts = {document.id_: document.text for document in documents}
+    for citation in response.citations:
+        assert texts[citation.document_id][citation.start : citation.end] == citation.quote
+    assert response.abstained is None
+    assert response.answered_by == "scripted"
+    assert json.loads(json.dumps(response.metadata))["citations"][0]["pmid"] == "101"
+
+
+async def test_sync_async_and_streams_agree(index):
+    answer = f"{TRUE} {INVENTED} {SAFE}"
+    plain, streaming = engine(index, answer), engine(index, answer, streaming=True)
+    assert str(await plain.aquery(QUESTION)) == ANSWER
+    stream = streaming.query(QUESTION)
+    assert isinstance(stream, MedQAStreamingResponse)
+    deltas = list(stream.response_gen)
+    assert deltas == [ANSWER[: ANSWER.index(". ") + 1], ANSWER[ANSWER.index(". ") + 1 :]]
+    assert str(stream.get_response()) == ANSWER
+    assert str(streaming.query(QUESTION)) == ANSWER
+    asynchronous = await streaming.aquery(QUESTION)
+    assert "".join([delta async for delta in asynchronous.async_response_gen()]) == ANSWER
+    assert (await asynchronous.get_response()).citations == stream.get_response().citations
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "reason"),
+    [
+        ("What is the capital of Mongolia?", "Ulaanbaatar is the capital of Mongolia.", "no_evidence"),
+        (QUESTION, ABSTENTION, "model_declined"),
+        (QUESTION, "Green tea cures cancer of the pancreas.", "nothing_supported"),
+        (QUESTION, "", "nothing_supported"),
+    ],
+)
+@pytest.mark.parametrize("streaming", [False, True])
+def test_it_says_so_when_it_cannot_answer(index, question, answer, reason, streaming):
+    response = engine(index, answer, streaming=streaming).query(question)
+    assert str(response) == ABSTENTION
+    response = response.get_response() if streaming else response
+    assert (response.abstained, response.citations) == (reason, [])
+    assert response.source_nodes
+
+
+def test_without_evidence_the_model_is_not_asked(index):
+    llm = ScriptedLLM(["Ulaanbaatar."])
+    MedQAQueryEngine.from_index(index, llm).query("What is the capital of Mongolia?")
+    assert llm.prompts == []
+
+
+def test_the_model_is_shown_each_record_once_with_its_identifier(index):
+    llm = ScriptedLLM([SAFE])
+    MedQAQueryEngine.from_index(index, llm).query(QUESTION)
+    [prompt] = llm.prompts
+    assert prompt.count("[PMID:101] Green tea and resting heart rate: a randomized trial.") == 1
+    assert prompt.count("Green tea lowers the resting heart rate slightly.") == 1
+    assert QUESTION in prompt
+    assert "Magnet bracelets" not in prompt
+
+
+def test_evidence_is_kept_within_its_budget(index):
+    llm = ScriptedLLM([SAFE])
+    MedQAQueryEngine.from_index(index, llm, evidence_tokens=40).query(QUESTION)
+    assert "[PMID:101]" in llm.prompts[0]
+    assert "Green tea lowers" not in llm.prompts[0]
+
+
+def test_extractive_answers_are_quotes(index, documents):
+    response = engine(index, "extractive").query(QUESTION)
+    assert response.answered_by == "extractive"
+    assert response.sentences
+    text = documents[0].text
+    for sentence in response.sentences:
+        assert sentence.text in text
+        assert sentence.citations[0].pmid == "101"
+    assert "To evaluate" not in str(response)
+    assert str(engine(index, "extractive").query("What is the capital of Mongolia?")) == ABSTENTION
+
+
+def test_prompts_can_be_read_and_changed(index):
+    llm = ScriptedLLM([SAFE])
+    changed = MedQAQueryEngine.from_index(index, llm)
+    assert "{context_str}" in changed.get_prompts()["answer"].get_template()
+    changed.update_prompts({"answer": PromptTemplate("Evidence: {context_str} Question: {query_str}")})
+    changed.query(QUESTION)
+    assert llm.prompts[0].startswith("Evidence: [PMID:101]")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_events_reach_a_handler(index, streaming):
+    handler = LlamaDebugHandler(print_trace_on_end=False)
+    watched = engine(index, SAFE, callback_manager=CallbackManager([handler]), streaming=streaming)
+    str(watched.query(QUESTION))
+    [(_, end)] = handler.get_event_pairs(CBEventType.SYNTHESIZE)
+    assert str(end.payload["response"]) == "No serious adverse events occurred [PMID:101]."
+
+
+def test_a_word_that_is_no_model_is_refused(index):
+    with pytest.raises(InputError, match="'gpt'"):
+        MedQAQueryEngine(index.as_retriever(), "gpt")
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, 200), max_size=30))
+def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
+    text = f"{TRUE} {INVENTED}\n{SAFE} Drugs, e.g. Aspirin, were stopped."
+    nodes = index.as_retriever(similarity_top_k=6).retrieve(QUESTION)
+    from llama_index_medqa.drafting import ExtractiveAnswerer
+    from llama_index_medqa.evidence import passages_of
+
+    def said(pieces):
+        draft = _Draft(
+            question=QUESTION,
+            passages=passages_of(nodes),
+            nodes=nodes,
+            answerer=ExtractiveAnswerer(),
+            threshold=0.6,
+            seconds={},
+        )
+        emitted = "".join(part for piece in pieces for part in draft.feed(piece)) + "".join(draft.finish())
+        assert emitted == str(draft.response())
+        return emitted, [sentence.text for sentence in draft.response().dropped]
+
+    edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    assert said([text[a:b] for a, b in itertools.pairwise(edges)]) == said([text])

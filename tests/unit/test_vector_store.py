@@ -1,0 +1,132 @@
+"""The store on a real Chroma database; cosines against numpy."""
+
+import numpy as np
+import pytest
+from llama_index.core.schema import TextNode
+from llama_index.core.vector_stores.types import (
+    FilterCondition,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+    VectorStoreQuery,
+    VectorStoreQueryMode,
+)
+
+from llama_index_medqa import PubMedVectorStore
+from llama_index_medqa.errors import IndexIdentityError, IndexNotFoundError, InputError
+
+VECTORS = {"a": [1.0, 0.0, 0.0], "b": [0.6, 0.8, 0.0], "c": [-1.0, 0.0, 0.0], "d": [0.0, 0.0, 2.0]}
+METADATA = {
+    "a": {"mesh": ["Tea", "Heart Rate"], "year": 2021, "status": "current"},
+    "b": {"mesh": ["Sleep"], "year": 2019, "status": "retracted"},
+    "c": {"mesh": [], "year": 2015, "status": "current", "doi": None},
+    "d": {"year": 2021, "status": "concern"},
+}
+
+
+@pytest.fixture
+def store(tmp_path) -> PubMedVectorStore:
+    store = PubMedVectorStore(persist_dir=str(tmp_path / "index"))
+    store.add(
+        [TextNode(id_=key, text=f"text {key}", embedding=VECTORS[key], metadata=METADATA[key]) for key in VECTORS]
+    )
+    return store
+
+
+def found(store, *filters, condition=FilterCondition.AND, **query):
+    filters = MetadataFilters(filters=list(filters), condition=condition) if filters else None
+    query = {"query_embedding": [1.0, 0.1, 0.2], "similarity_top_k": 10, **query}
+    return store.query(VectorStoreQuery(filters=filters, **query))
+
+
+def test_similarities_are_true_cosines(store):
+    result = found(store)
+    query = np.array([1.0, 0.1, 0.2])
+    expected = {key: query @ v / np.linalg.norm(query) / np.linalg.norm(v) for key, v in VECTORS.items()}
+    assert result.ids == sorted(VECTORS, key=lambda key: -expected[key])
+    np.testing.assert_allclose(result.similarities, [expected[key] for key in result.ids], atol=1e-6)
+
+
+def test_mmr_reports_true_cosines_too(store):
+    result = found(store, mode=VectorStoreQueryMode.MMR, similarity_top_k=2)
+    assert result.ids[0] == "a"
+    assert result.similarities[0] == pytest.approx(1.0 / np.sqrt(1.05), abs=1e-6)
+
+
+def test_a_second_write_replaces_the_first(store):
+    store.add([TextNode(id_="a", text="new text", embedding=VECTORS["a"], metadata={"year": 2022})])
+    [node] = store.get_nodes(["a"])
+    assert (node.text, node.metadata) == ("new text", {"year": 2022})
+    assert store.collection.count() == 4
+
+
+def test_batches_respect_the_database_s_limit(store):
+    most = store._max_batch_size
+    nodes = [TextNode(id_=f"n{i}", text="t", embedding=[1.0, i, 0.0]) for i in range(most + 1)]
+    assert store.add(nodes) == [node.node_id for node in nodes]
+    assert store.collection.count() == most + 5
+    assert len(store.metadata_of([node.node_id for node in nodes])) == most + 1
+    store.remove([node.node_id for node in nodes] + ["not there"])
+    assert store.collection.count() == 4
+
+
+@pytest.mark.parametrize(
+    ("key", "operator", "value", "expected"),
+    [
+        ("year", ">=", 2019, "abd"),
+        ("year", "in", [2015, 2019], "bc"),
+        ("status", "!=", "retracted", "acd"),
+        ("mesh", "contains", "Tea", "a"),
+        ("mesh", "any", ["Tea", "Sleep"], "ab"),
+        ("mesh", "all", ["Tea", "Heart Rate"], "a"),
+        ("mesh", "all", ["Tea", "Sleep"], ""),
+    ],
+)
+def test_filters(store, key, operator, value, expected):
+    result = found(store, MetadataFilter(key=key, operator=FilterOperator(operator), value=value))
+    assert sorted(result.ids) == list(expected)
+
+
+def test_filters_combine_and_nest(store):
+    recent = MetadataFilter(key="year", operator=FilterOperator.GTE, value=2021)
+    sleep = MetadataFilter(key="mesh", operator=FilterOperator.CONTAINS, value="Sleep")
+    assert sorted(found(store, recent, sleep, condition=FilterCondition.OR).ids) == ["a", "b", "d"]
+    nested = MetadataFilters(filters=[recent, sleep], condition=FilterCondition.OR)
+    current = MetadataFilter(key="status", value="current")
+    assert found(store, nested, current).ids == ["a"]
+
+
+def test_an_operator_that_chroma_lacks_is_told(store):
+    with pytest.raises(InputError, match=r"no filter 'text_match' \(on 'title'\)\. Use one of"):
+        found(store, MetadataFilter(key="title", operator=FilterOperator.TEXT_MATCH, value="x"))
+    with pytest.raises(InputError, match="negate each filter"):
+        found(store, MetadataFilter(key="year", value=1), condition=FilterCondition.NOT)
+
+
+async def test_async_equals_sync(store):
+    query = VectorStoreQuery(query_embedding=[1.0, 0.1, 0.2], similarity_top_k=3)
+    assert (await store.aquery(query)).ids == store.query(query).ids
+    await store.async_add([TextNode(id_="e", text="t", embedding=[0.0, 1.0, 0.0])])
+    assert store.collection.count() == 5
+
+
+def test_a_missing_place_or_index_is_told(tmp_path):
+    with pytest.raises(InputError, match="persist_dir=FOLDER"):
+        PubMedVectorStore()
+    with pytest.raises(IndexNotFoundError, match="medqa index FILE"):
+        PubMedVectorStore(persist_dir=str(tmp_path), create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_database_is_told(tmp_path):
+    (tmp_path / "chroma.sqlite3").write_bytes(b"not a database" * 500)
+    with pytest.raises(IndexNotFoundError, match="cannot be opened"):
+        PubMedVectorStore(persist_dir=str(tmp_path), create=False)
+
+
+def test_another_space_than_cosine_is_refused(tmp_path):
+    import chromadb
+
+    chromadb.PersistentClient(path=str(tmp_path)).create_collection("euclid", embedding_function=None)
+    with pytest.raises(IndexIdentityError, match="'l2' distance"):
+        PubMedVectorStore(persist_dir=str(tmp_path), collection_name="euclid")
