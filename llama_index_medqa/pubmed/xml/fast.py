@@ -339,14 +339,10 @@ def _author(found: tuple[str, ...]) -> Author:
 
 
 def _mesh_headings(part: _Part) -> tuple[MeshHeading, ...]:
-    return tuple(map(_mesh_heading, _decoded(part).split("</MeshHeading>")[:-1]))
-
-
-@lru_cache(1 << 14)
-def _mesh_heading(markup: str) -> MeshHeading:
-    (_, major, name), *qualifiers = _MESH_NAME.findall(markup)
-    return MeshHeading(
-        _text(name),
-        major == "Y",
-        tuple(MeshQualifier(_text(name), major == "Y") for _, major, name in qualifiers),
-    )
+    headings: list[tuple[str, bool, list[MeshQualifier]]] = []
+    for kind, major, name in _MESH_NAME.findall(_decoded(part)):
+        if kind == "Descriptor":
+            headings.append((_name(name), major == "Y", []))
+        else:
+            headings[-1][2].append(MeshQualifier(_name(name), major == "Y"))
+    return tuple([MeshHeading(name, major, tuple(qualifiers)) for name, major, qualifiers in headings])
