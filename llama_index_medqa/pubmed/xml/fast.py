@@ -328,11 +328,11 @@ def _author(found: tuple[str, ...]) -> Author:
     last_name, fore_name, initials, suffix, collective_name, identifiers, affiliations = found
     orcid = _ORCID.search(identifiers) if identifiers else None
     return Author(
-        _name(last_name),
-        _name(fore_name),
-        _name(initials),
-        suffix and _name(suffix),
-        collective_name and _name(collective_name),
+        _text(last_name),
+        _text(fore_name),
+        _text(initials),
+        suffix and _text(suffix),
+        collective_name and _text(collective_name),
         tuple(filter(None, map(_text, _AFFILIATION.findall(affiliations)))) if affiliations else (),
         (_text(orcid[1]) or None) if orcid else None,
     )
