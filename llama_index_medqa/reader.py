@@ -83,14 +83,36 @@ class PubMedReader(BasePydanticReader):
             EmptyCorpusError: there was no record with text.
         """
         sources = [files] if isinstance(files, (str, Path)) else list(files)
-        without_text: list[str] = []
         documents = 0
+        for item in self.lazy_load_changes(sources):
+            if isinstance(item, Document):
+                yield item
+                documents += 1
+        if not documents:
+            raise EmptyCorpusError(
+                f"No record with text in {', '.join(map(str, sources)) or 'no files'}. Give files that hold some."
+            )
+
+    def lazy_load_changes(self, files: str | Path | Iterable[str | Path]) -> Iterator[Document | Deletion]:
+        """Read files as one corpus with the deletions that NLM's update files declare, for an index to apply.
+
+        Args:
+            files: as for :meth:`lazy_load_data`.
+
+        Yields:
+            One document for each record with text, and NLM's deletions, in the order of the files.
+
+        Raises:
+            InputError: a file is missing or of no supported format.
+            SourceFormatError: a file is broken; what stood before that place was yielded.
+        """
+        sources = [files] if isinstance(files, (str, Path)) else list(files)
+        without_text: list[str] = []
         for item in read_newest(sources):
             if isinstance(item, Deletion):
-                continue
-            if item.text:
+                yield item
+            elif item.text:
                 yield to_document(item)
-                documents += 1
             else:
                 without_text.append(item.document_id)
         if without_text:
@@ -98,8 +120,4 @@ class PubMedReader(BasePydanticReader):
                 "%d records have neither title nor abstract and were left out: %s",
                 len(without_text),
                 ", ".join(without_text[:_NAMED_AT_MOST]),
-            )
-        if not documents:
-            raise EmptyCorpusError(
-                f"No record with text in {', '.join(map(str, sources)) or 'no files'}. Give files that hold some."
             )
