@@ -7,7 +7,7 @@ from llama_index_medqa.pubmed.record import PublicationDate
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _FREE_TEXT = re.compile(
-    rf"{_YEAR.pattern}(?:[\s/-]+(?P<month>[A-Za-z]{{3,9}}|\d{{1,2}})(?!\d)\.?(?:[\s/-]+(?P<day>\d{{1,2}})(?!\d))?)?"
+    rf"{_YEAR.pattern}(?:[\s/-]+(?P<month>[A-Za-z]{{3,9}}|\d{{1,2}})(?!\w)\.?(?:[\s/-]+(?P<day>\d{{1,2}})(?!\w))?)?"
 )
 
 

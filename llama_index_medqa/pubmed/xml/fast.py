@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable
 from functools import lru_cache, partial
 
+from lxml import etree
+
+from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.dates import make_date, parse_free_date
 from llama_index_medqa.pubmed.record import (
     AbstractSection,
@@ -43,22 +46,22 @@ _PARAGRAPH = re.compile(
 )
 _DOI_LOCATION = _leaf("ELocationID", ' EIdType="doi"(?: ValidYN="([^"]*)")?')
 _ARTICLE_ID = _leaf("ArticleId", '(?: IdType="([^"]*)")?')
-_DATE = re.compile(r"\s*<\w+[^<>]*>\s*<Year>([^<]*)<(?:/Year>\s*<Month>([^<]*)<)?(?:/Month>\s*<Day>([^<]*)<)?")
+_DATE = re.compile(r"[^<]*<\w+[^<>]*>[^<]*<Year>([^<]*)<(?:/Year>[^<]*<Month>([^<]*)<)?(?:/Month>[^<]*<Day>([^<]*)<)?")
 _COMMENT = re.compile(
-    r'<CommentsCorrections(?: RefType="([^"]*)")?>\s*'
-    r"(?:<RefSource(?:/>|>([^<]*)</RefSource>)\s*)?(?:<PMID[^<>]*(?:/>|>([^<]*)</PMID>))?"
+    r'<CommentsCorrections(?: RefType="([^"]*)")?>[^<]*'
+    r"(?:<RefSource(?:/>|>([^<]*)</RefSource>)[^<]*)?(?:<PMID[^<>]*(?:/>|>([^<]*)</PMID>))?"
 )
 _MESH_NAME = re.compile('<(Descriptor|Qualifier)Name(?: UI="[^"]*")?(?: MajorTopicYN="([^"]*)")?[^<>]*(?:/>|>([^<]*)<)')
 _AUTHOR = re.compile(
-    r"<Author(?: [^<>]*)?(?<!/)>\s*"
+    r"<Author(?: [^<>]*)?(?<!/)>[^<]*"
     + "".join(
-        rf"(?:<{name}(?:/>|>([^<]*)</{name}>)\s*)?"
+        rf"(?:<{name}(?:/>|>([^<]*)</{name}>)[^<]*)?"
         for name in ("LastName", "ForeName", "Initials", "Suffix", "CollectiveName")
     )
-    + r"((?:<Identifier[^<>]*(?:/>|>[^<]*</Identifier>)\s*)*+)((?:<(?!/Author>)[^<]*+)*+)"
+    + r"((?:<Identifier[^<>]*(?:/>|>[^<]*</Identifier>)[^<]*)*+)((?:<(?!/Author>)[^<]*+)*+)"
 )
 _REFERENCE = re.compile(
-    r"<Reference>\s*(?:<Citation(?:/>|>([^<]*+(?:<(?!/Citation>)[^<]*+)*+)</Citation>)\s*)?"
+    r"<Reference>[^<]*(?:<Citation(?:/>|>([^<]*+(?:<(?!/Citation>)[^<]*+)*+)</Citation>)[^<]*)?"
     r"((?:<(?!/Reference>)[^<]*+)*+)"
 )
 _DESCRIPTOR, _TYPE, _LANGUAGE = _leaf("DescriptorName"), _leaf("PublicationType"), _leaf("Language")
@@ -66,8 +69,8 @@ _AFFILIATION, _ORCID = _leaf("Affiliation"), _leaf("Identifier", ' Source="ORCID
 _KEYWORD, _SUBSTANCE, _COPYRIGHT = _leaf("Keyword"), _leaf("NameOfSubstance"), _leaf("CopyrightInformation")
 _PAGES, _ABBREVIATION = _leaf("MedlinePgn"), _leaf("ISOAbbreviation")
 _JOURNAL = re.compile(
-    r"<Journal>\s*(?:<ISSN[^<>]*(?:/>|>([^<]*)</ISSN>)\s*)?<JournalIssue[^<>]*>\s*"
-    r"(?:<Volume(?:/>|>([^<]*)</Volume>)\s*)?(?:<Issue(?:/>|>([^<]*)</Issue>)\s*)?"
+    r"<Journal>[^<]*(?:<ISSN[^<>]*(?:/>|>([^<]*)</ISSN>)[^<]*)?<JournalIssue[^<>]*>[^<]*"
+    r"(?:<Volume(?:/>|>([^<]*)</Volume>)[^<]*)?(?:<Issue(?:/>|>([^<]*)</Issue>)[^<]*)?"
 )
 _MEDLINE_ABBREVIATION, _JOURNAL_ID, _COUNTRY = _leaf("MedlineTA"), _leaf("NlmUniqueID"), _leaf("Country")
 # Before 2019, NLM put the reference list among the comments and corrections.
@@ -123,7 +126,13 @@ def _details(source: bytes, start: int, spans: tuple[tuple[int, int], ...]) -> R
     try:
         return _details_of(part)
     except Unusual:
+        pass
+    try:
         return details_from_tree(source)
+    except etree.XMLSyntaxError as error:
+        raise SourceFormatError(
+            f"Malformed XML in the details of record {part('pmid').decode()} ({error}). Get its file again."
+        ) from error
 
 
 def _details_of(part: Callable[[str], bytes]) -> RecordDetails:
@@ -276,8 +285,8 @@ def _doi(locations: bytes, ids: _Part) -> str | None:
 
 
 def _article_ids(ids: str) -> tuple[tuple[str, str], ...]:
-    found = _ARTICLE_ID.findall(ids)
-    return tuple((kind or "pubmed", _text(value)) for kind, value in found if value.strip())
+    pairs = ((kind or "pubmed", _text(value)) for kind, value in _ARTICLE_ID.findall(ids))
+    return tuple(pair for pair in pairs if pair[1])
 
 
 def _comments(part: _Part) -> list[tuple[str, str, str]]:

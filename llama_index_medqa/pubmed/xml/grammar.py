@@ -17,7 +17,7 @@ _DEEPEST_INLINE = 2
 
 def attributes(*names: str) -> str:
     """Attributes in this order, each of which may be missing; values that XML would rewrite do not match."""
-    return "".join(f'(?: {name}="[^"<&\\t\\n\\r]*+")?+' for name in names)
+    return "".join(f'(?: {name}="[^"<>&\\t\\n\\r]*+")?+' for name in names)
 
 
 def element(name: str, content: str, *attribute_names: str) -> str:
