@@ -117,7 +117,7 @@ class PubMedIndex(VectorStoreIndex):
         stored = stored_identity(store)
         parser = _node_parser(transformations or [], embed_model, stored)
         identity = identity_of(embed_model, parser)
-        if stored:
+        if stored and store.collection.count():
             require_same(stored, identity, store)
         else:
             write_identity(store, identity)
