@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from llama_index_medqa.testing import EutilsDouble, synthetic_records
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.integration
@@ -36,14 +37,20 @@ def run(folder, script: str) -> str:
     return done.stdout
 
 
+def command(folder, arguments: list[str], entrez: str) -> str:
+    prelude = f"import os, sys; sys.argv = {arguments!r}; os.environ['MEDQA_ENTREZ_URL'] = {entrez!r}\n"
+    return run(folder, f"{prelude}from llama_index_medqa.cli import main; main()")
+
+
 def test_the_commands(folder):
     import shlex
 
     lines = re.findall(r"^(medqa .*)$", README, re.MULTILINE)
-    assert [line.split()[1] for line in lines] == ["index", "ask", "ask", "ask", "info"]
-    for line in lines:
-        arguments = shlex.split(line, comments=True)
-        output = run(folder, f"import sys; sys.argv = {arguments!r}\nfrom llama_index_medqa.cli import main; main()")
+    assert [line.split()[1] for line in lines] == ["index", "index", "update", "ask", "ask", "ask", "info"]
+    records = {pmid: xml.replace(b"Synthetic", b"Takotsubo") for pmid, xml in synthetic_records(3).items()}
+    with EutilsDouble(records).serve() as address:
+        outputs = {line: command(folder, shlex.split(line, comments=True), address) for line in lines}
+    for line, output in outputs.items():
         if "extractive" in line:
             assert "Caffeine slowed the recovery of the heart rate after strength exercise [PMID:301]." in output
 
