@@ -47,7 +47,7 @@ def test_the_commands(folder):
 
     lines = re.findall(r"^(medqa .*)$", README, re.MULTILINE)
     assert [line.split()[1] for line in lines] == ["index", "index", "update", "ask", "ask", "ask", "info"]
-    records = {pmid: xml.replace(b"Synthetic", b"Takotsubo") for pmid, xml in synthetic_records(3).items()}
+    records = {pmid: xml.replace(b"Synthetic record", b"Takotsubo cardiomyopathy") for pmid, xml in synthetic_records(3).items()}
     with EutilsDouble(records).serve() as address:
         outputs = {line: command(folder, shlex.split(line, comments=True), address) for line in lines}
     for line, output in outputs.items():
