@@ -13,10 +13,11 @@ pytestmark = pytest.mark.integration
 
 README = (REPOSITORY / "README.md").read_text()
 FINDING = "Caffeine slowed the recovery of the heart rate after strength exercise."
-XML = f"""<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID Version="1">301</PMID><Article>
+ARTICLE = f"""<PubmedArticle><MedlineCitation><PMID Version="1">301</PMID><Article>
 <Journal><JournalIssue><PubDate><Year>2021</Year></PubDate></JournalIssue><Title>Invented</Title></Journal>
 <ArticleTitle>Caffeine and exercise.</ArticleTitle><Abstract><AbstractText>{FINDING}</AbstractText></Abstract>
-</Article></MedlineCitation></PubmedArticle></PubmedArticleSet>"""
+</Article></MedlineCitation></PubmedArticle>"""
+XML = f"<PubmedArticleSet>{ARTICLE}</PubmedArticleSet>"
 SEED = """[{"article_title": "Sleep of nurses", "article_abstract": "Nurses who slept less had more headaches.",
 "pub_date": {"year": "2020", "month": "1", "day": "2"}}]"""
 
@@ -48,6 +49,7 @@ def test_the_commands(folder):
     lines = re.findall(r"^(medqa .*)$", README, re.MULTILINE)
     assert [line.split()[1] for line in lines] == ["index", "index", "update", "ask", "ask", "ask", "info"]
     records = {pmid: xml.replace(b"Synthetic record", b"Takotsubo cardiomyopathy") for pmid, xml in synthetic_records(3).items()}
+    records["301"] = ARTICLE.encode()
     with EutilsDouble(records).serve() as address:
         outputs = {line: command(folder, shlex.split(line, comments=True), address) for line in lines}
     for line, output in outputs.items():
