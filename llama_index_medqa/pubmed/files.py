@@ -6,7 +6,7 @@ from typing import BinaryIO, cast
 
 from llama_index_medqa.errors import InputError, SourceFormatError
 
-PIECE = 1 << 18
+PIECE = 1 << 17
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31
 
