@@ -48,7 +48,8 @@ def test_the_commands(folder):
 
     lines = re.findall(r"^(medqa .*)$", README, re.MULTILINE)
     assert [line.split()[1] for line in lines] == ["index", "index", "update", "ask", "ask", "ask", "info"]
-    records = {pmid: xml.replace(b"Synthetic record", b"Takotsubo cardiomyopathy") for pmid, xml in synthetic_records(3).items()}
+    made_up = synthetic_records(3)
+    records = {pmid: made_up[pmid].replace(b"Synthetic record", b"Takotsubo cardiomyopathy") for pmid in made_up}
     records["301"] = ARTICLE.encode()
     with EutilsDouble(records).serve() as address:
         outputs = {line: command(folder, shlex.split(line, comments=True), address) for line in lines}
