@@ -95,6 +95,7 @@ def index(
 def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: list[str]) -> dict[str, Any]:
     from llama_index_medqa.assembly import open_embedder, open_index
     from llama_index_medqa.reader import PubMedReader
+    from llama_index_medqa.updating import ingest_files
 
     # Broken input is told before a model is loaded or a folder made.
     documents = terminal.first_read(PubMedReader().lazy_load_changes(files))
@@ -102,7 +103,7 @@ def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: lis
         embedder = open_embedder(profile, progress)
     index = open_index(profile, folder, embedder, create=True)
     with terminal.ingest_progress() as progress:
-        report = index.ingest(documents, progress=progress)
+        report = ingest_files(index, documents, progress=progress)
     terminal.show_report(folder, report)
     return asdict(report)
 

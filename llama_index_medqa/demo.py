@@ -12,6 +12,7 @@ from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine,
 from llama_index_medqa.profiles import Profile
 from llama_index_medqa.reader import PubMedReader
 from llama_index_medqa.terminal import Terminal
+from llama_index_medqa.updating import ingest_files
 from llama_index_medqa.weights import locate
 
 CORPUS = "pubmed21n1298.xml.gz"
@@ -58,7 +59,7 @@ def run_demo(
             )
         with terminal.stage("Index"), terminal.ingest_progress() as counter:
             index = open_index(profile, folder, embedder, create=True)
-            report = index.ingest(islice(records, _MOST_DOCUMENTS), progress=counter)
+            report = ingest_files(index, islice(records, _MOST_DOCUMENTS), progress=counter)
         terminal.show_report(folder, report)
         engine = open_engine(profile, index, drafter)
         for number, question in enumerate(QUESTIONS, start=1):

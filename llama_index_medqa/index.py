@@ -34,6 +34,7 @@ class IngestReport:
         added: documents that were not in the index.
         updated: documents whose record had changed, or whose chunks were not all there.
         unchanged: documents that were there already.
+        outdated: documents of which the index holds a later revision, which stays.
         empty: documents without text, of which nothing is stored.
         deleted: documents that were in the index and that the source declares deleted.
         chunks_written: chunks written.
@@ -43,6 +44,7 @@ class IngestReport:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    outdated: int = 0
     empty: int = 0
     deleted: int = 0
     chunks_written: int = 0
@@ -51,7 +53,7 @@ class IngestReport:
     @property
     def documents(self) -> int:
         """Documents seen so far."""
-        return self.added + self.updated + self.unchanged + self.empty + self.deleted
+        return self.added + self.updated + self.unchanged + self.outdated + self.empty + self.deleted
 
 
 @dataclass(frozen=True)
@@ -297,8 +299,10 @@ class PubMedIndex(VectorStoreIndex):
         return [document.node_id not in present for document in documents]
 
     def _ingest_batch(self, batch: Sequence[Document], report: IngestReport) -> None:
-        present = self._present(batch)
-        missing = [document for document in batch if document.node_id not in present]
+        first_chunks = self.store.metadata_of([f"{document.node_id}#0" for document in batch])
+        outdated = {document.node_id for document in batch if _is_outdated(document, first_chunks)}
+        present = self._present([document for document in batch if document.node_id not in outdated])
+        missing = [document for document in batch if document.node_id not in outdated | present]
         nodes = run_transformations(missing, self._transformations)
         counts = Counter(node.ref_doc_id for node in nodes)
         stored_counts = self._stored_counts([document.node_id for document in missing])
@@ -309,6 +313,7 @@ class PubMedIndex(VectorStoreIndex):
         ]
         self._write(nodes, stale_ids)
         report.unchanged += len(present)
+        report.outdated += len(outdated)
         for document in missing:
             if not counts[document.node_id]:
                 report.empty += 1
@@ -376,6 +381,13 @@ def describe(store: PubMedVectorStore) -> IndexInfo:
         identity=identity,
         as_of=stored_as_of(store),
     )
+
+
+def _is_outdated(document: Document, first_chunks: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the index holds a later revision of the document; where a source does not tell, the last one counts."""
+    stored = first_chunks.get(f"{document.node_id}#0", {}).get("revised")
+    given = document.metadata.get("revised")
+    return stored is not None and given is not None and int(given) < int(stored)
 
 
 def _document_id(item: Document | Deletion) -> str:

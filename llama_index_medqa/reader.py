@@ -21,9 +21,9 @@ def to_document(record: PubMedRecord) -> Document:
     """A record as a document: its text, its identity, and its metadata kept out of embedding and prompt.
 
     Metadata keys are ``pmid``, ``title``, ``journal``, ``year``, ``date`` (the integer yyyymmdd), ``doi``,
-    ``mesh`` and ``publication_types`` (lists), ``status``, ``record_hash`` and ``section_spans`` (JSON:
-    ``[[label, start, end], ...]``). What a record does not have is left out: a Chroma collection takes
-    neither None nor an empty list.
+    ``mesh`` and ``publication_types`` (lists), ``status``, ``revised`` (yyyymmdd too), ``record_hash`` and
+    ``section_spans`` (JSON: ``[[label, start, end], ...]``). What a record does not have is left out: a Chroma
+    collection takes neither None nor an empty list.
     """
     metadata = _metadata(record)
     return Document(
@@ -47,6 +47,7 @@ def _metadata(record: PubMedRecord) -> dict[str, Any]:
         "mesh": list(record.mesh),
         "publication_types": list(record.publication_types),
         "status": record.status,
+        "revised": record.revised and record.revised.ordinal,
         "record_hash": record.record_hash,
         "section_spans": json.dumps(spans, ensure_ascii=False),
     }

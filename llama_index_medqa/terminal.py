@@ -110,6 +110,7 @@ class Terminal:
             "records added": report.added,
             "updated": report.updated,
             "unchanged": report.unchanged,
+            "older than what is there": report.outdated,
             "deleted": report.deleted,
             "without text": report.empty,
             "chunks written": report.chunks_written,

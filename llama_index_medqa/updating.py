@@ -3,10 +3,12 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+
+from llama_index.core import Document
 
 from llama_index_medqa.errors import EmptyCorpusError
 from llama_index_medqa.index import IngestReport, PubMedIndex
@@ -14,6 +16,7 @@ from llama_index_medqa.index_identity import write_as_of
 from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary, crawl
 from llama_index_medqa.pubmed.crawl_request import CrawlRequest
 from llama_index_medqa.pubmed.entrez import EntrezClient
+from llama_index_medqa.pubmed.record import Deletion
 from llama_index_medqa.reader import PubMedReader
 
 _GRAVE = ("retracted", "concern")
@@ -79,6 +82,40 @@ def ingest_crawl(
         raise EmptyCorpusError("PubMed has no record for this query: widen it.")
     note_source_day(index, summary.as_of)
     return index.ingest(PubMedReader().lazy_load_changes(summary.files), progress=progress)
+
+
+def ingest_files(
+    index: PubMedIndex,
+    changes: Iterable[Document | Deletion],
+    *,
+    progress: Callable[[IngestReport], None] | None = None,
+) -> IngestReport:
+    """Reads files of records into an index.
+
+    A file is at least as new as the latest revision in it, and that is the day that an empty index gets; an index that
+    held something keeps its day where that is earlier.
+
+    Args:
+        index: where to put the records.
+        changes: of :meth:`PubMedReader.lazy_load_changes`.
+        progress: see :meth:`PubMedIndex.ingest`.
+    """
+    was_empty = not index.store.collection.count()
+    latest: list[int] = []
+
+    def noting() -> Iterator[Document | Deletion]:
+        for change in changes:
+            revised = change.metadata.get("revised") if isinstance(change, Document) else None
+            if revised is not None and (not latest or int(revised) > latest[0]):
+                latest[:] = [int(revised)]
+            yield change
+
+    report = index.ingest(noting(), progress=progress)
+    if latest:
+        day = datetime.strptime(str(latest[0]), "%Y%m%d").replace(tzinfo=UTC).date()
+        if was_empty or (index.as_of is not None and day < index.as_of):
+            write_as_of(index.store, day)
+    return report
 
 
 def recheck(

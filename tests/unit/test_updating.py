@@ -1,5 +1,6 @@
 """Crawls into an index, and updates of it, against the E-utilities double."""
 
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from llama_index_medqa.pubmed.crawl import CrawlSummary, crawl
 from llama_index_medqa.pubmed.crawl_request import CrawlRequest
 from llama_index_medqa.pubmed.entrez import EntrezClient
 from llama_index_medqa.testing import EutilsDouble, HashEmbedding, VirtualTime, synthetic_records
-from llama_index_medqa.updating import UpdateReport, apply_recheck, ingest_crawl, recheck
+from llama_index_medqa.updating import UpdateReport, apply_recheck, ingest_crawl, ingest_files, recheck
 
 RECORDS = synthetic_records(12)
 PMIDS = list(RECORDS)
@@ -138,3 +139,32 @@ def test_the_source_and_its_day_are_said(as_of, expected):
     line = freshness(as_of, date(2026, 11, 23))
     assert expected in line
     assert ("medqa update" in line) == (as_of != date(2026, 11, 1))
+
+
+def test_an_older_revision_does_not_replace_a_newer_one(filled, tmp_path):
+    from llama_index_medqa import PubMedReader
+
+    article = RECORDS[PMIDS[6]].decode()
+    newer = article.replace("<DateRevised><Year>2020", "<DateRevised><Year>2024").replace("Synthetic", "Newer")
+    for number, text in enumerate((newer, article)):
+        (tmp_path / f"{number}.xml").write_text(f"<PubmedArticleSet>{text}</PubmedArticleSet>")
+    reports = [ingest_files(filled, PubMedReader().lazy_load_changes(tmp_path / f"{number}.xml")) for number in (0, 1)]
+    assert [(report.updated, report.outdated) for report in reports] == [(1, 0), (0, 1)]
+    name = f"PMID:{PMIDS[6]}#0"
+    assert filled.store.metadata_of([name])[name]["title"].startswith("Newer record")
+
+
+def test_a_file_is_as_new_as_its_latest_revision(index, tmp_path):
+    from llama_index_medqa import PubMedReader
+
+    file = tmp_path / "records.xml"
+    file.write_bytes(b"<PubmedArticleSet>" + b"".join(RECORDS.values()) + b"</PubmedArticleSet>")
+    ingest_files(index, PubMedReader().lazy_load_changes(file))
+    days = [int("".join(re.findall(r"\d+", part)[:3])) for part in _revisions()]
+    assert int(index.as_of.strftime("%Y%m%d")) == max(days)
+    ingest_files(index, PubMedReader().lazy_load_changes(file))
+    assert int(index.as_of.strftime("%Y%m%d")) == max(days)
+
+
+def _revisions() -> list[str]:
+    return [re.search(r"<DateRevised>(.*?)</DateRevised>", xml.decode()).group(1) for xml in RECORDS.values()]
