@@ -162,7 +162,6 @@ def apply_recheck(
         return UpdateReport(0, without_pmid)
     if summary.files:
         index.ingest(PubMedReader().lazy_load_changes(summary.files), progress=progress)
-    index.remove_documents([f"{_WITH_PMID}{pmid}" for pmid in summary.deleted])
     after = _states(index)
     complete = not summary.failed and not without_pmid
     if complete:

@@ -88,6 +88,12 @@ def test_an_update_applies_and_lists_what_changed(filled, tmp_path):
     assert retracted not in {item.node.ref_doc_id for item in found}
 
 
+def test_when_all_records_are_deleted_the_index_is_empty(filled, tmp_path):
+    report = PubMed(deleted=PMIDS).update(filled, tmp_path / "crawls")
+    assert report.deleted == sorted(f"PMID:{pmid}" for pmid in PMIDS)
+    assert filled.document_ids() == []
+
+
 def test_a_record_that_is_not_delivered_stays_and_is_told(filled, tmp_path):
     write_as_of(filled.store, date(2020, 1, 1))
     report = PubMed(undeliverable=[PMIDS[3]]).update(filled, tmp_path / "crawls")
