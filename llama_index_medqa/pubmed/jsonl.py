@@ -136,7 +136,7 @@ def _typed(value: object, kind: Any, place: str) -> Any:
         return json_text(value, place)
     if typing.get_origin(kind) is typing.Literal:
         if value not in typing.get_args(kind):
-            raise ValueError(f"'{place}' is {value!r}, not one of {', '.join(typing.get_args(kind))}")
+            raise ValueError(f"'{place}' is {str(value)[:40]!r}, not one of {', '.join(typing.get_args(kind))}")
         return value
     if kind in (int, bool):
         if type(value) is not kind:
@@ -160,6 +160,6 @@ def _tuple(value: object, kinds: tuple[Any, ...], place: str) -> tuple[Any, ...]
 def _object(data: dict[str, Any], kind: Any, place: str, **known: LazyDetails) -> Any:
     hints = {name: hint for name, hint in typing.get_type_hints(kind).items() if name not in known}
     if strange := sorted(set(data) - set(hints)):
-        raise ValueError(f"{place or 'it'} has the unknown keys {', '.join(strange)}")
+        raise ValueError(f"{place or 'it'} has the unknown keys {', '.join(repr(key[:40]) for key in strange[:5])}")
     values = {name: _typed(value, hints[name], name) for name, value in data.items()}
     return kind(**values, **known)

@@ -197,7 +197,7 @@ def test_medical_data():
         ("[1, 2", "line 1, column 6"),
         ("[" * 100_000, "is not valid JSON"),
         ('{"name": "x"}', "line 1 is no record: it has none of pmid"),
-        ('{"pmid": "1", "color": "x"}', "unknown keys color"),
+        ('{"pmid": "1", "color": "x"}', "unknown keys 'color'"),
         ('{"pmid": "1", "mesh": "x"}', "'mesh' is a str, not a list"),
         ('{"pmid": "1", "status": "odd"}', "'status' is 'odd', not one of current"),
         ('{"pmid": "1"}\n{"pmid": 2}', "line 2 is no record: 'pmid' is a int"),

@@ -5,7 +5,6 @@ to cut out the parts. Whatever is unusual in them is left to the tree.
 """
 
 import re
-from collections.abc import Callable
 from functools import lru_cache, partial
 
 from lxml import etree
@@ -36,9 +35,12 @@ _NO_XML_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _TAG = re.compile("<[^>]*>")
 
 
-def _leaf(name: str, attributes: str = "(?: [^<>]*)?") -> re.Pattern[str]:
+_ATTRIBUTES = '(?: [A-Z][A-Za-z]+="[^"]*")*'
+
+
+def _leaf(name: str, attributes: str = "") -> re.Pattern[str]:
     """Finds the text of an element that holds nothing else; attributes that are groups come first."""
-    return re.compile(f"<{name}{attributes}(?<!/)>([^<]*)<")
+    return re.compile(f"<{name}{attributes}>([^<]*)<")
 
 
 _PARAGRAPH = re.compile(
@@ -53,7 +55,7 @@ _COMMENT = re.compile(
 )
 _MESH_NAME = re.compile('<(Descriptor|Qualifier)Name(?: UI="[^"]*")?(?: MajorTopicYN="([^"]*)")?[^<>]*(?:/>|>([^<]*)<)')
 _AUTHOR = re.compile(
-    r"<Author(?: [^<>]*)?(?<!/)>[^<]*"
+    rf"<Author{_ATTRIBUTES}>[^<]*"
     + "".join(
         rf"(?:<{name}(?:/>|>([^<]*)</{name}>)[^<]*)?"
         for name in ("LastName", "ForeName", "Initials", "Suffix", "CollectiveName")
@@ -64,9 +66,10 @@ _REFERENCE = re.compile(
     r"<Reference>[^<]*(?:<Citation(?:/>|>([^<]*+(?:<(?!/Citation>)[^<]*+)*+)</Citation>)[^<]*)?"
     r"((?:<(?!/Reference>)[^<]*+)*+)"
 )
-_DESCRIPTOR, _TYPE, _LANGUAGE = _leaf("DescriptorName"), _leaf("PublicationType"), _leaf("Language")
+_DESCRIPTOR, _TYPE = _leaf("DescriptorName", _ATTRIBUTES), _leaf("PublicationType", _ATTRIBUTES)
 _AFFILIATION, _ORCID = _leaf("Affiliation"), _leaf("Identifier", ' Source="ORCID"')
-_KEYWORD, _SUBSTANCE, _COPYRIGHT = _leaf("Keyword"), _leaf("NameOfSubstance"), _leaf("CopyrightInformation")
+_KEYWORD, _SUBSTANCE = _leaf("Keyword", _ATTRIBUTES), _leaf("NameOfSubstance", _ATTRIBUTES)
+_LANGUAGE, _COPYRIGHT = _leaf("Language"), _leaf("CopyrightInformation")
 _PAGES, _ABBREVIATION = _leaf("MedlinePgn"), _leaf("ISOAbbreviation")
 _JOURNAL = re.compile(
     r"<Journal>[^<]*(?:<ISSN[^<>]*(?:/>|>([^<]*)</ISSN>)[^<]*)?<JournalIssue[^<>]*>[^<]*"
@@ -76,7 +79,13 @@ _MEDLINE_ABBREVIATION, _JOURNAL_ID, _COUNTRY = _leaf("MedlineTA"), _leaf("NlmUni
 # Before 2019, NLM put the reference list among the comments and corrections.
 _REFERENCE_LINK = "Cites"
 
-_GROUPS = dict(RECORD.groupindex)
+_DETAIL_PARTS = (
+    *("authors", "references", "comments", "mesh", "keywords", "languages", "vernacular_title", "abstract"),
+    *("ids", "chemicals", "journal_element", "pages", "journal_information", "free_date", "revised", "conflict"),
+)
+# Groups are found faster by number than by name.
+_DETAIL_GROUPS = tuple(RECORD.groupindex[name] for name in ("pmid", *_DETAIL_PARTS))
+_Spans = tuple[tuple[int, int], ...]
 _Part = bytes | None
 
 
@@ -113,52 +122,52 @@ def record_from_match(source: bytes, match: re.Match[bytes]) -> PubMedRecord:
         status=status_of(publication_types, links),
         links=links,
         revised=_date(part("revised")),
-        lazy_details=LazyDetails(partial(_details, source, match.start(), match.regs)),
+        lazy_details=LazyDetails(partial(_details, source, match.start(), _spans(match))),
     )
 
 
-def _details(source: bytes, start: int, spans: tuple[tuple[int, int], ...]) -> RecordDetails:
-    """The rest of a record; ``spans`` of its parts begin to count ``start`` bytes before ``source`` does."""
+def _spans(match: re.Match[bytes]) -> _Spans:
+    return tuple([match.span(group) for group in _DETAIL_GROUPS])
 
-    def part(name: str) -> bytes:
-        begin, end = spans[_GROUPS[name]]
-        return source[begin - start : end - start] if begin >= 0 else b""
 
+def _details(source: bytes, start: int, spans: _Spans) -> RecordDetails:
+    """The rest of a record; the spans of its parts begin to count ``start`` bytes before ``source`` does."""
+    pmid, *parts = [source[begin - start : end - start] if begin >= 0 else b"" for begin, end in spans]
     try:
-        return _details_of(part)
+        return _details_of(dict(zip(_DETAIL_PARTS, parts, strict=True)))
     except Unusual:
         pass
     try:
         return details_from_tree(source)
     except etree.XMLSyntaxError as error:
         raise SourceFormatError(
-            f"Malformed XML in the details of record {part('pmid').decode()} ({error}). Get its file again."
+            f"Malformed XML in the details of record {pmid.decode()} ({fold(str(error))}). Get its file again."
         ) from error
 
 
-def _details_of(part: Callable[[str], bytes]) -> RecordDetails:
-    journal, comments = _decoded(part("journal_element")), part("comments")
+def _details_of(part: dict[str, bytes]) -> RecordDetails:
+    journal, comments = _decoded(part["journal_element"]), part["comments"]
     issn, volume, issue = _journal_issue(journal)
-    abbreviation, journal_id, country = _journal_information(part("journal_information"))
+    abbreviation, journal_id, country = _journal_information(part["journal_information"])
     return RecordDetails(
-        authors=_authors(part("authors")),
-        references=_references(part("references")) + (_old_references(comments) if comments else ()),
-        mesh_headings=_mesh_headings(part("mesh")),
-        keywords=_texts(_KEYWORD, part("keywords")),
-        languages=_repeated_texts(_LANGUAGE, part("languages")),
-        vernacular_title=_whole(part("vernacular_title")),
-        copyright=_first(_COPYRIGHT, part("abstract")),
-        article_ids=_article_ids(_decoded(part("ids"))),
-        chemicals=_names(_SUBSTANCE, part("chemicals")),
+        authors=_authors(part["authors"]),
+        references=_references(part["references"]) + (_old_references(comments) if comments else ()),
+        mesh_headings=_mesh_headings(part["mesh"]),
+        keywords=_texts(_KEYWORD, part["keywords"]),
+        languages=_repeated_texts(_LANGUAGE, part["languages"]),
+        vernacular_title=_whole(part["vernacular_title"]),
+        copyright=_first(_COPYRIGHT, part["abstract"]),
+        article_ids=_article_ids(_decoded(part["ids"])),
+        chemicals=_names(_SUBSTANCE, part["chemicals"]),
         volume=volume,
         issue=issue,
-        pages=_first(_PAGES, part("pages")),
+        pages=_first(_PAGES, part["pages"]),
         issn=issn,
-        journal_abbreviation=abbreviation or _first(_ABBREVIATION, part("journal_element")),
+        journal_abbreviation=abbreviation or _first(_ABBREVIATION, part["journal_element"]),
         journal_id=journal_id,
         country=country,
-        printed_date=_whole(part("free_date")),
-        conflict_of_interest=_whole(part("conflict")),
+        printed_date=_whole(part["free_date"]),
+        conflict_of_interest=_whole(part["conflict"]),
     )
 
 
@@ -285,8 +294,8 @@ def _doi(locations: bytes, ids: _Part) -> str | None:
 
 
 def _article_ids(ids: str) -> tuple[tuple[str, str], ...]:
-    pairs = ((kind or "pubmed", _text(value)) for kind, value in _ARTICLE_ID.findall(ids))
-    return tuple(pair for pair in pairs if pair[1])
+    pairs = [(kind or "pubmed", _text(value)) for kind, value in _ARTICLE_ID.findall(ids)]
+    return tuple([pair for pair in pairs if pair[1]])
 
 
 def _comments(part: _Part) -> list[tuple[str, str, str]]:
@@ -308,7 +317,7 @@ def _old_references(part: _Part) -> tuple[Reference, ...]:
 
 def _references(part: _Part) -> tuple[Reference, ...]:
     found = _REFERENCE.findall(_decoded(part)) if part else ()
-    return tuple(Reference(_marked_up(citation), _article_ids(ids) if ids else ()) for citation, ids in found)
+    return tuple([Reference(_marked_up(citation), _article_ids(ids) if ids else ()) for citation, ids in found])
 
 
 def _authors(part: _Part) -> tuple[Author, ...]:
@@ -330,10 +339,14 @@ def _author(found: tuple[str, ...]) -> Author:
 
 
 def _mesh_headings(part: _Part) -> tuple[MeshHeading, ...]:
-    headings: list[tuple[str, bool, list[MeshQualifier]]] = []
-    for kind, major, name in _MESH_NAME.findall(_decoded(part)) if part else ():
-        if kind == "Descriptor":
-            headings.append((_name(name), major == "Y", []))
-        else:
-            headings[-1][2].append(MeshQualifier(_name(name), major == "Y"))
-    return tuple(MeshHeading(name, major, tuple(qualifiers)) for name, major, qualifiers in headings)
+    return tuple(map(_mesh_heading, _decoded(part).split("</MeshHeading>")[:-1]))
+
+
+@lru_cache(1 << 14)
+def _mesh_heading(markup: str) -> MeshHeading:
+    (_, major, name), *qualifiers = _MESH_NAME.findall(markup)
+    return MeshHeading(
+        _text(name),
+        major == "Y",
+        tuple(MeshQualifier(_text(name), major == "Y") for _, major, name in qualifiers),
+    )

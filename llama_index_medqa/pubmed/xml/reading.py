@@ -9,6 +9,7 @@ from lxml import etree
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.files import Source, open_source
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
+from llama_index_medqa.pubmed.text import fold
 from llama_index_medqa.pubmed.xml.fast import Unusual, record_from_match
 from llama_index_medqa.pubmed.xml.slices import DELETION_ELEMENTS, RECORD_ELEMENTS, Slice, read_slices
 from llama_index_medqa.pubmed.xml.tree import deletions_from_tree, record_from_tree
@@ -70,8 +71,9 @@ def _checked(piece: Slice, name: str, read_slice: Callable[[Slice], list[_Item]]
     try:
         return read_slice(piece)
     except (etree.XMLSyntaxError, SourceFormatError) as error:
+        reason = fold(str(error).removesuffix(" (<string>)"))
         raise SourceFormatError(
-            f"{name} has malformed XML in the <{piece.element}> at byte {piece.offset} ({error}). Get the file again."
+            f"{name} has malformed XML in the <{piece.element}> at byte {piece.offset} ({reason}). Get the file again."
         ) from error
 
 

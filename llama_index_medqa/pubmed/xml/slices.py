@@ -7,6 +7,7 @@ from typing import NamedTuple
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.text import fold
 from llama_index_medqa.pubmed.xml.grammar import RECORD
 from llama_index_medqa.pubmed.xml.prolog import Prolog, as_utf8, read_prolog
 
@@ -17,7 +18,7 @@ SET_ELEMENTS = frozenset({"PubmedArticleSet", "PubmedBookArticleSet", "MedlineCi
 _ORDINARY = "PubmedArticle"
 _ORDINARY_TAG, _ORDINARY_END = b"<PubmedArticle>", b"</PubmedArticle>"
 _SPACE = re.compile(rb"\s*")
-_NAME = re.compile(rb"<([^\s<>/]+)(?=[\s/>])")
+_NAME = re.compile(rb"<([A-Za-z_][\w:.-]*)(?=[\s/>])")
 _EMPTY_ELEMENT = re.compile(rb"""<[^\s<>/]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*/>""")
 _LONGEST_NAME = 128
 # Beyond this a "record" is a missing end tag, not a record: the longest of PubMed's are below 20 MB.
@@ -127,7 +128,7 @@ def read_slices(pieces: Iterator[bytes], name: str) -> Iterator[Slice]:
 
 def _not_pubmed(name: str, root: str, content: bytes) -> str:
     said = re.search(rb"<ERROR>([^<]*)", content)
-    server = f" The server said: {said[1].decode(errors='replace')}." if said else ""
+    server = f" The server said: {fold(said[1].decode(errors='replace'))}." if said else ""
     return (
         f"{name} is XML, but not PubMed's: its root element is <{root}>.{server} "
         f"Expected one of {', '.join(sorted(SET_ELEMENTS | RECORD_ELEMENTS))}."
@@ -171,7 +172,7 @@ def _cut(window: _Window, prolog: Prolog) -> Slice:
             f"{window.name} has malformed XML at byte {window.offset}: {shown!r} where a record should "
             "begin. Get the file again."
         )
-    element, offset = found[1].decode(errors="replace"), window.offset
+    element, offset = found[1].decode(), window.offset
     if empty := _EMPTY_ELEMENT.match(window.data, window.position):
         length = empty.end() - window.position
     else:
