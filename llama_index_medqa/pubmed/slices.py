@@ -61,7 +61,6 @@ def date_range(kind: DateKind, first: date | None, last: date | None) -> DateRan
     return DateRange(kind, first, last) if last else DateRange(kind, first)
 
 
-
 def changed_since(day: date) -> str:
     """A clause for records that are new or were changed on a day or later, in PubMed's query syntax."""
     # A new record need not carry a modification date yet.
