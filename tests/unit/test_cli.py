@@ -129,6 +129,7 @@ def test_bad_ways_to_ask(medqa, xml, tmp_path, tiny_model, tmp_path_factory):
     assert "No language-model server answers at http://127.0.0.1:9/v1" in error("--api-base", "http://127.0.0.1:9/v1")
     assert "give --api-base" in error("--llm", "server")
     assert "choose extractive, local, server" in error("--llm", "gpt")
+    assert "give a GGUF file with --weights" in error("--llm", "local", "--profile", "mistral7b")
     wrong = written(tmp_path / "model.gguf", "GGUF but not the model")
     pytest.importorskip("xllamacpp")
     message = error("--llm", "local", "--weights", wrong)
