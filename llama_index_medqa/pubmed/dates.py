@@ -6,6 +6,7 @@ from llama_index_medqa.pubmed.record import PublicationDate
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
+_NUMBER = re.compile("[0-9]{1,2}")
 _FREE_TEXT = re.compile(
     rf"{_YEAR.pattern}(?:[\s/-]+(?P<month>[A-Za-z]{{3,9}}|\d{{1,2}})(?!\w)\.?(?:[\s/-]+(?P<day>\d{{1,2}})(?!\w))?)?"
 )
@@ -18,7 +19,7 @@ def month_number(text: str) -> int | None:
         1 to 12, the first month of a range; None where the text names no month (a season, for example).
     """
     text = text.strip().lower()
-    if text.isascii() and text.isdigit():
+    if _NUMBER.fullmatch(text):
         return int(text) if 1 <= int(text) <= 12 else None
     return _MONTHS.index(text[:3]) + 1 if text[:3] in _MONTHS else None
 
@@ -35,7 +36,7 @@ def make_date(year: str, month: str = "", day: str = "") -> PublicationDate | No
         return None
     number = month_number(month)
     day = day.strip()
-    usable = number is not None and day.isascii() and day.isdigit() and 1 <= int(day) <= 31
+    usable = number is not None and _NUMBER.fullmatch(day) and 1 <= int(day) <= 31
     return PublicationDate(int(found[1]), number, int(day) if usable else None)
 
 

@@ -328,25 +328,21 @@ def _author(found: tuple[str, ...]) -> Author:
     last_name, fore_name, initials, suffix, collective_name, identifiers, affiliations = found
     orcid = _ORCID.search(identifiers) if identifiers else None
     return Author(
-        _name(last_name),
-        _name(fore_name),
-        _name(initials),
-        suffix and _name(suffix),
-        collective_name and _name(collective_name),
+        _text(last_name),
+        _text(fore_name),
+        _text(initials),
+        suffix and _text(suffix),
+        collective_name and _text(collective_name),
         tuple(filter(None, map(_text, _AFFILIATION.findall(affiliations)))) if affiliations else (),
         (_text(orcid[1]) or None) if orcid else None,
     )
 
 
 def _mesh_headings(part: _Part) -> tuple[MeshHeading, ...]:
-    return tuple(map(_mesh_heading, _decoded(part).split("</MeshHeading>")[:-1]))
-
-
-@lru_cache(1 << 14)
-def _mesh_heading(markup: str) -> MeshHeading:
-    (_, major, name), *qualifiers = _MESH_NAME.findall(markup)
-    return MeshHeading(
-        _text(name),
-        major == "Y",
-        tuple(MeshQualifier(_text(name), major == "Y") for _, major, name in qualifiers),
-    )
+    headings: list[tuple[str, bool, list[MeshQualifier]]] = []
+    for kind, major, name in _MESH_NAME.findall(_decoded(part)):
+        if kind == "Descriptor":
+            headings.append((_name(name), major == "Y", []))
+        else:
+            headings[-1][2].append(MeshQualifier(_name(name), major == "Y"))
+    return tuple([MeshHeading(name, major, tuple(qualifiers)) for name, major, qualifiers in headings])

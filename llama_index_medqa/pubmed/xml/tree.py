@@ -1,5 +1,6 @@
 """A record's XML tree to a record: complete, slow, and the measure of every faster way."""
 
+import re
 from collections.abc import Iterable
 from functools import partial
 
@@ -28,6 +29,7 @@ from llama_index_medqa.pubmed.xml.text import text_of
 Element = etree._Element
 
 _ENGLISH = "eng"
+_VERSION = re.compile("[1-9][0-9]{0,3}")
 # Before 2019, NLM put the reference list among the comments and corrections.
 _REFERENCE_LINK = "Cites"
 
@@ -268,7 +270,7 @@ def _is_major(element: Element | None) -> bool:
 
 def _version(pmid: Element | None) -> int:
     number = "" if pmid is None else pmid.get("Version", "")
-    return int(number) if number.isascii() and number.isdigit() else 1
+    return int(number) if _VERSION.fullmatch(number) else 1
 
 
 def _texts(elements: Iterable[Element]) -> tuple[str, ...]:
