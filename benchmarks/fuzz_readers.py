@@ -2,7 +2,7 @@
 
 Usage::
 
-    python benchmarks/fuzz_readers.py --inputs 100000 [--samples FOLDER]
+    python -m benchmarks.fuzz_readers --inputs 100000 [--samples FOLDER]
 
 Samples are those written below and, with ``--samples``, all files of a folder that are not too large. Every mutation is
 drawn from a seeded generator, so that an input can be made again from its number. A failure ends the run with the
@@ -202,7 +202,7 @@ def main() -> None:
         slowest = max(slowest, time.perf_counter() - start)
     results = {
         "date": datetime.now(UTC).date().isoformat(),
-        "command": " ".join(["python", "benchmarks/fuzz_readers.py", *(a.split("/")[-1] for a in sys.argv[1:])]),
+        "command": " ".join(["python -m benchmarks.fuzz_readers", *(a.split("/")[-1] for a in sys.argv[1:])]),
         "python": platform.python_version(),
         "samples": {name: hashlib.sha256(content).hexdigest()[:12] for name, content in found.items()},
         "inputs": arguments.inputs,

@@ -3,7 +3,7 @@
 Usage::
 
     pip install llama-index-readers-papers==0.6.0 langchain-community==0.4.1 xmltodict defusedxml
-    python benchmarks/readers_compared.py --data FOLDER
+    python -m benchmarks.readers_compared --data FOLDER
 
 The two stock readers run as they are, only their network is replaced: every request is answered with the sample. The
 samples on the page are written by us. ``--data`` adds figures over the real PubMed records of a folder.
@@ -231,7 +231,7 @@ def page(data: Path | None) -> str:
     parts = [
         "# Three readers on the same XML",
         "",
-        "Made by `python benchmarks/readers_compared.py`; change that script, not this page. The readers are those of",
+        "Made by `python -m benchmarks.readers_compared`; change that script, not this page. The readers are those of",
         f"{versions}, and of this package.",
         "Every reader got the same bytes, as the answer of a network that is not there. ⏎ stands for a line's end.",
         "",

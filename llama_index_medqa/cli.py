@@ -5,6 +5,8 @@ import os
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -13,6 +15,7 @@ from llama_index_medqa.errors import InputError, MedQAError
 from llama_index_medqa.profiles import EMBEDDED, PROFILES, LlmKind, Profile
 
 if TYPE_CHECKING:
+    from llama_index_medqa.pubmed.entrez import EntrezClient
     from llama_index_medqa.terminal import Terminal
 
 app = typer.Typer(
@@ -37,33 +40,133 @@ WeightsHashOption = Annotated[
     str | None, typer.Option("--weights-sha256", help="Expected SHA-256 of --weights, when it is another model.")
 ]
 
+EmailOption = Annotated[
+    str | None, typer.Option(envvar="MEDQA_EMAIL", help="Where NCBI can reach you; NCBI asks for it.")
+]
+EntrezOption = Annotated[
+    str | None, typer.Option("--base-url", envvar="MEDQA_ENTREZ_URL", help="Address of the E-utilities.")
+]
+
+EXIT_INCOMPLETE = 3
+KEY_VARIABLE = "NCBI_API_KEY"
+
 
 @app.command()
 def index(
-    files: Annotated[list[str], typer.Argument(help="PubMed XML (.xml, .xml.gz) or medical_data.json.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="PubMed XML (.xml, .xml.gz), .nbib, medical_data.json, JSON lines; folders; - for stdin."),
+    ] = None,
     folder: IndexOption = "medqa_index",
+    query: Annotated[str | None, typer.Option(help="Instead of files: a query in PubMed's own syntax.")] = None,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of publication (--query).")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of publication (--query).")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what changed since that day (--query).")
+    ] = None,
+    maximum: Annotated[int | None, typer.Option("--max", help="Records at most (--query).")] = None,
+    email: EmailOption = None,
+    base_url: EntrezOption = None,
     profile: ProfileOption = EMBEDDED.name,
     embedder: EmbedderOption = None,
     chunk_size: Annotated[int | None, typer.Option(help="Most tokens in a chunk (of a new index).")] = None,
     chunk_overlap: Annotated[int | None, typer.Option(help="Tokens shared by neighbouring chunks.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Index files of PubMed records. Run it again to add files or to finish an interrupted run."""
-    from llama_index_medqa.assembly import open_embedder, open_index
-    from llama_index_medqa.reader import PubMedReader
-
+    """Index PubMed records of files or of a query. Run it again to add more or to finish an interrupted run."""
+    if (query is None) == (not files):
+        raise InputError("Give either files or --query.")
     terminal = _terminal(as_json)
     chosen = _profile(profile, embedder=embedder, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
-    # Broken input is told before a model is loaded or a folder made.
-    documents = terminal.first_read(PubMedReader().lazy_load_data(files))
-    with terminal.weights_progress() as progress:
-        model = open_embedder(chosen, progress)
-    with terminal.ingest_progress() as progress:
-        report = open_index(chosen, folder, model, create=True).ingest(documents, progress=progress)
-    if as_json:
-        _print_json({"index": folder, **asdict(report)})
+    if query is None:
+        result = _index_files(terminal, chosen, folder, files or [])
     else:
-        terminal.show_report(folder, report)
+        days = [day.date() if day else None for day in (first, last, since)]
+        with _entrez(email, base_url) as client:
+            result = _index_query(terminal, chosen, folder, client, query, days, maximum)
+    if as_json:
+        _print_json({"index": folder, **result})
+
+
+def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: list[str]) -> dict[str, Any]:
+    from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.reader import PubMedReader
+    from llama_index_medqa.updating import ingest_files
+
+    # Broken input is told before a model is loaded or a folder made.
+    documents = terminal.first_read(PubMedReader().lazy_load_changes(files))
+    with terminal.weights_progress() as progress:
+        embedder = open_embedder(profile, progress)
+    index = open_index(profile, folder, embedder, create=True)
+    with terminal.ingest_progress() as progress:
+        report = ingest_files(index, documents, progress=progress)
+    terminal.show_report(folder, report)
+    return asdict(report)
+
+
+def _index_query(
+    terminal: "Terminal",
+    profile: Profile,
+    folder: str,
+    client: "EntrezClient",
+    query: str,
+    days: list[date | None],
+    maximum: int | None,
+) -> dict[str, Any]:
+    from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.pubmed.crawl import crawl
+    from llama_index_medqa.pubmed.crawl_request import CrawlRequest
+    from llama_index_medqa.pubmed.slices import date_range
+    from llama_index_medqa.updating import crawl_folder, ingest_crawl
+
+    first, last, since = days
+    dates = date_range("publication", first, last)
+    request = CrawlRequest(query=query, dates=dates, since=since, maximum=maximum)
+    place = crawl_folder(_crawls(folder), request)
+    with terminal.crawl_progress() as progress:
+        summary = crawl(client, request, place, progress=progress)
+    terminal.show_crawl(place, summary)
+    with terminal.weights_progress() as progress:
+        embedder = open_embedder(profile, progress)
+    index = open_index(profile, folder, embedder, create=True)
+    with terminal.ingest_progress() as progress:
+        report = ingest_crawl(index, summary, progress=progress)
+    terminal.show_report(folder, report)
+    return {**asdict(report), "crawl": summary.as_json()}
+
+
+@app.command()
+def update(
+    folder: IndexOption = "medqa_index",
+    profile: ProfileOption = EMBEDDED.name,
+    embedder: EmbedderOption = None,
+    email: EmailOption = None,
+    base_url: EntrezOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask PubMed for every record of an index again; apply revisions, deletions and retractions, and list them."""
+    from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.updating import apply_recheck, recheck
+
+    terminal = _terminal(as_json)
+    chosen = _profile(profile, embedder=embedder)
+    _require_index(folder)
+    with terminal.weights_progress() as progress:
+        opened = open_index(chosen, folder, open_embedder(chosen, progress))
+    with _entrez(email, base_url) as client, terminal.crawl_progress() as progress:
+        checked = recheck(opened, client, _crawls(folder), progress=progress)
+    with terminal.ingest_progress() as progress:
+        report = apply_recheck(opened, checked, progress=progress)
+    if as_json:
+        _print_json({"index": folder, **asdict(report), "as_of": report.as_of.isoformat() if report.as_of else None})
+    else:
+        terminal.show_update(report)
+    if report.failed:
+        sys.exit(EXIT_INCOMPLETE)
 
 
 @app.command()
@@ -117,7 +220,7 @@ def info(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> No
 
     found = describe(PubMedVectorStore(persist_dir=folder, create=False))
     if as_json:
-        _print_json({"index": folder, **asdict(found)})
+        _print_json({"index": folder, **asdict(found), "as_of": found.as_of.isoformat() if found.as_of else None})
     else:
         _terminal(as_json).show_info(folder, found)
 
@@ -171,6 +274,19 @@ def _require_index(folder: str) -> None:
     from llama_index_medqa.vector_store import PubMedVectorStore
 
     PubMedVectorStore(persist_dir=folder, create=False)
+
+
+def _crawls(folder: str) -> Path:
+    """Where crawls for an index are kept: beside it, because the index's own folder belongs to its database."""
+    place = Path(folder)
+    return place.with_name(f"{place.name}.crawls")
+
+
+def _entrez(email: str | None, base_url: str | None) -> "EntrezClient":
+    from llama_index_medqa.pubmed.entrez import BASE_URL, EntrezClient, EntrezSettings
+
+    key = os.environ.get(KEY_VARIABLE) or None
+    return EntrezClient(EntrezSettings(email=email, api_key=key, base_url=base_url or BASE_URL))
 
 
 def _print_json(data: dict[str, Any]) -> None:

@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import islice
+from pathlib import Path
 
 from llama_index.core import Document
 
 from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index
-from llama_index_medqa.errors import EmptyCorpusError
 from llama_index_medqa.profiles import Profile
 from llama_index_medqa.reader import PubMedReader
 from llama_index_medqa.terminal import Terminal
+from llama_index_medqa.updating import ingest_files
 from llama_index_medqa.weights import locate
 
 CORPUS = "pubmed21n1298.xml.gz"
@@ -42,26 +43,23 @@ def run_demo(
         terminal: where to show it.
         profile: what to index and answer with.
         folder: folder of the index, which a second run reuses.
-        xml: PubMed XML file to use in place of the packaged sample; all of its records on the heart are used.
+        xml: PubMed file to use in place of the packaged sample; its first 200 records are used, whatever their topic.
         weights: see :func:`llama_index_medqa.assembly.open_drafter`.
         weights_sha256: likewise.
 
     Raises:
-        EmptyCorpusError: the file holds no abstract on the heart.
+        EmptyCorpusError: the file holds no record with text.
     """
     with ExitStack() as stack:
         with terminal.stage("Models and corpus (fetched once)"), terminal.weights_progress() as bar:
             embedder = open_embedder(profile, bar)
-            source = xml or str(locate(CORPUS, progress=bar))
+            records = PubMedReader().lazy_load_data(xml) if xml else _on_topic(locate(CORPUS, progress=bar))
             drafter = stack.enter_context(
                 open_drafter(profile, weights=weights, weights_sha256=weights_sha256, progress=bar)
             )
         with terminal.stage("Index"), terminal.ingest_progress() as counter:
-            documents = list(islice(_on_topic(source), _MOST_DOCUMENTS))
-            if not documents:
-                raise EmptyCorpusError(f"{source} holds no abstract on the heart: give another file with --xml.")
             index = open_index(profile, folder, embedder, create=True)
-            report = index.ingest(documents, progress=counter)
+            report = ingest_files(index, islice(records, _MOST_DOCUMENTS), progress=counter)
         terminal.show_report(folder, report)
         engine = open_engine(profile, index, drafter)
         for number, question in enumerate(QUESTIONS, start=1):
@@ -72,7 +70,7 @@ def run_demo(
     terminal.line(f'Your turn: medqa ask --index {folder} "…" (or medqa info --index {folder})', "bold")
 
 
-def _on_topic(source: str) -> Iterator[Document]:
+def _on_topic(source: Path) -> Iterator[Document]:
     for document in PubMedReader().lazy_load_data(source):
         title = document.metadata["title"]
         abstract_characters = len(document.text) - len(title)

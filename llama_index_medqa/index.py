@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -17,8 +18,9 @@ from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter,
 
 from llama_index_medqa.embedding import TransformerEmbedding
 from llama_index_medqa.errors import EmptyCorpusError, InputError
-from llama_index_medqa.index_identity import identity_of, require_same, stored_identity, write_identity
+from llama_index_medqa.index_identity import identity_of, require_same, stored_as_of, stored_identity, write_identity
 from llama_index_medqa.node_parser import TokenNodeParser, record_hash, stable_node_id
+from llama_index_medqa.pubmed.record import Deletion
 from llama_index_medqa.vector_store import PubMedVectorStore
 
 DOCUMENTS_PER_BATCH = 64
@@ -32,7 +34,9 @@ class IngestReport:
         added: documents that were not in the index.
         updated: documents whose record had changed, or whose chunks were not all there.
         unchanged: documents that were there already.
+        outdated: documents of which the index holds a later revision, which stays.
         empty: documents without text, of which nothing is stored.
+        deleted: documents that were in the index and that the source declares deleted.
         chunks_written: chunks written.
         chunks_removed: chunks removed because their document is shorter now.
     """
@@ -40,14 +44,16 @@ class IngestReport:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    outdated: int = 0
     empty: int = 0
+    deleted: int = 0
     chunks_written: int = 0
     chunks_removed: int = 0
 
     @property
     def documents(self) -> int:
         """Documents seen so far."""
-        return self.added + self.updated + self.unchanged + self.empty
+        return self.added + self.updated + self.unchanged + self.outdated + self.empty + self.deleted
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class IndexInfo:
         statuses: number of documents by status, such as ``current`` or ``retracted``.
         years: earliest and latest publication year; None where no document has one.
         identity: embedder, splitter and schema, as compared on opening.
+        as_of: the day whose state of PubMed every record has at least; None where a source did not tell.
     """
 
     documents: int
@@ -67,6 +74,7 @@ class IndexInfo:
     statuses: dict[str, int]
     years: tuple[int, int] | None
     identity: dict[str, str | int]
+    as_of: date | None
 
 
 class PubMedIndex(VectorStoreIndex):
@@ -111,7 +119,7 @@ class PubMedIndex(VectorStoreIndex):
         stored = stored_identity(store)
         parser = _node_parser(transformations or [], embed_model, stored)
         identity = identity_of(embed_model, parser)
-        if stored:
+        if stored and store.collection.count():
             require_same(stored, identity, store)
         else:
             write_identity(store, identity)
@@ -198,7 +206,7 @@ class PubMedIndex(VectorStoreIndex):
 
     def ingest(
         self,
-        documents: Iterable[Document],
+        documents: Iterable[Document | Deletion],
         *,
         progress: Callable[[IngestReport], None] | None = None,
     ) -> IngestReport:
@@ -208,25 +216,54 @@ class PubMedIndex(VectorStoreIndex):
         undisturbed run. Documents that are not given stay as they are.
 
         Args:
-            documents: documents with stable ids; read lazily, a batch at a time. Of several with one id in a batch
-                the last counts.
+            documents: documents with stable ids, and deletions; read lazily, a batch at a time. Of several with one
+                id the last counts.
             progress: called after every batch with the report so far.
 
         Raises:
             EmptyCorpusError: there is no document at all.
         """
         report = IngestReport()
+        read = False
         for batch in _batched(documents, DOCUMENTS_PER_BATCH):
-            self._ingest_batch(batch, report)
+            read = True
+            latest = {_document_id(item): item for item in batch}
+            self._ingest_batch([item for item in latest.values() if isinstance(item, Document)], report)
+            gone = self.remove_documents([item.document_id for item in latest.values() if isinstance(item, Deletion)])
+            report.deleted += len(gone)
             if progress:
                 progress(report)
-        if report.documents == 0:
+        if not read:
             raise EmptyCorpusError("There is nothing to index: the input holds no document.")
         return report
+
+    def remove_documents(self, document_ids: Iterable[str]) -> set[str]:
+        """Removes documents with all their chunks.
+
+        Args:
+            document_ids: such as ``PMID:123``; those that are not in the index are passed over.
+
+        Returns:
+            The ids that were in the index.
+        """
+        counts = self._stored_counts(list(document_ids))
+        # The first chunk goes last: as long as it is there, a run that was stopped here is known to be unfinished.
+        self.store.remove([f"{name}#{number}" for name in counts for number in reversed(range(counts[name]))])
+        return set(counts)
 
     def info(self) -> IndexInfo:
         """Counts what the index holds; see :func:`describe`."""
         return describe(self.store)
+
+    @property
+    def as_of(self) -> date | None:
+        """The day whose state of PubMed every record has at least; None where a source did not tell."""
+        return stored_as_of(self.store)
+
+    def document_ids(self) -> list[str]:
+        """The ids of all documents, in the order of the database."""
+        ids = self.store.collection.get(include=[])["ids"]
+        return [node_id.removesuffix("#0") for node_id in ids if node_id.endswith("#0")]
 
     def as_retriever(
         self, *, filters: MetadataFilters | None = None, include_retracted: bool = False, **kwargs: Any
@@ -261,10 +298,11 @@ class PubMedIndex(VectorStoreIndex):
         self.ingest(documents)
         return [document.node_id not in present for document in documents]
 
-    def _ingest_batch(self, documents: Sequence[Document], report: IngestReport) -> None:
-        batch = list({document.node_id: document for document in documents}.values())
-        present = self._present(batch)
-        missing = [document for document in batch if document.node_id not in present]
+    def _ingest_batch(self, batch: Sequence[Document], report: IngestReport) -> None:
+        first_chunks = self.store.metadata_of([f"{document.node_id}#0" for document in batch])
+        outdated = {document.node_id for document in batch if _is_outdated(document, first_chunks)}
+        present = self._present([document for document in batch if document.node_id not in outdated])
+        missing = [document for document in batch if document.node_id not in outdated | present]
         nodes = run_transformations(missing, self._transformations)
         counts = Counter(node.ref_doc_id for node in nodes)
         stored_counts = self._stored_counts([document.node_id for document in missing])
@@ -275,6 +313,7 @@ class PubMedIndex(VectorStoreIndex):
         ]
         self._write(nodes, stale_ids)
         report.unchanged += len(present)
+        report.outdated += len(outdated)
         for document in missing:
             if not counts[document.node_id]:
                 report.empty += 1
@@ -340,11 +379,23 @@ def describe(store: PubMedVectorStore) -> IndexInfo:
         statuses=dict(Counter(str(row.get("status", "current")) for row in first_chunks.values())),
         years=(min(years), max(years)) if years else None,
         identity=identity,
+        as_of=stored_as_of(store),
     )
 
 
-def _batched(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
-    iterator = iter(documents)
+def _is_outdated(document: Document, first_chunks: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether the index holds a later revision of the document; where a source does not tell, the last one counts."""
+    stored = first_chunks.get(f"{document.node_id}#0", {}).get("revised")
+    given = document.metadata.get("revised")
+    return stored is not None and given is not None and int(given) < int(stored)
+
+
+def _document_id(item: Document | Deletion) -> str:
+    return item.document_id if isinstance(item, Deletion) else item.node_id
+
+
+def _batched(items: Iterable[Document | Deletion], size: int) -> Iterator[list[Document | Deletion]]:
+    iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
 

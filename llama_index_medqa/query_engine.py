@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
@@ -32,6 +33,7 @@ from llama_index_medqa.drafting import (
 )
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence import Passage, passages_of, split_sentences
+from llama_index_medqa.freshness import ATTRIBUTION
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
 
@@ -52,6 +54,7 @@ class MedQAResponse(Response):
             speak of what was asked; ``model_declined``: the model said so; ``nothing_supported``: no drafted
             sentence was supported.
         answered_by: name of the model that drafted the answer, or ``extractive``.
+        as_of: the day whose state of PubMed the index has; None where unknown.
         seconds: time by stage.
     """
 
@@ -59,6 +62,7 @@ class MedQAResponse(Response):
     dropped: list[AnswerSentence] = field(default_factory=list)
     abstained: Abstention | None = None
     answered_by: str = ""
+    as_of: date | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -115,6 +119,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         coverage_threshold: least share of the question's meaningful words that one retrieved record must hold for
             the question to be tried at all, 0 to 1.
         streaming: whether ``query`` returns a stream.
+        as_of: the day whose state of PubMed the index has, to be said with every answer.
         callback_manager: LlamaIndex's event handlers.
     """
 
@@ -129,6 +134,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         support_threshold: float = 0.7,
         coverage_threshold: float = 0.5,
         streaming: bool = False,
+        as_of: date | None = None,
         callback_manager: CallbackManager | None = None,
     ) -> None:
         if isinstance(llm, str) and llm != EXTRACTIVE:
@@ -141,6 +147,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         self._support_threshold = support_threshold
         self._coverage_threshold = coverage_threshold
         self._streaming = streaming
+        self._as_of = as_of
 
     @classmethod
     def from_index(
@@ -154,7 +161,7 @@ class MedQAQueryEngine(BaseQueryEngine):
             similarity_top_k: chunks to retrieve.
             kwargs: further arguments of the constructor.
         """
-        return cls(index.as_retriever(similarity_top_k=similarity_top_k), llm, **kwargs)
+        return cls(index.as_retriever(similarity_top_k=similarity_top_k), llm, as_of=index.as_of, **kwargs)
 
     @property
     def answered_by(self) -> str:
@@ -217,6 +224,7 @@ class MedQAQueryEngine(BaseQueryEngine):
             nodes=nodes,
             answerer=self._answerer,
             threshold=self._support_threshold,
+            as_of=self._as_of,
             seconds={"retrieve": retrieving},
         )
 
@@ -254,6 +262,7 @@ class _Draft:
         nodes: list[NodeWithScore],
         answerer: Answerer,
         threshold: float,
+        as_of: date | None,
         seconds: dict[str, float],
     ) -> None:
         self.question = question
@@ -262,6 +271,7 @@ class _Draft:
         self._nodes = nodes
         self._answerer = answerer
         self._threshold = threshold
+        self._as_of = as_of
         self._buffer = ""
         self._sentences: list[AnswerSentence] = []
         self._dropped: list[AnswerSentence] = []
@@ -294,12 +304,15 @@ class _Draft:
             dropped=list(self._dropped),
             abstained=self._abstention(),
             answered_by=self._answerer.name,
+            as_of=self._as_of,
             seconds=dict(self.seconds),
         )
         prompt = self._answerer.prompt
         response.metadata = {
             "answered_by": response.answered_by,
             "abstained": response.abstained,
+            "as_of": self._as_of.isoformat() if self._as_of else None,
+            "source": ATTRIBUTION,
             "citations": [asdict(citation) for citation in response.citations],
             "dropped": [sentence.text for sentence in response.dropped],
             "prompt": template_hash(prompt) if prompt else None,

@@ -21,9 +21,9 @@ def to_document(record: PubMedRecord) -> Document:
     """A record as a document: its text, its identity, and its metadata kept out of embedding and prompt.
 
     Metadata keys are ``pmid``, ``title``, ``journal``, ``year``, ``date`` (the integer yyyymmdd), ``doi``,
-    ``mesh`` and ``publication_types`` (lists), ``status``, ``record_hash`` and ``section_spans`` (JSON:
-    ``[[label, start, end], ...]``). What a record does not have is left out: a Chroma collection takes
-    neither None nor an empty list.
+    ``mesh`` and ``publication_types`` (lists), ``status``, ``revised`` (yyyymmdd too), ``record_hash`` and
+    ``section_spans`` (JSON: ``[[label, start, end], ...]``). What a record does not have is left out: a Chroma
+    collection takes neither None nor an empty list.
     """
     metadata = _metadata(record)
     return Document(
@@ -47,6 +47,7 @@ def _metadata(record: PubMedRecord) -> dict[str, Any]:
         "mesh": list(record.mesh),
         "publication_types": list(record.publication_types),
         "status": record.status,
+        "revised": record.revised and record.revised.ordinal,
         "record_hash": record.record_hash,
         "section_spans": json.dumps(spans, ensure_ascii=False),
     }
@@ -83,14 +84,36 @@ class PubMedReader(BasePydanticReader):
             EmptyCorpusError: there was no record with text.
         """
         sources = [files] if isinstance(files, (str, Path)) else list(files)
-        without_text: list[str] = []
         documents = 0
+        for item in self.lazy_load_changes(sources):
+            if isinstance(item, Document):
+                yield item
+                documents += 1
+        if not documents:
+            raise EmptyCorpusError(
+                f"No record with text in {', '.join(map(str, sources)) or 'no files'}. Give files that hold some."
+            )
+
+    def lazy_load_changes(self, files: str | Path | Iterable[str | Path]) -> Iterator[Document | Deletion]:
+        """Read files as one corpus with the deletions that NLM's update files declare, for an index to apply.
+
+        Args:
+            files: as for :meth:`lazy_load_data`.
+
+        Yields:
+            One document for each record with text, and NLM's deletions, in the order of the files.
+
+        Raises:
+            InputError: a file is missing or of no supported format.
+            SourceFormatError: a file is broken; what stood before that place was yielded.
+        """
+        sources = [files] if isinstance(files, (str, Path)) else list(files)
+        without_text: list[str] = []
         for item in read_newest(sources):
             if isinstance(item, Deletion):
-                continue
-            if item.text:
+                yield item
+            elif item.text:
                 yield to_document(item)
-                documents += 1
             else:
                 without_text.append(item.document_id)
         if without_text:
@@ -98,8 +121,4 @@ class PubMedReader(BasePydanticReader):
                 "%d records have neither title nor abstract and were left out: %s",
                 len(without_text),
                 ", ".join(without_text[:_NAMED_AT_MOST]),
-            )
-        if not documents:
-            raise EmptyCorpusError(
-                f"No record with text in {', '.join(map(str, sources)) or 'no files'}. Give files that hold some."
             )

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from llama_index_medqa.freshness import ATTRIBUTION
 from llama_index_medqa.query_engine import MedQAResponse
 
 ABSTENTION_REASONS = {
@@ -58,5 +59,7 @@ def as_data(question: str, response: MedQAResponse) -> dict[str, Any]:
         "sentences": [asdict(sentence) for sentence in response.sentences],
         "dropped": [sentence.text for sentence in response.dropped],
         "sources": [asdict(source) for source in sources(response)],
+        "as_of": response.as_of.isoformat() if response.as_of else None,
+        "source": ATTRIBUTION,
         "seconds": response.seconds,
     }

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from datetime import UTC, date, datetime
+from itertools import chain, islice
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
@@ -20,9 +22,14 @@ from rich.table import Table
 from rich.text import Text
 
 from llama_index_medqa.assembly import start_answer
+from llama_index_medqa.crawl_display import crawl_progress, print_summary
+from llama_index_medqa.errors import EmptyCorpusError
+from llama_index_medqa.freshness import freshness
 from llama_index_medqa.index import IndexInfo, IngestReport
+from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary
 from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse
 from llama_index_medqa.rendering import ABSTENTION_REASONS, sources
+from llama_index_medqa.updating import UpdateReport
 
 _Item = TypeVar("_Item")
 
@@ -55,7 +62,10 @@ class Terminal:
     def first_read(self, items: Iterable[_Item]) -> Iterator[_Item]:
         """Reads the first item at once, so that input without any is told of before more is done."""
         iterator = iter(items)
-        return chain([next(iterator)], iterator)
+        first = list(islice(iterator, 1))
+        if not first:
+            raise EmptyCorpusError("No record with text in the input: give files that hold some.")
+        return chain(first, iterator)
 
     def _bars(self, *columns: ProgressColumn) -> Progress:
         # In a log there is nothing to redraw, and the bars would leave blank lines.
@@ -96,10 +106,17 @@ class Terminal:
 
     def show_report(self, folder: str, report: IngestReport) -> None:
         """What an ingestion did."""
-        self.line(
-            f"{folder}: {report.added} records added, {report.updated} updated, {report.unchanged} unchanged, "
-            f"{report.empty} without text; {report.chunks_written} chunks written, {report.chunks_removed} removed."
-        )
+        counts = {
+            "records added": report.added,
+            "updated": report.updated,
+            "unchanged": report.unchanged,
+            "older than what is there": report.outdated,
+            "deleted": report.deleted,
+            "without text": report.empty,
+            "chunks written": report.chunks_written,
+            "chunks removed": report.chunks_removed,
+        }
+        self.line(f"{folder}: {', '.join(f'{count} {name}' for name, count in counts.items())}.")
 
     def show_info(self, folder: str, info: IndexInfo) -> None:
         """What an index holds."""
@@ -111,6 +128,34 @@ class Terminal:
         for key, value in info.identity.items():
             table.add_row(key.replace("_", " "), Text(repr(value) if key.endswith("prefix") else str(value)))
         self._out.print(table)
+        self.line(freshness(info.as_of, _today()), "dim")
+
+    def show_update(self, report: UpdateReport) -> None:
+        """What an update found, with the papers that a reader must know of."""
+        self.line(
+            f"{report.checked} records checked: {len(report.revised)} revised, {len(report.deleted)} deleted, "
+            f"{len(report.newly_retracted)} newly retracted, {len(report.newly_of_concern)} newly of concern; "
+            f"{len(report.failed)} could not be checked, {report.without_pmid} have no PMID."
+        )
+        for name, ids in (
+            ("newly retracted", report.newly_retracted),
+            ("newly of concern", report.newly_of_concern),
+            ("deleted", report.deleted),
+            ("revised", report.revised),
+            ("not checked", [f"PMID:{pmid} ({reason})" for pmid, reason in report.failed.items()]),
+        ):
+            if ids:
+                self.line(f"{name}: {', '.join(ids)}")
+
+    @contextmanager
+    def crawl_progress(self) -> Iterator[Callable[[CrawlProgress], None]]:
+        """A bar for searching and one for fetching."""
+        with crawl_progress(self._progress) as show:
+            yield show
+
+    def show_crawl(self, folder: Path, summary: CrawlSummary) -> None:
+        """What became of every hit of a query."""
+        print_summary(summary, folder, self._out)
 
     def show_answer(self, engine: MedQAQueryEngine, question: str) -> MedQAResponse:
         """Streams an answer sentence by sentence, then shows what supports it."""
@@ -136,6 +181,7 @@ class Terminal:
             self._show_nearest(response)
         else:
             self._show_citations(response)
+        self.line(freshness(response.as_of, _today()), "dim")
 
     def _show_citations(self, response: MedQAResponse) -> None:
         years = {source.document_id: source.year for source in sources(response)}
@@ -155,6 +201,10 @@ class Terminal:
             score = "" if source.score is None else f"{source.score:.2f}"
             table.add_row(source.document_id, str(source.year or ""), Text(source.title), score)
         self._out.print(table)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _shortened(text: str) -> str:

@@ -163,6 +163,7 @@ def _record(fields: list[_Field]) -> PubMedRecord:
         doi=next((value for kind, value in ids if kind == "doi"), None),
         status=status_of(types, links),
         links=links,
+        revised=_revised(_first(fields, "LR")),
         lazy_details=known_details(_details(fields, headings, ids, book)),
     )
 
@@ -189,7 +190,6 @@ def _details(
         journal_id=_first(fields, "JID"),
         country=_first(fields, "PL"),
         printed_date=_first(fields, "DP"),
-        revised=_revised(_first(fields, "LR")),
         conflict_of_interest=_first(fields, "COIS"),
         book_title=book,
     )

@@ -48,7 +48,7 @@ def _line(tag: str, value: str) -> str:
 def _fields(record: PubMedRecord) -> Iterator[tuple[str, str]]:
     details = record.details
     yield "PMID", record.pmid or ""
-    yield "LR", f"{details.revised.ordinal}" if details.revised else ""
+    yield "LR", f"{record.revised.ordinal}" if record.revised else ""
     yield "IS", details.issn
     yield "VI", details.volume
     yield "IP", details.issue

@@ -201,7 +201,6 @@ class RecordDetails(NamedTuple):
         journal_id: NLM's unique identifier of the journal.
         country: of the journal.
         printed_date: the free text of a ``MedlineDate``, such as ``1998 Dec-1999 Jan``.
-        revised: when NLM last changed the record.
         conflict_of_interest: the authors' statement.
         book_title: where the record is a book or a chapter of one.
     """
@@ -224,7 +223,6 @@ class RecordDetails(NamedTuple):
     journal_id: str = ""
     country: str = ""
     printed_date: str = ""
-    revised: PublicationDate | None = None
     conflict_of_interest: str = ""
     book_title: str = ""
 
@@ -319,6 +317,7 @@ class PubMedRecord:
         status: what later notices say of the paper. A retraction *notice* is a paper about another paper and
             is not itself retracted.
         links: comments, corrections and retractions, this paper's and of this paper.
+        revised: when NLM last changed the record; None where the source does not tell.
         lazy_details: where :attr:`details` come from.
     """
 
@@ -333,6 +332,7 @@ class PubMedRecord:
     doi: str | None = None
     status: Status = "current"
     links: tuple[Link, ...] = ()
+    revised: PublicationDate | None = None
     lazy_details: LazyDetails = field(default_factory=lambda: known_details(RecordDetails()), repr=False)
 
     @property

@@ -48,6 +48,19 @@ class DateRange:
         return f"{_day(self.first)}:{_day(self.last)}[{_FIELD[self.kind]}]"
 
 
+def date_range(kind: DateKind, first: date | None, last: date | None) -> DateRange | None:
+    """A range from what a user gave; None where no day is given.
+
+    Raises:
+        InputError: a last day without a first.
+    """
+    if first is None:
+        if last is not None:
+            raise InputError("--to needs --from. Give both, or neither.")
+        return None
+    return DateRange(kind, first, last) if last else DateRange(kind, first)
+
+
 def changed_since(day: date) -> str:
     """A clause for records that are new or were changed on a day or later, in PubMed's query syntax."""
     # A new record need not carry a modification date yet.

@@ -1,8 +1,9 @@
 """Doubles for tests, ours and yours: they need no network, no model and no key."""
 
+from typing import TYPE_CHECKING, Any
+
 from llama_index_medqa.testing.eutils import EutilsDouble, ReceivedRequest
 from llama_index_medqa.testing.eutils_faults import Fault, random_faults
-from llama_index_medqa.testing.models import HashEmbedding, ScriptedLLM
 from llama_index_medqa.testing.synthetic import synthetic_records
 from llama_index_medqa.testing.virtual_time import VirtualTime
 
@@ -16,3 +17,15 @@ __all__ = [
     "random_faults",
     "synthetic_records",
 ]
+
+if TYPE_CHECKING:
+    from llama_index_medqa.testing.models import HashEmbedding, ScriptedLLM
+
+
+def __getattr__(name: str) -> Any:
+    # Only these two need LlamaIndex, which takes seconds to import.
+    if name in ("HashEmbedding", "ScriptedLLM"):
+        from llama_index_medqa.testing import models
+
+        return getattr(models, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

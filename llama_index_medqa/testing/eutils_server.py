@@ -38,7 +38,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._respond(urllib.parse.urlsplit(self.path).query)
 
     def do_POST(self) -> None:
-        self._respond(self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode())
+        length = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client died while it was sending: no request arrived
+            self.close_connection = True
+            return
+        self._respond(body.decode())
 
     def log_message(self, *_: object) -> None:
         """Print nothing."""

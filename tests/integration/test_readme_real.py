@@ -6,16 +6,18 @@ import sys
 
 import pytest
 
+from llama_index_medqa.testing import EutilsDouble, synthetic_records
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.integration
 
 README = (REPOSITORY / "README.md").read_text()
 FINDING = "Caffeine slowed the recovery of the heart rate after strength exercise."
-XML = f"""<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID Version="1">301</PMID><Article>
+ARTICLE = f"""<PubmedArticle><MedlineCitation><PMID Version="1">301</PMID><Article>
 <Journal><JournalIssue><PubDate><Year>2021</Year></PubDate></JournalIssue><Title>Invented</Title></Journal>
 <ArticleTitle>Caffeine and exercise.</ArticleTitle><Abstract><AbstractText>{FINDING}</AbstractText></Abstract>
-</Article></MedlineCitation></PubmedArticle></PubmedArticleSet>"""
+</Article></MedlineCitation></PubmedArticle>"""
+XML = f"<PubmedArticleSet>{ARTICLE}</PubmedArticleSet>"
 SEED = """[{"article_title": "Sleep of nurses", "article_abstract": "Nurses who slept less had more headaches.",
 "pub_date": {"year": "2020", "month": "1", "day": "2"}}]"""
 
@@ -36,14 +38,22 @@ def run(folder, script: str) -> str:
     return done.stdout
 
 
+def command(folder, arguments: list[str], entrez: str) -> str:
+    prelude = f"import os, sys; sys.argv = {arguments!r}; os.environ['MEDQA_ENTREZ_URL'] = {entrez!r}\n"
+    return run(folder, f"{prelude}from llama_index_medqa.cli import main; main()")
+
+
 def test_the_commands(folder):
     import shlex
 
     lines = re.findall(r"^(medqa .*)$", README, re.MULTILINE)
-    assert [line.split()[1] for line in lines] == ["index", "ask", "ask", "ask", "info"]
-    for line in lines:
-        arguments = shlex.split(line, comments=True)
-        output = run(folder, f"import sys; sys.argv = {arguments!r}\nfrom llama_index_medqa.cli import main; main()")
+    assert [line.split()[1] for line in lines] == ["index", "index", "update", "ask", "ask", "ask", "info"]
+    made_up = synthetic_records(3)
+    records = {pmid: made_up[pmid].replace(b"Synthetic record", b"Takotsubo cardiomyopathy") for pmid in made_up}
+    records["301"] = ARTICLE.encode()
+    with EutilsDouble(records).serve() as address:
+        outputs = {line: command(folder, shlex.split(line, comments=True), address) for line in lines}
+    for line, output in outputs.items():
         if "extractive" in line:
             assert "Caffeine slowed the recovery of the heart rate after strength exercise [PMID:301]." in output
 

@@ -37,7 +37,7 @@ def medqa(tmp_path, tiny_model, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: str, embedder: str | None = tiny_model):
-        extra = ["--embedder", embedder] if embedder and arguments[0] in ("index", "ask") else []
+        extra = ["--embedder", embedder] if embedder and arguments[0] in ("index", "ask", "update") else []
         monkeypatch.setattr(sys, "argv", ["medqa", *map(str, arguments), *extra])
         code = 0
         try:
@@ -129,6 +129,7 @@ def test_bad_ways_to_ask(medqa, xml, tmp_path, tiny_model, tmp_path_factory):
     assert "No language-model server answers at http://127.0.0.1:9/v1" in error("--api-base", "http://127.0.0.1:9/v1")
     assert "give --api-base" in error("--llm", "server")
     assert "choose extractive, local, server" in error("--llm", "gpt")
+    assert "give a GGUF file with --weights" in error("--llm", "local", "--profile", "mistral7b")
     wrong = written(tmp_path / "model.gguf", "GGUF but not the model")
     pytest.importorskip("xllamacpp")
     message = error("--llm", "local", "--weights", wrong)
@@ -163,3 +164,31 @@ def test_help_loads_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+def test_a_query_and_an_update(medqa, monkeypatch):
+    from llama_index_medqa.testing import EutilsDouble, synthetic_records
+
+    records = synthetic_records(5)
+    double = EutilsDouble(records)
+    with double.serve() as address:
+        monkeypatch.setenv("MEDQA_ENTREZ_URL", address)
+        code, out, _ = medqa("index", "--query", "synthetic", "--max", "4", "--json")
+        assert (code, json.loads(out)["added"], json.loads(out)["crawl"]["fetched"]) == (0, 4, 4)
+        asked = len(double.requests)
+        code, out, _ = medqa("index", "--query", "synthetic", "--max", "4")
+        assert (code, "0 records added, 0 updated, 4 unchanged" in out) == (0, True)
+        assert len(double.requests) == asked
+        pmid = list(records)[-1]
+        double.put(pmid, records[pmid].replace(b"Synthetic record", b"Revised record"))
+        code, out, _ = medqa("update")
+        assert code == 0
+        assert "4 records checked: 1 revised, 0 deleted" in out
+        assert f"revised: PMID:{pmid}" in out
+    code, out, _ = medqa("info")
+    assert re.search(r"courtesy of the U\.S\. National Library of Medicine, as of \d{4}-\d\d-\d\d\.$", out.strip())
+
+
+def test_files_and_a_query_exclude_each_other(medqa, xml):
+    assert "either files or --query" in medqa("index", xml, "--query", "tea")[2]
+    assert "either files or --query" in medqa("index")[2]

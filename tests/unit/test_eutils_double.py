@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import threading
 import time
 from datetime import date
@@ -267,6 +268,17 @@ def test_synthetic_records_are_pubmed_records() -> None:
         assert etree.fromstring(xml).findtext("MedlineCitation/PMID") == pmid
     days = [etree.fromstring(xml).findtext("PubmedData/History/PubMedPubDate/Day") for xml in records.values()]
     assert [days.count(day) for day in ("30", "31", "01")] == [10, 10, 10]
+
+
+def test_half_a_request_is_no_request() -> None:
+    double = EutilsDouble({})
+    with double.serve() as base_url:
+        port = httpx.URL(base_url).port
+        with socket.create_connection(("127.0.0.1", port or 0)) as connection:
+            connection.sendall(b"POST /esearch.fcgi HTTP/1.1\r\nContent-Length: 30\r\n\r\ndb=pubmed&term=x")
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.recv(1) == b""
+    assert double.requests == []
 
 
 def test_the_server_answers_many_at_once_and_stops_while_one_waits() -> None:

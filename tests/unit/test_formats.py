@@ -96,7 +96,7 @@ def test_nbib():
     )
     assert first.details.other_abstracts[0].sections[0].text == "Zwei."
     assert (first.details.pmcid, first.details.keywords, first.details.chemicals) == ("PMC5", ("tea",), ("Tea",))
-    assert first.details.revised.ordinal == 20240502
+    assert first.revised.ordinal == 20240502
     assert [section.text for section in second.sections] == ["No heading here: text."]
     assert second.authors == (Author("Curie", initials="M"), Author("Plato"))
     assert second.date.ordinal == 20010101

@@ -1,4 +1,4 @@
-"""A short run of the fuzzer; the long one is ``python benchmarks/fuzz_readers.py --inputs 100000``."""
+"""A short run of the fuzzer; the long one is ``python -m benchmarks.fuzz_readers --inputs 100000``."""
 
 import json
 import subprocess

@@ -184,6 +184,13 @@ def test_opening_with_something_else_names_both_values(tmp_path, parser, documen
         PubMedIndex.open(str(tmp_path), embed_model=embedder, node_parser=other)
 
 
+def test_an_index_that_holds_nothing_yet_takes_any_identity(tmp_path, parser, documents):
+    opened(tmp_path, parser)
+    other = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding(dimension=64), node_parser=parser)
+    other.ingest(documents)
+    assert describe(other.store).identity["dimension"] == 64
+
+
 def test_without_a_splitter_the_stored_settings_apply(tmp_path, tiny_model, documents):
     embedder = E5Embedding(model_name=tiny_model)
     parser = TokenNodeParser(tokenizer=tiny_model, chunk_size=24, chunk_overlap=6)

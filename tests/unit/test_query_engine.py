@@ -156,6 +156,7 @@ def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
             nodes=nodes,
             answerer=ExtractiveAnswerer(),
             threshold=0.6,
+            as_of=None,
             seconds={},
         )
         emitted = "".join(part for piece in pieces for part in draft.feed(piece)) + "".join(draft.finish())

@@ -121,6 +121,7 @@ def record_from_match(source: bytes, match: re.Match[bytes]) -> PubMedRecord:
         doi=_doi(*part("locations", "ids")),
         status=status_of(publication_types, links),
         links=links,
+        revised=_date(part("revised")),
         lazy_details=LazyDetails(partial(_details, source, match.start(), _spans(match))),
     )
 
@@ -166,7 +167,6 @@ def _details_of(part: dict[str, bytes]) -> RecordDetails:
         journal_id=journal_id,
         country=country,
         printed_date=_whole(part["free_date"]),
-        revised=_date(part["revised"]),
         conflict_of_interest=_whole(part["conflict"]),
     )
 

@@ -80,6 +80,7 @@ def _article(root: Element, details: LazyDetails) -> PubMedRecord:
         doi=_doi(root, citation),
         status=status_of(types, links),
         links=links,
+        revised=_date(citation.find("DateRevised")),
         lazy_details=details,
     )
 
@@ -101,6 +102,7 @@ def _book(root: Element, book: Element, details: LazyDetails) -> PubMedRecord:
         publication_types=_texts(book.iterfind("PublicationType")),
         doi=_article_id(book.iterfind("ArticleIdList/ArticleId"), "doi")
         or _article_id(root.iterfind("PubmedBookData/ArticleIdList/ArticleId"), "doi"),
+        revised=_date(book.find("DateRevised")),
         lazy_details=details,
     )
 
@@ -206,7 +208,6 @@ def _article_details(root: Element) -> RecordDetails:
         journal_id=text("MedlineJournalInfo/NlmUniqueID"),
         country=text("MedlineJournalInfo/Country"),
         printed_date=text("Article/Journal/JournalIssue/PubDate/MedlineDate"),
-        revised=_date(citation.find("DateRevised")),
         conflict_of_interest=text("CoiStatement"),
     )
 
@@ -224,7 +225,6 @@ def _book_details(root: Element, book: Element) -> RecordDetails:
         + _article_ids(root.iterfind("PubmedBookData/ArticleIdList/ArticleId")),
         pages=text_of(book.find("Pagination/MedlinePgn")),
         printed_date=text_of(book.find("Book/PubDate/MedlineDate")),
-        revised=_date(book.find("DateRevised")),
         book_title=text_of(book.find("Book/BookTitle")),
     )
 

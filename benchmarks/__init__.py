@@ -1,0 +1,1 @@
+"""Measurements, each a module to run: ``python -m benchmarks.NAME``; what they found lies in ``results/``."""

@@ -1,0 +1,210 @@
+"""PubMed into an index and up to date: crawls are read into it, and what it holds is looked at again."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from llama_index.core import Document
+
+from llama_index_medqa.errors import EmptyCorpusError
+from llama_index_medqa.index import IngestReport, PubMedIndex
+from llama_index_medqa.index_identity import write_as_of
+from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary, crawl
+from llama_index_medqa.pubmed.crawl_request import CrawlRequest
+from llama_index_medqa.pubmed.entrez import EntrezClient
+from llama_index_medqa.pubmed.record import Deletion
+from llama_index_medqa.reader import PubMedReader
+
+_GRAVE = ("retracted", "concern")
+_WITH_PMID = "PMID:"
+
+
+@dataclass(frozen=True)
+class UpdateReport:
+    """What became of the records of an index when PubMed was asked for them again.
+
+    Attributes:
+        checked: records with a PMID.
+        without_pmid: records that cannot be looked up.
+        revised: ids of records that changed.
+        deleted: ids of records that PubMed no longer has; they were removed.
+        newly_retracted: ids of records that became retracted.
+        newly_of_concern: ids of records on which an expression of concern appeared.
+        failed: PMIDs without an answer, and why; they stay as they were.
+        as_of: the day whose state all records have now; None where some could not be checked, so that the day of
+            the index stays.
+    """
+
+    checked: int
+    without_pmid: int
+    revised: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    newly_retracted: list[str] = field(default_factory=list)
+    newly_of_concern: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    as_of: date | None = None
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """What PubMed answered about the records of an index; to be applied by :func:`apply_recheck`.
+
+    Attributes:
+        summary: the crawl of the PMIDs; None where no record has one.
+        folder: where the crawl lies; removed once it is applied.
+    """
+
+    summary: CrawlSummary | None
+    folder: Path
+
+
+def ingest_crawl(
+    index: PubMedIndex, summary: CrawlSummary, *, progress: Callable[[IngestReport], None] | None = None
+) -> IngestReport:
+    """Reads a crawl into an index.
+
+    The day of the index becomes the day on which the crawl began, or stays where it is earlier: of the records that
+    were there before, nothing newer is known.
+
+    Args:
+        index: where to put the records.
+        summary: the crawl.
+        progress: see :meth:`PubMedIndex.ingest`.
+
+    Raises:
+        EmptyCorpusError: the crawl brought no record.
+    """
+    if not summary.files:
+        raise EmptyCorpusError("PubMed has no record for this query: widen it.")
+    note_source_day(index, summary.as_of)
+    return index.ingest(PubMedReader().lazy_load_changes(summary.files), progress=progress)
+
+
+def ingest_files(
+    index: PubMedIndex,
+    changes: Iterable[Document | Deletion],
+    *,
+    progress: Callable[[IngestReport], None] | None = None,
+) -> IngestReport:
+    """Reads files of records into an index.
+
+    A file is at least as new as the latest revision in it, and that is the day that an empty index gets; an index that
+    held something keeps its day where that is earlier.
+
+    Args:
+        index: where to put the records.
+        changes: of :meth:`PubMedReader.lazy_load_changes`.
+        progress: see :meth:`PubMedIndex.ingest`.
+    """
+    was_empty = not index.store.collection.count()
+    latest: list[int] = []
+
+    def noting() -> Iterator[Document | Deletion]:
+        for change in changes:
+            revised = change.metadata.get("revised") if isinstance(change, Document) else None
+            if revised is not None and (not latest or int(revised) > latest[0]):
+                latest[:] = [int(revised)]
+            yield change
+
+    report = index.ingest(noting(), progress=progress)
+    if latest:
+        day = datetime.strptime(str(latest[0]), "%Y%m%d").replace(tzinfo=UTC).date()
+        if was_empty or (index.as_of is not None and day < index.as_of):
+            write_as_of(index.store, day)
+    return report
+
+
+def recheck(
+    index: PubMedIndex,
+    client: EntrezClient,
+    folder: Path,
+    *,
+    progress: Callable[[CrawlProgress], None] = lambda _: None,
+) -> Recheck:
+    """Asks PubMed for every record of an index again; interrupted at any point, it goes on when called again.
+
+    Args:
+        index: the index, which stays as it is.
+        client: asks PubMed.
+        folder: where crawls are kept, each in a folder of its own.
+        progress: called as PubMed answers.
+
+    Raises:
+        EntrezError: PubMed cannot be reached or refuses.
+    """
+    # Sorted, because the order of the database may change, and the request is known by its PMIDs.
+    pmids = sorted(name.removeprefix(_WITH_PMID) for name in index.document_ids() if name.startswith(_WITH_PMID))
+    if not pmids:
+        return Recheck(None, folder)
+    request = CrawlRequest(pmids=tuple(pmids))
+    place = crawl_folder(folder, request)
+    return Recheck(crawl(client, request, place, progress=progress), place)
+
+
+def apply_recheck(
+    index: PubMedIndex, checked: Recheck, *, progress: Callable[[IngestReport], None] | None = None
+) -> UpdateReport:
+    """Applies to an index what PubMed answered; interrupted at any point, it goes on when called again.
+
+    Args:
+        index: the index.
+        checked: PubMed's answer.
+        progress: see :meth:`PubMedIndex.ingest`.
+    """
+    before = _states(index)
+    without_pmid = sum(not name.startswith(_WITH_PMID) for name in before)
+    summary = checked.summary
+    if summary is None:
+        return UpdateReport(0, without_pmid)
+    if summary.files:
+        index.ingest(PubMedReader().lazy_load_changes(summary.files), progress=progress)
+    after = _states(index)
+    complete = not summary.failed and not without_pmid
+    if complete:
+        write_as_of(index.store, summary.as_of)
+    shutil.rmtree(checked.folder)
+    became = {
+        status: [name for name, (_, now) in after.items() if now == status and before[name][1] != status]
+        for status in _GRAVE
+    }
+    return UpdateReport(
+        checked=summary.found,
+        without_pmid=without_pmid,
+        revised=[name for name in after if after[name] != before[name]],
+        deleted=sorted(before.keys() - after.keys()),
+        newly_retracted=became["retracted"],
+        newly_of_concern=became["concern"],
+        failed=dict(summary.failed),
+        as_of=summary.as_of if complete else None,
+    )
+
+
+def note_source_day(index: PubMedIndex, day: date) -> None:
+    """Lets the index know of which day the records are that are about to be added; the earliest day counts.
+
+    Args:
+        index: the index, before the records are in it.
+        day: the day of their source.
+    """
+    known = index.as_of
+    if not index.store.collection.count() or (known is not None and day < known):
+        write_as_of(index.store, day)
+
+
+def crawl_folder(folder: Path, request: CrawlRequest) -> Path:
+    """The folder of one request among those of others."""
+    canonical = json.dumps(request.as_json(), sort_keys=True)
+    return folder / hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _states(index: PubMedIndex) -> dict[str, tuple[str, str]]:
+    """Record hash and status of every document, by its id."""
+    rows = index.store.metadata_of([f"{name}#0" for name in index.document_ids()])
+    return {
+        node_id.removesuffix("#0"): (str(row.get("record_hash")), str(row.get("status", "current")))
+        for node_id, row in rows.items()
+    }
