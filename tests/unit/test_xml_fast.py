@@ -56,6 +56,8 @@ def test_an_ordinary_record_takes_the_fast_way():
         lambda text: text.replace("<Language>eng</Language>", "<New>eng</New><Language>eng</Language>"),
         lambda text: text.replace('<PMID Version="1">', "<PMID Version='1'>"),
         lambda text: text.replace("<Language>eng", '<Language new="1">eng'),
+        lambda text: text.replace('UI="D016428"', 'UI="D>8"'),
+        lambda text: text.replace('UI="D016428"', 'UI="D\t8"'),
     ],
 )
 def test_what_is_not_known_is_left_to_the_tree(change):
