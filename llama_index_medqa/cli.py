@@ -3,20 +3,25 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from datetime import date, datetime
+from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
-from llama_index_medqa.errors import InputError, MedQAError
+from llama_index_medqa.errors import EmptyCorpusError, InputError, MedQAError
 from llama_index_medqa.profiles import EMBEDDED, PROFILES, LlmKind, Profile
 
 if TYPE_CHECKING:
+    from llama_index_medqa.pubmed.crawl_request import CrawlRequest
     from llama_index_medqa.pubmed.entrez import EntrezClient
     from llama_index_medqa.terminal import Terminal
+
+_Item = TypeVar("_Item")
 
 app = typer.Typer(
     help="Medical question answering over PubMed: every sentence points at the abstract that supports it.",
@@ -47,6 +52,7 @@ EntrezOption = Annotated[
     str | None, typer.Option("--base-url", envvar="MEDQA_ENTREZ_URL", help="Address of the E-utilities.")
 ]
 
+# Some records could not be fetched; all others were.
 EXIT_INCOMPLETE = 3
 KEY_VARIABLE = "NCBI_API_KEY"
 
@@ -85,11 +91,13 @@ def index(
     if query is None:
         result = _index_files(terminal, chosen, folder, files or [])
     else:
-        days = [day.date() if day else None for day in (first, last, since)]
+        request = _crawl_request(query, first, last, since, maximum)
         with _entrez(email, base_url) as client:
-            result = _index_query(terminal, chosen, folder, client, query, days, maximum)
+            result = _index_query(terminal, chosen, folder, client, request)
     if as_json:
         _print_json({"index": folder, **result})
+    if result.get("crawl", {}).get("failed"):
+        sys.exit(EXIT_INCOMPLETE)
 
 
 def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: list[str]) -> dict[str, Any]:
@@ -98,7 +106,7 @@ def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: lis
     from llama_index_medqa.updating import ingest_files
 
     # Broken input is told before a model is loaded or a folder made.
-    documents = terminal.first_read(PubMedReader().lazy_load_changes(files))
+    documents = _first_read(PubMedReader().lazy_load_changes(files))
     with terminal.weights_progress() as progress:
         embedder = open_embedder(profile, progress)
     index = open_index(profile, folder, embedder, create=True)
@@ -109,23 +117,12 @@ def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: lis
 
 
 def _index_query(
-    terminal: "Terminal",
-    profile: Profile,
-    folder: str,
-    client: "EntrezClient",
-    query: str,
-    days: list[date | None],
-    maximum: int | None,
+    terminal: "Terminal", profile: Profile, folder: str, client: "EntrezClient", request: "CrawlRequest"
 ) -> dict[str, Any]:
     from llama_index_medqa.assembly import open_embedder, open_index
     from llama_index_medqa.pubmed.crawl import crawl
-    from llama_index_medqa.pubmed.crawl_request import CrawlRequest
-    from llama_index_medqa.pubmed.slices import date_range
     from llama_index_medqa.updating import crawl_folder, ingest_crawl
 
-    first, last, since = days
-    dates = date_range("publication", first, last)
-    request = CrawlRequest(query=query, dates=dates, since=since, maximum=maximum)
     place = crawl_folder(_crawls(folder), request)
     with terminal.crawl_progress() as progress:
         summary = crawl(client, request, place, progress=progress)
@@ -274,6 +271,28 @@ def _require_index(folder: str) -> None:
     from llama_index_medqa.vector_store import PubMedVectorStore
 
     PubMedVectorStore(persist_dir=folder, create=False)
+
+
+def _first_read(items: Iterator[_Item]) -> Iterator[_Item]:
+    """Reads the first item at once, so that input without any is told of before more is done."""
+    first = list(islice(items, 1))
+    if not first:
+        raise EmptyCorpusError("No record with text in the input: give files that hold some.")
+    return chain(first, items)
+
+
+def _crawl_request(
+    query: str, first: datetime | None, last: datetime | None, since: datetime | None, maximum: int | None
+) -> "CrawlRequest":
+    from llama_index_medqa.pubmed.crawl_request import CrawlRequest
+    from llama_index_medqa.pubmed.slices import date_range
+
+    return CrawlRequest(
+        query=query,
+        dates=date_range("publication", first and first.date(), last and last.date()),
+        since=since.date() if since else None,
+        maximum=maximum,
+    )
 
 
 def _crawls(folder: str) -> Path:

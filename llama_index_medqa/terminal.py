@@ -1,12 +1,11 @@
 """What the command shows people: progress, reports, answers and their sources."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -23,15 +22,12 @@ from rich.text import Text
 
 from llama_index_medqa.assembly import start_answer
 from llama_index_medqa.crawl_display import crawl_progress, print_summary
-from llama_index_medqa.errors import EmptyCorpusError
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.index import IndexInfo, IngestReport
 from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary
 from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse
 from llama_index_medqa.rendering import ABSTENTION_REASONS, sources
 from llama_index_medqa.updating import UpdateReport
-
-_Item = TypeVar("_Item")
 
 _QUOTE_CHARACTERS = 240
 
@@ -58,14 +54,6 @@ class Terminal:
         self.line(f"▸ {name}", "bold")
         yield
         self.line(f"  {name}: {time.perf_counter() - start:.1f} s", "green")
-
-    def first_read(self, items: Iterable[_Item]) -> Iterator[_Item]:
-        """Reads the first item at once, so that input without any is told of before more is done."""
-        iterator = iter(items)
-        first = list(islice(iterator, 1))
-        if not first:
-            raise EmptyCorpusError("No record with text in the input: give files that hold some.")
-        return chain(first, iterator)
 
     def _bars(self, *columns: ProgressColumn) -> Progress:
         # In a log there is nothing to redraw, and the bars would leave blank lines.

@@ -189,6 +189,19 @@ def test_a_query_and_an_update(medqa, monkeypatch):
     assert re.search(r"courtesy of the U\.S\. National Library of Medicine, as of \d{4}-\d\d-\d\d\.$", out.strip())
 
 
+def test_a_query_of_which_a_record_does_not_come_is_told(medqa, monkeypatch):
+    from llama_index_medqa.testing import EutilsDouble, synthetic_records
+
+    records = synthetic_records(3)
+    missing = list(records)[1]
+    with EutilsDouble(records, undeliverable=[missing]).serve() as address:
+        monkeypatch.setenv("MEDQA_ENTREZ_URL", address)
+        code, out, _ = medqa("index", "--query", "synthetic")
+    assert code == 3
+    assert "2 records added" in out
+    assert f"Without record: PMID {missing}" in out
+
+
 def test_files_and_a_query_exclude_each_other(medqa, xml):
     assert "either files or --query" in medqa("index", xml, "--query", "tea")[2]
     assert "either files or --query" in medqa("index")[2]
