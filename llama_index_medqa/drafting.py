@@ -19,6 +19,17 @@ _MOST_QUOTES = 3
 _LEAST_SHARE = 0.4
 _LEAST_SHARE_OF_BEST = 0.7
 
+_GENERAL_WEIGHT = 0.25
+_GENERAL_WORDS = content_words(
+    "adult affect aid analysis associated association benefit best cause caused causes child children clinical common "
+    "comparison condition decrease diagnose diagnosis difference disease diseases drug drugs effect effective "
+    "effectiveness effects elderly evidence factor factors good health help helps high impact improve increase "
+    "influence level levels low management medical medication men method methods mortality necessary new newborns "
+    "outcome outcomes patient patients people possible predict predictor prevent prevention rate recent recommended "
+    "reduce related relationship risk role safe safety severe study symptom symptoms therapy treat treatment treatments "
+    "use used useful using value women work"
+)
+
 
 class Answerer(Protocol):
     """Drafts an answer from evidence, in pieces of any length.
@@ -112,13 +123,23 @@ class ExtractiveAnswerer:
 
 
 def question_coverage(question: str, passages: Sequence[Passage]) -> float:
-    """The share of a question's meaningful words that the best retrieved record holds, 0 to 1."""
-    words = content_words(question)
+    """The share of a question that the best retrieved record speaks of, 0 to 1.
+
+    Counted in meaningful words; words that stand in questions on any subject ("treat", "children", "risk") count a
+    quarter, so that a record on another disease does not pass for one on this.
+    """
+    weights = {word: _GENERAL_WEIGHT if word in _GENERAL_WORDS else 1.0 for word in content_words(question)}
+    total = sum(weights.values())
     by_document: dict[str, set[str]] = {}
     for passage in passages:
         found = by_document.setdefault(passage.document_id, set())
         found |= content_words(passage.title) | content_words(passage.text)
-    return max((len(words & found) / len(words) for found in by_document.values() if words), default=0.0)
+    shares = (
+        sum(weight for word, weight in weights.items() if word in found) / total
+        for found in by_document.values()
+        if total
+    )
+    return max(shares, default=0.0)
 
 
 def as_context(passages: Sequence[Passage]) -> str:

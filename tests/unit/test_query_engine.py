@@ -165,3 +165,16 @@ def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
 
     edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     assert said([text[a:b] for a, b in itertools.pairwise(edges)]) == said([text])
+
+
+def test_words_of_any_subject_do_not_carry_a_question():
+    from llama_index_medqa.drafting import question_coverage
+    from llama_index_medqa.evidence import Passage
+
+    def coverage(text: str) -> float:
+        question = "How should migraine in children be treated?"
+        return question_coverage(question, [Passage("PMID:1", "", text, 0, ())])
+
+    assert coverage("Children with fever were treated at home.") < 0.5
+    assert coverage("Migraine was rare.") > 0.5
+    assert coverage("Children with migraine were treated at home.") == 1.0
