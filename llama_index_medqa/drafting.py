@@ -26,8 +26,8 @@ _GENERAL_WORDS = content_words(
     "effectiveness effects elderly evidence factor factors good health help helps high impact improve increase "
     "influence level levels low management medical medication men method methods mortality necessary new newborns "
     "outcome outcomes patient patients people possible predict predictor prevent prevention rate recent recommended "
-    "reduce related relationship risk role safe safety severe study symptom symptoms therapy treat treatment treatments "
-    "use used useful using value women work"
+    "reduce related relationship risk role safe safety severe study symptom symptoms therapy treat treatment use "
+    "used useful using value women work"
 )
 
 

@@ -1,5 +1,6 @@
 """The query engine: retrieve, answer, and keep only the sentences that a record supports."""
 
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,12 @@ from llama_index_medqa.evidence import Passage, passages_of, split_sentences
 from llama_index_medqa.freshness import ATTRIBUTION
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
+
+# What a small model says in its own words when it finds no answer.
+_ABOUT_THE_EVIDENCE = re.compile(
+    r"\W*(?:(?:the|these|none of the)\s+)?(?:provided\s+|given\s+)?(?:passages?|abstracts?|texts?|context|information)\b",
+    re.IGNORECASE,
+)
 
 Abstention = Literal["no_evidence", "model_declined", "nothing_supported"]
 
@@ -321,7 +328,7 @@ class _Draft:
         return response
 
     def _judge(self, sentence: str) -> Iterator[str]:
-        if sentence.startswith(ABSTENTION.rstrip(".")):
+        if sentence.startswith(ABSTENTION.rstrip(".")) or _ABOUT_THE_EVIDENCE.match(sentence):
             self._declined = True
             return
         judged = attribute(sentence, self.passages, self._threshold)

@@ -70,6 +70,7 @@ async def test_sync_async_and_streams_agree(index):
     [
         ("What is the capital of Mongolia?", "Ulaanbaatar is the capital of Mongolia.", "no_evidence"),
         (QUESTION, ABSTENTION, "model_declined"),
+        (QUESTION, "The passages do not say whether green tea lowers the resting heart rate.", "model_declined"),
         (QUESTION, "Green tea cures cancer of the pancreas.", "nothing_supported"),
         (QUESTION, "", "nothing_supported"),
     ],
