@@ -40,7 +40,8 @@ from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
 
 # What a small model says in its own words when it finds no answer.
 _ABOUT_THE_EVIDENCE = re.compile(
-    r"\W*(?:(?:the|these|none of the)\s+)?(?:provided\s+|given\s+)?(?:passages?|abstracts?|texts?|context|information)\b",
+    r"\W*(?:the|these|none of the)\s+"
+    r"(?:(?:passages?|abstracts?)(?!\s+of\b)|(?:provided|given)\s+(?:texts?|context|information|passages?|abstracts?))\b",
     re.IGNORECASE,
 )
 

@@ -179,3 +179,20 @@ def test_words_of_any_subject_do_not_carry_a_question():
     assert coverage("Children with fever were treated at home.") < 0.5
     assert coverage("Migraine was rare.") > 0.5
     assert coverage("Children with migraine were treated at home.") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("sentence", "about"),
+    [
+        ("The passage does not mention migraine.", True),
+        ("None of the abstracts speak of it.", True),
+        ("The provided text says nothing.", True),
+        ("Text messages improved adherence.", False),
+        ("The passage of stones was faster.", False),
+        ("Information leaflets helped parents.", False),
+    ],
+)
+def test_talk_about_the_evidence_is_told_from_findings(sentence, about):
+    from llama_index_medqa.query_engine import _ABOUT_THE_EVIDENCE
+
+    assert bool(_ABOUT_THE_EVIDENCE.match(sentence)) == about
