@@ -246,7 +246,7 @@ class PubMedIndex(VectorStoreIndex):
         Returns:
             The ids that were in the index.
         """
-        counts = self._stored_counts(list(document_ids))
+        counts = _stored_counts(self._heads(document_ids))
         # The first chunk goes last: as long as it is there, a run that was stopped here is known to be unfinished.
         self.store.remove([f"{name}#{number}" for name in counts for number in reversed(range(counts[name]))])
         return set(counts)
@@ -294,18 +294,18 @@ class PubMedIndex(VectorStoreIndex):
         Returns:
             For each document whether it was written.
         """
-        present = self._present(documents)
+        present = self._present(documents, self._heads(document.node_id for document in documents))
         self.ingest(documents)
         return [document.node_id not in present for document in documents]
 
     def _ingest_batch(self, batch: Sequence[Document], report: IngestReport) -> None:
-        first_chunks = self.store.metadata_of([f"{document.node_id}#0" for document in batch])
-        outdated = {document.node_id for document in batch if _is_outdated(document, first_chunks)}
-        present = self._present([document for document in batch if document.node_id not in outdated])
+        heads = self._heads(document.node_id for document in batch)
+        outdated = {document.node_id for document in batch if _is_outdated(document, heads)}
+        present = self._present([document for document in batch if document.node_id not in outdated], heads)
         missing = [document for document in batch if document.node_id not in outdated | present]
         nodes = run_transformations(missing, self._transformations)
         counts = Counter(node.ref_doc_id for node in nodes)
-        stored_counts = self._stored_counts([document.node_id for document in missing])
+        stored_counts = _stored_counts(heads)
         stale_ids = [
             stable_node_id(number, document)
             for document in missing
@@ -335,14 +335,17 @@ class PubMedIndex(VectorStoreIndex):
         self.store.remove(stale_ids)
         self.store.add([node for node in nodes if node.node_id.endswith("#0")])
 
-    def _present(self, documents: Sequence[Document]) -> set[str]:
+    def _heads(self, document_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+        """Metadata of the first two chunks of documents, by chunk id; a run that was stopped may lack the first."""
+        return self.store.metadata_of([f"{document_id}#{number}" for document_id in document_ids for number in (0, 1)])
+
+    def _present(self, documents: Sequence[Document], heads: Mapping[str, Mapping[str, Any]]) -> set[str]:
         """Ids of the documents of which all chunks of the current record hash are stored."""
         hashes = {document.node_id: record_hash(document) for document in documents}
-        first_chunks = self.store.metadata_of([f"{document_id}#0" for document_id in hashes])
         chunk_ids = {
             document_id: [f"{document_id}#{number}" for number in range(int(first.get("chunk_count", 0)))]
             for document_id in hashes
-            if (first := first_chunks.get(f"{document_id}#0")) and first.get("record_hash") == hashes[document_id]
+            if (first := heads.get(f"{document_id}#0")) and first.get("record_hash") == hashes[document_id]
         }
         stored = self.store.metadata_of([chunk_id for ids in chunk_ids.values() for chunk_id in ids])
         return {
@@ -352,15 +355,6 @@ class PubMedIndex(VectorStoreIndex):
                 chunk_id in stored and stored[chunk_id].get("record_hash") == hashes[document_id] for chunk_id in ids
             )
         }
-
-    def _stored_counts(self, document_ids: list[str]) -> Counter[str]:
-        """How many chunks are stored of each document, also where an interrupted run wrote no first chunk."""
-        rows = self.store.metadata_of([f"{document_id}#{number}" for document_id in document_ids for number in (0, 1)])
-        counts: Counter[str] = Counter()
-        for node_id, row in rows.items():
-            document_id = node_id.rpartition("#")[0]
-            counts[document_id] = max(counts[document_id], int(row.get("chunk_count", 0)))
-        return counts
 
 
 def describe(store: PubMedVectorStore) -> IndexInfo:
@@ -383,9 +377,18 @@ def describe(store: PubMedVectorStore) -> IndexInfo:
     )
 
 
-def _is_outdated(document: Document, first_chunks: Mapping[str, Mapping[str, Any]]) -> bool:
+def _stored_counts(heads: Mapping[str, Mapping[str, Any]]) -> Counter[str]:
+    """How many chunks are stored of each document, told by its first two."""
+    counts: Counter[str] = Counter()
+    for node_id, row in heads.items():
+        document_id = node_id.rpartition("#")[0]
+        counts[document_id] = max(counts[document_id], int(row.get("chunk_count", 0)))
+    return counts
+
+
+def _is_outdated(document: Document, heads: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether the index holds a later revision of the document; where a source does not tell, the last one counts."""
-    stored = first_chunks.get(f"{document.node_id}#0", {}).get("revised")
+    stored = heads.get(f"{document.node_id}#0", {}).get("revised")
     given = document.metadata.get("revised")
     return stored is not None and given is not None and int(given) < int(stored)
 

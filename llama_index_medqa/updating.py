@@ -80,7 +80,7 @@ def ingest_crawl(
     """
     if not summary.files:
         raise EmptyCorpusError("PubMed has no record for this query: widen it.")
-    note_source_day(index, summary.as_of)
+    note_source_day(index, summary.as_of, was_empty=not index.store.collection.count())
     return index.ingest(PubMedReader().lazy_load_changes(summary.files), progress=progress)
 
 
@@ -113,8 +113,7 @@ def ingest_files(
     report = index.ingest(noting(), progress=progress)
     if latest:
         day = datetime.strptime(str(latest[0]), "%Y%m%d").replace(tzinfo=UTC).date()
-        if was_empty or (index.as_of is not None and day < index.as_of):
-            write_as_of(index.store, day)
+        note_source_day(index, day, was_empty=was_empty)
     return report
 
 
@@ -183,15 +182,16 @@ def apply_recheck(
     )
 
 
-def note_source_day(index: PubMedIndex, day: date) -> None:
-    """Lets the index know of which day the records are that are about to be added; the earliest day counts.
+def note_source_day(index: PubMedIndex, day: date, *, was_empty: bool) -> None:
+    """Lets the index know of which day the records of a source are; the earliest day of all its records counts.
 
     Args:
-        index: the index, before the records are in it.
-        day: the day of their source.
+        index: the index.
+        day: the day of the source.
+        was_empty: whether the index held nothing before this source.
     """
     known = index.as_of
-    if not index.store.collection.count() or (known is not None and day < known):
+    if was_empty or (known is not None and day < known):
         write_as_of(index.store, day)
 
 
