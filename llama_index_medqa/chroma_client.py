@@ -1,5 +1,6 @@
 """Connections to Chroma, on disk or behind a server, and what their failures mean to a user."""
 
+import shutil
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,6 @@ DATABASE_FILE = "chroma.sqlite3"
 DEFAULT_PORT = 8000
 
 _COSINE: CreateCollectionConfiguration = {"hnsw": {"space": "cosine"}}
-_DISK_FULL = ("disk is full", "no space left", "file too large", "disk i/o error", "quota exceeded")
 
 
 def connect(
@@ -146,13 +146,15 @@ def failures_told(place: str) -> Iterator[None]:
     except ChromaError as error:
         if isinstance(error, NotFoundError):
             raise
-        reason = str(error)
-        if any(sign in reason.lower() for sign in _DISK_FULL):
-            raise StorageError(
-                f"The database in {place} cannot be written ({reason}): the disk is full. Free some space and repeat "
-                "the command: what is there already is not written again."
-            ) from error
         raise StorageError(
-            f"The database in {place} cannot be used ({reason}). If it is damaged, import a copy with `medqa import`, "
-            "or delete it and run `medqa index` again."
+            f"The database at {place} cannot be used ({error}{_free_space(place)}). If the disk is full, free some space "
+            "and repeat the command; if the database is damaged, import a copy with `medqa import`, or delete it and run "
+            "`medqa index` again."
         ) from error
+
+
+def _free_space(place: str) -> str:
+    """How much room is left; Chroma often hides that a full disk is the reason."""
+    if not Path(place).is_dir():
+        return ""
+    return f"; {shutil.disk_usage(place).free / 1e6:,.0f} MB are free there"

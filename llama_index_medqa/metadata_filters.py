@@ -31,6 +31,7 @@ _ORDER: dict[FilterOperator, tuple[str, Callable[[Any, Any], Any]]] = {
 }
 _CHOICE = {FilterOperator.IN: ("$in", "$nin"), FilterOperator.NIN: ("$nin", "$in")}
 _MEMBERS = (FilterOperator.ANY, FilterOperator.ALL)
+_MEMBER_OPERATORS = (FilterOperator.CONTAINS, *_MEMBERS)
 _TEXT = (FilterOperator.TEXT_MATCH, FilterOperator.TEXT_MATCH_INSENSITIVE)
 
 
@@ -112,18 +113,29 @@ def _joined(name: str, children: list[Condition]) -> Condition:
 
 
 def _translate_leaf(part: MetadataFilter, *, negated: bool) -> Condition:
+    if part.operator in _MEMBER_OPERATORS:
+        return _translate_members(part, negated=negated)
+    # Chroma compares whole numbers with the whole part of a fraction.
+    if any(type(value) is float and not value.is_integer() for value in _values(part)):
+        return _UNDECIDED
     if part.operator in _SCALAR and not isinstance(part.value, list):
         return Condition({part.key: {_SCALAR[part.operator][negated]: part.value}}, True)
     if part.operator in _CHOICE and part.value:
         return Condition({part.key: {_CHOICE[part.operator][negated]: part.value}}, True)
     if part.operator in _ORDER and not negated and not isinstance(part.value, str):
         return Condition({part.key: {_ORDER[part.operator][0]: part.value}}, True)
-    if part.operator is FilterOperator.CONTAINS or part.operator in _MEMBERS:
-        values: Any = part.value if isinstance(part.value, list) else [part.value]
-        contains = "$not_contains" if negated else "$contains"
-        is_or = (part.operator is FilterOperator.ANY) != negated
-        return _joined("$or" if is_or else "$and", [Condition({part.key: {contains: value}}, True) for value in values])
     return _UNDECIDED
+
+
+def _translate_members(part: MetadataFilter, *, negated: bool) -> Condition:
+    contains = "$not_contains" if negated else "$contains"
+    clauses = [Condition({part.key: {contains: value}}, True) for value in _values(part)]
+    is_or = (part.operator is FilterOperator.ANY) != negated
+    return _joined("$or" if is_or else "$and", clauses)
+
+
+def _values(part: MetadataFilter) -> list[Any]:
+    return list(part.value) if isinstance(part.value, list) else [part.value]
 
 
 def _leaf_matches(part: MetadataFilter, stored: Any) -> bool:

@@ -128,11 +128,12 @@ def _expected_fields(node_id: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _expected_relationships(node_id: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    source_id = row.get(DOCUMENT_KEY)
     document_id, _, number = node_id.rpartition("#")
-    if not row[DOCUMENT_KEY]:
+    if not source_id:
         return {}
-    relationships: dict[str, Any] = {_SOURCE: _related(row[DOCUMENT_KEY], str(ObjectType.DOCUMENT.value))}
-    if row[DOCUMENT_KEY] != document_id or not number.isdecimal() or type(row.get("chunk_count")) is not int:
+    relationships: dict[str, Any] = {_SOURCE: _related(source_id, str(ObjectType.DOCUMENT.value))}
+    if source_id != document_id or not number.isdecimal() or type(row.get("chunk_count")) is not int:
         return relationships
     if int(number) > 0:
         relationships[_PREVIOUS] = _related(f"{document_id}#{int(number) - 1}", None)

@@ -27,7 +27,7 @@ from llama_index_medqa.chroma_client import (
     require_cosine,
 )
 from llama_index_medqa.collection_state import CollectionState
-from llama_index_medqa.errors import InputError
+from llama_index_medqa.errors import InputError, StorageError
 from llama_index_medqa.metadata_filters import matches, require_known_fields, to_condition
 from llama_index_medqa.stored_rows import (
     DOCUMENT_KEY,
@@ -275,6 +275,8 @@ class PubMedVectorStore(ChromaVectorStore):
         if query.mode is VectorStoreQueryMode.MMR:
             return self._mmr(query, scope, **kwargs)
         rows, cosines = self._nearest(query.query_embedding, query.similarity_top_k, scope)
+        if len(rows) < query.similarity_top_k and not scope:
+            self._require_all(len(rows))
         return _result(rows, cosines)
 
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
@@ -443,6 +445,14 @@ class PubMedVectorStore(ChromaVectorStore):
         columns = zip(found["ids"][0], found["documents"][0], found["metadatas"][0], embeddings, strict=True)
         rows = [StoredRow(node_id, text or "", metadata or {}, vector) for node_id, text, metadata, vector in columns]
         return rows, [1.0 - distance for distance in found["distances"][0]]
+
+    def _require_all(self, found: int) -> None:
+        """Chroma says nothing where its files of vectors are gone: it just finds less."""
+        if found < self.count():
+            raise StorageError(
+                f"The database at {self._place} has lost vectors: of {self.count()} chunks a search finds {found}. Import "
+                "a copy with `medqa import`, or delete it and run `medqa index` again."
+            )
 
     def _mmr(
         self,
