@@ -147,9 +147,9 @@ def failures_told(place: str) -> Iterator[None]:
         if isinstance(error, NotFoundError):
             raise
         raise StorageError(
-            f"The database at {place} cannot be used ({error}{_free_space(place)}). If the disk is full, free some space "
-            "and repeat the command; if the database is damaged, import a copy with `medqa import`, or delete it and run "
-            "`medqa index` again."
+            f"The database at {place} cannot be used ({error}{_free_space(place)}). If the disk is full, free some "
+            "space and repeat the command; if the database is damaged, import a copy with `medqa import`, or delete it "
+            "and run `medqa index` again."
         ) from error
 
 

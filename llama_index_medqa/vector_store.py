@@ -450,8 +450,8 @@ class PubMedVectorStore(ChromaVectorStore):
         """Chroma says nothing where its files of vectors are gone: it just finds less."""
         if found < self.count():
             raise StorageError(
-                f"The database at {self._place} has lost vectors: of {self.count()} chunks a search finds {found}. Import "
-                "a copy with `medqa import`, or delete it and run `medqa index` again."
+                f"The database at {self._place} has lost vectors: of {self.count()} chunks a search finds {found}. "
+                "Import a copy with `medqa import`, or delete it and run `medqa index` again."
             )
 
     def _mmr(

@@ -19,7 +19,8 @@ from llama_index_medqa.chroma_client import place_arguments
 from llama_index_medqa.testing import HashEmbedding
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([__name__])
+# Not this module: before Python 3.12 the server of processes does not know where tests lie.
+_CONTEXT.set_forkserver_preload(["llama_index_medqa.index", "llama_index_medqa.testing.models"])
 
 # Small batches: many moments between two writes.
 BATCH = 8

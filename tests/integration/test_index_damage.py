@@ -52,6 +52,11 @@ def healthy(tmp_path_factory) -> Path:
     return folder
 
 
+def search_all(folder: Path) -> None:
+    store = PubMedVectorStore(persist_dir=str(folder), create=False)
+    store.query(VectorStoreQuery(query_embedding=[1.0, 0.5, 0.5], similarity_top_k=2_100))
+
+
 def halve(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
@@ -73,7 +78,6 @@ def test_damaged_files_are_told(tmp_path, healthy, pattern, damage):
     if pattern == "chroma.sqlite3" and damage is Path.unlink:
         pytest.skip("a folder without a database holds no index, which the unit tests look at")
     with pytest.raises(StorageError) as caught:
-        store = PubMedVectorStore(persist_dir=str(tmp_path / "damaged"), create=False)
-        store.query(VectorStoreQuery(query_embedding=[1.0, 0.5, 0.5], similarity_top_k=2_100))
+        search_all(tmp_path / "damaged")
     assert "medqa import" in str(caught.value)
     assert "\n" not in str(caught.value)
