@@ -80,7 +80,11 @@ class Running:
         """Ends it as kill -9 does; tells whether it had not finished by itself."""
         self.process.kill()
         self.process.join()
-        return not self._told.poll()
+        try:
+            self._told.recv()
+        except EOFError:
+            return True
+        return False
 
 
 def ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | None = None) -> Running:
