@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -30,7 +31,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-IndexOption = Annotated[str, typer.Option("--index", envvar="MEDQA_INDEX", help="Folder of the index.")]
+IndexOption = Annotated[
+    str,
+    typer.Option("--index", envvar="MEDQA_INDEX", help="Folder of the index, or http://HOST:PORT of a Chroma server."),
+]
 ProfileOption = Annotated[str, typer.Option("--profile", envvar="MEDQA_PROFILE", help=f"{' or '.join(PROFILES)}.")]
 EmbedderOption = Annotated[
     str | None, typer.Option(help="E5 model: packaged weights, a model folder or a hub id, in place of the profile's.")
@@ -215,11 +219,63 @@ def info(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> No
     from llama_index_medqa.index import describe
     from llama_index_medqa.vector_store import PubMedVectorStore
 
-    found = describe(PubMedVectorStore(persist_dir=folder, create=False))
+    found = describe(PubMedVectorStore.at(folder, create=False))
     if as_json:
         _print_json({"index": folder, **asdict(found), "as_of": found.as_of.isoformat() if found.as_of else None})
     else:
         _terminal(as_json).show_info(folder, found)
+
+
+@app.command("export")
+def export_(
+    file: Annotated[Path, typer.Argument(help="File to write; an existing one is replaced.")],
+    folder: IndexOption = "medqa_index",
+    as_json: JsonOption = False,
+) -> None:
+    """Write a whole index to one file to share: texts, metadata, vectors, and with what it was built."""
+    from llama_index_medqa.index_archive import export_index
+    from llama_index_medqa.vector_store import PubMedVectorStore
+
+    terminal = _terminal(as_json)
+    with terminal.chunk_progress("Exporting") as progress:
+        written = export_index(PubMedVectorStore.at(folder, create=False), file, progress=progress)
+    if as_json:
+        _print_json({"index": folder, "file": str(file), "chunks": written.chunks, "bytes": file.stat().st_size})
+    else:
+        terminal.line(f"{written.chunks} chunks of {folder} are in {file} ({file.stat().st_size / 1e6:.1f} MB).")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="File that `medqa export` wrote.")],
+    folder: IndexOption = "medqa_index",
+    as_json: JsonOption = False,
+) -> None:
+    """Read an exported index into a new folder or a server, after verifying all of it."""
+    from llama_index_medqa.index_archive import import_index
+
+    terminal = _terminal(as_json)
+    with terminal.chunk_progress("Importing") as progress:
+        read = import_index(file, folder, progress=progress)
+    if as_json:
+        _print_json({"index": folder, "file": str(file), "chunks": read.chunks})
+    else:
+        terminal.line(f"{read.chunks} chunks of {file} are in {folder}.")
+
+
+@app.command()
+def migrate(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> None:
+    """Bring an index of an earlier version up to date, in place. Run it again to finish an interrupted run."""
+    from llama_index_medqa.migration import migrate as migrate_store
+    from llama_index_medqa.vector_store import PubMedVectorStore
+
+    terminal = _terminal(as_json)
+    with terminal.chunk_progress("Migrating") as progress:
+        rewritten = migrate_store(PubMedVectorStore.at(folder, create=False), progress=progress)
+    if as_json:
+        _print_json({"index": folder, "chunks_rewritten": rewritten})
+    else:
+        terminal.line(f"{rewritten} chunks of {folder} were rewritten; the index is up to date.")
 
 
 @app.command()
@@ -270,7 +326,7 @@ def _require_index(folder: str) -> None:
     """Tells of a missing index before a model is loaded."""
     from llama_index_medqa.vector_store import PubMedVectorStore
 
-    PubMedVectorStore(persist_dir=folder, create=False)
+    PubMedVectorStore.at(folder, create=False)
 
 
 def _first_read(items: Iterator[_Item]) -> Iterator[_Item]:
@@ -297,7 +353,7 @@ def _crawl_request(
 
 def _crawls(folder: str) -> Path:
     """Where crawls for an index are kept: beside it, because the index's own folder belongs to its database."""
-    place = Path(folder)
+    place = Path(re.sub(r"\W+", "_", folder) if "://" in folder else folder)
     return place.with_name(f"{place.name}.crawls")
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -23,7 +24,8 @@ from rich.text import Text
 from llama_index_medqa.assembly import start_answer
 from llama_index_medqa.crawl_display import crawl_progress, print_summary
 from llama_index_medqa.freshness import freshness
-from llama_index_medqa.index import IndexInfo, IngestReport
+from llama_index_medqa.index import IndexInfo
+from llama_index_medqa.ingestion import IngestReport
 from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary
 from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse
 from llama_index_medqa.rendering import ABSTENTION_REASONS, sources
@@ -91,6 +93,13 @@ class Terminal:
                 )
 
             yield report
+
+    @contextmanager
+    def chunk_progress(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar over the chunks of an index."""
+        with self._bars(TextColumn(f"  {name}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bars:
+            task = bars.add_task(name, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total)
 
     def show_report(self, folder: str, report: IngestReport) -> None:
         """What an ingestion did."""

@@ -1,0 +1,177 @@
+"""What index tests run in processes of their own: one ingestion, and one reading of all that an index holds.
+
+Processes are forked off a server that has imported everything and opened nothing, so that one starts in milliseconds.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from llama_index_medqa import PubMedIndex, PubMedReader, PubMedVectorStore, TokenNodeParser, ingestion
+from llama_index_medqa.chroma_client import place_arguments
+from llama_index_medqa.testing import HashEmbedding
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+# Not this module: before Python 3.12 the server of processes does not know where tests lie.
+_CONTEXT.set_forkserver_preload(["llama_index_medqa.index", "llama_index_medqa.testing.models"])
+
+# Small batches: many moments between two writes.
+BATCH = 8
+DIMENSION = 24
+
+
+def opened(place: str, tokenizer: str) -> PubMedIndex:
+    """The index at a place, with the embedder and the splitter of all these tests."""
+    parser = TokenNodeParser(tokenizer=tokenizer, chunk_size=96, chunk_overlap=24)
+    embedder = HashEmbedding(dimension=DIMENSION)
+    return PubMedIndex.open(**place_arguments(place), embed_model=embedder, node_parser=parser, create=True)
+
+
+def _ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | None, told: Connection) -> None:
+    if most_bytes:
+        # Python ignores SIGXFSZ, so that a write beyond the limit fails instead of ending the process.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    ingestion.DOCUMENTS_PER_LOOKUP, ingestion.DOCUMENTS_PER_BATCH = 4 * BATCH, BATCH
+    try:
+        index = opened(place, tokenizer)
+        told.send("ready")
+        index.ingest(PubMedReader().lazy_load_changes(files))
+        told.send("done")
+    except Exception as error:  # noqa: BLE001  # told to the test
+        told.send(f"{type(error).__name__}: {error}")
+
+
+def _read(place: str, told: Connection) -> None:
+    told.send(content(PubMedVectorStore.at(place, create=False)))
+
+
+def content(store: PubMedVectorStore) -> dict[str, str]:
+    """A hash of everything of every chunk, vector included, by node id."""
+    return {
+        row.node_id: hashlib.sha256(
+            json.dumps([row.text, row.metadata], sort_keys=True).encode() + row.vector.tobytes()
+        ).hexdigest()
+        for page in store.pages(vectors=True)
+        for row in page
+        if row.vector is not None
+    }
+
+
+class Running:
+    """One process, and what it told."""
+
+    def __init__(self, process: BaseProcess, told: Connection) -> None:
+        self.process = process
+        self._told = told
+
+    def hear(self, timeout: float = 120.0) -> Any:
+        """The next thing that it tells."""
+        assert self._told.poll(timeout), "the process told nothing"
+        return self._told.recv()
+
+    def kill(self) -> bool:
+        """Ends it as kill -9 does; tells whether it had not finished by itself."""
+        self.process.kill()
+        self.process.join()
+        try:
+            self._told.recv()
+        except EOFError:
+            return True
+        return False
+
+
+def ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | None = None) -> Running:
+    """Starts an ingestion, which tells "ready" when the index is open and "done", or its error, at the end.
+
+    Args:
+        place: of the index.
+        tokenizer: of the splitter.
+        files: of records.
+        most_bytes: how long a file it may make.
+    """
+    return _started(_ingest, place, tokenizer, files, most_bytes)
+
+
+def ingest_all(place: str, tokenizer: str, files: list[Path]) -> None:
+    """An ingestion that nothing disturbs."""
+    running = ingest(place, tokenizer, files)
+    assert [running.hear(), running.hear()] == ["ready", "done"]
+    running.process.join()
+
+
+def read(place: str) -> dict[str, str]:
+    """What an index holds, as a new process finds it."""
+    running = _started(_read, place)
+    found: dict[str, str] = running.hear()
+    running.process.join()
+    return found
+
+
+def _started(target: Any, *arguments: Any) -> Running:
+    receiver, sender = _CONTEXT.Pipe(duplex=False)
+    process = _CONTEXT.Process(target=target, args=(*arguments, sender), daemon=True)
+    process.start()
+    sender.close()
+    return Running(process, receiver)
+
+
+@contextmanager
+def chroma_server(folder: Path, port: int | None = None) -> Iterator["ChromaServer"]:
+    """A real Chroma server on the loopback interface, for the length of the ``with`` block."""
+    server = ChromaServer(folder, port or _free_port())
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+class ChromaServer:
+    """``chroma run`` in a process of its own."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self.address = f"http://127.0.0.1:{port}"
+        self._process: Any = None
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        import subprocess
+        import sys
+        import time
+
+        import httpx
+
+        command = Path(sys.executable).with_name("chroma")
+        arguments = [str(command), "run", "--path", str(self.folder), "--port", str(self.port)]
+        self._process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with httpx.Client(trust_env=False) as client:
+            for _ in range(600):
+                try:
+                    client.get(f"{self.address}/api/v2/heartbeat").raise_for_status()
+                except httpx.HTTPError:
+                    time.sleep(0.1)
+                else:
+                    return
+        raise AssertionError("chroma run does not answer")
+
+    def kill(self) -> None:
+        """Ends it as kill -9 does."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -1,0 +1,83 @@
+"""A full disk and damaged files, for real: one line with the fix, and a run with room again finishes the index."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from index_process import ingest, ingest_all, read
+from llama_index.core.schema import TextNode
+from llama_index.core.vector_stores.types import VectorStoreQuery
+
+from llama_index_medqa import PubMedVectorStore
+from llama_index_medqa.errors import StorageError
+from llama_index_medqa.testing import synthetic_records
+
+# The processes are asked for over a UNIX socket.
+pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]
+
+RECORDS = synthetic_records(60, seed=13)
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    path = tmp_path / "records.xml"
+    path.write_bytes(b"<PubmedArticleSet>" + b"".join(RECORDS.values()) + b"</PubmedArticleSet>")
+    return path
+
+
+@pytest.mark.parametrize("room", [600_000, 800_000])
+def test_a_disk_without_room_is_told_and_the_next_run_finishes(tmp_path, word_piece, file, room):
+    """The child may not make a file longer than that, so that its database meets what a full disk gives."""
+    running = ingest(str(tmp_path / "full"), word_piece, [file], most_bytes=room)
+    told = running.hear()
+    told = running.hear() if told == "ready" else told
+    running.kill()
+    assert told.startswith("StorageError: The database at ")
+    assert "MB are free there" in told
+    assert "free some space and repeat the command" in told
+    assert "\n" not in told
+    ingest_all(str(tmp_path / "full"), word_piece, [file])
+    ingest_all(str(tmp_path / "calm"), word_piece, [file])
+    assert read(str(tmp_path / "full")) == read(str(tmp_path / "calm"))
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory) -> Path:
+    """Enough rows that Chroma writes its files of vectors."""
+    folder = tmp_path_factory.mktemp("healthy")
+    store = PubMedVectorStore(persist_dir=str(folder))
+    store.add([TextNode(id_=f"a{n}#0", text=f"text {n}", embedding=[1.0, n / 9, n % 7]) for n in range(2_100)])
+    assert list(folder.rglob("data_level0.bin"))
+    return folder
+
+
+def search_all(folder: Path) -> None:
+    store = PubMedVectorStore(persist_dir=str(folder), create=False)
+    store.query(VectorStoreQuery(query_embedding=[1.0, 0.5, 0.5], similarity_top_k=2_100))
+
+
+def halve(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def scramble(path: Path) -> None:
+    # The first pages stay: the file still looks like a database.
+    kept = 3 * 4096 if path.suffix == ".sqlite3" else 0
+    data = path.read_bytes()
+    path.write_bytes(data[:kept] + os.urandom(len(data) - kept))
+
+
+@pytest.mark.parametrize("damage", [halve, scramble, Path.unlink])
+@pytest.mark.parametrize("pattern", ["chroma.sqlite3", "*.pickle", "*.bin"])
+def test_damaged_files_are_told(tmp_path, healthy, pattern, damage):
+    shutil.copytree(healthy, tmp_path / "damaged")
+    for path in (tmp_path / "damaged").rglob(pattern):
+        if path.stat().st_size:
+            damage(path)
+    if pattern == "chroma.sqlite3" and damage is Path.unlink:
+        pytest.skip("a folder without a database holds no index, which the unit tests look at")
+    with pytest.raises(StorageError) as caught:
+        search_all(tmp_path / "damaged")
+    assert "medqa import" in str(caught.value)
+    assert "\n" not in str(caught.value)
