@@ -16,34 +16,27 @@ the first attempt began.
 import logging
 import pickle
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core import Document, StorageContext
 from llama_index.core.schema import BaseComponent
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, MedQAError, MissingExtraError, ServerError
-from llama_index_medqa.index import DOCUMENTS_PER_BATCH, IngestReport, PubMedIndex
+from llama_index_medqa.index import IngestReport, PubMedIndex
 from llama_index_medqa.index_identity import identity_of, require_same
 from llama_index_medqa.node_parser import TokenNodeParser
-from llama_index_medqa.pubmed.formats import (
-    STANDARD_INPUT,
-    expand_sources,
-    newest_places,
-    read_identities_of,
-    read_records,
-)
-from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord
+from llama_index_medqa.pubmed.file_plans import identity_table, partial_plans, planned_batches, whole_plan
+from llama_index_medqa.pubmed.formats import STANDARD_INPUT, expand_sources
+from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 from llama_index_medqa.reader import to_changes
 from llama_index_medqa.updating import note_source_day
 from llama_index_medqa.vector_store import PubMedVectorStore
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from ray.data import Dataset
 
 _logger = logging.getLogger(__name__)
@@ -60,8 +53,7 @@ _WORKERS_PER_GPU = 2
 _BLOCK_BYTES = 1 << 20
 _MOST_PARTITIONS = 200
 _NAMED_AT_MOST = 5
-# Stands in every file's identities, so that a file without any is known too.
-_NO_POSITION = -1
+_CONNECT_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -180,7 +172,14 @@ def _connect(address: str) -> bool:
     """Connects, and tells whether a cluster was started."""
     import ray
 
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            # Its log file has all of it; on the terminal there is our own progress, and our own errors.
+            handler.setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        _require_listener(host, int(port))
     try:
         ray.init(address=address, **quiet)
     except ConnectionError as error:
@@ -191,6 +190,14 @@ def _connect(address: str) -> bool:
     except (RuntimeError, ValueError) as error:
         raise _no_cluster(address, error) from error
     return address == "local"
+
+
+def _require_listener(host: str, port: int) -> None:
+    """Ray itself would try for minutes."""
+    try:
+        socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise _no_cluster(f"{host}:{port}", error) from error
 
 
 def _no_cluster(address: str, error: Exception) -> ServerError:
@@ -248,92 +255,23 @@ def _plans(paths: list[str]) -> "Dataset":
     partitions = min(len(paths), _MOST_PARTITIONS)
     return (
         ray.data.from_items([{"file": number} for number in range(len(paths))], override_num_blocks=len(paths))
-        .map_batches(_identities, batch_size=1, batch_format="pyarrow", fn_kwargs={"paths": paths})
+        .map_batches(identity_table, batch_size=1, batch_format="pyarrow", fn_kwargs={"paths": paths})
         .repartition(partitions, keys=["document_id"])
-        .map_batches(_superseded, batch_size=None, batch_format="pyarrow")
+        .map_batches(partial_plans, batch_size=None, batch_format="pyarrow")
         .groupby("file", num_partitions=partitions)
-        .map_groups(_merged, batch_format="pyarrow")
-    )
-
-
-def _identities(batch: "pa.Table", paths: list[str]) -> "pa.Table":
-    """What a file says about which record at which position."""
-    import pyarrow as pa
-
-    number = batch["file"][0].as_py()
-    error = ""
-    try:
-        found = list(read_identities_of(paths[number]))
-    except MedQAError as failure:
-        found, error = [], f"{failure} (read on {socket.gethostname()})"
-    count = len(found) + 1
-    return pa.table(
-        {
-            "document_id": pa.array(["", *(identity.document_id for identity in found)], pa.string()),
-            "file": pa.array([number] * count, pa.int64()),
-            "position": pa.array(range(_NO_POSITION, count - 1), pa.int64()),
-            "version": pa.array([0, *(identity.version for identity in found)], pa.int64()),
-            "deleted": pa.array([False, *(identity.deleted for identity in found)], pa.bool_()),
-            "error": pa.array([error] + [""] * len(found), pa.string()),
-        }
-    )
-
-
-def _superseded(identities: "pa.Table") -> "pa.Table":
-    """By file, how many records of a partition to keep and the positions of the others.
-
-    A partition has all versions of each of its records, from whichever files.
-    """
-    rows = identities.sort_by([("file", "ascending"), ("position", "ascending")]).to_pylist()
-    newest = newest_places(
-        ((row["file"], row["position"]), Identity(row["document_id"], row["version"], row["deleted"]))
-        for row in rows
-        if row["position"] != _NO_POSITION
-    )
-    plans: dict[int, Row] = {}
-    for row in rows:
-        plan = plans.setdefault(row["file"], {"kept": 0, "superseded": [], "error": ""})
-        if row["position"] == _NO_POSITION:
-            plan["error"] = row["error"]
-        elif newest[row["document_id"]] == (row["file"], row["position"]):
-            plan["kept"] += 1
-        else:
-            plan["superseded"].append(row["position"])
-    return _plan_table(plans)
-
-
-def _merged(partial: "pa.Table") -> "pa.Table":
-    """The plan of one file, of what the partitions know."""
-    rows = partial.to_pylist()
-    plan = {
-        "kept": sum(row["kept"] for row in rows),
-        "superseded": [position for row in rows for position in row["superseded"]],
-        "error": "".join(row["error"] for row in rows),
-    }
-    return _plan_table({rows[0]["file"]: plan})
-
-
-def _plan_table(plans: Mapping[int, Row]) -> "pa.Table":
-    import pyarrow as pa
-
-    return pa.table(
-        {
-            "file": pa.array(plans.keys(), pa.int64()),
-            "kept": pa.array([plan["kept"] for plan in plans.values()], pa.int64()),
-            "superseded": pa.array([plan["superseded"] for plan in plans.values()], pa.list_(pa.int64())),
-            "error": pa.array([plan["error"] for plan in plans.values()], pa.string()),
-        }
+        .map_groups(whole_plan, batch_format="pyarrow")
     )
 
 
 def _require_records(plans: "Dataset", paths: Sequence[str]) -> None:
-    """Tells of input that holds nothing before a model is loaded."""
-    if plans.sum("kept"):
+    """Tells of input that holds nothing before the workers load a model."""
+    told = plans.select_columns(["kept", "error"]).take_all()
+    if any(row["kept"] for row in told):
         return
-    errors = [row["error"] for row in plans.take_all() if row["error"]]
+    errors = [row["error"] for row in told if row["error"]]
     if errors:
         raise InputError(f"None of the {len(paths)} files can be read: {'; '.join(errors[:_NAMED_AT_MOST])}")
-    raise EmptyCorpusError("No record in the input: give files that hold some.")
+    raise EmptyCorpusError("There is nothing to index: the input holds no record.")
 
 
 def _ingested(plans: "Dataset", paths: list[str], opening: "_Opening") -> "Dataset":
@@ -344,36 +282,13 @@ def _ingested(plans: "Dataset", paths: list[str], opening: "_Opening") -> "Datas
     resources = ray.cluster_resources()
     gpus = int(resources.get("GPU", 0))
     workers = gpus * _WORKERS_PER_GPU if gpus else int(resources.get("CPU", 1))
-    return plans.flat_map(_batches, fn_kwargs={"paths": paths}, num_cpus=_READING_CPUS).map(
+    return plans.flat_map(planned_batches, fn_kwargs={"paths": paths}, num_cpus=_READING_CPUS).map(
         _Writer,
         fn_constructor_args=(opening,),
         compute=ActorPoolStrategy(min_size=1, max_size=max(1, workers)),
         num_cpus=_EMBEDDING_CPUS,
         num_gpus=1 / _WORKERS_PER_GPU if gpus else 0,
     )
-
-
-def _batches(plan: Row, paths: list[str]) -> Iterator[Row]:
-    """The documents and deletions of a file in batches, without what is superseded."""
-    superseded = set(plan["superseded"])
-    row = {"file": plan["file"], "error": plan["error"], "changes": b"", "without_text": 0}
-    if row["error"]:
-        yield row
-        return
-
-    def wanted() -> Iterator[PubMedRecord | Deletion]:
-        for position, item in enumerate(read_records(paths[plan["file"]])):
-            if position not in superseded:
-                row["without_text"] += isinstance(item, PubMedRecord) and not item.text
-                yield item
-
-    changes = to_changes(wanted())
-    try:
-        while batch := list(islice(changes, DOCUMENTS_PER_BATCH)):
-            yield row | {"changes": pickle.dumps(batch), "without_text": 0}
-    except MedQAError as failure:
-        row["error"] = f"{failure} (read on {socket.gethostname()})"
-    yield row
 
 
 @dataclass(frozen=True)
@@ -433,11 +348,12 @@ class _Writer:
         self._index = opening.open()
 
     def __call__(self, row: Row) -> Row:
-        """Ingests a batch, and gives its report in place of its documents."""
-        changes: list[Document | Deletion] = pickle.loads(row["changes"]) if row["changes"] else []  # noqa: S301 - of _batches
+        """Ingests a batch of :func:`planned_batches`, and gives its report in place of its records."""
+        records: list[PubMedRecord | Deletion] = pickle.loads(row["records"])  # noqa: S301 - our own task pickled it
+        changes = list(to_changes(records))
         report = self._index.ingest(changes) if changes else IngestReport()
         revised = [int(item.metadata.get("revised", 0)) for item in changes if isinstance(item, Document)]
-        told = {name: row[name] for name in ("file", "error", "without_text")}
+        told = {"file": row["file"], "error": row["error"], "without_text": len(records) - len(changes)}
         return {**told, "revised": max(revised, default=0), **asdict(report)}
 
 
