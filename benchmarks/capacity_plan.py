@@ -17,6 +17,7 @@ from benchmarks.provenance import RESULTS, ROOT
 
 PAGE = ROOT / "docs" / "capacity-plan.md"
 BEGIN, END = "<!-- begin: benchmarks.capacity_plan -->", "<!-- end: benchmarks.capacity_plan -->"
+HOURS_PER_MONTH = 730
 OLD, NEW = "pubmed20n0014.xml.gz", "pubmed21n1298.xml.gz"
 
 
@@ -57,7 +58,7 @@ class Assumptions:
     utilisation: float = 0.4
     chunks_per_server: int = 10_000_000
     memory_headroom: float = 1.5
-    server_price: float = 0.60
+    server_price: float = 1.00
     disk_price: float = 0.08
     line_mbit: float = 200.0
     gpus: tuple[Gpu, ...] = (Gpu("L4", 121, 0.80), Gpu("A100", 312, 2.00), Gpu("H100 SXM", 989, 3.00))
@@ -123,17 +124,25 @@ def gpu_hours(of: Sample, gpu: Gpu, assumed: Assumptions) -> float:
     return flop / (gpu.peak * 1e12 * assumed.utilisation) / 3600
 
 
-def writing_seconds(database: list[dict[str, Any]], chunks: float) -> float:
-    """CPU seconds for a chunk on the way to a collection of so many.
+def server_count(of: Sample, assumed: Assumptions) -> int:
+    """Chroma servers, of at most so many chunks each."""
+    return math.ceil(chunk_count(of, assumed) / assumed.chunks_per_server)
 
-    Measured over the last doubling. An HNSW graph is searched at every insertion, in steps that grow with the
-    logarithm of its size (Malkov and Yashunin 2018, arXiv 1603.09320, section 4.2.2); the mean over a collection that
-    grows to n is taken at n / e.
+
+def measured_writing(rates: "Rates") -> float:
+    """CPU-seconds to write a chunk, over the last doubling of the measured collection."""
+    before, after = rates.database[-2:]
+    return float((after["writing_cpu_s"] - before["writing_cpu_s"]) / (after["chunks"] - before["chunks"]))
+
+
+def writing_seconds(rates: "Rates", chunks: float) -> float:
+    """CPU-seconds to write a chunk, as a mean over a collection that grows to so many.
+
+    An HNSW graph is searched at every insertion, in steps that grow with the logarithm of its size (Malkov and
+    Yashunin 2018, arXiv 1603.09320, section 4.2.2); the mean of log k for k up to n is the logarithm of n / e.
     """
-    before, after = database[-2], database[-1]
-    measured = (after["writing_cpu_s"] - before["writing_cpu_s"]) / (after["chunks"] - before["chunks"])
-    middle = (before["chunks"] + after["chunks"]) / 2
-    return float(measured) * math.log(chunks / math.e) / math.log(middle)
+    middle = sum(state["chunks"] for state in rates.database[-2:]) / 2
+    return measured_writing(rates) * math.log(chunks / math.e) / math.log(middle)
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -152,115 +161,152 @@ def size(value: float) -> str:
     return f"{value / 1e9:,.0f} GB" if value < 1e12 else f"{value / 1e12:,.2f} TB"
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Measured figures that do not depend on the records.
+
+    Attributes:
+        reading: records a CPU-second.
+        dimension: of the vectors.
+        tables, vectors, resident: bytes of a chunk in SQLite, in the vectors' files, and in memory.
+        database: measurements of the growing collection.
+    """
+
+    reading: float
+    dimension: int
+    tables: float
+    vectors: float
+    resident: float
+    database: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, rates: dict[str, Any], speed: dict[str, Any]) -> "Rates":
+        """Those of the results' files."""
+        largest = rates["database"][-1]
+        return cls(
+            reading=speed["readers"]["medqa_index"]["records_per_cpu_s"],
+            dimension=rates["dimension"],
+            tables=largest["tables_bytes"] / largest["chunks"],
+            vectors=largest["vectors_bytes"] / largest["chunks"],
+            resident=largest["resident_bytes"] / largest["chunks"],
+            database=rates["database"],
+        )
+
+
 def render(rates: dict[str, Any], speed: dict[str, Any], assumed: Assumptions) -> str:
     """The generated part of the page."""
     old, new = rates["corpora"][OLD], rates["corpora"][NEW]
     samples = [sample("as 1977-79", [old]), sample("as both files", [old, new]), sample("as 2021", [new])]
-    database = rates["database"]
-    largest = database[-1]
-    bytes_of = {key: largest[f"{key}_bytes"] / largest["chunks"] for key in ("tables", "vectors", "resident")}
-    reading = speed["readers"]["medqa_index"]["records_per_cpu_s"]
+    measured = Rates.of(rates, speed)
     names = [of.name for of in samples]
+    parts = [
+        "### Measured: records",
+        table(["", *names], record_rows(samples)),
+        f"Two files of MEDLINE, and both together: {_link('capacity_rates')}.",
+        "### Measured: rates",
+        table(["", "figure", "results"], rate_rows(measured)),
+        "### Assumed",
+        table(["", "figure"], assumption_rows(samples[1], assumed)),
+        "### All of PubMed",
+        table(["if all records were", *names], plan_rows(samples, measured, assumed)),
+        "### Cost",
+        table(["if all records were", *names], cost_rows(samples, measured, assumed)),
+    ]
+    return "\n\n".join(parts)
+
+
+def record_rows(samples: list[Sample]) -> list[list[str]]:
+    """What the records of the samples are like."""
+    return [
+        ["records with an abstract", *(f"{of.share:.1%}" for of in samples)],
+        ["chunks of a record with an abstract", *(f"{of.chunks:.2f}" for of in samples)],
+        ["tokens of a chunk, prefix included", *(f"{of.tokens:.1f}" for of in samples)],
+        ["bytes of a record, gzip", *(f"{of.compressed:,.0f}" for of in samples)],
+        ["bytes of a record, XML", *(f"{of.content:,.0f}" for of in samples)],
+        ["chunks split in a CPU-second", *(f"{of.splitting:,.0f}" for of in samples)],
+    ]
+
+
+def rate_rows(rates: Rates) -> list[list[str]]:
+    """What does not depend on the records, with the results' file."""
+    before, after = (f"{state['chunks']:,}" for state in rates.database[-2:])
+    link = _link("capacity_rates")
+    return [
+        ["records read for an index in a CPU-second", f"{rates.reading:,.0f}", _link("xml_speed")],
+        ["bytes of a chunk in Chroma's SQLite file", f"{rates.tables:,.0f}", link],
+        ["bytes of a chunk in Chroma's vector files", f"{rates.vectors:,.0f}", link],
+        ["memory of a chunk in a process that searches, bytes", f"{rates.resident:,.0f}", link],
+        [f"CPU-milliseconds to write a chunk, from {before} to {after}", f"{measured_writing(rates) * 1000:.2f}", link],
+    ]
+
+
+def assumption_rows(of: Sample, assumed: Assumptions) -> list[list[str]]:
+    """What nobody measured here."""
+    return [
+        ["citations in PubMed", f"{assumed.records:,}"],
+        *[[f"peak of {gpu.name}, dense bf16 (data sheet)", f"{gpu.peak:g} TFLOP/s"] for gpu in assumed.gpus],
+        ["share of that peak that embedding reaches", f"{assumed.utilisation:.0%}"],
+        ["operations for a token of e5-large (formula below)", f"{token_flop(of.tokens, assumed) / 1e9:.3f} GFLOP"],
+        ["chunks of one Chroma server", f"{assumed.chunks_per_server:,}"],
+        ["memory of a server over its vectors and graph", f"{assumed.memory_headroom:g} times"],
+        ["prices", "as in the last table"],
+    ]
+
+
+def plan_rows(samples: list[Sample], rates: Rates, assumed: Assumptions) -> list[list[str]]:
+    """Amounts and hours for all of PubMed."""
     counts = [chunk_count(of, assumed) for of in samples]
-    servers = [math.ceil(count / assumed.chunks_per_server) for count in counts]
-    per_server = [count / number for count, number in zip(counts, servers, strict=True)]
-    writing = [writing_seconds(database, count) for count in per_server]
-
-    def row(name: str, *values: str) -> list[str]:
-        return [name, *values]
-
-    measured = [
-        row("records with an abstract", *(f"{of.share:.1%}" for of in samples)),
-        row("chunks of a record with an abstract", *(f"{of.chunks:.2f}" for of in samples)),
-        row("tokens of a chunk, prefix included", *(f"{of.tokens:.1f}" for of in samples)),
-        row("bytes of a record, gzip", *(f"{of.compressed:,.0f}" for of in samples)),
-        row("bytes of a record, XML", *(f"{of.content:,.0f}" for of in samples)),
-        row("chunks split in a CPU-second", *(f"{of.splitting:,.0f}" for of in samples)),
-    ]
-    rest = [
-        row("records read for an index in a CPU-second", f"{reading:,.0f}", _link("xml_speed")),
-        row("bytes of a chunk in Chroma's SQLite file", f"{bytes_of['tables']:,.0f}", _link("capacity_rates")),
-        row("bytes of a chunk in Chroma's vector files", f"{bytes_of['vectors']:,.0f}", _link("capacity_rates")),
-        row("memory of a chunk in a process that searches, bytes", f"{bytes_of['resident']:,.0f}", _link("capacity_rates")),
-        row(
-            f"CPU-milliseconds to write a chunk, {database[-2]['chunks']:,} to {largest['chunks']:,}",
-            f"{1000 * writing_seconds(database, math.e * 30_000):.2f}",
-            _link("capacity_rates"),
-        ),
-    ]  # fmt: skip
-    plan = [
-        row("chunks, millions", *(f"{count / 1e6:,.0f}" for count in counts)),
-        row("bare vectors", *(size(count * 4 * rates["dimension"]) for count in counts)),
-        row(
-            "memory of all servers together, vectors and graph",
-            *(size(count * bytes_of["resident"]) for count in counts),
-        ),
-        row("disk: tables", *(size(count * bytes_of["tables"]) for count in counts)),
-        row("disk: vectors", *(size(count * bytes_of["vectors"]) for count in counts)),
-        row("download from NLM", *(size(assumed.records * of.compressed) for of in samples)),
-        row(
-            f"download at {assumed.line_mbit:g} Mbit/s",
-            *(hours(assumed.records * of.compressed * 8 / (assumed.line_mbit * 1e6) / 3600) for of in samples),
-        ),
-        row("CPU: reading the files twice", *[hours(2 * assumed.records / reading / 3600)] * len(samples)),
-        row("CPU: splitting", *(hours(count / of.splitting / 3600) for count, of in zip(counts, samples, strict=True))),
+    servers = [server_count(of, assumed) for of in samples]
+    shares = [count / number for count, number in zip(counts, servers, strict=True)]
+    downloads = [assumed.records * of.compressed for of in samples]
+    line = assumed.line_mbit * 1e6 / 8
+    reading = hours(2 * assumed.records / rates.reading / 3600)
+    splitting = [count / of.splitting / 3600 for count, of in zip(counts, samples, strict=True)]
+    return [
+        ["chunks, millions", *(f"{count / 1e6:,.0f}" for count in counts)],
+        ["bare vectors", *(size(count * 4 * rates.dimension) for count in counts)],
+        ["memory of all servers, vectors and graph", *(size(count * rates.resident) for count in counts)],
+        ["disk: tables", *(size(count * rates.tables) for count in counts)],
+        ["disk: vectors", *(size(count * rates.vectors) for count in counts)],
+        ["download from NLM", *(size(number) for number in downloads)],
+        [f"the same at {assumed.line_mbit:g} Mbit/s", *(hours(number / line / 3600) for number in downloads)],
+        ["CPU: reading the files twice", *[reading] * len(samples)],
+        ["CPU: splitting", *(hours(number) for number in splitting)],
         *[
-            row(f"one {gpu.name}: embedding (estimate)", *(hours(gpu_hours(of, gpu, assumed)) for of in samples))
+            [f"one {gpu.name}: embedding (estimate)", *(hours(gpu_hours(of, gpu, assumed)) for of in samples)]
             for gpu in assumed.gpus
         ],
-        row("Chroma servers", *(str(number) for number in servers)),
-        row("chunks of a server, millions", *(f"{count / 1e6:.1f}" for count in per_server)),
-        row(
-            "memory to give a server",
-            *(size(count * bytes_of["resident"] * assumed.memory_headroom) for count in per_server),
-        ),
-        row(
-            "one core of each server: writing (estimate)",
-            *(hours(seconds * count / 3600) for seconds, count in zip(writing, per_server, strict=True)),
-        ),
-    ]
-    costs = [
-        *[
-            row(
-                f"embedding on {gpu.name} at ${gpu.price:.2f} an hour",
-                *(f"${gpu_hours(of, gpu, assumed) * gpu.price:,.0f}" for of in samples),
-            )
-            for gpu in assumed.gpus
-        ],
-        row(
-            f"servers a month, ${assumed.server_price:.2f} an hour each",
-            *(f"${number * assumed.server_price * 730:,.0f}" for number in servers),
-        ),
-        row(
-            f"disk a month, ${assumed.disk_price:.2f} a GB",
-            *(
-                f"${count * (bytes_of['tables'] + bytes_of['vectors']) / 1e9 * assumed.disk_price:,.0f}"
-                for count in counts
-            ),
-        ),
-    ]
-    assumptions = [
-        row("citations in PubMed", f"{assumed.records:,}"),
-        row("share of a GPU's bf16 peak that embedding reaches", f"{assumed.utilisation:.0%}"),
-        *[row(f"peak of {gpu.name}, dense bf16 (data sheet)", f"{gpu.peak:g} TFLOP/s") for gpu in assumed.gpus],
-        row(
-            "operations for a token of e5-large (formula below)",
-            f"{token_flop(samples[1].tokens, assumed) / 1e9:.3f} GFLOP",
-        ),
-        row("chunks of one Chroma server", f"{assumed.chunks_per_server:,}"),
-        row("memory of a server over its vectors and graph", f"{assumed.memory_headroom:g} times"),
-        row("prices", "as in the last table"),
-    ]
-    return "\n\n".join(
+        ["Chroma servers", *(str(number) for number in servers)],
+        ["chunks of a server, millions", *(f"{share / 1e6:.1f}" for share in shares)],
+        ["memory of a server", *(size(share * rates.resident * assumed.memory_headroom) for share in shares)],
         [
-            "### Measured: records", table(["", *names], measured),
-            f"Two files of MEDLINE, and both together; {_link("capacity_rates")}.",
-            "### Measured: rates", table(["", "figure", "results"], rest),
-            "### Assumed", table(["", "figure"], assumptions),
-            "### All of PubMed", table(["if all records were", *names], plan),
-            "### Cost", table(["if all records were", *names], costs),
-        ]
-    )  # fmt: skip
+            "one core of each server: writing (estimate)",
+            *(hours(writing_seconds(rates, share) * share / 3600) for share in shares),
+        ],
+    ]
+
+
+def cost_rows(samples: list[Sample], rates: Rates, assumed: Assumptions) -> list[list[str]]:
+    """Dollars, at the assumed prices."""
+    disks = [chunk_count(of, assumed) * (rates.tables + rates.vectors) / 1e9 for of in samples]
+    servers = [server_count(of, assumed) for of in samples]
+    return [
+        *[
+            [
+                f"embedding on {gpu.name}, ${gpu.price:.2f} an hour",
+                *(f"${gpu_hours(of, gpu, assumed) * gpu.price:,.0f}" for of in samples),
+            ]
+            for gpu in assumed.gpus
+        ],
+        [
+            f"servers a month, ${assumed.server_price:.2f} an hour each",
+            *(f"${number * assumed.server_price * HOURS_PER_MONTH:,.0f}" for number in servers),
+        ],
+        [
+            f"disk a month, ${assumed.disk_price:.2f} a GB",
+            *(f"${disk * assumed.disk_price:,.0f}" for disk in disks),
+        ],
+    ]
 
 
 def _link(name: str) -> str:

@@ -118,7 +118,7 @@ def test_the_index_is_that_of_one_process(nodes, server, corpus, word_piece, tmp
     built = opened(word_piece, host="127.0.0.1", port=server, collection_name="whole")
     assert expected.chunks_written > 1000
     assert_same_chunks(built, alone)
-    assert built.as_of == alone.as_of == date(2023, 12, 31)
+    assert built.as_of == alone.as_of == date(2023, 12, 30)
     generation = built.store.generation
 
     again = by_ray(nodes, server, "whole", word_piece, corpus)["ingested"]
