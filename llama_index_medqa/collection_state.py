@@ -1,16 +1,17 @@
-"""What changes around a collection rather than in it: who is writing, and whether anything was written."""
+"""What is known about a collection beside its rows: whether anything was written, and under which keys."""
 
 import hashlib
 import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import chromadb
 import numpy as np
-from chromadb.api.types import Metadata, Where
+from chromadb.api.types import Metadata
 from chromadb.errors import NotFoundError
 
 COMPANION_SUFFIX = ".state"
@@ -19,7 +20,7 @@ MARK_LIFETIME_S = 120.0
 
 
 class CollectionState:
-    """The generation of a collection, kept in a small companion collection of the same database.
+    """The generation of a collection and the metadata keys in it, in a small companion collection of the same database.
 
     Every writer owns one row there. It marks the row as open before it touches the collection and closes it with a new
     random token afterwards, so that two writers never overwrite each other's marks, and no write to the collection's
@@ -33,14 +34,14 @@ class CollectionState:
         self._collection = collection
         self._companion: chromadb.Collection | None = None
         self._writer = uuid.uuid4().hex
+        self._has_swept = False
+        self._noted: set[str] = set()
         self._depth = 0
         self._lock = threading.Lock()
 
     def generation(self) -> str:
         """A value that is another after every write or removal; see :attr:`PubMedVectorStore.generation`."""
-        companion = self._open_companion(create=False)
-        rows = companion.get(include=["metadatas"]) if companion else None
-        marks = dict(zip(rows["ids"], rows["metadatas"] or [], strict=True)) if rows else {}
+        marks = self._rows("writer")
         state = [str(self._collection.id), *sorted([name, mark["token"]] for name, mark in marks.items())]
         digest = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
         oldest = time.time() - MARK_LIFETIME_S
@@ -68,15 +69,39 @@ class CollectionState:
                 if finished and self._depth == 0:
                     self._mark(is_open=False)
 
-    def _mark(self, *, is_open: bool) -> None:
-        is_first = self._companion is None
+    def note_keys(self, keys: Collection[str]) -> None:
+        """Remembers that rows may have these metadata keys; they are never forgotten."""
+        new = sorted(set(keys) - self._noted)
+        if not new:
+            return
         companion = self._open_companion(create=True)
         assert companion is not None  # noqa: S101  # it was just made
-        mark: Metadata = {"open": is_open, "token": uuid.uuid4().hex, "time": time.time()}
+        rows: list[Metadata] = [{"kind": "key", "key": key} for key in new]
+        vectors = np.ones((len(new), 1), np.float32)
+        companion.upsert(ids=[f"key:{key}" for key in new], embeddings=vectors, metadatas=rows)
+        self._noted.update(new)
+
+    def keys(self) -> set[str]:
+        """The metadata keys that were ever noted."""
+        return {str(row["key"]) for row in self._rows("key").values()}
+
+    def _rows(self, kind: str) -> dict[str, Metadata]:
+        companion = self._open_companion(create=False)
+        if companion is None:
+            return {}
+        rows = companion.get(where={"kind": kind}, include=["metadatas"])
+        return dict(zip(rows["ids"], rows["metadatas"] or [], strict=True))
+
+    def _mark(self, *, is_open: bool) -> None:
+        is_first = not self._has_swept
+        companion = self._open_companion(create=True)
+        assert companion is not None  # noqa: S101  # it was just made
+        mark: Metadata = {"kind": "writer", "open": is_open, "token": uuid.uuid4().hex, "time": time.time()}
         companion.upsert(ids=[self._writer], embeddings=np.ones((1, 1), np.float32), metadatas=[mark])
         if is_first:
+            self._has_swept = True
             # Rows of long-gone writers. Our own is there already: the rows never become again what they once were.
-            long_gone: Where = {"time": {"$lt": time.time() - MARK_LIFETIME_S}}
+            long_gone: Any = {"time": {"$lt": time.time() - MARK_LIFETIME_S}}
             companion.delete(where=long_gone)
 
     def _open_companion(self, *, create: bool) -> chromadb.Collection | None:

@@ -10,7 +10,8 @@ Each message says what happened and what to do next. The tree::
     ├── WeightsError                 model weights are missing, or not the ones that were asked for
     ├── IndexNotFoundError           no index at the given place
     ├── IndexIdentityError           the index was built with something else than it is opened with
-    ├── ServerError                  a language-model server does not answer, or not as expected
+    ├── StorageError                 the database of an index cannot be read or written: damaged, or the disk is full
+    ├── ServerError                  a server of a language model or of Chroma does not answer, or not as expected
     └── EntrezError                  NCBI's E-utilities do not give what was asked for
         ├── EntrezUnavailableError   no usable answer before the deadline: try again later
         ├── EntrezAnswerError        answers came, but none could be read
@@ -61,8 +62,12 @@ class IndexIdentityError(MedQAError):
     """The index was built with another embedder, splitter or schema than it is opened with."""
 
 
+class StorageError(MedQAError):
+    """The database of an index cannot be read or written: it is damaged, or the disk is full."""
+
+
 class ServerError(MedQAError):
-    """A language-model server does not answer, or not as expected."""
+    """A server of a language model or of Chroma does not answer, or not as expected."""
 
 
 class EntrezError(MedQAError):

@@ -2,58 +2,25 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
 from typing import Any
 
 from llama_index.core import StorageContext, VectorStoreIndex
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.data_structs.data_structs import IndexDict
-from llama_index.core.ingestion import run_transformations
 from llama_index.core.schema import BaseNode, Document, TransformComponent
 from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter, MetadataFilters
 
 from llama_index_medqa.embedding import TransformerEmbedding
-from llama_index_medqa.errors import EmptyCorpusError, InputError
+from llama_index_medqa.errors import InputError
 from llama_index_medqa.index_identity import identity_of, require_same, stored_as_of, stored_identity, write_identity
-from llama_index_medqa.node_parser import TokenNodeParser, record_hash, stable_node_id
+from llama_index_medqa.ingestion import Ingestion, IngestReport
+from llama_index_medqa.node_parser import TokenNodeParser
 from llama_index_medqa.pubmed.record import Deletion
 from llama_index_medqa.vector_store import PubMedVectorStore
-
-DOCUMENTS_PER_BATCH = 64
-
-
-@dataclass
-class IngestReport:
-    """What became of the documents of one ingestion, in documents, and of their chunks.
-
-    Attributes:
-        added: documents that were not in the index.
-        updated: documents whose record had changed, or whose chunks were not all there.
-        unchanged: documents that were there already.
-        outdated: documents of which the index holds a later revision, which stays.
-        empty: documents without text, of which nothing is stored.
-        deleted: documents that were in the index and that the source declares deleted.
-        chunks_written: chunks written.
-        chunks_removed: chunks removed because their document is shorter now.
-    """
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    outdated: int = 0
-    empty: int = 0
-    deleted: int = 0
-    chunks_written: int = 0
-    chunks_removed: int = 0
-
-    @property
-    def documents(self) -> int:
-        """Documents seen so far."""
-        return self.added + self.updated + self.unchanged + self.outdated + self.empty + self.deleted
 
 
 @dataclass(frozen=True)
@@ -119,7 +86,7 @@ class PubMedIndex(VectorStoreIndex):
         stored = stored_identity(store)
         parser = _node_parser(transformations or [], embed_model, stored)
         identity = identity_of(embed_model, parser)
-        if stored and store.collection.count():
+        if stored and store.count():
             require_same(stored, identity, store)
         else:
             write_identity(store, identity)
@@ -223,19 +190,7 @@ class PubMedIndex(VectorStoreIndex):
         Raises:
             EmptyCorpusError: there is no document at all.
         """
-        report = IngestReport()
-        read = False
-        for batch in _batched(documents, DOCUMENTS_PER_BATCH):
-            read = True
-            latest = {_document_id(item): item for item in batch}
-            self._ingest_batch([item for item in latest.values() if isinstance(item, Document)], report)
-            gone = self.remove_documents([item.document_id for item in latest.values() if isinstance(item, Deletion)])
-            report.deleted += len(gone)
-            if progress:
-                progress(report)
-        if not read:
-            raise EmptyCorpusError("There is nothing to index: the input holds no document.")
-        return report
+        return self._ingestion().run(documents, progress)
 
     def remove_documents(self, document_ids: Iterable[str]) -> set[str]:
         """Removes documents with all their chunks.
@@ -246,10 +201,7 @@ class PubMedIndex(VectorStoreIndex):
         Returns:
             The ids that were in the index.
         """
-        counts = _stored_counts(self._heads(document_ids))
-        # The first chunk goes last: as long as it is there, a run that was stopped here is known to be unfinished.
-        self.store.remove([f"{name}#{number}" for name in counts for number in reversed(range(counts[name]))])
-        return set(counts)
+        return self._ingestion().remove(document_ids)
 
     def info(self) -> IndexInfo:
         """Counts what the index holds; see :func:`describe`."""
@@ -262,8 +214,7 @@ class PubMedIndex(VectorStoreIndex):
 
     def document_ids(self) -> list[str]:
         """The ids of all documents, in the order of the database."""
-        ids = self.store.collection.get(include=[])["ids"]
-        return [node_id.removesuffix("#0") for node_id in ids if node_id.endswith("#0")]
+        return [node_id.removesuffix("#0") for node_id in self.store.ids() if node_id.endswith("#0")]
 
     def as_retriever(
         self, *, filters: MetadataFilters | None = None, include_retracted: bool = False, **kwargs: Any
@@ -294,70 +245,12 @@ class PubMedIndex(VectorStoreIndex):
         Returns:
             For each document whether it was written.
         """
-        present = self._present(documents, self._heads(document.node_id for document in documents))
+        present = self._ingestion().present(documents)
         self.ingest(documents)
         return [document.node_id not in present for document in documents]
 
-    def _ingest_batch(self, batch: Sequence[Document], report: IngestReport) -> None:
-        heads = self._heads(document.node_id for document in batch)
-        outdated = {document.node_id for document in batch if _is_outdated(document, heads)}
-        present = self._present([document for document in batch if document.node_id not in outdated], heads)
-        missing = [document for document in batch if document.node_id not in outdated | present]
-        nodes = run_transformations(missing, self._transformations)
-        counts = Counter(node.ref_doc_id for node in nodes)
-        stored_counts = _stored_counts(heads)
-        stale_ids = [
-            stable_node_id(number, document)
-            for document in missing
-            for number in range(counts[document.node_id], stored_counts[document.node_id])
-        ]
-        self._write(nodes, stale_ids)
-        report.unchanged += len(present)
-        report.outdated += len(outdated)
-        for document in missing:
-            if not counts[document.node_id]:
-                report.empty += 1
-            elif stored_counts[document.node_id]:
-                report.updated += 1
-            else:
-                report.added += 1
-        report.chunks_written += len(nodes)
-        report.chunks_removed += len(stale_ids)
-
-    def _write(self, nodes: Sequence[BaseNode], stale_ids: list[str]) -> None:
-        """Writes chunks so that a document's first chunk is the last of it to change.
-
-        Whoever finds a first chunk of the current record hash may then rely on the others; see :meth:`_present`.
-        """
-        if nodes:
-            self._embed_model(nodes)
-        if not nodes and not stale_ids:
-            return
-        with self.store.writing():
-            self.store.add([node for node in nodes if not node.node_id.endswith("#0")])
-            self.store.remove(stale_ids)
-            self.store.add([node for node in nodes if node.node_id.endswith("#0")])
-
-    def _heads(self, document_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-        """Metadata of the first two chunks of documents, by chunk id; a run that was stopped may lack the first."""
-        return self.store.metadata_of([f"{document_id}#{number}" for document_id in document_ids for number in (0, 1)])
-
-    def _present(self, documents: Sequence[Document], heads: Mapping[str, Mapping[str, Any]]) -> set[str]:
-        """Ids of the documents of which all chunks of the current record hash are stored."""
-        hashes = {document.node_id: record_hash(document) for document in documents}
-        chunk_ids = {
-            document_id: [f"{document_id}#{number}" for number in range(int(first.get("chunk_count", 0)))]
-            for document_id in hashes
-            if (first := heads.get(f"{document_id}#0")) and first.get("record_hash") == hashes[document_id]
-        }
-        stored = self.store.metadata_of([chunk_id for ids in chunk_ids.values() for chunk_id in ids])
-        return {
-            document_id
-            for document_id, ids in chunk_ids.items()
-            if all(
-                chunk_id in stored and stored[chunk_id].get("record_hash") == hashes[document_id] for chunk_id in ids
-            )
-        }
+    def _ingestion(self) -> Ingestion:
+        return Ingestion(self.store, self._transformations, self._embed_model)
 
 
 def describe(store: PubMedVectorStore) -> IndexInfo:
@@ -367,7 +260,7 @@ def describe(store: PubMedVectorStore) -> IndexInfo:
         IndexIdentityError: the collection was not built by llama-index-medqa.
     """
     identity = stored_identity(store)
-    ids = store.collection.get(include=[])["ids"]
+    ids = store.ids()
     first_chunks = store.metadata_of([node_id for node_id in ids if node_id.endswith("#0")])
     years = [int(row["year"]) for row in first_chunks.values() if "year" in row]
     return IndexInfo(
@@ -378,32 +271,6 @@ def describe(store: PubMedVectorStore) -> IndexInfo:
         identity=identity,
         as_of=stored_as_of(store),
     )
-
-
-def _stored_counts(heads: Mapping[str, Mapping[str, Any]]) -> Counter[str]:
-    """How many chunks are stored of each document, told by its first two."""
-    counts: Counter[str] = Counter()
-    for node_id, row in heads.items():
-        document_id = node_id.rpartition("#")[0]
-        counts[document_id] = max(counts[document_id], int(row.get("chunk_count", 0)))
-    return counts
-
-
-def _is_outdated(document: Document, heads: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether the index holds a later revision of the document; where a source does not tell, the last one counts."""
-    stored = heads.get(f"{document.node_id}#0", {}).get("revised")
-    given = document.metadata.get("revised")
-    return stored is not None and given is not None and int(given) < int(stored)
-
-
-def _document_id(item: Document | Deletion) -> str:
-    return item.document_id if isinstance(item, Deletion) else item.node_id
-
-
-def _batched(items: Iterable[Document | Deletion], size: int) -> Iterator[list[Document | Deletion]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def _node_parser(

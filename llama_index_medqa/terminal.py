@@ -23,7 +23,8 @@ from rich.text import Text
 from llama_index_medqa.assembly import start_answer
 from llama_index_medqa.crawl_display import crawl_progress, print_summary
 from llama_index_medqa.freshness import freshness
-from llama_index_medqa.index import IndexInfo, IngestReport
+from llama_index_medqa.index import IndexInfo
+from llama_index_medqa.ingestion import IngestReport
 from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary
 from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse
 from llama_index_medqa.rendering import ABSTENTION_REASONS, sources

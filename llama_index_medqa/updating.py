@@ -11,8 +11,9 @@ from pathlib import Path
 from llama_index.core import Document
 
 from llama_index_medqa.errors import EmptyCorpusError
-from llama_index_medqa.index import IngestReport, PubMedIndex
+from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.index_identity import write_as_of
+from llama_index_medqa.ingestion import IngestReport
 from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary, crawl
 from llama_index_medqa.pubmed.crawl_request import CrawlRequest
 from llama_index_medqa.pubmed.entrez import EntrezClient
@@ -80,7 +81,7 @@ def ingest_crawl(
     """
     if not summary.files:
         raise EmptyCorpusError("PubMed has no record for this query: widen it.")
-    note_source_day(index, summary.as_of, was_empty=not index.store.collection.count())
+    note_source_day(index, summary.as_of, was_empty=not index.store.count())
     return index.ingest(PubMedReader().lazy_load_changes(summary.files), progress=progress)
 
 
@@ -100,7 +101,7 @@ def ingest_files(
         changes: of :meth:`PubMedReader.lazy_load_changes`.
         progress: see :meth:`PubMedIndex.ingest`.
     """
-    was_empty = not index.store.collection.count()
+    was_empty = not index.store.count()
     latest: list[int] = []
 
     def noting() -> Iterator[Document | Deletion]:

@@ -1,53 +1,44 @@
 """The Chroma vector store, made fit for PubMed records."""
 
 import asyncio
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import chromadb
 import numpy as np
-from chromadb.api import ClientAPI
-from chromadb.api.collection_configuration import CreateCollectionConfiguration
-from chromadb.errors import ChromaError, NotFoundError
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
+from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
 from llama_index.core.schema import BaseNode, MetadataMode
 from llama_index.core.vector_stores.types import (
-    FilterCondition,
-    FilterOperator,
-    MetadataFilter,
     MetadataFilters,
     VectorStoreQuery,
+    VectorStoreQueryMode,
     VectorStoreQueryResult,
 )
-from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
+from llama_index_medqa.chroma_client import DEFAULT_PORT, connect, failures_told, open_collection, require_cosine
 from llama_index_medqa.collection_state import CollectionState
-from llama_index_medqa.errors import IndexIdentityError, IndexNotFoundError, InputError, ServerError
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.metadata_filters import matches, require_known_fields, to_condition
+from llama_index_medqa.stored_rows import (
+    DOCUMENT_KEY,
+    RECORD_FIELDS,
+    flat_metadata,
+    rounded,
+    to_node,
+    to_node_metadata,
+    to_row,
+)
 
 _Item = TypeVar("_Item")
 
 DEFAULT_COLLECTION = "pubmed"
-DATABASE_FILE = "chroma.sqlite3"
 
-_COSINE: CreateCollectionConfiguration = {"hnsw": {"space": "cosine"}}
-_OPERATORS = {
-    FilterOperator.EQ: "$eq",
-    FilterOperator.NE: "$ne",
-    FilterOperator.GT: "$gt",
-    FilterOperator.GTE: "$gte",
-    FilterOperator.LT: "$lt",
-    FilterOperator.LTE: "$lte",
-    FilterOperator.IN: "$in",
-    FilterOperator.NIN: "$nin",
-    FilterOperator.CONTAINS: "$contains",
-}
-# Keys that LlamaIndex adds to the metadata of a row.
-_LLAMA_INDEX_KEYS = ("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id")
+_PAGE_SIZE = 2_000
+# LlamaIndex's own: so many times the nodes asked for are looked at for maximal marginal relevance.
+_MMR_PREFETCH_FACTOR = 4.0
 
 
 class StoredChunk(NamedTuple):
@@ -58,12 +49,22 @@ class StoredChunk(NamedTuple):
     metadata: dict[str, Any]
 
 
+class StoredRow(NamedTuple):
+    """A row as the database holds it; see :mod:`llama_index_medqa.stored_rows`."""
+
+    node_id: str
+    text: str
+    metadata: Mapping[str, Any]
+    vector: np.ndarray | None
+
+
 class PubMedVectorStore(ChromaVectorStore):
     """A Chroma collection in cosine space, on disk or behind a Chroma server.
 
-    Beside LlamaIndex's ``ChromaVectorStore``: nodes are written by ``upsert`` (a second write replaces the first
-    instead of being dropped), in batches that the database accepts; metadata may hold lists, and the filter
-    operators ``contains``, ``any`` and ``all`` work on them; similarities are true cosines in [-1, 1].
+    Beside LlamaIndex's ``ChromaVectorStore``: a second write of a node replaces the first, whole, instead of being
+    dropped; nodes go in batches that the database accepts, and are stored once instead of twice; metadata may hold
+    anything that JSON can; all filter operators and conditions work
+    (:mod:`llama_index_medqa.metadata_filters`); similarities are true cosines in [-1, 1].
 
     Args:
         chroma_collection: an open collection; if given, the arguments below are only remembered.
@@ -74,19 +75,23 @@ class PubMedVectorStore(ChromaVectorStore):
         ssl: whether to reach that server by TLS.
         headers: sent to that server, for authentication; never saved by ``to_dict``.
         create: whether to create a missing database or collection.
+        check_filter_fields: whether a filter on a field that no record has is an error.
 
     Raises:
         InputError: neither ``chroma_collection`` nor ``persist_dir`` nor ``host`` is given.
         IndexNotFoundError: with ``create=False``, when there is no such database or collection.
         IndexIdentityError: the collection measures something else than cosine distance.
-        ServerError: no Chroma server answers at ``host`` and ``port``.
+        ServerError: no Chroma server answers at ``host`` and ``port``; so may every method.
+        StorageError: the database is damaged; so may every method, also when the disk is full.
     """
 
     flat_metadata: bool = False
     headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
+    check_filter_fields: bool = Field(default=True, description="Whether a filter on an unknown field is an error.")
 
     _max_batch_size: int = PrivateAttr()
     _state: CollectionState = PrivateAttr()
+    _place: str = PrivateAttr()
 
     def __init__(
         self,
@@ -99,14 +104,14 @@ class PubMedVectorStore(ChromaVectorStore):
         ssl: bool = False,
         headers: dict[str, str] | None = None,
         create: bool = True,
+        check_filter_fields: bool = True,
         **kwargs: Any,
     ) -> None:
+        place = persist_dir or (f"{host}:{port or DEFAULT_PORT}" if host else "the given collection")
         if chroma_collection is None:
-            client = _connect(persist_dir, host, port, ssl=ssl, headers=headers, create=create)
-            chroma_collection = _open_collection(
-                client, collection_name, persist_dir or f"{host}:{port}", create=create
-            )
-        _require_cosine(chroma_collection)
+            client = connect(persist_dir, host, port, ssl=ssl, headers=headers, create=create)
+            chroma_collection = open_collection(client, collection_name, place, create=create)
+        require_cosine(chroma_collection)
         super().__init__(
             chroma_collection=chroma_collection,
             collection_name=chroma_collection.name,
@@ -117,8 +122,11 @@ class PubMedVectorStore(ChromaVectorStore):
             persist_dir=persist_dir,
             **kwargs,
         )
-        self._max_batch_size = chroma_collection._client.get_max_batch_size()
+        self.check_filter_fields = check_filter_fields
+        self._place = place
         self._state = CollectionState(chroma_collection)
+        with failures_told(place):
+            self._max_batch_size = chroma_collection._client.get_max_batch_size()
 
     @classmethod
     def class_name(cls) -> str:
@@ -149,6 +157,11 @@ class PubMedVectorStore(ChromaVectorStore):
         return self._collection
 
     @property
+    def place(self) -> str:
+        """Where the database is, for messages: its folder, or the address of its server."""
+        return self._place
+
+    @property
     def generation(self) -> str:
         """A value that is another after every write or removal by a ``PubMedVectorStore``, of any process.
 
@@ -159,7 +172,8 @@ class PubMedVectorStore(ChromaVectorStore):
         While a write is under way, each reading gives another value. So it does for two minutes after a writer was
         killed in the middle of a write, which may have arrived or not. Writes that go past this class are not noticed.
         """
-        return self._state.generation()
+        with failures_told(self._place):
+            return self._state.generation()
 
     def writing(self) -> AbstractContextManager[None]:
         """Makes one change of several, for :attr:`generation`: to be entered around them."""
@@ -177,87 +191,124 @@ class PubMedVectorStore(ChromaVectorStore):
         """
         latest = list({node.node_id: node for node in nodes}.values())
         for batch in self._batches(latest):
-            with self.writing():
-                self._collection.upsert(
-                    ids=[node.node_id for node in batch],
-                    embeddings=np.array([node.get_embedding() for node in batch], dtype=np.float32),
-                    metadatas=[_stored_metadata(node) for node in batch],
-                    documents=[node.get_content(metadata_mode=MetadataMode.NONE) for node in batch],
+            self.write_rows(
+                StoredRow(
+                    node.node_id,
+                    node.get_content(metadata_mode=MetadataMode.NONE),
+                    to_row(node),
+                    rounded(node.get_embedding()),
                 )
+                for node in batch
+            )
         return [node.node_id for node in nodes]
+
+    def write_rows(self, rows: Iterable[StoredRow]) -> None:
+        """Writes rows with vectors, one batch of the database at most, replacing those with the same ids."""
+        batch = list(rows)
+        stored = self.metadata_of([row.node_id for row in batch])
+        with failures_told(self._place), self._state.writing():
+            self._note_keys(row.metadata for row in batch)
+            self._collection.upsert(
+                ids=[row.node_id for row in batch],
+                embeddings=np.array([row.vector for row in batch], dtype=np.float32),
+                metadatas=[_replacing(stored.get(row.node_id, {}), row.metadata) for row in batch],
+                documents=[row.text for row in batch],
+            )
+
+    def rewrite_metadata(self, metadatas: Mapping[str, Mapping[str, Any]]) -> None:
+        """Replaces what is stored beside texts and vectors.
+
+        Args:
+            metadatas: by the ids of nodes that are there.
+        """
+        for batch in self._batches(list(metadatas)):
+            stored = self.metadata_of(batch)
+            with failures_told(self._place), self._state.writing():
+                self._note_keys(metadatas[node_id] for node_id in batch)
+                self._collection.update(
+                    ids=batch, metadatas=[_replacing(stored[node_id], metadatas[node_id]) for node_id in batch]
+                )
 
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
         """As :meth:`add`, without blocking the event loop."""
         return await asyncio.to_thread(self.add, nodes, **kwargs)
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
-        """Finds the nodes nearest to a query.
+        """Finds the nodes nearest to a query; without an embedding, any nodes that meet the filters.
+
+        Args:
+            query: LlamaIndex's query; its mode may be ``default`` or ``mmr``.
+            kwargs: ``where``, a condition of Chroma's, in place of filters; for ``mmr`` also ``mmr_threshold`` (0 to 1)
+                and ``mmr_prefetch_factor`` or ``mmr_prefetch_k``: how many nodes are looked at.
 
         Returns:
-            Nodes with ``similarities``: cosines in [-1, 1], the highest first.
+            Nodes with ``similarities``: cosines in [-1, 1], the highest first, or in the order of ``mmr``.
 
         Raises:
-            InputError: a filter uses an operator that Chroma does not have.
+            InputError: a filter has a value that does not fit, or looks at a field that no record has.
         """
-        if query.filters is not None and query.filters.filters:
-            kwargs["where"] = chroma_filter(query.filters)
-        result = super().query(replace(query, filters=None), **kwargs)
-        if result.similarities is not None:
-            # The base class reports exp(-distance), and the distance is 1 - cosine.
-            result.similarities = [1.0 + math.log(similarity) for similarity in result.similarities]
-        return result
+        scope = self._scope(query.filters, kwargs.get("where"))
+        if query.query_embedding is None:
+            nodes = [_node_of(row) for row in self._rows(limit=query.similarity_top_k, **scope)]
+            return VectorStoreQueryResult(nodes=nodes, ids=[node.node_id for node in nodes])
+        if query.mode is VectorStoreQueryMode.MMR:
+            return self._mmr(query, scope, **kwargs)
+        rows, cosines = self._nearest(query.query_embedding, query.similarity_top_k, scope)
+        return _result(rows, cosines)
 
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """As :meth:`query`, without blocking the event loop."""
         return await asyncio.to_thread(self.query, query, **kwargs)
 
     def metadata_of(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """The metadata of those of the given nodes that are stored, by node id."""
+        """What is stored under the keys of those of the given nodes that are there, by node id."""
         found: dict[str, Mapping[str, Any]] = {}
         for batch in self._batches(list(ids)):
-            rows = self._collection.get(ids=batch, include=["metadatas"])
+            with failures_told(self._place):
+                rows = self._collection.get(ids=batch, include=["metadatas"])
             found.update(zip(rows["ids"], rows["metadatas"] or [], strict=True))
         return found
 
     def remove(self, ids: Sequence[str]) -> None:
         """Deletes nodes by id; ids that are not there are passed over."""
         for batch in self._batches(list(ids)):
-            with self.writing():
+            with failures_told(self._place), self._state.writing():
                 self._collection.delete(ids=batch)
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
         """Deletes all nodes of a document."""
-        with self.writing():
-            self._collection.delete(where={"document_id": ref_doc_id})
+        with failures_told(self._place), self._state.writing():
+            self._collection.delete(where={DOCUMENT_KEY: ref_doc_id})
 
     def delete_nodes(  # type: ignore[override]  # the base of the base takes one MetadataFilters, as this does
         self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **delete_kwargs: Any
     ) -> None:
-        """Deletes those of the given nodes, or of all nodes, that match the filters.
+        """Deletes those of the given nodes, or of all nodes, that meet the filters.
 
         Raises:
             InputError: neither ids nor filters are given.
         """
-        where = chroma_filter(filters) if filters is not None and filters.filters else None
-        if where is None and node_ids is None:
+        if node_ids is None and (filters is None or not filters.filters):
             raise InputError("delete_nodes needs node_ids= or filters=; clear() deletes all nodes.")
-        if where is None:
-            self.remove(node_ids or [])
-            return
-        for batch in [None] if node_ids is None else self._batches(node_ids):
-            with self.writing():
-                self._collection.delete(ids=batch, where=where)
+        self.remove(self._ids(node_ids, filters))
 
     def clear(self) -> None:
         """Deletes all nodes."""
-        self.remove(self._collection.get(include=[])["ids"])
+        self.remove(self.ids())
+
+    def count(self) -> int:
+        """The number of nodes."""
+        with failures_told(self._place):
+            return self._collection.count()
+
+    def ids(self, where: Mapping[str, Any] | None = None) -> list[str]:
+        """The ids of all nodes, or of those that meet a condition of Chroma's, in the order of the database."""
+        with failures_told(self._place):
+            return list(self._collection.get(where=dict(where) if where else None, include=[])["ids"])
 
     def nodes(self, ids: Sequence[str]) -> list[BaseNode]:
         """The nodes of the given ids, in their order, without vectors; ids that are not there are passed over."""
-        found: dict[str, BaseNode] = {}
-        for batch in self._batches(list(ids)):
-            for row in self._rows(ids=batch):
-                found[row.node_id] = metadata_dict_to_node(row.metadata, text=row.text)
+        found = {row.node_id: _node_of(row) for row in self.rows(list(dict.fromkeys(ids)))}
         return [found[node_id] for node_id in ids if node_id in found]
 
     def get_nodes(  # type: ignore[override]  # the base of the base takes one MetadataFilters, as this does
@@ -267,17 +318,11 @@ class PubMedVectorStore(ChromaVectorStore):
 
         Args:
             node_ids: which nodes.
-            filters: only those that match.
+            filters: only those that meet them.
         """
-        if node_ids is not None and not node_ids:
-            return []
-        if filters is None or not filters.filters:
-            ids = node_ids if node_ids is not None else self._collection.get(include=[])["ids"]
-        else:
-            ids = self._collection.get(ids=node_ids, where=chroma_filter(filters), include=[])["ids"]
-        return self.nodes(ids)
+        return self.nodes(self._ids(node_ids, filters))
 
-    def chunks(self, batch_size: int = 2_000) -> Iterator[StoredChunk]:
+    def chunks(self, batch_size: int = _PAGE_SIZE) -> Iterator[StoredChunk]:
         """Reads all chunks, a page at a time, in the order of the database.
 
         What is written or removed meanwhile may be read or not; :attr:`generation` tells whether anything was.
@@ -285,108 +330,136 @@ class PubMedVectorStore(ChromaVectorStore):
         Args:
             batch_size: chunks in a page; at most one page is held in memory.
         """
-        size = min(batch_size, self._max_batch_size)
-        offset = 0
-        while page := self._rows(limit=size, offset=offset):
+        for page in self.pages(batch_size):
             for row in page:
-                metadata = {key: value for key, value in row.metadata.items() if key not in _LLAMA_INDEX_KEYS}
-                yield row._replace(metadata=metadata)
+                yield StoredChunk(row.node_id, row.text, to_node_metadata(row.metadata))
+
+    def pages(
+        self, size: int = _PAGE_SIZE, *, vectors: bool = False, where: Mapping[str, Any] | None = None
+    ) -> Iterator[list[StoredRow]]:
+        """Reads rows a page at a time; see :meth:`chunks`.
+
+        Args:
+            size: rows in a page.
+            vectors: whether their vectors are wanted.
+            where: only rows that meet this condition of Chroma's.
+        """
+        size = min(size, self._max_batch_size)
+        offset = 0
+        scope = {"where": where} if where else {}
+        while page := self._rows(vectors=vectors, limit=size, offset=offset, **scope):
+            yield page
             offset += len(page)
 
-    def _rows(self, **kwargs: Any) -> list[StoredChunk]:
-        rows = self._collection.get(include=["metadatas", "documents"], **kwargs)
-        columns = zip(rows["ids"], rows["documents"] or [], rows["metadatas"] or [], strict=True)
-        return [StoredChunk(node_id, text or "", dict(metadata or {})) for node_id, text, metadata in columns]
+    def collection_metadata(self) -> dict[str, Any]:
+        """What the collection itself carries, read anew: another process may have written it."""
+        collection = self._collection
+        with failures_told(self._place):
+            model = collection._client.get_collection(
+                collection.name, tenant=collection.tenant, database=collection.database
+            )
+        return dict(model.metadata or {})
+
+    def set_collection_metadata(self, metadata: Mapping[str, Any]) -> None:
+        """Replaces what the collection itself carries."""
+        with failures_told(self._place):
+            self._collection.modify(metadata=dict(metadata))
+
+    def filter_fields(self) -> set[str]:
+        """The fields that filters can look at: those of records, and others that were ever written."""
+        with failures_told(self._place):
+            return {*RECORD_FIELDS, *self._state.keys()}
+
+    def rows(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredRow]:
+        """The rows of those of the given nodes that are there, in the order of the database."""
+        return [row for batch in self._batches(list(ids)) for row in self._rows(ids=batch, vectors=vectors)]
+
+    def _note_keys(self, metadatas: Iterable[Mapping[str, Any]]) -> None:
+        self._state.note_keys({key for metadata in metadatas for key in flat_metadata(metadata)} - RECORD_FIELDS)
+
+    def _rows(self, *, vectors: bool = False, **kwargs: Any) -> list[StoredRow]:
+        if kwargs.get("ids") == []:
+            return []
+        include: Any = ["metadatas", "documents", *(["embeddings"] if vectors else [])]
+        with failures_told(self._place):
+            rows = self._collection.get(include=include, **kwargs)
+        texts, metadatas = rows["documents"] or [], rows["metadatas"] or []
+        embeddings: Any = rounded(rows["embeddings"]) if vectors else [None] * len(texts)
+        columns = zip(rows["ids"], texts, metadatas, embeddings, strict=True)
+        return [StoredRow(node_id, text or "", metadata or {}, vector) for node_id, text, metadata, vector in columns]
+
+    def _scope(self, filters: MetadataFilters | None, where: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Where to look, as Chroma takes it: a condition, or the ids of what meets the filters."""
+        if filters is None or not filters.filters:
+            return {"where": dict(where)} if where else {}
+        if where:
+            raise InputError("Give either filters or where=, not both.")
+        if self.check_filter_fields:
+            require_known_fields(filters, self.filter_fields())
+        condition = to_condition(filters)
+        if condition.exact:
+            return {"where": condition.where} if condition.where else {}
+        pages = self.pages(where=condition.where)
+        return {"ids": [row.node_id for page in pages for row in page if matches(filters, row.metadata)]}
+
+    def _ids(self, node_ids: Sequence[str] | None, filters: MetadataFilters | None) -> list[str]:
+        if filters is None or not filters.filters:
+            return self.ids() if node_ids is None else list(node_ids)
+        scope = self._scope(filters)
+        meeting = scope["ids"] if "ids" in scope else self.ids(scope.get("where"))
+        return meeting if node_ids is None else [node_id for node_id in node_ids if node_id in set(meeting)]
+
+    def _nearest(
+        self, embedding: Sequence[float], top_k: int, scope: Mapping[str, Any], *, vectors: bool = False
+    ) -> tuple[list[StoredRow], list[float]]:
+        """The rows nearest to an embedding, the nearest first, and their cosines."""
+        include: Any = ["metadatas", "documents", "distances", *(["embeddings"] if vectors else [])]
+        with failures_told(self._place):
+            found: Any = self._collection.query(
+                query_embeddings=np.array([embedding], np.float32), n_results=top_k, include=include, **scope
+            )
+        embeddings: Any = rounded(found["embeddings"][0]) if vectors else [None] * len(found["ids"][0])
+        columns = zip(found["ids"][0], found["documents"][0], found["metadatas"][0], embeddings, strict=True)
+        rows = [StoredRow(node_id, text or "", metadata or {}, vector) for node_id, text, metadata, vector in columns]
+        return rows, [1.0 - distance for distance in found["distances"][0]]
+
+    def _mmr(
+        self,
+        query: VectorStoreQuery,
+        scope: Mapping[str, Any],
+        *,
+        mmr_threshold: float | None = None,
+        mmr_prefetch_factor: float = _MMR_PREFETCH_FACTOR,
+        mmr_prefetch_k: int | None = None,
+        **_: Any,
+    ) -> VectorStoreQueryResult:
+        embedding = query.query_embedding or []
+        looked_at = int(mmr_prefetch_k or query.similarity_top_k * mmr_prefetch_factor)
+        top_k = max(looked_at, query.similarity_top_k)
+        rows, cosines = self._nearest(embedding, top_k, scope, vectors=True)
+        _, chosen = get_top_k_mmr_embeddings(
+            query_embedding=embedding,
+            embeddings=[list(row.vector) for row in rows if row.vector is not None],
+            similarity_top_k=query.similarity_top_k,
+            embedding_ids=list(range(len(rows))),
+            mmr_threshold=query.mmr_threshold if mmr_threshold is None else mmr_threshold,
+        )
+        return _result([rows[number] for number in chosen], [cosines[number] for number in chosen])
 
     def _batches(self, items: list[_Item]) -> Iterator[list[_Item]]:
         for start in range(0, len(items), self._max_batch_size):
             yield items[start : start + self._max_batch_size]
 
 
-def chroma_filter(filters: MetadataFilters) -> dict[str, Any]:
-    """Translates LlamaIndex's metadata filters into Chroma's.
-
-    Raises:
-        InputError: an operator or condition that Chroma does not have.
-    """
-    clauses = [chroma_filter(part) if isinstance(part, MetadataFilters) else _clause(part) for part in filters.filters]
-    if filters.condition is FilterCondition.NOT:
-        raise InputError("Chroma cannot negate a group of filters: negate each filter (!=, nin) instead.")
-    if len(clauses) == 1:
-        return clauses[0]
-    return {"$or" if filters.condition is FilterCondition.OR else "$and": clauses}
+def _node_of(row: StoredRow) -> BaseNode:
+    return to_node(row.node_id, row.text, row.metadata)
 
 
-def _clause(part: MetadataFilter) -> dict[str, Any]:
-    if part.operator in (FilterOperator.ANY, FilterOperator.ALL):
-        if not isinstance(part.value, list) or not part.value:
-            raise InputError(f"The filter {part.operator.value!r} on {part.key!r} needs a list of values.")
-        clauses: list[dict[str, Any]] = [{part.key: {"$contains": value}} for value in part.value]
-        if len(clauses) == 1:
-            return clauses[0]
-        return {"$or" if part.operator is FilterOperator.ANY else "$and": clauses}
-    if part.operator not in _OPERATORS:
-        supported = ", ".join(operator.value for operator in [*_OPERATORS, FilterOperator.ANY, FilterOperator.ALL])
-        raise InputError(f"Chroma has no filter {part.operator.value!r} (on {part.key!r}). Use one of: {supported}.")
-    return {part.key: {_OPERATORS[part.operator]: part.value}}
+def _replacing(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What replaces stored metadata by others: Chroma leaves keys alone that are not given, and removes with None."""
+    return {**dict.fromkeys(stored), **given}
 
 
-def _stored_metadata(node: BaseNode) -> dict[str, Any]:
-    metadata = node_to_metadata_dict(node, remove_text=True, flat_metadata=False)
-    # Chroma accepts neither None nor an empty list.
-    return {key: value for key, value in metadata.items() if value is not None and value != []}
-
-
-def _connect(
-    persist_dir: str | None,
-    host: str | None,
-    port: str | int | None,
-    *,
-    ssl: bool,
-    headers: dict[str, str] | None,
-    create: bool,
-) -> ClientAPI:
-    if persist_dir is not None:
-        if not create and not (Path(persist_dir).expanduser() / DATABASE_FILE).is_file():
-            raise IndexNotFoundError(f"There is no index in {persist_dir}: build one first, with `medqa index FILE`.")
-        # Chroma keeps one client a path and process, and would mistake a relative path after a change of folder.
-        place = Path(persist_dir).expanduser().resolve()
-        try:
-            return chromadb.PersistentClient(path=place)
-        except ChromaError as error:
-            raise IndexNotFoundError(
-                f"The database in {persist_dir} cannot be opened ({error}). If the file is damaged, delete the folder "
-                "and run `medqa index` again."
-            ) from error
-    if host is None:
-        raise InputError("PubMedVectorStore needs a place: give persist_dir=FOLDER, or host= and port= of a server.")
-    try:
-        return chromadb.HttpClient(host=host, port=int(port or 8000), ssl=ssl, headers=headers)
-    except ValueError as error:
-        raise ServerError(
-            f"No Chroma server answers at {host}:{port or 8000} ({error}). Start one with `chroma run`."
-        ) from error
-
-
-def _open_collection(client: ClientAPI, name: str, place: str, *, create: bool) -> chromadb.Collection:
-    if create:
-        collection: chromadb.Collection = client.get_or_create_collection(
-            name, configuration=_COSINE, embedding_function=None
-        )
-        return collection
-    try:
-        collection = client.get_collection(name, embedding_function=None)
-    except NotFoundError as error:
-        raise IndexNotFoundError(
-            f"The database at {place} has no collection {name!r}: build it first, with `medqa index FILE`."
-        ) from error
-    return collection
-
-
-def _require_cosine(collection: chromadb.Collection) -> None:
-    space = (collection.configuration_json.get("hnsw") or {}).get("space")
-    if space != "cosine":
-        raise IndexIdentityError(
-            f"The collection {collection.name!r} measures {space!r} distance, PubMedVectorStore needs 'cosine': "
-            "use another collection name and index again."
-        )
+def _result(rows: Sequence[StoredRow], cosines: list[float]) -> VectorStoreQueryResult:
+    nodes = [_node_of(row) for row in rows]
+    return VectorStoreQueryResult(nodes=nodes, similarities=cosines, ids=[row.node_id for row in rows])

@@ -156,10 +156,10 @@ def test_all_chunks_are_read_page_by_page(store):
 def test_no_more_than_a_page_is_read_ahead(store, monkeypatch):
     pages = []
     read = store._rows
-    monkeypatch.setattr(type(store), "_rows", lambda self, **kwargs: pages.append(kwargs) or read(**kwargs))
+    monkeypatch.setattr(type(store), "_rows", lambda self, **kwargs: pages.append(kwargs["offset"]) or read(**kwargs))
     chunks = store.chunks(2)
     next(chunks)
-    assert pages == [{"limit": 2, "offset": 0}]
+    assert pages == [0]
 
 
 def test_nodes_come_in_the_order_of_their_ids(tmp_path, word_piece, documents):

@@ -1,0 +1,41 @@
+"""Brings an index of an earlier schema up to date, in place."""
+
+from collections.abc import Callable
+
+from llama_index_medqa.errors import IndexIdentityError
+from llama_index_medqa.index_identity import SCHEMA_VERSION, schema_message, stored_identity, write_identity
+from llama_index_medqa.stored_rows import CONTENT_KEY, TYPE_KEY, to_node, to_row
+from llama_index_medqa.vector_store import PubMedVectorStore
+
+_ROWS_PER_BATCH = 1_000
+_OLD_ROWS = {TYPE_KEY: "TextNode"}
+
+
+def migrate(store: PubMedVectorStore, *, progress: Callable[[int, int], None] = lambda _done, _of: None) -> int:
+    """Rewrites what schema 1 kept twice; vectors and texts are not touched.
+
+    Killing the process at any moment and calling this again goes on where it stopped: rows that are done no longer
+    look like old ones, and the schema version is the last to be written.
+
+    Args:
+        store: the collection of the index, which nobody else writes to meanwhile.
+        progress: called after every batch with the rows done and the rows to do.
+
+    Returns:
+        The number of rows rewritten.
+
+    Raises:
+        IndexIdentityError: the collection is not an index, or of a later schema.
+    """
+    identity = stored_identity(store)
+    version = identity.get("schema_version")
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        raise IndexIdentityError(schema_message(version, SCHEMA_VERSION, store))
+    old = store.ids(_OLD_ROWS)
+    for start in range(0, len(old), _ROWS_PER_BATCH):
+        rows = store.rows(old[start : start + _ROWS_PER_BATCH])
+        nodes = [to_node(row.node_id, row.text, row.metadata) for row in rows if CONTENT_KEY in row.metadata]
+        store.rewrite_metadata({node.node_id: to_row(node) for node in nodes})
+        progress(start + len(rows), len(old))
+    write_identity(store, {**identity, "schema_version": SCHEMA_VERSION})
+    return len(old)
