@@ -42,20 +42,25 @@ def open_embedder(profile: Profile, progress: Progress | None = None) -> E5Embed
     return E5Embedding(model_name=place)
 
 
-def open_index(profile: Profile, folder: str, embedder: E5Embedding, *, create: bool = False) -> PubMedIndex:
-    """Opens the index in a folder.
+def open_index(
+    profile: Profile, folder: str | None, embedder: E5Embedding, *, create: bool = False, **place: Any
+) -> PubMedIndex:
+    """Opens the index in a folder, or on a Chroma server.
 
     Args:
         profile: how a new index is split.
-        folder: where the index lies.
+        folder: where the index lies; None with ``host`` and ``port``.
         embedder: the embedder that it was, or is to be, built with.
         create: whether to create it, or to open one that was built with this very profile; else an existing index
             is opened with the splitter settings that it carries.
+        place: further arguments of :class:`PubMedVectorStore`, such as ``host`` and ``port`` of a server.
     """
     parser = TokenNodeParser(
         tokenizer=embedder.model_name, chunk_size=profile.chunk_size, chunk_overlap=profile.chunk_overlap
     )
-    return PubMedIndex.open(folder, embed_model=embedder, node_parser=parser if create else None, create=create)
+    return PubMedIndex.open(
+        folder, embed_model=embedder, node_parser=parser if create else None, create=create, **place
+    )
 
 
 @contextmanager

@@ -51,10 +51,28 @@ EmailOption = Annotated[
 EntrezOption = Annotated[
     str | None, typer.Option("--base-url", envvar="MEDQA_ENTREZ_URL", help="Address of the E-utilities.")
 ]
+ChromaHostOption = Annotated[
+    str | None, typer.Option("--chroma-host", envvar="MEDQA_CHROMA_HOST", help="Chroma server, in place of --index.")
+]
+ChromaPortOption = Annotated[
+    int, typer.Option("--chroma-port", envvar="MEDQA_CHROMA_PORT", help="Port of that server.")
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Work on a Ray cluster and write to --chroma-host: HOST:PORT of its head, local (start one on this "
+        "machine), or auto (RAY_ADDRESS, the cluster that this machine belongs to, else local)."
+    ),
+]
 
-# Some records could not be fetched; all others were.
+# Some records could not be fetched or read; all others were.
 EXIT_INCOMPLETE = 3
 KEY_VARIABLE = "NCBI_API_KEY"
+
+_RAY_WRITES_TO_A_SERVER = (
+    "--ray and --chroma-host belong together: many processes write, and a folder takes one only. Start a server with "
+    "`chroma run --path FOLDER --host 0.0.0.0 --port 8000`, and give --chroma-host and --chroma-port."
+)
 
 
 @app.command()
@@ -81,14 +99,24 @@ def index(
     embedder: EmbedderOption = None,
     chunk_size: Annotated[int | None, typer.Option(help="Most tokens in a chunk (of a new index).")] = None,
     chunk_overlap: Annotated[int | None, typer.Option(help="Tokens shared by neighbouring chunks.")] = None,
+    ray: RayOption = None,
+    chroma_host: ChromaHostOption = None,
+    chroma_port: ChromaPortOption = 8000,
     as_json: JsonOption = False,
 ) -> None:
     """Index PubMed records of files or of a query. Run it again to add more or to finish an interrupted run."""
     if (query is None) == (not files):
         raise InputError("Give either files or --query.")
+    if ray is not None and query is not None:
+        raise InputError("--ray reads files: crawl the query without it, or give its files.")
+    if (ray is None) != (chroma_host is None):
+        raise InputError(_RAY_WRITES_TO_A_SERVER)
     terminal = _terminal(as_json)
     chosen = _profile(profile, embedder=embedder, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
-    if query is None:
+    if ray is not None and chroma_host is not None:
+        folder = f"{chroma_host}:{chroma_port}"
+        result = _index_by_ray(terminal, chosen, chroma_host, chroma_port, files or [], ray)
+    elif query is None:
         result = _index_files(terminal, chosen, folder, files or [])
     else:
         request = _crawl_request(query, first, last, since, maximum)
@@ -96,7 +124,7 @@ def index(
             result = _index_query(terminal, chosen, folder, client, request)
     if as_json:
         _print_json({"index": folder, **result})
-    if result.get("crawl", {}).get("failed"):
+    if result.get("failed") or result.get("crawl", {}).get("failed"):
         sys.exit(EXIT_INCOMPLETE)
 
 
@@ -114,6 +142,25 @@ def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: lis
         report = ingest_files(index, documents, progress=progress)
     terminal.show_report(folder, report)
     return asdict(report)
+
+
+def _index_by_ray(
+    terminal: "Terminal", profile: Profile, host: str, port: int, files: list[str], address: str
+) -> dict[str, Any]:
+    from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.scale_out import ingest_with_ray, ray_cluster
+
+    with terminal.weights_progress() as progress:
+        embedder = open_embedder(profile, progress)
+    index = open_index(profile, None, embedder, create=True, host=host, port=port)
+    with ray_cluster(address) as cluster:
+        terminal.line(str(cluster))
+        with terminal.ingest_progress() as progress:
+            report = ingest_with_ray(index, files, progress=progress)
+    terminal.show_report(f"{host}:{port}", report.ingested)
+    for file, reason in report.failed.items():
+        terminal.line(f"not indexed: {file}: {reason}", "red")
+    return {**asdict(report.ingested), "failed": report.failed}
 
 
 def _index_query(

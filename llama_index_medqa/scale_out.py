@@ -26,8 +26,9 @@ from llama_index.core import Document, StorageContext
 from llama_index.core.schema import BaseComponent
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, MedQAError, MissingExtraError, ServerError
-from llama_index_medqa.index import IngestReport, PubMedIndex
+from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.index_identity import identity_of, require_same
+from llama_index_medqa.ingestion import IngestReport
 from llama_index_medqa.node_parser import TokenNodeParser
 from llama_index_medqa.pubmed.file_plans import identity_table, partial_plans, planned_batches, whole_plan
 from llama_index_medqa.pubmed.formats import STANDARD_INPUT, expand_sources
@@ -144,7 +145,7 @@ def ingest_with_ray(
     paths = [str(path) for path in expand_sources(files)]
     if STANDARD_INPUT in paths:
         raise InputError("Standard input cannot be read by Ray's workers: write it to a file that they see.")
-    was_empty = not index.store.collection.count()
+    was_empty = not index.store.count()
     total = _Total(progress)
     with _ray_errors(), _settings():
         plans = _plans(paths).materialize()

@@ -18,7 +18,7 @@ from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, Re
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RECORDS_PER_BATCH = 64
+RECORDS_PER_BATCH = 128
 
 # Stands in every file's identities, so that a file without any is known too.
 _NO_POSITION = -1
