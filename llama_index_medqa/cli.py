@@ -148,15 +148,17 @@ def _index_by_ray(
     terminal: "Terminal", profile: Profile, host: str, port: int, files: list[str], address: str
 ) -> dict[str, Any]:
     from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.pubmed.formats import expand_sources
     from llama_index_medqa.scale_out import ingest_with_ray, ray_cluster
 
+    paths = [str(path) for path in expand_sources(files)]
     with terminal.weights_progress() as progress:
         embedder = open_embedder(profile, progress)
     index = open_index(profile, None, embedder, create=True, host=host, port=port)
     with ray_cluster(address) as cluster:
         terminal.line(str(cluster))
         with terminal.ingest_progress() as progress:
-            report = ingest_with_ray(index, files, progress=progress)
+            report = ingest_with_ray(index, paths, progress=progress)
     terminal.show_report(f"{host}:{port}", report.ingested)
     for file, reason in report.failed.items():
         terminal.line(f"not indexed: {file}: {reason}", "red")
