@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core import Document, StorageContext
@@ -55,6 +56,8 @@ _BLOCK_BYTES = 1 << 20
 _MOST_PARTITIONS = 200
 _NAMED_AT_MOST = 5
 _CONNECT_TIMEOUT_S = 10.0
+# Fields of embedders and splitters.
+_MAY_BE_PATHS = ("model_name", "tokenizer")
 
 
 @dataclass(frozen=True)
@@ -142,18 +145,20 @@ def ingest_with_ray(
         ServerError: the Chroma server or the Ray cluster failed.
     """
     _require_server(index)
-    paths = [str(path) for path in expand_sources(files)]
-    if STANDARD_INPUT in paths:
+    given = list(files)
+    if STANDARD_INPUT in given:
         raise InputError("Standard input cannot be read by Ray's workers: write it to a file that they see.")
+    # Workers have a folder of their own to start from.
+    paths = [str(Path(path).absolute()) for path in expand_sources(given)]
     was_empty = not index.store.count()
     total = _Total(progress)
     with _ray_errors(), _settings():
         plans = _plans(paths).materialize()
-        _require_records(plans, paths)
         for row in _ingested(plans, paths, _Opening.of(index)).iter_rows():
             total.add(row, paths)
-    if total.without_text:
-        _logger.warning("%d records have neither title nor abstract and were left out", total.without_text)
+    total.require_records()
+    if total.records > total.with_text:
+        _logger.warning("%d records have neither title nor abstract and were left out", total.records - total.with_text)
     if total.revised:
         day = datetime.strptime(str(total.revised), "%Y%m%d").replace(tzinfo=UTC).date()
         note_source_day(index, day, was_empty=was_empty)
@@ -264,17 +269,6 @@ def _plans(paths: list[str]) -> "Dataset":
     )
 
 
-def _require_records(plans: "Dataset", paths: Sequence[str]) -> None:
-    """Tells of input that holds nothing before the workers load a model."""
-    told = plans.select_columns(["kept", "error"]).take_all()
-    if any(row["kept"] for row in told):
-        return
-    errors = [row["error"] for row in told if row["error"]]
-    if errors:
-        raise InputError(f"None of the {len(paths)} files can be read: {'; '.join(errors[:_NAMED_AT_MOST])}")
-    raise EmptyCorpusError("There is nothing to index: the input holds no record.")
-
-
 def _ingested(plans: "Dataset", paths: list[str], opening: "_Opening") -> "Dataset":
     """Reads the files by their plans and lets workers write; a row for every batch says what became of it."""
     import ray
@@ -331,7 +325,11 @@ class _Opening:
 
 
 def _saved(component: BaseComponent) -> tuple[type[BaseComponent], Row]:
-    return type(component), component.to_dict()
+    saved = component.to_dict()
+    for name in _MAY_BE_PATHS:
+        if name in saved and Path(saved[name]).exists():
+            saved[name] = str(Path(saved[name]).absolute())
+    return type(component), saved
 
 
 def _restored(kind: type[BaseComponent], saved: Row) -> BaseComponent:
@@ -354,8 +352,8 @@ class _Writer:
         changes = list(to_changes(records))
         report = self._index.ingest(changes) if changes else IngestReport()
         revised = [int(item.metadata.get("revised", 0)) for item in changes if isinstance(item, Document)]
-        told = {"file": row["file"], "error": row["error"], "without_text": len(records) - len(changes)}
-        return {**told, "revised": max(revised, default=0), **asdict(report)}
+        told = {"file": row["file"], "error": row["error"], "records": len(records)}
+        return {**told, "with_text": len(changes), "revised": max(revised, default=0), **asdict(report)}
 
 
 class _Total:
@@ -369,16 +367,27 @@ class _Total:
         self._progress = progress
         self.report = IngestReport()
         self.failed: dict[str, str] = {}
-        self.without_text = 0
+        self.records = 0
+        self.with_text = 0
         self.revised = 0
 
     def add(self, row: Row, paths: Sequence[str]) -> None:
         """Adds a row of :class:`_Writer`."""
         for count in fields(IngestReport):
             setattr(self.report, count.name, getattr(self.report, count.name) + row[count.name])
-        self.without_text += row["without_text"]
+        self.records += row["records"]
+        self.with_text += row["with_text"]
         self.revised = max(self.revised, row["revised"])
         if row["error"]:
             self.failed[paths[row["file"]]] = row["error"]
         if self._progress:
             self._progress(self.report)
+
+    def require_records(self) -> None:
+        """Tells of input that held nothing."""
+        if self.records:
+            return
+        if self.failed:
+            reasons = "; ".join(list(self.failed.values())[:_NAMED_AT_MOST])
+            raise InputError(f"None of the files can be read ({len(self.failed)} failed): {reasons}")
+        raise EmptyCorpusError("There is nothing to index: the input holds no record.")

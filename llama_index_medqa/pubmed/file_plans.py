@@ -59,8 +59,7 @@ def partial_plans(identities: "pa.Table") -> "pa.Table":
         identities: rows of :func:`identity_table` of whichever files, in any order, among them all of each record.
 
     Returns:
-        A row for every file with the columns ``file``, ``kept`` (number of records and deletions to read),
-        ``superseded`` (positions not to read) and ``error``.
+        A row for every file with the columns ``file``, ``superseded`` (positions not to read) and ``error``.
     """
     rows = identities.sort_by([("file", "ascending"), ("position", "ascending")]).to_pylist()
     newest = newest_places(
@@ -70,12 +69,10 @@ def partial_plans(identities: "pa.Table") -> "pa.Table":
     )
     plans: dict[int, dict[str, Any]] = {}
     for row in rows:
-        plan = plans.setdefault(row["file"], {"kept": 0, "superseded": [], "error": ""})
+        plan = plans.setdefault(row["file"], {"superseded": [], "error": ""})
         if row["position"] == _NO_POSITION:
             plan["error"] = row["error"]
-        elif newest[row["document_id"]] == (row["file"], row["position"]):
-            plan["kept"] += 1
-        else:
+        elif newest[row["document_id"]] != (row["file"], row["position"]):
             plan["superseded"].append(row["position"])
     return _plan_table(plans)
 
@@ -84,7 +81,6 @@ def whole_plan(partial: "pa.Table") -> "pa.Table":
     """The plan of one file, of all its rows of :func:`partial_plans`."""
     rows = partial.to_pylist()
     plan = {
-        "kept": sum(row["kept"] for row in rows),
         "superseded": [position for row in rows for position in row["superseded"]],
         "error": "".join(row["error"] for row in rows),
     }
@@ -131,7 +127,7 @@ def _told(failure: MedQAError) -> str:
 
 
 def _plan_table(plans: Mapping[int, Mapping[str, Any]]) -> "pa.Table":
-    columns = {name: [plan[name] for plan in plans.values()] for name in ("kept", "superseded", "error")}
+    columns = {name: [plan[name] for plan in plans.values()] for name in ("superseded", "error")}
     return _table({"file": list(plans), **columns}, error="string", superseded="list<int64>")
 
 

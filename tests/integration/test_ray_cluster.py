@@ -1,5 +1,6 @@
 """A corpus indexed by several Ray nodes into a Chroma server equals the index that one process builds of it."""
 
+import gzip
 import json
 import random
 import socket
@@ -15,7 +16,7 @@ import httpx
 import numpy as np
 import pytest
 
-from llama_index_medqa import PubMedIndex, PubMedReader, TokenNodeParser
+from llama_index_medqa import E5Embedding, PubMedIndex, PubMedReader, TokenNodeParser
 from llama_index_medqa.testing import HashEmbedding, synthetic_records
 from llama_index_medqa.updating import ingest_files
 from tests.conftest import REPOSITORY
@@ -23,7 +24,7 @@ from tests.conftest import REPOSITORY
 pytest.importorskip("ray", reason="needs the extra 'ray'")
 pytestmark = pytest.mark.integration
 
-NODES = 3
+NODES = 2
 RECORDS = 300
 HERE = Path(__file__).parent
 
@@ -139,3 +140,24 @@ def test_a_node_is_killed_in_the_middle_of_an_update(nodes, server, corpus, word
     counts = ("added", "updated", "unchanged")
     assert sum(report["ingested"][name] for name in counts) == sum(asdict(expected)[name] for name in counts)
     assert report["failed"] == {}
+
+
+def test_the_command_names_a_damaged_file_and_indexes_the_others(nodes, server, corpus, tiny_model, tmp_path):
+    damaged = tmp_path / "damaged.xml.gz"
+    whole = gzip.compress(Path(corpus[1]).read_bytes())
+    damaged.write_bytes(whole[: len(whole) // 2])
+    command = [sys.executable, "-c", "from llama_index_medqa.cli import main; main()", "index", corpus[0], damaged]
+    command += ["--ray", nodes.address, "--chroma-host", "127.0.0.1", "--chroma-port", str(server), "--json"]
+    command += ["--embedder", tiny_model, "--chunk-size", "32", "--chunk-overlap", "8"]
+    done = subprocess.run(command, check=False, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 3, done.stderr
+    report = json.loads(done.stdout)
+    assert list(report["failed"]) == [str(damaged)]
+    assert "damaged.xml.gz ends in the middle of its compressed data" in report["failed"][str(damaged)]
+
+    parser = TokenNodeParser(tokenizer=tiny_model, chunk_size=32, chunk_overlap=8)
+    embedder = E5Embedding(model_name=tiny_model)
+    alone = PubMedIndex.open(str(tmp_path / "alone"), embed_model=embedder, node_parser=parser, create=True)
+    assert alone.ingest(PubMedReader().lazy_load_changes(corpus[:1])).added == report["added"] > 0
+    built = PubMedIndex.open(host="127.0.0.1", port=server, embed_model=embedder)
+    assert_same_chunks(built, alone)

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from llama_index_medqa import E5Embedding, PubMedIndex, TokenNodeParser
-from llama_index_medqa.errors import IndexIdentityError, InputError, ServerError
+from llama_index_medqa.errors import EmptyCorpusError, IndexIdentityError, InputError, ServerError
 from llama_index_medqa.scale_out import _Opening, _Total, ingest_with_ray, ray_cluster
 from llama_index_medqa.testing import HashEmbedding
 
@@ -63,7 +63,19 @@ def test_rows_add_up():
     zero = dict.fromkeys(
         ["updated", "unchanged", "outdated", "empty", "deleted", "chunks_written", "chunks_removed"], 0
     )
-    total.add({"file": 0, "error": "", "without_text": 1, "revised": 20210101, "added": 2, **zero}, ["a", "b"])
-    total.add({"file": 1, "error": "broken", "without_text": 0, "revised": 0, "added": 3, **zero}, ["a", "b"])
-    assert (total.report.added, total.without_text, total.revised) == (5, 1, 20210101)
+    first = {"file": 0, "error": "", "records": 3, "with_text": 2, "revised": 20210101, "added": 2}
+    second = {"file": 1, "error": "broken", "records": 3, "with_text": 3, "revised": 0, "added": 3}
+    for row in (first, second):
+        total.add(row | zero, ["a", "b"])
+    assert (total.report.added, total.records, total.with_text, total.revised) == (5, 6, 5, 20210101)
     assert (total.failed, seen) == ({"b": "broken"}, [2, 5])
+    total.require_records()
+
+
+def test_input_without_any_record():
+    total = _Total(None)
+    with pytest.raises(EmptyCorpusError, match="holds no record"):
+        total.require_records()
+    total.failed["b.xml"] = "b.xml is no XML."
+    with pytest.raises(InputError, match=r"None of the files can be read \(1 failed\): b.xml is no XML."):
+        total.require_records()
