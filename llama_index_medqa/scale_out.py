@@ -255,7 +255,7 @@ def _ray_errors() -> Iterator[None]:
 
 
 def _plans(paths: list[str]) -> "Dataset":
-    """For every file a row: its number, how many records to keep, the positions not to keep, and what went wrong."""
+    """For every file a row of :func:`whole_plan`: the positions not to read, and what went wrong."""
     import ray.data
 
     partitions = min(len(paths), _MOST_PARTITIONS)
@@ -316,8 +316,9 @@ class _Opening:
     def open(self) -> PubMedIndex:
         """Opens the index, after a look at this machine's embedder: it may be another one of the same name."""
         store = PubMedVectorStore(create=False, **self.place)
-        embed_model: Any = _restored(*self.embed_model)
-        transformations: list[Any] = [_restored(*step) for step in self.transformations]
+        kind, saved = self.embed_model
+        embed_model: Any = kind.from_dict(saved)
+        transformations: list[Any] = [kind.from_dict(saved) for kind, saved in self.transformations]
         parser = next(step for step in transformations if isinstance(step, TokenNodeParser))
         require_same(self.identity, identity_of(embed_model, parser), store)
         context = StorageContext.from_defaults(vector_store=store)
@@ -330,10 +331,6 @@ def _saved(component: BaseComponent) -> tuple[type[BaseComponent], Row]:
         if name in saved and Path(saved[name]).exists():
             saved[name] = str(Path(saved[name]).absolute())
     return type(component), saved
-
-
-def _restored(kind: type[BaseComponent], saved: Row) -> BaseComponent:
-    return kind.from_dict(saved)
 
 
 class _Writer:
