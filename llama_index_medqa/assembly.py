@@ -10,6 +10,7 @@ import httpx
 from llama_index.core.llms import LLM
 from llama_index.llms.openai_like import OpenAILike
 
+from llama_index_medqa.chroma_client import place_arguments
 from llama_index_medqa.drafting import EXTRACTIVE
 from llama_index_medqa.embedding import E5Embedding
 from llama_index_medqa.errors import InputError, ServerError
@@ -42,24 +43,21 @@ def open_embedder(profile: Profile, progress: Progress | None = None) -> E5Embed
     return E5Embedding(model_name=place)
 
 
-def open_index(
-    profile: Profile, folder: str | None, embedder: E5Embedding, *, create: bool = False, **place: Any
-) -> PubMedIndex:
-    """Opens the index in a folder, or on a Chroma server.
+def open_index(profile: Profile, place: str, embedder: E5Embedding, *, create: bool = False) -> PubMedIndex:
+    """Opens the index at a place.
 
     Args:
         profile: how a new index is split.
-        folder: where the index lies; None with ``host`` and ``port``.
+        place: where the index lies: a folder, or the address of a Chroma server; see :meth:`PubMedVectorStore.at`.
         embedder: the embedder that it was, or is to be, built with.
         create: whether to create it, or to open one that was built with this very profile; else an existing index
             is opened with the splitter settings that it carries.
-        place: further arguments of :class:`PubMedVectorStore`, such as ``host`` and ``port`` of a server.
     """
     parser = TokenNodeParser(
         tokenizer=embedder.model_name, chunk_size=profile.chunk_size, chunk_overlap=profile.chunk_overlap
     )
     return PubMedIndex.open(
-        folder, embed_model=embedder, node_parser=parser if create else None, create=create, **place
+        **place_arguments(place), embed_model=embedder, node_parser=parser if create else None, create=create
     )
 
 

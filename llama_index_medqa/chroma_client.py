@@ -1,8 +1,10 @@
 """Connections to Chroma, on disk or behind a server, and what their failures mean to a user."""
 
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import chromadb
 import httpx
@@ -58,6 +60,31 @@ def connect(
         raise ServerError(
             f"No Chroma server answers at {host}:{port or DEFAULT_PORT} ({error}). Start one with `chroma run`."
         ) from error
+
+
+def place_arguments(place: str) -> dict[str, Any]:
+    """What :class:`PubMedVectorStore` takes to open a place.
+
+    Args:
+        place: a folder, or the address of a Chroma server: ``http://HOST:PORT``, with ``/COLLECTION`` where it is not
+            the default one.
+
+    Raises:
+        InputError: an address has no host, or a port that is no number.
+    """
+    if not place.startswith(("http://", "https://")):
+        return {"persist_dir": place}
+    try:
+        address = urllib.parse.urlsplit(place)
+        host, port = address.hostname, address.port
+    except ValueError as error:
+        raise InputError(f"{place!r} is no address ({error}): write http://HOST:PORT.") from error
+    if not host:
+        raise InputError(f"{place!r} names no host: write http://HOST:PORT.")
+    is_secure = address.scheme == "https"
+    arguments = {"host": host, "port": port or (443 if is_secure else DEFAULT_PORT), "ssl": is_secure}
+    collection = address.path.strip("/")
+    return {**arguments, "collection_name": collection} if collection else arguments
 
 
 def open_collection(client: ClientAPI, name: str, place: str, *, create: bool) -> chromadb.Collection:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -30,7 +31,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-IndexOption = Annotated[str, typer.Option("--index", envvar="MEDQA_INDEX", help="Folder of the index.")]
+IndexOption = Annotated[
+    str,
+    typer.Option("--index", envvar="MEDQA_INDEX", help="Folder of the index, or http://HOST:PORT of a Chroma server."),
+]
 ProfileOption = Annotated[str, typer.Option("--profile", envvar="MEDQA_PROFILE", help=f"{' or '.join(PROFILES)}.")]
 EmbedderOption = Annotated[
     str | None, typer.Option(help="E5 model: packaged weights, a model folder or a hub id, in place of the profile's.")
@@ -51,16 +55,10 @@ EmailOption = Annotated[
 EntrezOption = Annotated[
     str | None, typer.Option("--base-url", envvar="MEDQA_ENTREZ_URL", help="Address of the E-utilities.")
 ]
-ChromaHostOption = Annotated[
-    str | None, typer.Option("--chroma-host", envvar="MEDQA_CHROMA_HOST", help="Chroma server, in place of --index.")
-]
-ChromaPortOption = Annotated[
-    int, typer.Option("--chroma-port", envvar="MEDQA_CHROMA_PORT", help="Port of that server.")
-]
 RayOption = Annotated[
     str | None,
     typer.Option(
-        help="Work on a Ray cluster and write to --chroma-host: HOST:PORT of its head, local (start one on this "
+        help="Work on a Ray cluster; --index is then a Chroma server. HOST:PORT of its head, local (start one on this "
         "machine), or auto (RAY_ADDRESS, the cluster that this machine belongs to, else local)."
     ),
 ]
@@ -68,11 +66,6 @@ RayOption = Annotated[
 # Some records could not be fetched or read; all others were.
 EXIT_INCOMPLETE = 3
 KEY_VARIABLE = "NCBI_API_KEY"
-
-_RAY_WRITES_TO_A_SERVER = (
-    "--ray and --chroma-host belong together: many processes write, and a folder takes one only. Start a server with "
-    "`chroma run --path FOLDER --host 0.0.0.0 --port 8000`, and give --chroma-host and --chroma-port."
-)
 
 
 @app.command()
@@ -100,8 +93,6 @@ def index(
     chunk_size: Annotated[int | None, typer.Option(help="Most tokens in a chunk (of a new index).")] = None,
     chunk_overlap: Annotated[int | None, typer.Option(help="Tokens shared by neighbouring chunks.")] = None,
     ray: RayOption = None,
-    chroma_host: ChromaHostOption = None,
-    chroma_port: ChromaPortOption = 8000,
     as_json: JsonOption = False,
 ) -> None:
     """Index PubMed records of files or of a query. Run it again to add more or to finish an interrupted run."""
@@ -109,13 +100,10 @@ def index(
         raise InputError("Give either files or --query.")
     if ray is not None and query is not None:
         raise InputError("--ray reads files: crawl the query without it, or give its files.")
-    if (ray is None) != (chroma_host is None):
-        raise InputError(_RAY_WRITES_TO_A_SERVER)
     terminal = _terminal(as_json)
     chosen = _profile(profile, embedder=embedder, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
-    if ray is not None and chroma_host is not None:
-        folder = f"{chroma_host}:{chroma_port}"
-        result = _index_by_ray(terminal, chosen, chroma_host, chroma_port, files or [], ray)
+    if ray is not None:
+        result = _index_by_ray(terminal, chosen, folder, files or [], ray)
     elif query is None:
         result = _index_files(terminal, chosen, folder, files or [])
     else:
@@ -144,22 +132,26 @@ def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: lis
     return asdict(report)
 
 
-def _index_by_ray(
-    terminal: "Terminal", profile: Profile, host: str, port: int, files: list[str], address: str
-) -> dict[str, Any]:
+def _index_by_ray(terminal: "Terminal", profile: Profile, place: str, files: list[str], address: str) -> dict[str, Any]:
     from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.chroma_client import place_arguments
     from llama_index_medqa.pubmed.formats import expand_sources
     from llama_index_medqa.scale_out import ingest_with_ray, ray_cluster
 
+    if "persist_dir" in place_arguments(place):
+        raise InputError(
+            f"--ray needs a Chroma server: many processes write, and the folder {place} takes one only. Start a "
+            f"server with `chroma run --path {place} --host 0.0.0.0 --port 8000`, and give --index http://HOST:8000."
+        )
     paths = [str(path) for path in expand_sources(files)]
     with terminal.weights_progress() as progress:
         embedder = open_embedder(profile, progress)
-    index = open_index(profile, None, embedder, create=True, host=host, port=port)
+    index = open_index(profile, place, embedder, create=True)
     with ray_cluster(address) as cluster:
         terminal.line(str(cluster))
         with terminal.ingest_progress() as progress:
             report = ingest_with_ray(index, paths, progress=progress)
-    terminal.show_report(f"{host}:{port}", report.ingested)
+    terminal.show_report(place, report.ingested)
     for file, reason in report.failed.items():
         terminal.line(f"not indexed: {file}: {reason}", "red")
     return {**asdict(report.ingested), "failed": report.failed}
@@ -264,11 +256,63 @@ def info(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> No
     from llama_index_medqa.index import describe
     from llama_index_medqa.vector_store import PubMedVectorStore
 
-    found = describe(PubMedVectorStore(persist_dir=folder, create=False))
+    found = describe(PubMedVectorStore.at(folder, create=False))
     if as_json:
         _print_json({"index": folder, **asdict(found), "as_of": found.as_of.isoformat() if found.as_of else None})
     else:
         _terminal(as_json).show_info(folder, found)
+
+
+@app.command("export")
+def export_(
+    file: Annotated[Path, typer.Argument(help="File to write; an existing one is replaced.")],
+    folder: IndexOption = "medqa_index",
+    as_json: JsonOption = False,
+) -> None:
+    """Write a whole index to one file to share: texts, metadata, vectors, and with what it was built."""
+    from llama_index_medqa.index_archive import export_index
+    from llama_index_medqa.vector_store import PubMedVectorStore
+
+    terminal = _terminal(as_json)
+    with terminal.chunk_progress("Exporting") as progress:
+        written = export_index(PubMedVectorStore.at(folder, create=False), file, progress=progress)
+    if as_json:
+        _print_json({"index": folder, "file": str(file), "chunks": written.chunks, "bytes": file.stat().st_size})
+    else:
+        terminal.line(f"{written.chunks} chunks of {folder} are in {file} ({file.stat().st_size / 1e6:.1f} MB).")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="File that `medqa export` wrote.")],
+    folder: IndexOption = "medqa_index",
+    as_json: JsonOption = False,
+) -> None:
+    """Read an exported index into a new folder or a server, after verifying all of it."""
+    from llama_index_medqa.index_archive import import_index
+
+    terminal = _terminal(as_json)
+    with terminal.chunk_progress("Importing") as progress:
+        read = import_index(file, folder, progress=progress)
+    if as_json:
+        _print_json({"index": folder, "file": str(file), "chunks": read.chunks})
+    else:
+        terminal.line(f"{read.chunks} chunks of {file} are in {folder}.")
+
+
+@app.command()
+def migrate(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> None:
+    """Bring an index of an earlier version up to date, in place. Run it again to finish an interrupted run."""
+    from llama_index_medqa.migration import migrate as migrate_store
+    from llama_index_medqa.vector_store import PubMedVectorStore
+
+    terminal = _terminal(as_json)
+    with terminal.chunk_progress("Migrating") as progress:
+        rewritten = migrate_store(PubMedVectorStore.at(folder, create=False), progress=progress)
+    if as_json:
+        _print_json({"index": folder, "chunks_rewritten": rewritten})
+    else:
+        terminal.line(f"{rewritten} chunks of {folder} were rewritten; the index is up to date.")
 
 
 @app.command()
@@ -319,7 +363,7 @@ def _require_index(folder: str) -> None:
     """Tells of a missing index before a model is loaded."""
     from llama_index_medqa.vector_store import PubMedVectorStore
 
-    PubMedVectorStore(persist_dir=folder, create=False)
+    PubMedVectorStore.at(folder, create=False)
 
 
 def _first_read(items: Iterator[_Item]) -> Iterator[_Item]:
@@ -346,7 +390,7 @@ def _crawl_request(
 
 def _crawls(folder: str) -> Path:
     """Where crawls for an index are kept: beside it, because the index's own folder belongs to its database."""
-    place = Path(folder)
+    place = Path(re.sub(r"\W+", "_", folder) if "://" in folder else folder)
     return place.with_name(f"{place.name}.crawls")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from llama_index.core.base.embeddings.base import BaseEmbedding
 
 from llama_index_medqa.embedding import TransformerEmbedding
-from llama_index_medqa.errors import IndexIdentityError
+from llama_index_medqa.errors import IndexIdentityError, InputError
 from llama_index_medqa.node_parser import TokenNodeParser
 from llama_index_medqa.vector_store import PubMedVectorStore
 
@@ -17,6 +17,7 @@ SCHEMA_VERSION = 2
 # Keys of the collection's metadata that are ours; a collection may carry others.
 _IDENTITY_PREFIX = "medqa_"
 _AS_OF_KEY = "pubmed_as_of"
+_IMPORT_KEY = "pubmed_import"
 
 
 def identity_of(embed_model: BaseEmbedding, parser: TokenNodeParser) -> dict[str, str | int]:
@@ -34,9 +35,13 @@ def stored_identity(store: PubMedVectorStore) -> dict[str, str | int]:
     """The identity that a collection carries; empty for a new one.
 
     Raises:
-        IndexIdentityError: it holds chunks and carries no identity.
+        IndexIdentityError: it holds chunks and carries no identity, or an import into it is unfinished.
     """
     metadata = _metadata(store)
+    if _IMPORT_KEY in metadata:
+        raise IndexIdentityError(
+            f"The index in {store.place} is an import that was interrupted: repeat `medqa import` with the same file."
+        )
     stored = {
         key.removeprefix(_IDENTITY_PREFIX): value for key, value in metadata.items() if key.startswith(_IDENTITY_PREFIX)
     }
@@ -54,9 +59,7 @@ def require_same(stored: Mapping[str, str | int], given: Mapping[str, str | int]
     Raises:
         IndexIdentityError: they differ; the message names both values.
     """
-    schema = stored.get("schema_version"), given.get("schema_version")
-    if schema[0] != schema[1]:
-        raise IndexIdentityError(schema_message(schema[0], schema[1], store))
+    require_current_schema(stored, store)
     # The embedder's name is for people; the hash of its weights decides.
     different = [key for key in {**stored, **given} if key != "embedder" and stored.get(key) != given.get(key)]
     if not different:
@@ -69,17 +72,27 @@ def require_same(stored: Mapping[str, str | int], given: Mapping[str, str | int]
     )
 
 
-def schema_message(stored: Any, given: Any, store: PubMedVectorStore) -> str:
-    """One line on an index of another schema than the one that is needed."""
-    found = f"The index in {store.place} has schema version {stored}, this version of llama-index-medqa needs {given}"
-    if isinstance(stored, int) and stored < given:
-        return f"{found}: bring it up to date with `medqa migrate --index {store.place}`."
-    return f"{found}: it was written by a later version; upgrade with `pip install -U llama-index-medqa`."
+def require_current_schema(stored: Mapping[str, str | int], store: PubMedVectorStore) -> None:
+    """Compares the schema of an index with that of this version.
+
+    Raises:
+        IndexIdentityError: it is another.
+    """
+    version = stored.get("schema_version")
+    if version == SCHEMA_VERSION:
+        return
+    advice = "it was written by a later version; upgrade with `pip install -U llama-index-medqa`"
+    if isinstance(version, int) and version < SCHEMA_VERSION:
+        advice = f"bring it up to date with `medqa migrate --index {store.place}`"
+    raise IndexIdentityError(
+        f"The index in {store.place} has schema version {version}, this version of llama-index-medqa needs "
+        f"{SCHEMA_VERSION}: {advice}."
+    )
 
 
 def write_identity(store: PubMedVectorStore, identity: Mapping[str, str | int]) -> None:
     """Lets the collection carry an identity."""
-    _modify(store, {_IDENTITY_PREFIX + key: value for key, value in identity.items()})
+    _modify(store, _prefixed(identity))
 
 
 def stored_as_of(store: PubMedVectorStore) -> date | None:
@@ -91,6 +104,34 @@ def stored_as_of(store: PubMedVectorStore) -> date | None:
 def write_as_of(store: PubMedVectorStore, as_of: date) -> None:
     """Lets the collection carry that day."""
     _modify(store, {_AS_OF_KEY: as_of.isoformat()})
+
+
+def begin_import(store: PubMedVectorStore, digest: str) -> None:
+    """Marks a collection as one that an archive is being read into.
+
+    Args:
+        store: the collection, empty or marked before.
+        digest: stands for the archive.
+
+    Raises:
+        InputError: the collection holds something else.
+    """
+    metadata = _metadata(store)
+    if store.count() and metadata.get(_IMPORT_KEY) != digest:
+        raise InputError(
+            f"The index in {store.place} is not empty ({store.count()} chunks): import into another folder or server."
+        )
+    store.set_collection_metadata({_IMPORT_KEY: digest})
+
+
+def finish_import(store: PubMedVectorStore, identity: Mapping[str, str | int], as_of: date | None) -> None:
+    """Makes a collection that was read from an archive the index that it is."""
+    day = {_AS_OF_KEY: as_of.isoformat()} if as_of else {}
+    store.set_collection_metadata({**_prefixed(identity), **day})
+
+
+def _prefixed(identity: Mapping[str, str | int]) -> dict[str, str | int]:
+    return {_IDENTITY_PREFIX + key: value for key, value in identity.items()}
 
 
 def _modify(store: PubMedVectorStore, changes: Mapping[str, str | int]) -> None:

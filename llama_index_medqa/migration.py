@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from llama_index_medqa.errors import IndexIdentityError
-from llama_index_medqa.index_identity import SCHEMA_VERSION, schema_message, stored_identity, write_identity
+from llama_index_medqa.index_identity import SCHEMA_VERSION, require_current_schema, stored_identity, write_identity
 from llama_index_medqa.stored_rows import CONTENT_KEY, TYPE_KEY, to_node, to_row
 from llama_index_medqa.vector_store import PubMedVectorStore
 
+_OLD_SCHEMA = 1
 _ROWS_PER_BATCH = 1_000
 _OLD_ROWS = {TYPE_KEY: "TextNode"}
 
@@ -28,9 +28,9 @@ def migrate(store: PubMedVectorStore, *, progress: Callable[[int, int], None] = 
         IndexIdentityError: the collection is not an index, or of a later schema.
     """
     identity = stored_identity(store)
-    version = identity.get("schema_version")
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
-        raise IndexIdentityError(schema_message(version, SCHEMA_VERSION, store))
+    if identity.get("schema_version") != _OLD_SCHEMA:
+        require_current_schema(identity, store)
+        return 0
     old = store.ids(_OLD_ROWS)
     for start in range(0, len(old), _ROWS_PER_BATCH):
         rows = store.rows(old[start : start + _ROWS_PER_BATCH])

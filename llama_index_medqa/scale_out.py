@@ -170,7 +170,7 @@ def _require_server(index: PubMedIndex) -> None:
         folder = index.store.persist_dir or "FOLDER"
         raise InputError(
             f"The index in {folder} can be written by one process only, and Ray has many. Start a server for it with "
-            f"`chroma run --path {folder} --host 0.0.0.0 --port 8000`, and give its address instead of the folder."
+            f"`chroma run --path {folder} --host 0.0.0.0 --port 8000`, and open it with host= and port=."
         )
 
 

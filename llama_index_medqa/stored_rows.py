@@ -142,7 +142,7 @@ def _expected_relationships(node_id: str, row: Mapping[str, Any]) -> dict[str, A
 
 
 def _related(node_id: str, node_type: str | None) -> dict[str, Any]:
-    fields = {"node_type": node_type, "metadata": {}, "hash": None, "class_name": "RelatedNodeInfo"}
+    fields: dict[str, Any] = {"node_type": node_type, "metadata": {}, "hash": None, "class_name": "RelatedNodeInfo"}
     return {"node_id": node_id, **fields}
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -92,6 +93,13 @@ class Terminal:
                 )
 
             yield report
+
+    @contextmanager
+    def chunk_progress(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar over the chunks of an index."""
+        with self._bars(TextColumn(f"  {name}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bars:
+            task = bars.add_task(name, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total)
 
     def show_report(self, folder: str, report: IngestReport) -> None:
         """What an ingestion did."""

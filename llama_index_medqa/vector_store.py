@@ -18,7 +18,14 @@ from llama_index.core.vector_stores.types import (
 )
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
-from llama_index_medqa.chroma_client import DEFAULT_PORT, connect, failures_told, open_collection, require_cosine
+from llama_index_medqa.chroma_client import (
+    DEFAULT_PORT,
+    connect,
+    failures_told,
+    open_collection,
+    place_arguments,
+    require_cosine,
+)
 from llama_index_medqa.collection_state import CollectionState
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.metadata_filters import matches, require_known_fields, to_condition
@@ -107,7 +114,8 @@ class PubMedVectorStore(ChromaVectorStore):
         check_filter_fields: bool = True,
         **kwargs: Any,
     ) -> None:
-        place = persist_dir or (f"{host}:{port or DEFAULT_PORT}" if host else "the given collection")
+        address = f"{'https' if ssl else 'http'}://{host}:{port or DEFAULT_PORT}"
+        place = persist_dir or (address if host else "the given collection")
         if chroma_collection is None:
             client = connect(persist_dir, host, port, ssl=ssl, headers=headers, create=create)
             chroma_collection = open_collection(client, collection_name, place, create=create)
@@ -132,6 +140,19 @@ class PubMedVectorStore(ChromaVectorStore):
     def class_name(cls) -> str:
         """The name under which LlamaIndex saves this component."""
         return "PubMedVectorStore"
+
+    @classmethod
+    def at(cls, place: str, *, create: bool = True) -> "PubMedVectorStore":
+        """Opens the collection at a place.
+
+        Args:
+            place: a folder, or the address of a Chroma server, ``http://HOST:PORT`` or ``http://HOST:PORT/COLLECTION``.
+            create: whether to create a missing database or collection.
+
+        Raises:
+            InputError: an address cannot be understood.
+        """
+        return cls(**place_arguments(place), create=create)
 
     @classmethod
     def from_params(
@@ -431,7 +452,7 @@ class PubMedVectorStore(ChromaVectorStore):
         mmr_threshold: float | None = None,
         mmr_prefetch_factor: float = _MMR_PREFETCH_FACTOR,
         mmr_prefetch_k: int | None = None,
-        **_: Any,
+        **kwargs: Any,
     ) -> VectorStoreQueryResult:
         embedding = query.query_embedding or []
         looked_at = int(mmr_prefetch_k or query.similarity_top_k * mmr_prefetch_factor)

@@ -105,7 +105,7 @@ BAD_INPUT = {
         "chroma run --path FOLDER",
     ),
     "a missing file for Ray": (
-        lambda folder, xml: ["index", folder / "none.xml", "--ray", "local", "--chroma-host", "127.0.0.1"],
+        lambda folder, xml: ["index", folder / "none.xml", "--ray", "local", "--index", "http://127.0.0.1"],
         "none.xml",
     ),
     "unknown profile": (lambda folder, xml: ["index", xml, "--profile", "gpu"], "embedded or mistral7b"),
