@@ -327,6 +327,8 @@ class _Opening:
 
 def _saved(component: BaseComponent) -> tuple[type[BaseComponent], Row]:
     saved = component.to_dict()
+    # A cache of vectors is one machine's; on the workers it would be a second copy of the index.
+    saved.pop("cache_dir", None)
     for name in _MAY_BE_PATHS:
         if name in saved and Path(saved[name]).exists():
             saved[name] = str(Path(saved[name]).absolute())
