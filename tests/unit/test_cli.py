@@ -102,7 +102,7 @@ BAD_INPUT = {
     ),
     "Ray without a server to write to": (
         lambda folder, xml: ["index", xml, "--ray", "local"],
-        "chroma run --path FOLDER",
+        "chroma run --path medqa_index",
     ),
     "a missing file for Ray": (
         lambda folder, xml: ["index", folder / "none.xml", "--ray", "local", "--index", "http://127.0.0.1"],

@@ -21,6 +21,7 @@ from llama_index_medqa.pubmed.formats import read_newest
 from llama_index_medqa.pubmed.record import PubMedRecord
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra 'ray'")
+pc = pytest.importorskip("pyarrow.compute")
 
 
 def shuffled(tables: list, key: str, partitions: int, source: random.Random) -> list:
@@ -37,9 +38,8 @@ def planned(paths: list[str], partitions: int = 1, seed: int = 0) -> list[dict]:
     numbers = pa.array(range(len(paths)), pa.int64())
     identities = [identity_table(pa.table({"file": numbers[n : n + 1]}), paths) for n in range(len(paths))]
     partial = [partial_plans(table) for table in shuffled(identities, "document_id", partitions, source)]
-    whole = [whole_plan(table) for table in shuffled(partial, "file", len(paths) * 50, source)]
-    rows = [row for table in whole for row in table.to_pylist()]
-    return sorted(rows, key=lambda row: row["file"])
+    rows = pa.concat_tables(partial)
+    return [row for number in numbers for row in whole_plan(rows.filter(pc.equal(rows["file"], number))).to_pylist()]
 
 
 def read(paths: list[str], plans: list[dict]) -> list:

@@ -1,5 +1,6 @@
 """What is told before any Ray cluster is needed, and how a worker opens the index."""
 
+import pickle
 import re
 import socket
 
@@ -7,7 +8,7 @@ import pytest
 
 from llama_index_medqa import E5Embedding, PubMedIndex, TokenNodeParser
 from llama_index_medqa.errors import EmptyCorpusError, IndexIdentityError, InputError, ServerError
-from llama_index_medqa.scale_out import _Opening, _Total, ingest_with_ray, ray_cluster
+from llama_index_medqa.scale_out import _Opening, _saved, _Total, ingest_with_ray, ray_cluster
 from llama_index_medqa.testing import HashEmbedding
 
 
@@ -50,11 +51,13 @@ def test_a_worker_with_another_embedder_is_refused(index, tmp_path):
         _Opening(place, other, opening.transformations, opening.identity).open()
 
 
-def test_an_embedder_travels_without_its_weights(index, tiny_model):
-    embedder = E5Embedding(model_name=tiny_model)
+def test_an_embedder_travels_without_its_weights_and_its_cache(tmp_path, tiny_model):
+    embedder = E5Embedding(model_name=tiny_model, cache_dir=str(tmp_path / "cache"))
     assert embedder.dimension == 32
-    restored = type(embedder).from_dict(embedder.to_dict())
-    assert (restored._model, restored.identity()) == (None, embedder.identity())
+    kind, saved = _saved(embedder)
+    assert len(pickle.dumps(saved)) < 2_000
+    restored = kind.from_dict(saved)
+    assert (restored.cache_dir, restored.identity()) == (None, embedder.identity())
 
 
 def test_rows_add_up():
