@@ -55,8 +55,15 @@ EmailOption = Annotated[
 EntrezOption = Annotated[
     str | None, typer.Option("--base-url", envvar="MEDQA_ENTREZ_URL", help="Address of the E-utilities.")
 ]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Work on a Ray cluster; --index is then a Chroma server. HOST:PORT of its head, local (start one on this "
+        "machine), or auto (RAY_ADDRESS, the cluster that this machine belongs to, else local)."
+    ),
+]
 
-# Some records could not be fetched; all others were.
+# Some records could not be fetched or read; all others were.
 EXIT_INCOMPLETE = 3
 KEY_VARIABLE = "NCBI_API_KEY"
 
@@ -85,14 +92,19 @@ def index(
     embedder: EmbedderOption = None,
     chunk_size: Annotated[int | None, typer.Option(help="Most tokens in a chunk (of a new index).")] = None,
     chunk_overlap: Annotated[int | None, typer.Option(help="Tokens shared by neighbouring chunks.")] = None,
+    ray: RayOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Index PubMed records of files or of a query. Run it again to add more or to finish an interrupted run."""
     if (query is None) == (not files):
         raise InputError("Give either files or --query.")
+    if ray is not None and query is not None:
+        raise InputError("--ray reads files: crawl the query without it, or give its files.")
     terminal = _terminal(as_json)
     chosen = _profile(profile, embedder=embedder, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
-    if query is None:
+    if ray is not None:
+        result = _index_by_ray(terminal, chosen, folder, files or [], ray)
+    elif query is None:
         result = _index_files(terminal, chosen, folder, files or [])
     else:
         request = _crawl_request(query, first, last, since, maximum)
@@ -100,7 +112,7 @@ def index(
             result = _index_query(terminal, chosen, folder, client, request)
     if as_json:
         _print_json({"index": folder, **result})
-    if result.get("crawl", {}).get("failed"):
+    if result.get("failed") or result.get("crawl", {}).get("failed"):
         sys.exit(EXIT_INCOMPLETE)
 
 
@@ -118,6 +130,31 @@ def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: lis
         report = ingest_files(index, documents, progress=progress)
     terminal.show_report(folder, report)
     return asdict(report)
+
+
+def _index_by_ray(terminal: "Terminal", profile: Profile, place: str, files: list[str], address: str) -> dict[str, Any]:
+    from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.chroma_client import place_arguments
+    from llama_index_medqa.pubmed.formats import expand_sources
+    from llama_index_medqa.scale_out import ingest_with_ray, ray_cluster
+
+    if "persist_dir" in place_arguments(place):
+        raise InputError(
+            f"--ray needs a Chroma server: many processes write, and the folder {place} takes one only. Start a "
+            f"server with `chroma run --path {place} --host 0.0.0.0 --port 8000`, and give --index http://HOST:8000."
+        )
+    paths = [str(path) for path in expand_sources(files)]
+    with terminal.weights_progress() as progress:
+        embedder = open_embedder(profile, progress)
+    index = open_index(profile, place, embedder, create=True)
+    with ray_cluster(address) as cluster:
+        terminal.line(str(cluster))
+        with terminal.ingest_progress() as progress:
+            report = ingest_with_ray(index, paths, progress=progress)
+    terminal.show_report(place, report.ingested)
+    for file, reason in report.failed.items():
+        terminal.line(f"not indexed: {file}: {reason}", "red")
+    return {**asdict(report.ingested), "failed": report.failed}
 
 
 def _index_query(

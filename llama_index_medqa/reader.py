@@ -108,17 +108,22 @@ class PubMedReader(BasePydanticReader):
             SourceFormatError: a file is broken; what stood before that place was yielded.
         """
         sources = [files] if isinstance(files, (str, Path)) else list(files)
-        without_text: list[str] = []
-        for item in read_newest(sources):
-            if isinstance(item, Deletion):
-                yield item
-            elif item.text:
-                yield to_document(item)
-            else:
-                without_text.append(item.document_id)
-        if without_text:
-            _logger.warning(
-                "%d records have neither title nor abstract and were left out: %s",
-                len(without_text),
-                ", ".join(without_text[:_NAMED_AT_MOST]),
-            )
+        yield from to_changes(read_newest(sources))
+
+
+def to_changes(items: Iterable[PubMedRecord | Deletion]) -> Iterator[Document | Deletion]:
+    """Records as documents, and deletions as they are; records without any text are counted in a warning."""
+    without_text: list[str] = []
+    for item in items:
+        if isinstance(item, Deletion):
+            yield item
+        elif item.text:
+            yield to_document(item)
+        else:
+            without_text.append(item.document_id)
+    if without_text:
+        _logger.warning(
+            "%d records have neither title nor abstract and were left out: %s",
+            len(without_text),
+            ", ".join(without_text[:_NAMED_AT_MOST]),
+        )

@@ -7,8 +7,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, SourceFormatError
 from llama_index_medqa.pubmed.files import Pieces, Source, open_source
@@ -17,6 +18,8 @@ from llama_index_medqa.pubmed.medical_data import read_medical_data
 from llama_index_medqa.pubmed.nbib import read_nbib
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
 from llama_index_medqa.pubmed.xml import read_identities, read_xml
+
+Place = TypeVar("Place")
 
 _logger = logging.getLogger(__name__)
 
@@ -57,6 +60,16 @@ def read_records(source: str | Source) -> Iterator[PubMedRecord | Deletion]:
     yield from _reader(pieces)(pieces)
 
 
+def read_identities_of(source: str | Source) -> Iterator[Identity]:
+    """Read of one file only which records it holds; arguments, order and errors as for :func:`read_records`."""
+    pieces = open_source(_source(source))
+    reader = _reader(pieces)
+    if reader is read_xml:
+        yield from read_identities(pieces)
+    else:
+        yield from map(identity_of, reader(pieces))
+
+
 def read_newest(sources: Iterable[str | Path]) -> Iterator[PubMedRecord | Deletion]:
     """Read files as one corpus in which the last word on each record wins.
 
@@ -75,7 +88,8 @@ def read_newest(sources: Iterable[str | Path]) -> Iterator[PubMedRecord | Deleti
     """
     with ExitStack() as stack:
         files = [_rereadable(source, stack) for source in expand_sources(sources)]
-        wanted = _newest_positions(files)
+        identities = chain.from_iterable(read_identities_of(_rewound(file)) for file in files)
+        wanted = newest_places(enumerate(identities))
         position = 0
         for file in files:
             for item in read_records(_rewound(file)):
@@ -172,25 +186,22 @@ def _rewound(file: Path | BinaryIO) -> Path | Pieces:
     return open_source(file, "standard input")
 
 
-def _newest_positions(files: list[Path | BinaryIO]) -> dict[str, int]:
-    newest: dict[str, tuple[int, Identity]] = {}
-    position = 0
-    for file in files:
-        for identity in _identities(_rewound(file)):
-            known = newest.get(identity.document_id)
-            if known is None or _supersedes(identity, known[1]):
-                newest[identity.document_id] = position, identity
-            position += 1
+def newest_places(identities: Iterable[tuple[Place, Identity]]) -> dict[str, Place]:
+    """Which of several versions of each record is the one to keep; the rule of :func:`read_newest`.
+
+    Args:
+        identities: what was found and where, in the order of the corpus.
+
+    Returns:
+        The place of the kept version, by document id.
+    """
+    newest: dict[str, tuple[Place, Identity]] = {}
+    for place, identity in identities:
+        known = newest.get(identity.document_id)
+        if known is None or _supersedes(identity, known[1]):
+            newest[identity.document_id] = place, identity
     return {document_id: place for document_id, (place, _) in newest.items()}
 
 
 def _supersedes(later: Identity, earlier: Identity) -> bool:
     return later.deleted or earlier.deleted or later.version >= earlier.version
-
-
-def _identities(source: Source) -> Iterator[Identity]:
-    pieces = open_source(source)
-    reader = _reader(pieces)
-    if reader is read_xml:
-        return read_identities(pieces)
-    return map(identity_of, reader(pieces))

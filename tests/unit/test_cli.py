@@ -100,6 +100,14 @@ BAD_INPUT = {
         lambda folder, xml: ["index", xml, "--chunk-size", "64", "--chunk-overlap", "64"],
         "chunk_overlap (64) must be less than chunk_size (64)",
     ),
+    "Ray without a server to write to": (
+        lambda folder, xml: ["index", xml, "--ray", "local"],
+        "chroma run --path medqa_index",
+    ),
+    "a missing file for Ray": (
+        lambda folder, xml: ["index", folder / "none.xml", "--ray", "local", "--index", "http://127.0.0.1"],
+        "none.xml",
+    ),
     "unknown profile": (lambda folder, xml: ["index", xml, "--profile", "gpu"], "embedded or mistral7b"),
     "no index": (lambda folder, xml: ["ask", "Why?", "--index", "nowhere"], "medqa index FILE"),
     "unknown embedder": (lambda folder, xml: ["index", xml, "--embedder", "word2vec"], "multilingual-e5-small"),
