@@ -3,10 +3,15 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cached_property, lru_cache, partial
+from itertools import accumulate, chain, pairwise
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.node_parser.interface import TextSplitter
@@ -18,11 +23,15 @@ from llama_index_medqa.errors import InputError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+_Item = TypeVar("_Item")
 TOKENIZER_FILE = "tokenizer.json"
 # Only a bound on memory (about 100 MB); the cache is exact at any size.
 _WORD_CACHE_LIMIT = 1_000_000
+# Texts whose words are counted together, and given to a process together.
+_BATCH = 1000
+_WORDS_AN_INPUT = 1024
 # Tokenizers differ in what they make of runs of whitespace, and of whitespace at the ends.
-_IRREGULAR_SPACE = re.compile(r"\s\s|^\s|\s$")
+_IRREGULAR_WORD = re.compile(r"^\s|\s$|\s\s|^$")
 # Words, numbers, signs and scripts in which a tokenizer could merge across a space, if it ever does so.
 _SEPARABILITY_PROBES = (
     "a b",
@@ -65,6 +74,8 @@ class TokenNodeParser(TextSplitter):
         tokenizer: folder with a ``tokenizer.json``, such a file, or a model id on the Hugging Face hub.
         chunk_size: most tokens in a chunk, without the special tokens that the embedder adds.
         chunk_overlap: most tokens that a chunk shares with the one before; less than ``chunk_size``.
+        num_workers: processes that look for the boundaries where there are thousands of documents; the chunks are the
+            same. A script that sets it needs ``if __name__ == "__main__":``.
 
     Raises:
         InputError: ``chunk_overlap`` is not less than ``chunk_size``, or there is no tokenizer at the given place.
@@ -73,6 +84,10 @@ class TokenNodeParser(TextSplitter):
     tokenizer: str = Field(description="Folder with a tokenizer.json, such a file, or a model id on the hub.")
     chunk_size: int = Field(default=128, gt=0, description="Most tokens in a chunk.")
     chunk_overlap: int = Field(default=64, ge=0, description="Most tokens shared with the chunk before.")
+
+    num_workers: int = Field(
+        default=1, gt=0, exclude=True, description="Processes that split; the chunks are the same."
+    )
 
     _counter: "_TokenCounter | None" = PrivateAttr(default=None)
 
@@ -107,32 +122,39 @@ class TokenNodeParser(TextSplitter):
 
     def split_spans(self, text: str) -> list[tuple[int, int]]:
         """Where the chunks of a text lie: ``text[start:end]``, in characters, in order; empty for a blank text."""
-        counter = self._token_counter()
-        if counter.total(text) <= self.chunk_size:
-            windows = [(0, len(text))]
-        else:
-            pieces, lengths = counter.pieces(text, self.chunk_size)
-            offsets = [0, *accumulate(map(len, pieces))]
-            windows = [
-                (offsets[first], offsets[last])
-                for first, last in _windows(lengths, self.chunk_size, self.chunk_overlap)
-            ]
-        spans = (_stripped(text, start, end) for start, end in windows)
-        return [(start, end) for start, end in spans if start < end]
+        [spans] = self.split_all_spans([text])
+        return spans
+
+    def split_all_spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """The same for many texts, whose words are counted together; by ``num_workers`` processes if that is many."""
+        return list(self._all_spans(texts))
+
+    def _all_spans(self, texts: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
+        batches = list(_batches(texts, _BATCH))
+        workers = min(self.num_workers, len(batches))
+        if workers <= 1:
+            for batch in batches:
+                yield from _split_all(self._token_counter(), batch, self.chunk_size, self.chunk_overlap)
+            return
+        split = partial(_split_in_worker, self.tokenizer, self.chunk_size, self.chunk_overlap)
+        # The tokenizer has threads, which a fork would not copy.
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            for spans in pool.map(split, batches):
+                yield from spans
 
     def _parse_nodes(self, nodes: Sequence[BaseNode], show_progress: bool = False, **kwargs: Any) -> list[BaseNode]:
+        texts = [node.get_content() for node in nodes]
+        progress = get_tqdm_iterable(nodes, show_progress, "Splitting into chunks")
         chunks: list[BaseNode] = []
-        for node in get_tqdm_iterable(nodes, show_progress, "Splitting into chunks"):
-            chunks.extend(self._chunks(node))
+        for node, text, spans in zip(progress, texts, self._all_spans(texts), strict=True):
+            chunks.extend(self._chunks(node, text, spans))
         return chunks
 
     def _postprocess_parsed_nodes(self, nodes: list[BaseNode], parent_doc_map: dict[str, Document]) -> list[BaseNode]:
         # The base class looks the spans up again with str.find, which is wrong where a text repeats itself.
         return nodes
 
-    def _chunks(self, node: BaseNode) -> list[TextNode]:
-        text = node.get_content()
-        spans = self.split_spans(text)
+    def _chunks(self, node: BaseNode, text: str, spans: list[tuple[int, int]]) -> list[TextNode]:
         metadata = dict(node.metadata) if self.include_metadata else {}
         sections = _sections(metadata.pop("section_spans", None))
         first_character = (node.start_char_idx or 0) if isinstance(node, TextNode) else 0
@@ -165,37 +187,52 @@ class TokenNodeParser(TextSplitter):
 class _TokenCounter:
     """Counts tokens, each distinct word once: abstracts repeat their words, and tokenizing is the slow part.
 
+    A word is what lies between two plain spaces; it is counted together with the space before it.
+
     Attributes:
-        fingerprint: 16 hexadecimal digits that change when the tokenizer does.
         separable: whether the count of a text is the sum of the counts of its words.
     """
 
     def __init__(self, tokenizer: "Tokenizer") -> None:
         self._tokenizer = tokenizer
         self._counts: dict[str, int] = {}
-        self.fingerprint = hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
+        self._counts_at_start: dict[str, int] = {}  # words that nothing precedes
+        self._irregular: set[str] = set()
         self.separable = all(
             self._encoded_length(text) == sum(map(self._encoded_length, _cut_before(text, " ")))
             for text in _SEPARABILITY_PROBES
         )
 
-    def total(self, text: str) -> int:
-        """The number of tokens of a text."""
-        if self.separable and not _IRREGULAR_SPACE.search(text):
-            return sum(self.lengths(_cut_before(text, " ")))
-        return self._encoded_length(text)
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change when the tokenizer does."""
+        return hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()[:16]
 
-    def lengths(self, pieces: list[str]) -> list[int]:
-        """The number of tokens of each piece."""
-        counts = self._counts
-        unknown = list({piece for piece in pieces if piece not in counts})
-        if unknown:
-            if len(counts) > _WORD_CACHE_LIMIT:
-                counts.clear()
-                unknown = list(set(pieces))
-            encodings = self._tokenizer.encode_batch_fast(unknown, add_special_tokens=False)
-            counts.update(zip(unknown, map(len, encodings), strict=True))
-        return [counts[piece] for piece in pieces]
+    def words(self, texts: Iterable[str]) -> list[list[str]]:
+        """The words of each text, after counting the tokens of those that are new."""
+        if len(self._counts) > _WORD_CACHE_LIMIT:
+            self._counts.clear()
+            self._counts_at_start.clear()
+            self._irregular.clear()
+        found = [text.split(" ") for text in texts]
+        first_words = {words[0] for words in found}
+        unknown = list(set(chain.from_iterable(words[1:] for words in found)).difference(self._counts))
+        self._counts.update(zip(unknown, self._encoded_lengths([" " + word for word in unknown]), strict=True))
+        unknown_first = list(first_words.difference(self._counts_at_start))
+        self._counts_at_start.update(zip(unknown_first, self._encoded_lengths(unknown_first), strict=True))
+        self._irregular.update(word for word in (*unknown, *unknown_first) if _IRREGULAR_WORD.search(word))
+        return found
+
+    def lengths(self, words: list[str]) -> list[int]:
+        """The number of tokens of the words of a text, of all but the first with the space before it."""
+        first, *others = words
+        return [self._counts_at_start[first], *map(self._counts.__getitem__, others)]
+
+    def total(self, text: str, words: list[str], lengths: list[int]) -> int:
+        """The number of tokens of a text."""
+        if self.separable and self._irregular.isdisjoint(words):
+            return sum(lengths)
+        return self._encoded_length(text)
 
     def pieces(self, text: str, size: int) -> tuple[list[str], list[int]]:
         """Cuts a text of more than ``size`` tokens: at spaces, a longer word at line ends, then between characters.
@@ -204,7 +241,7 @@ class _TokenCounter:
             The pieces, which joined are the text, and the number of tokens of each.
         """
         cut = next((pieces for pieces in _cuts(text) if len(pieces) > 1), [text])
-        lengths = self.lengths(cut)
+        lengths = self._encoded_lengths(cut)
         if len(cut) == 1 or max(lengths) <= size:
             return cut, lengths
         parts = [
@@ -215,6 +252,18 @@ class _TokenCounter:
 
     def _encoded_length(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _encoded_lengths(self, pieces: list[str]) -> list[int]:
+        """The number of tokens of each piece by itself."""
+        # A list of "words" is one input, of which each word is encoded as if it were alone: cheaper than an input each.
+        batches = list(_batches(pieces, _WORDS_AN_INPUT))
+        encodings = self._tokenizer.encode_batch(batches, is_pretokenized=True, add_special_tokens=False)
+        return [
+            counts[number]
+            for batch, encoding in zip(batches, encodings, strict=True)
+            for counts in [Counter(encoding.word_ids)]
+            for number in range(len(batch))
+        ]
 
 
 def load_tokenizer(place: str) -> "Tokenizer":
@@ -241,6 +290,10 @@ def load_tokenizer(place: str) -> "Tokenizer":
     return tokenizer
 
 
+def _batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
 def _cut_before(text: str, separator: str) -> list[str]:
     """Cuts a text so that every piece but the first begins with the separator; joined, the pieces are the text."""
     first, *others = text.split(separator)
@@ -254,22 +307,51 @@ def _cuts(text: str) -> Iterable[list[str]]:
     yield list(text)
 
 
+def _split_all(counter: _TokenCounter, texts: Sequence[str], size: int, overlap: int) -> list[list[tuple[int, int]]]:
+    return [
+        _split(counter, text, words, size, overlap) for text, words in zip(texts, counter.words(texts), strict=True)
+    ]
+
+
+def _split_in_worker(place: str, size: int, overlap: int, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    return _split_all(_worker_counter(place), texts, size, overlap)
+
+
+@lru_cache(1)
+def _worker_counter(place: str) -> _TokenCounter:
+    return _TokenCounter(load_tokenizer(place))
+
+
+def _split(counter: _TokenCounter, text: str, words: list[str], size: int, overlap: int) -> list[tuple[int, int]]:
+    lengths = counter.lengths(words)
+    if counter.total(text, words, lengths) <= size:
+        windows = [(0, len(text))]
+    else:
+        if max(lengths) <= size:
+            offsets = [max(0, end + number - 1) for number, end in enumerate(accumulate(map(len, words), initial=0))]
+        else:
+            pieces, lengths = counter.pieces(text, size)
+            offsets = [0, *accumulate(map(len, pieces))]
+        windows = [(offsets[first], offsets[last]) for first, last in _windows(lengths, size, overlap)]
+    spans = [_stripped(text, start, end) for start, end in windows]
+    return [(start, end) for start, end in spans if start < end]
+
+
 def _windows(lengths: Sequence[int], size: int, overlap: int) -> list[tuple[int, int]]:
     """Groups pieces into windows ``[first, last)`` of at most ``size`` tokens, as TokenTextSplitter does.
 
     A new window keeps as many of the last pieces as fit into ``overlap``, fewer where the next piece needs the room.
+    A piece of more than ``size`` tokens, which is a single character then, has a window of its own.
     """
+    totals = [0, *accumulate(lengths)]
     windows = []
-    first = total = 0
-    for position, length in enumerate(lengths):
-        if total + length > size:
-            windows.append((first, position))
-            while first < position and (total > overlap or total + length > size):
-                total -= lengths[first]
-                first += 1
-        total += length
-    windows.append((first, len(lengths)))
-    return windows
+    first = last = 0
+    while True:
+        last = max(bisect_right(totals, totals[first] + size) - 1, first + 1)
+        windows.append((first, last))
+        if last == len(lengths):
+            return windows
+        first = bisect_left(totals, totals[last] - min(overlap, size - lengths[last]), first, last)
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:

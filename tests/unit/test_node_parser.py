@@ -10,7 +10,7 @@ from llama_index.core import Document
 from llama_index.core.node_parser import TokenTextSplitter
 from llama_index.core.schema import NodeRelationship, TextNode
 
-from llama_index_medqa import TokenNodeParser
+from llama_index_medqa import TokenNodeParser, node_parser
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.node_parser import load_tokenizer
 
@@ -57,6 +57,35 @@ def test_boundaries_equal_llama_index(request, kind, text, size, share):
     overlap = int(size * share)
     ours = TokenNodeParser(tokenizer=folder, chunk_size=size, chunk_overlap=overlap)
     assert ours.split_text(text) == [chunk for chunk in peer(folder, size, overlap).split_text(text) if chunk]
+
+
+@pytest.mark.parametrize("kind", ["word_piece", "unigram", "merging"])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(TEXTS, max_size=4))
+def test_many_texts_are_split_as_each_by_itself(request, kind, texts):
+    parser = TokenNodeParser(tokenizer=request.getfixturevalue(kind), chunk_size=12, chunk_overlap=5)
+    one_by_one = TokenNodeParser(tokenizer=parser.tokenizer, chunk_size=12, chunk_overlap=5)
+    splitter = peer(parser.tokenizer, 12, 5)
+    found = parser.split_all_spans(texts)
+    assert found == [one_by_one.split_spans(text) for text in texts]
+    nodes = parser([Document(text=text, id_=str(number)) for number, text in enumerate(texts)])
+    assert [node.text for node in nodes] == [
+        text[start:end] for text, spans in zip(texts, found, strict=True) for start, end in spans
+    ]
+    assert [node.text for node in nodes] == [chunk for text in texts for chunk in splitter.split_text(text) if chunk]
+
+
+def test_a_full_cache_of_words_changes_nothing(word_piece, monkeypatch):
+    texts = ["the heart rate of tea drinkers " * 9, "rate of the  heart\n" * 9, "tea " * 40]
+    expected = TokenNodeParser(tokenizer=word_piece, chunk_size=8, chunk_overlap=3).split_all_spans(texts)
+    monkeypatch.setattr(node_parser, "_WORD_CACHE_LIMIT", 1)
+    monkeypatch.setattr(node_parser, "_BATCH", 1)
+    monkeypatch.setattr(node_parser, "_WORDS_AN_INPUT", 2)
+    assert TokenNodeParser(tokenizer=word_piece, chunk_size=8, chunk_overlap=3).split_all_spans(texts) == expected
+
+
+def test_the_number_of_processes_is_no_part_of_what_is_saved(word_piece):
+    assert "num_workers" not in TokenNodeParser(tokenizer=word_piece, num_workers=2).to_dict()
 
 
 def test_real_abstracts_equal_llama_index(shared_data, word_piece, unigram):

@@ -1,5 +1,7 @@
 """The fast way gives what the tree gives, or leaves the record to it. The tree is checked in ``test_xml.py``."""
 
+import pickle
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,9 @@ from lxml import etree
 from xml_samples import article, articles
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed.xml.fast import Unusual, record_from_match
+from llama_index_medqa.pubmed.record import Author
+from llama_index_medqa.pubmed.xml.escaped import Unusual
+from llama_index_medqa.pubmed.xml.fast import record_from_match
 from llama_index_medqa.pubmed.xml.grammar import RECORD
 from llama_index_medqa.pubmed.xml.tree import record_from_tree
 
@@ -18,7 +22,7 @@ def fast(source):
     if match is None:
         return None
     try:
-        return record_from_match(source, match)
+        return record_from_match(match)
     except Unusual:
         return None
 
@@ -92,6 +96,12 @@ def test_broken_utf_8_is_refused_by_both():
     assert fast(source) is None
     with pytest.raises(etree.XMLSyntaxError):
         record_from_tree(source)
+
+
+def test_a_record_whose_details_were_not_read_can_be_pickled():
+    authors = "<AuthorList><Author><LastName>Lovelace</LastName></Author></AuthorList>"
+    record = fast(article(in_article=authors).encode())
+    assert pickle.loads(pickle.dumps(record)).authors == (Author("Lovelace"),)
 
 
 def test_malformed_text_in_details_is_told_when_it_is_read():

@@ -109,25 +109,30 @@ people = st.builds(
         maybe(leaf("Initials")),
         maybe(leaf("Suffix")),
         maybe(leaf("CollectiveName")),
+        maybe(leaf("Identifier", plain, ' Source="ISNI"')),
+        maybe(leaf("Identifier", plain, ' Source="ORCID"') | st.just('<Identifier Source="ORCID"/>')),
         maybe(leaf("Identifier", plain, ' Source="ORCID"')),
         maybe(listing("AffiliationInfo", leaf("Affiliation"), most=2)),
+        maybe(leaf("AffiliationInfo", leaf("Affiliation").map('{}<Identifier Source="GRID">g</Identifier>'.format))),
     ),
 )
 headings = st.builds(
     lambda name, qualifiers: (
-        f'<MeshHeading><DescriptorName UI="D1" MajorTopicYN="N">{name}</DescriptorName>'
+        f'<MeshHeading>\n<DescriptorName UI="D1" MajorTopicYN="N"{name}'
         + "".join(f'<QualifierName UI="Q1" MajorTopicYN="Y">{q}</QualifierName>' for q in qualifiers)
         + "</MeshHeading>"
     ),
-    plain,
+    leaf("DescriptorName").map(lambda name: name.removeprefix("<DescriptorName"))
+    | leaf("DescriptorName", attributes=' Type="Geographic"').map(lambda name: name.removeprefix("<DescriptorName"))
+    | st.just("/>"),
     st.lists(plain, max_size=2),
 )
 ids = listing(
     "ArticleIdList",
     st.builds(
         lambda kind, text: f'<ArticleId IdType="{kind}">{text}</ArticleId>',
-        st.sampled_from(["doi", "pubmed", "pmc", "pii"]),
-        plain,
+        st.sampled_from(["doi", "pubmed", "pmc", "pii", ""]),
+        plain | st.sampled_from(["10.1002/x", "1"]),
     ),
 )
 references = listing(

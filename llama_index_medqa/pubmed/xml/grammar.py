@@ -90,7 +90,9 @@ _PAGES = element(
     ANYTHING + optional(leaf("StartPage")) + optional(leaf("EndPage")) + optional(leaf("MedlinePgn")),
 )
 _PARAGRAPH = f'<AbstractText(?: Label="[^"<]*+")?+{attributes("NlmCategory")}(?:>{inline()}</AbstractText>|/>)'
-_ABSTRACT = element("Abstract", ANYTHING + many(_PARAGRAPH) + optional(leaf("CopyrightInformation")))
+_ABSTRACT = element(
+    "Abstract", ANYTHING + many(_PARAGRAPH) + optional(named("copyright", leaf("CopyrightInformation")))
+)
 _PERSON = (
     optional(leaf("LastName"))
     + optional(leaf("ForeName"))
@@ -164,7 +166,7 @@ _CITATION = (
     + many(leaf("CitationSubset"))
     + optional(named("comments", element("CommentsCorrectionsList", ANYTHING + many(_COMMENT))))
     + optional(element("GeneSymbolList", ANYTHING + many(leaf("GeneSymbol"))))
-    + optional(named("mesh", element("MeshHeadingList", ANYTHING + many(_HEADING))))
+    + optional(element("MeshHeadingList", ANYTHING + named("mesh", many(_HEADING))))
     + optional(leaf("NumberOfReferences"))
     + optional(element("PersonalNameSubjectList", ANYTHING + many(element("PersonalNameSubject", ANYTHING + _PERSON))))
     + many(leaf("OtherID", "Source"))

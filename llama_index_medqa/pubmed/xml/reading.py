@@ -10,7 +10,8 @@ from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.files import Source, open_source
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
 from llama_index_medqa.pubmed.text import fold
-from llama_index_medqa.pubmed.xml.fast import Unusual, record_from_match
+from llama_index_medqa.pubmed.xml.escaped import Unusual
+from llama_index_medqa.pubmed.xml.fast import record_from_match
 from llama_index_medqa.pubmed.xml.slices import DELETION_ELEMENTS, RECORD_ELEMENTS, Slice, read_slices
 from llama_index_medqa.pubmed.xml.tree import deletions_from_tree, record_from_tree
 
@@ -80,7 +81,7 @@ def _checked(piece: Slice, name: str, read_slice: Callable[[Slice], list[_Item]]
 def _read_slice(piece: Slice) -> list[PubMedRecord | Deletion]:
     if piece.match is not None:
         try:
-            return [record_from_match(piece.source, piece.match)]
+            return [record_from_match(piece.match)]
         except Unusual:
             return [record_from_tree(piece.source)]
     if piece.element in RECORD_ELEMENTS:

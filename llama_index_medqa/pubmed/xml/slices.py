@@ -186,14 +186,13 @@ def _ordinary_record(window: _Window, prolog: Prolog) -> Slice | None:
     """The record at the window's position if it has the usual shape, and move behind it; None otherwise."""
     if prolog.namespaces or not window.data.startswith(_ORDINARY_TAG, window.position):
         return None
-    match = RECORD.match(window.data, window.position)
-    if match is None and window.data.find(_ORDINARY_END, window.position) < 0:
-        window.find(_ORDINARY_END, 0)
-        match = RECORD.match(window.data, window.position)
+    length = window.find(_ORDINARY_END, len(_ORDINARY_TAG))
+    source = window.data[window.position : window.position + length]
+    match = RECORD.fullmatch(source)
     if match is None:
         return None
-    record = Slice(_ORDINARY, match[0], window.offset, match=match)
-    window.position = match.end()
+    record = Slice(_ORDINARY, source, window.offset, match=match)
+    window.position += length
     return record
 
 

@@ -171,7 +171,7 @@ def _article_id(ids: Iterable[Element], kind: str) -> str | None:
 
 
 def _article_ids(ids: Iterable[Element]) -> tuple[tuple[str, str], ...]:
-    pairs = ((item.get("IdType", "pubmed"), text_of(item)) for item in ids)
+    pairs = ((item.get("IdType") or "pubmed", text_of(item)) for item in ids)
     return tuple(pair for pair in pairs if pair[1])
 
 
