@@ -1,16 +1,16 @@
-"""CPU time to build a whole index of real abstracts, a chunk, against the plain LlamaIndex pipeline; and to run it again.
+"""CPU time a chunk to build an index of real abstracts, against the plain LlamaIndex pipeline; and to run it again.
 
 Usage::
 
     pip install llama-index-embeddings-huggingface "llama-index-medqa[local,openvino]"
     python -m benchmarks.index_build --abstracts 2000 --blocks 4
 
-The plain side is what LlamaIndex's documentation leads to: ``IngestionPipeline`` with ``SentenceSplitter`` (128 tokens,
-64 of overlap, in its default tokens), ``HuggingFaceEmbedding`` and ``ChromaVectorStore``. Ours is ``PubMedIndex.ingest``
-with 128/64 in the embedder's own tokens and everything else left to its defaults, no cache. Both embed the bare text
-with the same prefix and write to a Chroma database on disk. The abstracts come in blocks, and the sides take turns. The
-two split differently, so the cost of a chunk is compared. Then the same documents are given to the index again.
-Results go to ``results/index_build.json``.
+The plain side is what LlamaIndex's documentation leads to: ``IngestionPipeline`` with ``SentenceSplitter`` (128
+tokens, 64 of overlap, in its default tokens), ``HuggingFaceEmbedding`` and ``ChromaVectorStore``. Ours is
+``PubMedIndex.ingest`` with 128/64 in the embedder's own tokens and everything else left to its defaults, no cache.
+Both embed the bare text with the same prefix and write to a Chroma database on disk. The abstracts come in blocks,
+and the sides take turns. The two split differently, so the cost of a chunk is compared. Then the same documents are
+given to the index again. Results go to ``results/index_build.json``.
 """
 
 import argparse
