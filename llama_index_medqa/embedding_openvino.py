@@ -187,14 +187,17 @@ def _convert(openvino: Any, model: "SentenceTransformer", batch: Callable[[Seque
 
 def _quantize(graph: Any, batch: Callable[[Sequence[str]], Batch], feature: str) -> Any:
     """Weights and activations of the products of matrices in 8 bits, ranges measured on the texts above."""
-    try:
-        import nncf
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(feature, "openvino") from error
-    names = {port.any_name for port in graph.inputs}
-    samples = [{name: array for name, array in batch([text]).items() if name in names} for text in CALIBRATION_TEXTS]
-    with redirect_stdout(sys.stderr):  # it shows progress, and standard output may be a program's
-        return nncf.quantize(graph, nncf.Dataset(samples), model_type=nncf.ModelType.TRANSFORMER)
+    # It logs and shows its progress on what standard output is when it is imported; ours may be a program's.
+    with redirect_stdout(sys.stderr):
+        try:
+            import nncf
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(feature, "openvino") from error
+        names = {port.any_name for port in graph.inputs}
+        samples = [{name: batch([text])[name] for name in names} for text in CALIBRATION_TEXTS]
+        return nncf.quantize(
+            graph, nncf.Dataset(samples), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(samples)
+        )
 
 
 def _compile(openvino: Any, graph: Any, precision: str) -> Any:
