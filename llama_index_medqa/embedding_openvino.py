@@ -207,10 +207,10 @@ def _compile(openvino: Any, graph: Any, precision: str) -> Any:
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:
     """What a conversion was made of; None where it is not whole."""
-    path = folder / _MANIFEST
-    if not path.is_file():
+    try:
+        manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_bytes())
+    except (FileNotFoundError, ValueError):
         return None
-    manifest: dict[str, Any] = json.loads(path.read_text())
     sizes = manifest.pop("sizes")
     whole = all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items())
     return manifest if whole else None
