@@ -9,6 +9,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from llama_index.core import Document
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -16,6 +17,10 @@ from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, Pu
 from llama_index_medqa.reader import to_document
 
 REPOSITORY = Path(__file__).parent.parent
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("no time limits", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no time limits")
 
 # Written for these tests; the papers do not exist.
 RECORDS = (
