@@ -126,6 +126,7 @@ def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: lis
     with terminal.weights_progress() as progress:
         embedder = open_embedder(profile, progress)
     index = open_index(profile, folder, embedder, create=True)
+    terminal.line(f"Embedding with {embedder.describe()}.", "dim")
     with terminal.ingest_progress() as progress:
         report = ingest_files(index, documents, progress=progress)
     terminal.show_report(folder, report)
@@ -171,6 +172,7 @@ def _index_query(
     with terminal.weights_progress() as progress:
         embedder = open_embedder(profile, progress)
     index = open_index(profile, folder, embedder, create=True)
+    terminal.line(f"Embedding with {embedder.describe()}.", "dim")
     with terminal.ingest_progress() as progress:
         report = ingest_crawl(index, summary, progress=progress)
     terminal.show_report(folder, report)

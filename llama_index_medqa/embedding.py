@@ -1,7 +1,6 @@
 """Embeddings by sentence-transformers, with the role of a text (query or passage) kept apart."""
 
 import asyncio
-import hashlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -18,8 +17,6 @@ from llama_index_medqa.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-_READ_SIZE = 1 << 20
-
 
 class TransformerEmbedding(BaseEmbedding):
     """Embeds texts with a sentence-transformers model; vectors are float32 and L2-normalised.
@@ -35,9 +32,12 @@ class TransformerEmbedding(BaseEmbedding):
         query_prefix: put before every query.
         passage_prefix: put before every passage.
         device: torch device; None takes CUDA where there is one, else the CPU.
-        backend: what runs the model; ``auto`` takes the fastest that is installed.
+        backend: what runs the model: ``torch``, or ``openvino`` on a CPU (converted on first use). ``auto`` takes
+            OpenVINO where it is installed and computes in bfloat16, else torch.
         precision: ``auto`` takes bfloat16 where the device computes in it, else float32. Vectors of the two have
-            a cosine of 0.9999 and more, so an index may be built with one and asked with the other.
+            a cosine of 0.9999 and more, so an index may be built with one and asked with the other. ``int8``
+            (OpenVINO's) is faster still, and its vectors differ: an index that was built with it can only be asked
+            with it.
         tokens_per_batch: most tokens that go through the model at once; None takes what suits the device.
         embed_batch_size: passages that are sorted by length and stored in the cache together.
         cache_dir: folder of vectors that were computed before, in which a passage is looked up by the hash of its
@@ -47,7 +47,8 @@ class TransformerEmbedding(BaseEmbedding):
         InputError: ``embeddings_cache`` is given. LlamaIndex's cache knows the text alone, and would hand the
             vector of a passage to a query with the same words.
         WeightsError: on first use, when there is no model of that name.
-        MissingExtraError: on first use, when sentence-transformers is not installed.
+        MissingExtraError: on first use, when sentence-transformers, or the OpenVINO that was asked for, is not
+            installed.
         EmbeddingCacheError: on first use, when the cache is damaged or cannot be written.
     """
 
@@ -62,7 +63,6 @@ class TransformerEmbedding(BaseEmbedding):
     cache_dir: str | None = Field(default=None, description="Folder of vectors that were computed before.")
 
     _encoder: TextEncoder | None = PrivateAttr(default=None)
-    _fingerprint: str | None = PrivateAttr(default=None)
     _loading: Any = PrivateAttr(default_factory=threading.Lock)
 
     def __init__(self, **data: Any) -> None:
@@ -92,15 +92,23 @@ class TransformerEmbedding(BaseEmbedding):
         """What decides the vectors, for :class:`PubMedIndex` to compare on opening. Loads the model.
 
         The weights are named by their hash (a hub model by its revision), never by where they lie. float32 and
-        bfloat16 are not told apart: their vectors are interchangeable.
+        bfloat16 are not told apart, because their vectors are interchangeable; int8 is named.
         """
-        return {
+        encoder = self._load()
+        identity: dict[str, str | int] = {
             "embedder": Path(self.model_name).name,
-            "weights": self._weights_fingerprint(),
-            "dimension": self.dimension,
+            "weights": encoder.fingerprint,
+            "dimension": encoder.dimension,
             "query_prefix": self.query_prefix,
             "passage_prefix": self.passage_prefix,
         }
+        if encoder.execution.precision == "int8":
+            identity["precision"] = "int8"
+        return identity
+
+    def describe(self) -> str:
+        """One line for people: what is embedded with, and how. Loads the model."""
+        return f"{Path(self.model_name).name} ({self.dimension} dimensions) on {self.execution}"
 
     def _get_query_embedding(self, query: str) -> Embedding:
         encoder = self._load()
@@ -140,7 +148,7 @@ class TransformerEmbedding(BaseEmbedding):
 
     def _cache_key(self, ids: Sequence[int], encoder: TextEncoder) -> bytes:
         """The token ids stand for the text as the model reads it: after the tokenizer's rules, and cut off."""
-        model = (self._weights_fingerprint(), encoder.settings)
+        model = (encoder.fingerprint, encoder.settings, encoder.execution.precision)
         return cache_key("passage", self.passage_prefix, *model, np.array(ids, dtype="<i4").tobytes())
 
     def _load(self) -> TextEncoder:
@@ -150,14 +158,8 @@ class TransformerEmbedding(BaseEmbedding):
                     self.backend, self.precision, self.device, self.tokens_per_batch, self.class_name()
                 )
                 self._encoder = TextEncoder(self.model_name, execution, self.class_name())
-                logger.info("%s embeds with %s.", Path(self.model_name).name, execution)
+                logger.info("%s embeds on %s.", Path(self.model_name).name, self._encoder.execution)
         return self._encoder
-
-    def _weights_fingerprint(self) -> str:
-        if self._fingerprint is None:
-            folder = Path(self.model_name)
-            self._fingerprint = _hash_of_weights(folder) if folder.is_dir() else self._load().hub_revision
-        return self._fingerprint
 
 
 class E5Embedding(TransformerEmbedding):
@@ -187,14 +189,3 @@ class E5Embedding(TransformerEmbedding):
     def class_name(cls) -> str:
         """The name under which LlamaIndex saves this component."""
         return "E5Embedding"
-
-
-def _hash_of_weights(folder: Path) -> str:
-    """16 hexadecimal digits of the SHA-256 of all weight files of a model folder, in the order of their names."""
-    digest = hashlib.sha256()
-    files = sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.bin")])
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(_READ_SIZE):
-                digest.update(block)
-    return digest.hexdigest()[:16]

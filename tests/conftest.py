@@ -78,6 +78,15 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def own_cache(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Keeps converted tiny models out of the user's cache; integration tests need the weights that lie there."""
+    if "integration" not in request.keywords:
+        monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture
 def records() -> list[PubMedRecord]:
     return list(RECORDS)

@@ -55,6 +55,7 @@ def test_index_ask_and_info(medqa, xml):
     assert (code, json.loads(out)["added"]) == (0, 2)
     code, out, _ = medqa("index", xml)
     assert (code, "0 records added, 0 updated, 2 unchanged" in out) == (0, True)
+    assert "Embedding with tiny-bert (32 dimensions) on " in out
     code, out, _ = medqa("ask", "Does green tea lower the resting heart rate?", "--llm", "extractive")
     assert code == 0
     assert "Green tea lowered the resting heart rate by 3 beats per minute [PMID:201]." in out

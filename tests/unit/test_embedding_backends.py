@@ -159,7 +159,7 @@ def test_what_was_chosen_is_said(tiny_model, caplog):
     embedder = E5Embedding(model_name=tiny_model, precision="float32", device="cpu")
     with caplog.at_level(logging.INFO):
         embedder.get_query_embedding("tea")
-    assert "tiny-bert embeds with torch, float32, cpu." in caplog.text
+    assert "tiny-bert embeds on torch, float32, cpu." in caplog.text
     assert str(embedder.execution) == "torch, float32, cpu"
 
 
