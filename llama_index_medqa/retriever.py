@@ -239,12 +239,7 @@ class PubMedRetriever(BaseRetriever):
     def _allowed(self, hits: Sequence[LexicalHit]) -> list[LexicalHit]:
         if self._where is None or not hits:
             return list(hits)
-        wanted = [chunk_id for hit in hits for chunk_id in hit.chunk_ids]
-        collection = self._index.store.collection
-        size = self._index.store.client_batch_size
-        allowed: set[str] = set()
-        for start in range(0, len(wanted), size):
-            allowed.update(collection.get(ids=wanted[start : start + size], where=self._where, include=[])["ids"])
+        allowed = self._index.store.matching([name for hit in hits for name in hit.chunk_ids], self._where)
         kept = (hit._replace(chunk_ids=[name for name in hit.chunk_ids if name in allowed]) for hit in hits)
         return [hit for hit in kept if hit.chunk_ids]
 

@@ -12,6 +12,7 @@ import chromadb
 import numpy as np
 from chromadb.api import ClientAPI
 from chromadb.api.collection_configuration import CreateCollectionConfiguration
+from chromadb.api.types import Where
 from chromadb.errors import ChromaError, NotFoundError
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.schema import BaseNode, MetadataMode
@@ -276,6 +277,14 @@ class PubMedVectorStore(ChromaVectorStore):
         else:
             ids = self._collection.get(ids=node_ids, where=chroma_filter(filters), include=[])["ids"]
         return self.nodes(ids)
+
+    def matching(self, ids: Sequence[str], where: Where) -> set[str]:
+        """Those of the given ids whose nodes match a filter of :func:`chroma_filter`."""
+        return {
+            node_id
+            for batch in self._batches(list(ids))
+            for node_id in self._collection.get(ids=batch, where=where, include=[])["ids"]
+        }
 
     def chunks(self, batch_size: int = 2_000) -> Iterator[StoredChunk]:
         """Reads all chunks, a page at a time, in the order of the database.
