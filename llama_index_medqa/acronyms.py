@@ -56,7 +56,8 @@ def long_form(short: str, text: str) -> str | None:
         initial = GREEK_NAMES.get(character, character)[0]  # TNF-α is "tumor necrosis factor alpha"
         position -= 1
         while position >= 0 and (
-            text[position].lower() not in (character, initial) or (number == 0 and position > 0 and text[position - 1].isalnum())
+            text[position].lower() not in (character, initial)
+            or (number == 0 and position > 0 and text[position - 1].isalnum())
         ):
             position -= 1
         if position < 0:

@@ -12,9 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from platformdirs import user_cache_path
-
 from llama_index_medqa.acronyms import find_acronyms
+from llama_index_medqa.cache_folder import cache_dir
 from llama_index_medqa.lexical_terms import lexical_terms, rules_fingerprint
 from llama_index_medqa.vector_store import PubMedVectorStore
 
@@ -167,15 +166,15 @@ class LexicalIndex:
     def _apply_changes(self, connection: sqlite3.Connection) -> int:
         chunk_ids = _chunks_by_record(self._store.collection.get(include=[])["ids"])
         heads = self._store.metadata_of([ids[0] for ids in chunk_ids.values()])
-        hashes = {
-            record_id: str(heads.get(ids[0], {}).get("record_hash", "")) for record_id, ids in chunk_ids.items()
-        }
+        hashes = {record_id: str(heads.get(ids[0], {}).get("record_hash", "")) for record_id, ids in chunk_ids.items()}
         numbers, known = {}, {}
         for number, record_id, record_hash, stored_ids in connection.execute("SELECT * FROM record"):
             numbers[record_id] = number
             known[record_id] = (record_hash, json.loads(stored_ids))
         # A record without a hash may have changed at any time.
-        changed = [name for name, ids in chunk_ids.items() if not hashes[name] or known.get(name) != (hashes[name], ids)]
+        changed = [
+            name for name, ids in chunk_ids.items() if not hashes[name] or known.get(name) != (hashes[name], ids)
+        ]
         gone = [name for name in known if name not in chunk_ids]
         if len(changed) > _RECORDS_PER_BATCH:
             _logger.info("Reading the words of %d records for the search by words.", len(changed))
@@ -262,7 +261,7 @@ def _default_path(store: PubMedVectorStore) -> Path:
     name = f"words-{store.collection.id}.sqlite3"
     if store.persist_dir is not None:
         return Path(store.persist_dir).expanduser().resolve() / name
-    return user_cache_path("llama-index-medqa") / "search" / name
+    return cache_dir() / "search" / name
 
 
 def _chunks_by_record(ids: Sequence[str]) -> dict[str, list[str]]:

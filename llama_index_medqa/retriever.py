@@ -5,14 +5,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import Embedding
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import MetadataFilters
 
 from llama_index_medqa.errors import InputError
@@ -21,11 +21,9 @@ from llama_index_medqa.fusion import RRF_K, maximal_marginal_relevance, reciproc
 from llama_index_medqa.index import PubMedIndex, without_retracted
 from llama_index_medqa.lexical_index import LexicalHit, LexicalIndex, record_of
 from llama_index_medqa.lexical_terms import lexical_terms
+from llama_index_medqa.profiles import RetrievalMode
 from llama_index_medqa.query_expansion import expand_query
 from llama_index_medqa.vector_store import chroma_filter
-
-RetrievalMode = Literal["hybrid", "dense", "lexical"]
-HYBRID: Final = "hybrid"
 
 # How much more is read when filters leave too few.
 _GROWTH = 4
@@ -103,7 +101,7 @@ class PubMedRetriever(BaseRetriever):
         self,
         index: PubMedIndex,
         *,
-        mode: RetrievalMode = HYBRID,
+        mode: RetrievalMode = "hybrid",
         similarity_top_k: int = 6,
         candidates: int = 100,
         chunks_per_record: int = 2,
@@ -121,7 +119,9 @@ class PubMedRetriever(BaseRetriever):
     ) -> None:
         if mode not in get_args(RetrievalMode):
             raise InputError(f"mode cannot be {mode!r}: choose {', '.join(get_args(RetrievalMode))}.")
-        _require_at_least(1, similarity_top_k=similarity_top_k, candidates=candidates, chunks_per_record=chunks_per_record)
+        _require_at_least(
+            1, similarity_top_k=similarity_top_k, candidates=candidates, chunks_per_record=chunks_per_record
+        )
         _require_at_least(0, rrf_k=rrf_k, recency_weight=recency_weight, evidence_weight=evidence_weight)
         if mmr_balance is not None and not 0 <= mmr_balance <= 1:
             raise InputError(f"mmr_balance must lie between 0 and 1, got {mmr_balance}.")
@@ -163,18 +163,14 @@ class PubMedRetriever(BaseRetriever):
     def _find(self, query_bundle: QueryBundle, vector: Embedding | None) -> list[NodeWithScore]:
         terms = self._terms(query_bundle.query_str) if self._mode != "dense" else []
         ranked = self._weighted(self._ranked(vector, terms))
-        if self._mmr_balance is None and not self._postprocessors:
+        needs_all = self._mmr_balance is not None or self._postprocessors
+        if not needs_all:
             ranked = dict(list(ranked.items())[: self._similarity_top_k])
-        chunks = self._chunks(ranked, terms)
+        chunk_ids = self._best_chunks(ranked, terms)
         if self._mmr_balance is not None:
-            chunks = self._diverse(ranked, chunks)
-        limit = self._similarity_top_k if not self._postprocessors else None
-        found: list[NodeWithScore] = [
-            RetrievedChunk(
-                node=node, score=ranked[name].score, cosine=ranked[name].cosines.get(node.node_id), bm25=ranked[name].bm25
-            )
-            for name, node in self._limited(chunks)[:limit]
-        ]
+            chunk_ids = self._diverse(ranked, chunk_ids)
+        picked = self._limited(chunk_ids)
+        found = self._read(ranked, picked if self._postprocessors else picked[: self._similarity_top_k])
         for postprocessor in self._postprocessors:
             found = postprocessor.postprocess_nodes(found, query_bundle=query_bundle)
         return found[: self._similarity_top_k]
@@ -193,7 +189,7 @@ class PubMedRetriever(BaseRetriever):
             return dense
         lexical = {hit.record_id: hit for hit in self._lexical(terms)}
         scores = {name: hit.score for name, hit in lexical.items()}
-        if self._mode == HYBRID:
+        if self._mode == "hybrid":
             scores = reciprocal_rank_fusion([list(dense), list(lexical)], self._rrf_k)
         ranked = {}
         for name, score in scores.items():
@@ -259,23 +255,25 @@ class PubMedRetriever(BaseRetriever):
                 candidate.score *= 1 + self._recency_weight * 2 ** (-age / self._recency_half_life)
         return dict(sorted(ranked.items(), key=lambda item: -item[1].score))
 
-    def _chunks(self, ranked: dict[str, _Candidate], terms: Sequence[str]) -> dict[str, list[BaseNode]]:
-        """The chunks of each candidate, the best first; without those that were deleted meanwhile."""
-        wanted = [chunk_id for candidate in ranked.values() for chunk_id in candidate.chunk_ids]
-        nodes = {node.node_id: node for node in self._index.store.nodes(wanted)}
+    def _best_chunks(self, ranked: dict[str, _Candidate], terms: Sequence[str]) -> dict[str, list[str]]:
+        """The chunk ids of each candidate, those first that are nearest and share most terms with the question."""
+        texts: dict[str, str] = {}
+        if terms:
+            texts = self._index.store.texts([name for candidate in ranked.values() for name in candidate.chunk_ids])
         weights = self._term_weights(terms)
-        chunks = {}
+        shared = {
+            chunk_id: sum(weights.get(term, 0.0) for term in set(lexical_terms(text)))
+            for chunk_id, text in texts.items()
+        }
+        best = {}
         for name, candidate in ranked.items():
-            ids = [chunk_id for chunk_id in candidate.chunk_ids if chunk_id in nodes]
-            near = sorted((chunk_id for chunk_id in ids if chunk_id in candidate.cosines), key=lambda chunk_id: -candidate.cosines[chunk_id])
-            rankings = [near]
-            if terms:
-                shared = {name: sum(weights.get(term, 0.0) for term in set(lexical_terms(nodes[name].get_content()))) for name in ids}
-                rankings.append(sorted(ids, key=lambda chunk_id: -shared[chunk_id]))
-            order = reciprocal_rank_fusion(rankings, self._rrf_k)
-            if order:
-                chunks[name] = [nodes[chunk_id] for chunk_id in order]
-        return chunks
+            by_meaning = sorted(candidate.cosines, key=lambda chunk_id: -candidate.cosines[chunk_id])
+            by_words = sorted(
+                (chunk_id for chunk_id in candidate.chunk_ids if chunk_id in shared),
+                key=lambda chunk_id: -shared[chunk_id],
+            )
+            best[name] = list(reciprocal_rank_fusion([by_meaning, by_words], self._rrf_k))
+        return best
 
     def _term_weights(self, terms: Sequence[str]) -> dict[str, float]:
         """How much each term tells: the fewer records hold it, the more (inverse document frequency as in BM25)."""
@@ -285,32 +283,40 @@ class PubMedRetriever(BaseRetriever):
         counts = self._lexical_index.document_frequencies(terms)
         return {term: math.log(1 + (total - count + 0.5) / (count + 0.5)) for term, count in counts.items()}
 
-    def _diverse(
-        self, ranked: dict[str, _Candidate], chunks: dict[str, list[BaseNode]]
-    ) -> dict[str, list[BaseNode]]:
+    def _diverse(self, ranked: dict[str, _Candidate], chunk_ids: dict[str, list[str]]) -> dict[str, list[str]]:
         """The records picked for their score and against likeness, each represented by its best chunk."""
         assert self._mmr_balance is not None  # noqa: S101  # the caller has looked
-        names = list(chunks)
-        best = [chunks[name][0].node_id for name in names]
-        rows = self._index.store.collection.get(ids=best, include=["embeddings"])
-        vectors = dict(zip(rows["ids"], rows["embeddings"] if rows["embeddings"] is not None else [], strict=True))
-        names = [name for name, chunk_id in zip(names, best, strict=True) if chunk_id in vectors]
+        best = {ids[0]: name for name, ids in chunk_ids.items() if ids}
+        vectors = self._index.store.vectors(list(best))
+        names = [name for chunk_id, name in best.items() if chunk_id in vectors]
         if not names:
             return {}
         scores = np.array([ranked[name].score for name in names])
-        matrix = np.array([vectors[chunks[name][0].node_id] for name in names], dtype=np.float32)
-        picked = maximal_marginal_relevance(
-            scores / max(scores.max(), 1e-12), matrix, self._mmr_balance, self._candidate_count
-        )
-        return {names[position]: chunks[names[position]] for position in picked}
+        matrix = np.stack([vectors[chunk_ids[name][0]] for name in names])
+        relevance = scores / max(scores.max(), 1e-12)
+        picked = maximal_marginal_relevance(relevance.tolist(), matrix, self._mmr_balance, len(names))
+        return {names[position]: chunk_ids[names[position]] for position in picked}
 
-    def _limited(self, chunks: dict[str, list[BaseNode]]) -> list[tuple[str, BaseNode]]:
-        """Record id and chunk: of each record so many that one record does not fill the list."""
+    def _limited(self, chunk_ids: dict[str, list[str]]) -> list[tuple[str, str]]:
+        """Record and chunk ids: of each record so many that one record does not fill the list."""
         quota = self._chunks_per_record
-        longest = max(map(len, chunks.values()), default=0)
-        while quota < longest and sum(min(quota, len(nodes)) for nodes in chunks.values()) < self._similarity_top_k:
+        longest = max(map(len, chunk_ids.values()), default=0)
+        while quota < longest and sum(min(quota, len(ids)) for ids in chunk_ids.values()) < self._similarity_top_k:
             quota += 1
-        return [(name, node) for name, nodes in chunks.items() for node in nodes[:quota]]
+        return [(name, chunk_id) for name, ids in chunk_ids.items() for chunk_id in ids[:quota]]
+
+    def _read(self, ranked: dict[str, _Candidate], picked: Sequence[tuple[str, str]]) -> list[NodeWithScore]:
+        """The chunks with their scores; without those that were deleted meanwhile."""
+        candidates = {chunk_id: ranked[name] for name, chunk_id in picked}
+        return [
+            RetrievedChunk(
+                node=node,
+                score=candidates[node.node_id].score,
+                cosine=candidates[node.node_id].cosines.get(node.node_id),
+                bm25=candidates[node.node_id].bm25,
+            )
+            for node in self._index.store.nodes(list(candidates))
+        ]
 
 
 def _require_at_least(least: float, **arguments: float) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import chromadb
 import numpy as np
+import numpy.typing as npt
 from chromadb.api import ClientAPI
 from chromadb.api.collection_configuration import CreateCollectionConfiguration
 from chromadb.api.types import Where
@@ -277,6 +278,22 @@ class PubMedVectorStore(ChromaVectorStore):
         else:
             ids = self._collection.get(ids=node_ids, where=chroma_filter(filters), include=[])["ids"]
         return self.nodes(ids)
+
+    def texts(self, ids: Sequence[str]) -> dict[str, str]:
+        """The texts of those of the given nodes that are stored, by node id."""
+        found: dict[str, str] = {}
+        for batch in self._batches(list(ids)):
+            rows = self._collection.get(ids=batch, include=["documents"])
+            found.update(zip(rows["ids"], rows["documents"] or [], strict=True))
+        return found
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
+        """The vectors of those of the given nodes that are stored, by node id."""
+        found: dict[str, npt.NDArray[np.float32]] = {}
+        for batch in self._batches(list(ids)):
+            rows = self._collection.get(ids=batch, include=["embeddings"])
+            found.update(zip(rows["ids"], np.asarray(rows["embeddings"], dtype=np.float32), strict=True))
+        return found
 
     def matching(self, ids: Sequence[str], where: Where) -> set[str]:
         """Those of the given ids whose nodes match a filter of :func:`chroma_filter`."""
