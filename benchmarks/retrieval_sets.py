@@ -1,8 +1,8 @@
 """The retrieval sets of the shared data: documents to index, and questions with the documents that answer them.
 
 - SciFact: 5,183 abstracts with titles; claims of the dev split (300) are measured, those of the train split tuned on.
-- BioASQ: 6,851 papers as the snippets that its experts marked; 983 questions. Of the papers that answer a question
-  those count of which there are snippets.
+- BioASQ: 6,851 papers as the snippets that its experts marked; 983 questions. The papers that answer a
+  question are those with a snippet marked for it.
 - PubMedQA without titles: the abstracts of 500 papers less their conclusions; each paper's title is the question.
 """
 
@@ -54,17 +54,22 @@ def load_set(name: str, data: Path, *, train: bool = False) -> RetrievalSet:
         folder = data / "qa" / "bioasq"
         corpus, questions = folder / "corpus.jsonl", folder / "questions.jsonl"
         documents = [_document(f"PMID:{row['_id']}", row["title"], row["text"]) for row in _rows(corpus)]
-        return RetrievalSet(name, documents, _answerable(load_bioasq(questions), documents), [corpus, questions])
+        judgements = folder / "qrels.tsv"
+        cases = _with_judgements(load_bioasq(questions), judgements)
+        return RetrievalSet(name, documents, cases, [corpus, questions, judgements])
     file = data / "qa" / "pubmedqa_dev.jsonl"
     documents = [_document(f"PMID:{row['pmid']}", "", "\n".join(row["contexts"])) for row in _rows(file)]
     return RetrievalSet(name, documents, load_pubmedqa(file), [file])
 
 
-def _answerable(cases: list[EvaluationCase], documents: list[Document]) -> list[EvaluationCase]:
-    """The cases with those of their documents that the corpus holds: what is not there cannot be found."""
-    held = {document.id_ for document in documents}
-    kept = [replace(case, gold_documents=tuple(filter(held.__contains__, case.gold_documents))) for case in cases]
-    return [case for case in kept if case.gold_documents]
+def _with_judgements(cases: list[EvaluationCase], file: Path) -> list[EvaluationCase]:
+    """The cases with the documents of a file of judgements, which are those that the corpus holds."""
+    documents: dict[str, list[str]] = {}
+    for line in file.read_text(encoding="utf-8").split("\n")[1:]:
+        if line:
+            question, pmid, _ = line.split("\t")
+            documents.setdefault(question, []).append(f"PMID:{pmid}")
+    return [replace(case, gold_documents=tuple(documents[case.case_id])) for case in cases if case.case_id in documents]
 
 
 def _document(document_id: str, title: str, text: str) -> Document:

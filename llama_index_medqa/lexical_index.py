@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from filelock import FileLock
+
 from llama_index_medqa.acronyms import find_acronyms
 from llama_index_medqa.cache_folder import cache_dir
 from llama_index_medqa.lexical_terms import lexical_terms, rules_fingerprint
@@ -206,15 +208,25 @@ class LexicalIndex:
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT_S, isolation_level=None)
+        # SQLite does not let several processes switch to a write-ahead log at once.
+        with FileLock(f"{self._path}.lock"):
+            connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT_S, isolation_level=None)
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(_SCHEMA)
         made_by = _state(connection, "made_by")
-        if made_by not in (None, self._made_by):
+        if made_by is None:
+            connection.execute("INSERT INTO state VALUES ('made_by', ?)", (self._made_by,))
+        elif made_by != self._made_by:
             raise _OutdatedError
-        connection.execute("INSERT OR IGNORE INTO state VALUES ('made_by', ?)", (self._made_by,))
-        return connection
 
     def _rebuilt_where_damaged(self, action: Callable[[], _Result]) -> _Result:
         try:
@@ -230,12 +242,15 @@ class LexicalIndex:
         return action()
 
     def _discard(self) -> None:
+        self._discard_connection()
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    def _discard_connection(self) -> None:
         connection: sqlite3.Connection | None = getattr(self._connections, "open", None)
         if connection is not None:
             connection.close()
         self._connections = threading.local()
-        for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
 
 class _OutdatedError(Exception):
