@@ -36,8 +36,9 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence import Passage, passages_of, split_sentences
 from llama_index_medqa.freshness import ATTRIBUTION
 from llama_index_medqa.index import PubMedIndex
+from llama_index_medqa.profiles import RetrievalMode
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
-from llama_index_medqa.retriever import PubMedRetriever, RetrievalMode
+from llama_index_medqa.retriever import PubMedRetriever
 
 # What a small model says in its own words when it finds no answer.
 _ABOUT_THE_EVIDENCE = re.compile(

@@ -206,7 +206,7 @@ class PubMedRetriever(BaseRetriever):
         while True:
             count *= 2
             rows = collection.query(
-                query_embeddings=[np.array(vector, dtype=np.float32)],
+                query_embeddings=np.array([vector], dtype=np.float32),
                 n_results=count,
                 where=self._where,
                 include=["distances"],

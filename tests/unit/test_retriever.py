@@ -173,9 +173,9 @@ def test_a_record_fills_the_list_where_there_is_no_other(index):
 def test_the_best_chunk_of_a_record_comes_first(tmp_path, word_piece):
     parser = TokenNodeParser(tokenizer=word_piece, chunk_size=16, chunk_overlap=0)
     index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding_(), node_parser=parser, create=True)
-    index.ingest([Document(id_="PMID:1", text="Nurses slept badly in spring. " * 6 + "Okapis drank green tea.")])
+    index.ingest([Document(id_="PMID:1", text="Nurses slept badly in spring. " * 6 + "Zebras eat.")])
     for mode in ("hybrid", "dense", "lexical"):
-        assert "tea" in ask(index, "Do okapis drink tea?", mode=mode, similarity_top_k=1)[0].node.text
+        assert "eat" in ask(index, "Do they eat?", mode=mode, similarity_top_k=1)[0].node.text
 
 
 async def test_async_finds_the_same(index):
