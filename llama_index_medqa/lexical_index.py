@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from llama_index_medqa.acronyms import find_acronyms
 from llama_index_medqa.cache_folder import cache_dir
+from llama_index_medqa.errors import SearchCacheError
 from llama_index_medqa.lexical_terms import lexical_terms, rules_fingerprint
 from llama_index_medqa.vector_store import PubMedVectorStore
 
@@ -72,6 +73,9 @@ class LexicalIndex:
     Args:
         store: the collection.
         path: the file; left out, as above.
+
+    Raises:
+        SearchCacheError: on use, when the file cannot be read or written.
     """
 
     def __init__(self, store: PubMedVectorStore, path: Path | None = None) -> None:
@@ -207,7 +211,11 @@ class LexicalIndex:
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.with_name(f"{self._path.name}.lock").touch()
+        except OSError as error:
+            raise self._unusable(error) from error
         # SQLite does not let several processes switch to a write-ahead log at once.
         with FileLock(f"{self._path}.lock"):
             connection = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT_S, isolation_level=None)
@@ -229,6 +237,18 @@ class LexicalIndex:
             raise _OutdatedError
 
     def _rebuilt_where_damaged(self, action: Callable[[], _Result]) -> _Result:
+        try:
+            return self._rebuilt_once(action)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> SearchCacheError:
+        return SearchCacheError(
+            f"The search cache {self._path} cannot be used: {error}. Free some space or make its folder writable, or "
+            "search by meaning alone (retrieval 'dense')."
+        )
+
+    def _rebuilt_once(self, action: Callable[[], _Result]) -> _Result:
         try:
             return action()
         except _OutdatedError:

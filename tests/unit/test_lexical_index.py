@@ -15,6 +15,7 @@ from llama_index.core.schema import TextNode
 
 from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
 from llama_index_medqa import lexical_index as module
+from llama_index_medqa.errors import SearchCacheError
 from llama_index_medqa.lexical_index import LexicalIndex, heading_key, heading_term
 from llama_index_medqa.lexical_terms import lexical_terms
 from llama_index_medqa.testing import HashEmbedding
@@ -245,6 +246,12 @@ def test_the_cache_lies_beside_an_embedded_database(index, tmp_path, monkeypatch
     monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "cache"))
     elsewhere = PubMedVectorStore(index.store.collection)
     assert LexicalIndex(elsewhere).path.parent == tmp_path / "cache" / "search"
+
+
+def test_a_place_that_cannot_be_written_is_told(index, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SearchCacheError, match=r"cannot be used: .*make its folder writable"):
+        LexicalIndex(index.store, tmp_path / "file" / "words.sqlite3").refresh()
 
 
 def test_threads_share_it(index):

@@ -21,8 +21,10 @@ from llama_index_medqa.lexical_index import record_of
 from llama_index_medqa.lexical_terms import lexical_terms
 from llama_index_medqa.query_expansion import expand_query
 from llama_index_medqa.retriever import RetrievedChunk
+from llama_index_medqa.testing import HashEmbedding
 
 WORDS = "tea heart failure mice insulin cancer trial sleep pressure nurses cells aspirin fever children asthma".split()
+HASHES = HashEmbedding(dimension=64)
 JOURNALS = ("A", "B", "C")
 QUESTION = "Does aspirin lower the fever of children with asthma?"
 
@@ -47,15 +49,9 @@ def corpus() -> list[Document]:
 def index(tmp_path_factory, word_piece) -> PubMedIndex:
     parser = TokenNodeParser(tokenizer=word_piece, chunk_size=32, chunk_overlap=8)
     folder = tmp_path_factory.mktemp("retriever")
-    index = PubMedIndex.open(str(folder), embed_model=HashEmbedding_(), node_parser=parser, create=True)
+    index = PubMedIndex.open(str(folder), embed_model=HASHES, node_parser=parser, create=True)
     index.ingest(corpus())
     return index
-
-
-def HashEmbedding_():  # noqa: N802
-    from llama_index_medqa.testing import HashEmbedding
-
-    return HashEmbedding(dimension=64)
 
 
 def records(nodes) -> list[str]:
@@ -172,10 +168,10 @@ def test_a_record_fills_the_list_where_there_is_no_other(index):
 
 def test_the_best_chunk_of_a_record_comes_first(tmp_path, word_piece):
     parser = TokenNodeParser(tokenizer=word_piece, chunk_size=16, chunk_overlap=0)
-    index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding_(), node_parser=parser, create=True)
-    index.ingest([Document(id_="PMID:1", text="Nurses slept badly in spring. " * 6 + "Zebras eat.")])
+    index = PubMedIndex.open(str(tmp_path), embed_model=HASHES, node_parser=parser, create=True)
+    index.ingest([Document(id_="PMID:1", text="Nurses slept badly in spring. " * 6 + "okapi " * 3)])
     for mode in ("hybrid", "dense", "lexical"):
-        assert "eat" in ask(index, "Do they eat?", mode=mode, similarity_top_k=1)[0].node.text
+        assert "okapi" in ask(index, "okapi", mode=mode, similarity_top_k=1)[0].node.text
 
 
 async def test_async_finds_the_same(index):
@@ -274,7 +270,7 @@ def test_an_index_that_changes_is_searched_as_it_is(index):
 
 def test_an_empty_index(tmp_path, word_piece):
     parser = TokenNodeParser(tokenizer=word_piece, chunk_size=16, chunk_overlap=0)
-    index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding_(), node_parser=parser, create=True)
+    index = PubMedIndex.open(str(tmp_path), embed_model=HASHES, node_parser=parser, create=True)
     for mode in ("hybrid", "dense", "lexical"):
         assert ask(index, mode=mode, mmr_balance=0.5) == []
 
@@ -282,7 +278,7 @@ def test_an_empty_index(tmp_path, word_piece):
 @pytest.fixture
 def medical(tmp_path, word_piece) -> PubMedIndex:
     parser = TokenNodeParser(tokenizer=word_piece, chunk_size=64, chunk_overlap=8)
-    index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding_(), node_parser=parser, create=True)
+    index = PubMedIndex.open(str(tmp_path), embed_model=HASHES, node_parser=parser, create=True)
     heart = {"mesh": ["Myocardial Infarction"], "status": "current"}
     index.ingest(
         [
