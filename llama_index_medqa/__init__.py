@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from llama_index_medqa.node_parser import TokenNodeParser
     from llama_index_medqa.query_engine import MedQAQueryEngine
     from llama_index_medqa.reader import PubMedReader
+    from llama_index_medqa.retriever import PubMedRetriever
     from llama_index_medqa.vector_store import PubMedVectorStore
 
 _MODULE_OF = {
@@ -35,6 +36,7 @@ _MODULE_OF = {
     "MedQAQueryEngine": "query_engine",
     "PubMedIndex": "index",
     "PubMedReader": "reader",
+    "PubMedRetriever": "retriever",
     "PubMedVectorStore": "vector_store",
     "TokenNodeParser": "node_parser",
     "TransformerEmbedding": "embedding",
@@ -46,6 +48,7 @@ __all__ = [
     "MedQAQueryEngine",
     "PubMedIndex",
     "PubMedReader",
+    "PubMedRetriever",
     "PubMedVectorStore",
     "TokenNodeParser",
     "TransformerEmbedding",

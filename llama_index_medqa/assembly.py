@@ -144,12 +144,16 @@ def _served_model(profile: Profile) -> LLM:
     return OpenAILike(model=wanted, temperature=0.0, **{**settings, "api_key": api_key or "none"})
 
 
-def open_engine(profile: Profile, index: PubMedIndex, answerer: Drafter) -> MedQAQueryEngine:
+def open_engine(
+    profile: Profile, index: PubMedIndex, answerer: Drafter, *, include_retracted: bool = False
+) -> MedQAQueryEngine:
     """A streaming query engine over an index, by the profile's figures."""
     return MedQAQueryEngine.from_index(
         index,
         answerer,
         similarity_top_k=profile.similarity_top_k,
+        retrieval=profile.retrieval,
+        include_retracted=include_retracted,
         evidence_tokens=profile.evidence_tokens,
         streaming=True,
     )

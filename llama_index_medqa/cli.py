@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, MedQAError
-from llama_index_medqa.profiles import EMBEDDED, PROFILES, LlmKind, Profile
+from llama_index_medqa.profiles import EMBEDDED, PROFILES, LlmKind, Profile, RetrievalMode
 
 if TYPE_CHECKING:
     from llama_index_medqa.pubmed.crawl_request import CrawlRequest
@@ -222,6 +222,10 @@ def ask(
     model: Annotated[str | None, typer.Option(help="Name under which that server lists the model.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Name under which it lists the LoRA adapter.")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Chunks to retrieve.")] = None,
+    retrieval: Annotated[
+        str | None, typer.Option(help="hybrid (by meaning and words), dense (by meaning) or lexical (by words).")
+    ] = None,
+    include_retracted: Annotated[bool, typer.Option("--include-retracted", help="Use retracted papers too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from an index, or say that it cannot be answered from it."""
@@ -237,6 +241,7 @@ def ask(
         base_model=model,
         adapter=adapter,
         similarity_top_k=top_k,
+        retrieval=retrieval,
     )
     _require_index(folder)
     with ExitStack() as stack:
@@ -245,7 +250,7 @@ def ask(
             drafter = stack.enter_context(
                 open_drafter(chosen, weights=weights, weights_sha256=weights_sha256, progress=progress)
             )
-        engine = open_engine(chosen, opened, drafter)
+        engine = open_engine(chosen, opened, drafter, include_retracted=include_retracted)
         if as_json:
             _print_json(as_data(question, start_answer(engine, question).get_response()))
         else:
@@ -355,9 +360,9 @@ def _terminal(as_json: bool) -> "Terminal":
 def _profile(name: str, **overrides: Any) -> Profile:
     if name not in PROFILES:
         raise InputError(f"There is no profile {name!r}: choose {' or '.join(PROFILES)}.")
-    kinds = get_args(LlmKind)
-    if overrides.get("llm") not in (None, *kinds):
-        raise InputError(f"--llm cannot be {overrides['llm']!r}: choose {', '.join(kinds)}.")
+    for option, kinds in (("llm", get_args(LlmKind)), ("retrieval", get_args(RetrievalMode))):
+        if overrides.get(option) not in (None, *kinds):
+            raise InputError(f"--{option} cannot be {overrides[option]!r}: choose {', '.join(kinds)}.")
     return replace(PROFILES[name], **{key: value for key, value in overrides.items() if value is not None})
 
 

@@ -9,6 +9,7 @@ Each message says what happened and what to do next. The tree::
     ├── MissingExtraError            an optional dependency is not installed (also an ImportError)
     ├── WeightsError                 model weights are missing, or not the ones that were asked for
     ├── EmbeddingCacheError          the file of earlier vectors cannot be used
+    ├── SearchCacheError             the file for the search by words cannot be used
     ├── IndexNotFoundError           no index at the given place
     ├── IndexIdentityError           the index was built with something else than it is opened with
     ├── StorageError                 the database of an index cannot be read or written: damaged, or the disk is full
@@ -57,6 +58,10 @@ class WeightsError(MedQAError):
 
 class EmbeddingCacheError(MedQAError):
     """The file of vectors that were computed before cannot be used."""
+
+
+class SearchCacheError(MedQAError):
+    """The file that the search by words is kept in cannot be used."""
 
 
 class IndexNotFoundError(MedQAError):

@@ -18,7 +18,7 @@ _LAST_WORD = re.compile(r"[^\s(\[]+\Z")
 _NEXT_SENTENCE = re.compile(r"""\s+["'“‘(\[]*[A-Z0-9Α-Ω]""")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?")
-_FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     "a about after all also am an and any are as at be because been before being between both but by can could did do "
     "does doing during each for from further had has have having he her here hers him his how i if in into is it its "
     "itself may me might more most must my no nor not of off on once only or other our out over own same shall she "
@@ -167,10 +167,10 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
 def content_words(text: str) -> frozenset[str]:
     """The stems of the words of a text that carry meaning; numbers are left to :func:`numbers`."""
     return frozenset(
-        stem
+        root
         for word in _WORD.findall(text.lower())
         for part in {word, *word.split("-")}
-        if part not in _FUNCTION_WORDS and not part.isdigit() and len(stem := _stem(part)) > 1
+        if part not in FUNCTION_WORDS and not part.isdigit() and len(root := stem(part)) > 1
     )
 
 
@@ -181,5 +181,6 @@ def numbers(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=50_000)
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """The stem of a lower-case English word, by the Snowball stemmer."""
     return str(_stemmer.stemWord(word))

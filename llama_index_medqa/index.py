@@ -227,8 +227,7 @@ class PubMedIndex(VectorStoreIndex):
             kwargs: LlamaIndex's further arguments, such as ``similarity_top_k``.
         """
         if not include_retracted:
-            not_retracted = MetadataFilter(key="status", value="retracted", operator=FilterOperator.NE)
-            filters = MetadataFilters(filters=[not_retracted, *([filters] if filters else [])])
+            filters = without_retracted(filters)
         return super().as_retriever(filters=filters, **kwargs)
 
     def insert(self, document: Document, **insert_kwargs: Any) -> None:
@@ -251,6 +250,12 @@ class PubMedIndex(VectorStoreIndex):
 
     def _ingestion(self) -> Ingestion:
         return Ingestion(self.store, self._transformations, self._embed_model)
+
+
+def without_retracted(filters: MetadataFilters | None) -> MetadataFilters:
+    """The filters, and none of the retracted papers."""
+    not_retracted = MetadataFilter(key="status", value="retracted", operator=FilterOperator.NE)
+    return MetadataFilters(filters=[not_retracted, *([filters] if filters else [])])
 
 
 def describe(store: PubMedVectorStore) -> IndexInfo:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Literal
 
 LlmKind = Literal["extractive", "local", "server"]
+RetrievalMode = Literal["hybrid", "dense", "lexical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Profile:
         context_window: tokens of prompt and answer together.
         evidence_tokens: most tokens of evidence in a prompt.
         similarity_top_k: chunks to retrieve.
+        retrieval: search by meaning and words (``hybrid``), by meaning alone (``dense``) or words alone (``lexical``).
     """
 
     name: str
@@ -43,6 +45,7 @@ class Profile:
     context_window: int = 4096
     evidence_tokens: int = 900
     similarity_top_k: int = 6
+    retrieval: RetrievalMode = "hybrid"
 
 
 EMBEDDED = Profile(

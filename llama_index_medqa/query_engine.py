@@ -36,7 +36,9 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence import Passage, passages_of, split_sentences
 from llama_index_medqa.freshness import ATTRIBUTION
 from llama_index_medqa.index import PubMedIndex
+from llama_index_medqa.profiles import RetrievalMode
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
+from llama_index_medqa.retriever import PubMedRetriever
 
 # What a small model says in its own words when it finds no answer.
 _ABOUT_THE_EVIDENCE = re.compile(
@@ -117,7 +119,7 @@ class MedQAQueryEngine(BaseQueryEngine):
 
     Args:
         retriever: any LlamaIndex retriever over chunks with ``start_char_idx`` and a ``title``, such as
-            ``PubMedIndex.as_retriever()``.
+            :class:`PubMedRetriever`.
         llm: the model that drafts answers, or ``"extractive"``: then the answer is made of sentences quoted from
             the records, without any model.
         node_postprocessors: LlamaIndex postprocessors, such as rerankers.
@@ -159,7 +161,14 @@ class MedQAQueryEngine(BaseQueryEngine):
 
     @classmethod
     def from_index(
-        cls, index: PubMedIndex, llm: LLM | Literal["extractive"], *, similarity_top_k: int = 6, **kwargs: Any
+        cls,
+        index: PubMedIndex,
+        llm: LLM | Literal["extractive"],
+        *,
+        similarity_top_k: int = 6,
+        retrieval: RetrievalMode = "hybrid",
+        include_retracted: bool = False,
+        **kwargs: Any,
     ) -> "MedQAQueryEngine":
         """An engine over an index.
 
@@ -167,9 +176,19 @@ class MedQAQueryEngine(BaseQueryEngine):
             index: where to retrieve.
             llm: see the constructor.
             similarity_top_k: chunks to retrieve.
+            retrieval: ``hybrid``, ``dense`` or ``lexical``; see :class:`PubMedRetriever`. For its other choices make
+                one and give it to the constructor.
+            include_retracted: whether retracted papers may be found.
             kwargs: further arguments of the constructor.
         """
-        return cls(index.as_retriever(similarity_top_k=similarity_top_k), llm, as_of=index.as_of, **kwargs)
+        retriever = PubMedRetriever(
+            index,
+            mode=retrieval,
+            similarity_top_k=similarity_top_k,
+            include_retracted=include_retracted,
+            callback_manager=kwargs.get("callback_manager"),
+        )
+        return cls(retriever, llm, as_of=index.as_of, **kwargs)
 
     @property
     def answered_by(self) -> str:

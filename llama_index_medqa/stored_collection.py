@@ -83,10 +83,17 @@ class StoredCollection(ChromaVectorStore):
         with failures_told(self._place):
             return self._collection.count()
 
-    def ids(self, where: Mapping[str, Any] | None = None) -> list[str]:
-        """The ids of all nodes, or of those that meet a condition of Chroma's, in the order of the database."""
+    def ids(self, where: Mapping[str, Any] | None = None, among: Sequence[str] | None = None) -> list[str]:
+        """The ids of nodes, in the order of the database.
+
+        Args:
+            where: only nodes that meet this condition of Chroma's.
+            among: only these nodes; one batch of the database at most.
+        """
+        condition = dict(where) if where else None
         with failures_told(self._place):
-            return list(self._collection.get(where=dict(where) if where else None, include=[])["ids"])
+            found = self._collection.get(None if among is None else list(among), where=condition, include=[])
+        return list(found["ids"])
 
     def rows(self, ids: Sequence[str], *, vectors: bool = False) -> list[StoredRow]:
         """The rows of those of the given nodes that are there, in the order of the database."""
@@ -108,6 +115,20 @@ class StoredCollection(ChromaVectorStore):
         while page := self._rows(vectors=vectors, limit=size, offset=offset, **scope):
             yield page
             offset += len(page)
+
+    def nearest(self, embedding: Sequence[float], top_k: int, scope: Mapping[str, Any]) -> list[tuple[str, float]]:
+        """The ids of the nodes nearest to an embedding with their cosines in [-1, 1], the nearest first.
+
+        Args:
+            embedding: the vector to look for.
+            top_k: most nodes.
+            scope: where to look, as Chroma takes it: ``where`` or ``ids``.
+        """
+        with failures_told(self._place):
+            found: Any = self._collection.query(
+                query_embeddings=np.array([embedding], np.float32), n_results=top_k, include=["distances"], **scope
+            )
+        return [(name, 1.0 - distance) for name, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
 
     def metadata_of(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """What is stored under the keys of those of the given nodes that are there, by node id."""

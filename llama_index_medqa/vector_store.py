@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import chromadb
+import numpy as np
+import numpy.typing as npt
 from llama_index.core.bridge.pydantic import Field
 from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
 from llama_index.core.schema import BaseNode, MetadataMode
@@ -188,7 +190,7 @@ class PubMedVectorStore(StoredCollection):
         Raises:
             InputError: a filter has a value that does not fit, or looks at a field that no record has.
         """
-        scope = self._scope(query.filters, kwargs.get("where"))
+        scope = self.scope(query.filters, kwargs.get("where"))
         if query.query_embedding is None:
             nodes = [_node_of(row) for row in self._rows(limit=query.similarity_top_k, **scope)]
             return VectorStoreQueryResult(nodes=nodes, ids=[node.node_id for node in nodes])
@@ -240,6 +242,20 @@ class PubMedVectorStore(StoredCollection):
         """
         return self.nodes(self._ids(node_ids, filters))
 
+    def texts(self, ids: Sequence[str]) -> dict[str, str]:
+        """The texts of those of the given nodes that are stored, by node id."""
+        return {row.node_id: row.text for row in self.rows(ids)}
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
+        """The vectors of those of the given nodes that are stored, by node id; float32, shape (dimension,)."""
+        return {row.node_id: row.vector for row in self.rows(ids, vectors=True) if row.vector is not None}
+
+    def within(self, ids: Sequence[str], scope: Mapping[str, Any]) -> set[str]:
+        """Those of the given ids whose nodes lie in a :meth:`scope`."""
+        if "ids" in scope:
+            return set(ids).intersection(scope["ids"])
+        return {node_id for batch in self._batches(list(ids)) for node_id in self.ids(scope.get("where"), batch)}
+
     def chunks(self, batch_size: int = PAGE_SIZE) -> Iterator[StoredChunk]:
         """Reads all chunks, a page at a time, in the order of the database.
 
@@ -252,8 +268,16 @@ class PubMedVectorStore(StoredCollection):
             for row in page:
                 yield StoredChunk(row.node_id, row.text, to_node_metadata(row.metadata))
 
-    def _scope(self, filters: MetadataFilters | None, where: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Where to look, as Chroma takes it: a condition, or the ids of what meets the filters."""
+    def scope(self, filters: MetadataFilters | None, where: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Where to look, as Chroma takes it: a condition, or the ids of what meets the filters now.
+
+        Args:
+            filters: LlamaIndex's metadata filters.
+            where: a condition of Chroma's, in their place.
+
+        Raises:
+            InputError: a filter has a value that does not fit, or looks at a field that no record has.
+        """
         if filters is None or not filters.filters:
             return {"where": dict(where)} if where else {}
         if where:
@@ -269,7 +293,7 @@ class PubMedVectorStore(StoredCollection):
     def _ids(self, node_ids: Sequence[str] | None, filters: MetadataFilters | None) -> list[str]:
         if filters is None or not filters.filters:
             return self.ids() if node_ids is None else list(node_ids)
-        scope = self._scope(filters)
+        scope = self.scope(filters)
         meeting = scope["ids"] if "ids" in scope else self.ids(scope.get("where"))
         return meeting if node_ids is None else [node_id for node_id in node_ids if node_id in set(meeting)]
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 from llama_index.core import VectorStoreIndex
 from llama_index.core.base.base_query_engine import BaseQueryEngine
+from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
@@ -21,6 +22,7 @@ from llama_index_medqa import (
     MedQAQueryEngine,
     PubMedIndex,
     PubMedReader,
+    PubMedRetriever,
     PubMedVectorStore,
     TokenNodeParser,
     TransformerEmbedding,
@@ -36,13 +38,14 @@ def test_the_public_surface():
         "MedQAQueryEngine",
         "PubMedIndex",
         "PubMedReader",
+        "PubMedRetriever",
         "PubMedVectorStore",
         "TokenNodeParser",
         "TransformerEmbedding",
         "VllmLora",
     ]
-    with pytest.raises(AttributeError, match="PubMedRetriever"):
-        _ = llama_index_medqa.PubMedRetriever
+    with pytest.raises(AttributeError, match="PubMedWriter"):
+        _ = llama_index_medqa.PubMedWriter
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,7 @@ def test_the_public_surface():
         (MedQAQueryEngine, BaseQueryEngine),
         (PubMedIndex, VectorStoreIndex),
         (PubMedReader, BasePydanticReader),
+        (PubMedRetriever, BaseRetriever),
         (PubMedVectorStore, BasePydanticVectorStore),
         (TokenNodeParser, NodeParser),
         (VllmLora, BaseLLM),

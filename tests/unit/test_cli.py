@@ -66,6 +66,14 @@ def test_index_ask_and_info(medqa, xml):
     assert "tiny-bert" in medqa("info")[1]
 
 
+@pytest.mark.parametrize("retrieval", ["hybrid", "dense", "lexical"])
+def test_every_way_of_retrieval_and_retracted_papers(medqa, xml, retrieval):
+    medqa("index", xml)
+    question = ("ask", "Does green tea lower the resting heart rate?", "--llm", "extractive", "--retrieval", retrieval)
+    assert "3 beats per minute [PMID:201]" in medqa(*question)[1]
+    assert "3 beats per minute [PMID:201]" in medqa(*question, "--include-retracted")[1]
+
+
 def test_a_question_that_the_corpus_cannot_answer(medqa, xml):
     medqa("index", xml)
     code, out, _ = medqa("ask", "What is the capital of Mongolia?", "--llm", "extractive", "--json")
@@ -138,6 +146,7 @@ def test_bad_ways_to_ask(medqa, xml, tmp_path, tiny_model, tmp_path_factory):
     assert "No language-model server answers at http://127.0.0.1:9/v1" in error("--api-base", "http://127.0.0.1:9/v1")
     assert "give --api-base" in error("--llm", "server")
     assert "choose extractive, local, server" in error("--llm", "gpt")
+    assert "--retrieval cannot be 'sparse': choose hybrid, dense, lexical" in error("--retrieval", "sparse")
     assert "give a GGUF file with --weights" in error("--llm", "local", "--profile", "mistral7b")
     wrong = written(tmp_path / "model.gguf", "GGUF but not the model")
     pytest.importorskip("xllamacpp")

@@ -1,0 +1,86 @@
+"""How well a ranking of documents holds the relevant ones: ``nDCG @ 10``, ``Recall @ 5``."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from llama_index_medqa.errors import InputError
+
+Ranking = Sequence[str]
+Judgements = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RetrievalMeasure:
+    """A measure of a ranking, cut off at a rank: ``nDCG @ 10``.
+
+    Attributes:
+        name: such as ``nDCG``.
+        cutoff: the rank after which nothing counts; None counts all.
+    """
+
+    name: str
+    _formula: Callable[[Ranking, Judgements, int], float]
+    cutoff: int | None = None
+
+    def __matmul__(self, cutoff: int) -> "RetrievalMeasure":
+        if cutoff < 1:
+            raise InputError(f"{self.name} cannot be cut off at rank {cutoff}: ranks begin with 1.")
+        return replace(self, cutoff=cutoff)
+
+    def __str__(self) -> str:
+        return self.name if self.cutoff is None else f"{self.name}@{self.cutoff}"
+
+    def score(self, ranking: Ranking, judgements: Judgements) -> float:
+        """The value for one question, 0 to 1.
+
+        Args:
+            ranking: document ids, the best first, each once.
+            judgements: how relevant each judged document is; more than 0 is relevant.
+
+        Raises:
+            InputError: no document is relevant, or the ranking names one twice.
+        """
+        relevant = {document: gain for document, gain in judgements.items() if gain > 0}
+        if not relevant:
+            raise InputError(f"{self} needs at least one relevant document: leave the question out and count it.")
+        if len(set(ranking)) != len(ranking):
+            raise InputError(f"{self} needs each document once in a ranking: group chunks by their document first.")
+        return self._formula(ranking, relevant, self.cutoff or max(len(ranking), len(relevant)))
+
+    def per_question(self, rankings: Mapping[str, Ranking], judgements: Mapping[str, Judgements]) -> dict[str, float]:
+        """The value for each judged question.
+
+        Args:
+            rankings: by question id.
+            judgements: by question id.
+
+        Raises:
+            InputError: a judged question has no ranking; an empty one is a ranking too.
+        """
+        missing = [question for question in judgements if question not in rankings]
+        if missing:
+            raise InputError(
+                f"{len(missing)} judged questions have no ranking, {missing[0]!r} for one: retrieve for all."
+            )
+        return {question: self.score(rankings[question], judged) for question, judged in judgements.items()}
+
+
+def _ndcg(ranking: Ranking, relevant: Judgements, cutoff: int) -> float:
+    gain = _discounted([relevant.get(document, 0.0) for document in ranking[:cutoff]])
+    return gain / _discounted(sorted(relevant.values(), reverse=True)[:cutoff])
+
+
+def _discounted(gains: Sequence[float]) -> float:
+    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, start=1))
+
+
+def _recall(ranking: Ranking, relevant: Judgements, cutoff: int) -> float:
+    return len(set(ranking[:cutoff]) & set(relevant)) / len(relevant)
+
+
+nDCG = RetrievalMeasure("nDCG", _ndcg)  # noqa: N816  # the name that the field writes
+"""Normalised discounted cumulative gain (Järvelin and Kekäläinen 2002) with linear gains, as trec_eval computes it."""
+
+Recall = RetrievalMeasure("Recall", _recall)
+"""Share of the relevant documents that were found."""

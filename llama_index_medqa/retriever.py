@@ -1,0 +1,322 @@
+"""The retriever: search by meaning and by words, fused, record by record."""
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import numpy as np
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import Embedding
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.vector_stores.types import MetadataFilters
+
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.evidence_level import evidence_level
+from llama_index_medqa.fusion import RRF_K, maximal_marginal_relevance, reciprocal_rank_fusion
+from llama_index_medqa.index import PubMedIndex, without_retracted
+from llama_index_medqa.lexical_index import LexicalHit, LexicalIndex, record_of
+from llama_index_medqa.lexical_terms import lexical_terms
+from llama_index_medqa.profiles import RetrievalMode
+from llama_index_medqa.query_expansion import expand_query
+
+# How much more is read when filters leave too few.
+_GROWTH = 4
+
+
+class RetrievedChunk(NodeWithScore):
+    """A chunk, with what each search knew of it.
+
+    Attributes:
+        cosine: true cosine between question and chunk; None where the search by meaning did not bring it.
+        bm25: BM25 score of the chunk's record; None where the search by words did not bring it.
+    """
+
+    cosine: float | None = None
+    bm25: float | None = None
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex saves this component."""
+        return "RetrievedChunk"
+
+
+@dataclass
+class _Candidate:
+    """A record that a search brought: its score, its chunks that the filters allow, and what is known of them."""
+
+    score: float
+    chunk_ids: list[str]
+    cosines: dict[str, float] = field(default_factory=dict)
+    bm25: float | None = None
+
+
+class PubMedRetriever(BaseRetriever):
+    """Finds the chunks of an index that a question is about.
+
+    Records are ranked, not chunks: by meaning a record is as near as its nearest chunk, by words it is ranked by BM25
+    as a whole. Both rankings are fused by reciprocal rank. The chunks of a record follow one another, those first that
+    are best themselves, and all have the record's score, which is
+
+    - ``hybrid``: the sum of ``1 / (rrf_k + rank)`` over both rankings,
+    - ``dense``: the greatest cosine of its chunks, -1 to 1,
+    - ``lexical``: its BM25 score,
+
+    times the weights for recency and evidence, where they are asked for:
+    ``(1 + recency_weight * 2 ** (-age / recency_half_life)) * (1 + evidence_weight * level)``, the age in years and
+    the level of :func:`llama_index_medqa.evidence_level.evidence_level`. Retrieved chunks are
+    :class:`RetrievedChunk`, so that the cosine and BM25 score are there in every mode.
+
+    Args:
+        index: where to retrieve.
+        mode: ``hybrid``, ``dense`` (by meaning alone) or ``lexical`` (by words alone; the embedder is not used).
+        similarity_top_k: chunks to retrieve.
+        candidates: records that each search brings.
+        chunks_per_record: most chunks of one record, as long as other records have any.
+        filters: LlamaIndex metadata filters, which hold for both searches alike.
+        include_retracted: whether retracted papers may be found.
+        rrf_k: how little the first ranks stand out; see :func:`reciprocal_rank_fusion`.
+        mmr_balance: 0 to 1; where given, records are picked one by one for their score (as a share of the best one's)
+            times this, less their likeness to those picked before times the rest; see
+            :func:`maximal_marginal_relevance`.
+        expand: whether the search by words also looks for acronyms, their long forms and MeSH headings; see
+            :func:`llama_index_medqa.query_expansion.expand_query`.
+        recency_weight: how much a paper of this year gains; 0 for nothing.
+        recency_half_life: years after which it gains half of that.
+        evidence_weight: how much the highest level of evidence gains; 0 for nothing.
+        node_postprocessors: LlamaIndex postprocessors, such as rerankers, that see the chunks of all candidates.
+        lexical_index: search by words; left out, the index's own.
+        callback_manager: LlamaIndex's event handlers.
+
+    Raises:
+        InputError: an argument is outside its range.
+    """
+
+    def __init__(  # noqa: PLR0913  # an argument for each choice, as LlamaIndex's users expect it
+        self,
+        index: PubMedIndex,
+        *,
+        mode: RetrievalMode = "hybrid",
+        similarity_top_k: int = 6,
+        candidates: int = 100,
+        chunks_per_record: int = 2,
+        filters: MetadataFilters | None = None,
+        include_retracted: bool = False,
+        rrf_k: float = RRF_K,
+        mmr_balance: float | None = None,
+        expand: bool = False,
+        recency_weight: float = 0.0,
+        recency_half_life: float = 10.0,
+        evidence_weight: float = 0.0,
+        node_postprocessors: Sequence[BaseNodePostprocessor] = (),
+        lexical_index: LexicalIndex | None = None,
+        callback_manager: CallbackManager | None = None,
+    ) -> None:
+        if mode not in get_args(RetrievalMode):
+            raise InputError(f"mode cannot be {mode!r}: choose {', '.join(get_args(RetrievalMode))}.")
+        _require_at_least(
+            1, similarity_top_k=similarity_top_k, candidates=candidates, chunks_per_record=chunks_per_record
+        )
+        _require_at_least(0, rrf_k=rrf_k, recency_weight=recency_weight, evidence_weight=evidence_weight)
+        if mmr_balance is not None and not 0 <= mmr_balance <= 1:
+            raise InputError(f"mmr_balance must lie between 0 and 1, got {mmr_balance}.")
+        if recency_half_life <= 0:
+            raise InputError(f"recency_half_life must be above 0 years, got {recency_half_life}.")
+        super().__init__(callback_manager)
+        self._filters = filters if include_retracted else without_retracted(filters)
+        self._index = index
+        self._mode = mode
+        self._similarity_top_k = similarity_top_k
+        self._candidate_count = max(candidates, similarity_top_k)
+        self._chunks_per_record = chunks_per_record
+        self._rrf_k = rrf_k
+        self._mmr_balance = mmr_balance
+        self._expand = expand
+        self._recency_weight = recency_weight
+        self._recency_half_life = recency_half_life
+        self._evidence_weight = evidence_weight
+        self._postprocessors = list(node_postprocessors)
+        self._lexical_index = lexical_index or LexicalIndex(index.store)
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        vector = None
+        if self._mode != "lexical":
+            vector = query_bundle.embedding or self._index._embed_model.get_agg_embedding_from_queries(
+                query_bundle.embedding_strs
+            )
+        return self._find(query_bundle, vector)
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        vector = None
+        if self._mode != "lexical":
+            vector = query_bundle.embedding or await self._index._embed_model.aget_agg_embedding_from_queries(
+                query_bundle.embedding_strs
+            )
+        return await asyncio.to_thread(self._find, query_bundle, vector)
+
+    def _find(self, query_bundle: QueryBundle, vector: Embedding | None) -> list[NodeWithScore]:
+        terms = self._terms(query_bundle.query_str) if self._mode != "dense" else []
+        ranked = self._weighted(self._ranked(vector, terms, self._index.store.scope(self._filters)))
+        needs_all = self._mmr_balance is not None or self._postprocessors
+        if not needs_all:
+            ranked = dict(list(ranked.items())[: self._similarity_top_k])
+        chunk_ids = self._best_chunks(ranked, terms)
+        if self._mmr_balance is not None:
+            chunk_ids = self._diverse(ranked, chunk_ids)
+        picked = self._limited(chunk_ids)
+        found = self._read(ranked, picked if self._postprocessors else picked[: self._similarity_top_k])
+        for postprocessor in self._postprocessors:
+            found = postprocessor.postprocess_nodes(found, query_bundle=query_bundle)
+        return found[: self._similarity_top_k]
+
+    def _terms(self, question: str) -> list[str]:
+        self._lexical_index.refresh()
+        terms = lexical_terms(question)
+        if self._expand:
+            terms += [term for expansion in expand_query(question, self._lexical_index) for term in expansion.terms]
+        return list(dict.fromkeys(terms))
+
+    def _ranked(
+        self, vector: Embedding | None, terms: Sequence[str], scope: Mapping[str, Any]
+    ) -> dict[str, _Candidate]:
+        """The candidates by record id, the best first."""
+        dense = self._dense(vector, scope) if vector is not None else {}
+        if self._mode == "dense":
+            return dense
+        lexical = {hit.record_id: hit for hit in self._lexical(terms, scope)}
+        scores = {name: hit.score for name, hit in lexical.items()}
+        if self._mode == "hybrid":
+            scores = reciprocal_rank_fusion([list(dense), list(lexical)], self._rrf_k)
+        ranked = {}
+        for name, score in scores.items():
+            candidate = ranked[name] = dense.get(name) or _Candidate(score, [])
+            candidate.score = score
+            if name in lexical:
+                candidate.chunk_ids, candidate.bm25 = lexical[name].chunk_ids, lexical[name].score
+        return ranked
+
+    def _dense(self, vector: Embedding, scope: Mapping[str, Any]) -> dict[str, _Candidate]:
+        """The records of the nearest chunks."""
+        count = self._candidate_count
+        while True:
+            count *= 2
+            nearest = self._index.store.nearest(vector, count, scope)
+            found: dict[str, _Candidate] = {}
+            for chunk_id, cosine in nearest:
+                candidate = found.setdefault(record_of(chunk_id), _Candidate(cosine, []))
+                candidate.chunk_ids.append(chunk_id)
+                candidate.cosines[chunk_id] = cosine
+            if len(found) >= self._candidate_count or len(nearest) < count:
+                return dict(list(found.items())[: self._candidate_count])
+
+    def _lexical(self, terms: Sequence[str], scope: Mapping[str, Any]) -> list[LexicalHit]:
+        """The records that share terms with the question and have chunks that the filters allow."""
+        hits: list[LexicalHit] = []
+        offset, size = 0, self._candidate_count
+        while len(hits) < self._candidate_count:
+            page = self._lexical_index.search(terms, size, offset)
+            hits += self._allowed(page, scope)
+            if len(page) < size:
+                break
+            offset, size = offset + size, size * _GROWTH
+        return hits[: self._candidate_count]
+
+    def _allowed(self, hits: Sequence[LexicalHit], scope: Mapping[str, Any]) -> list[LexicalHit]:
+        if not scope or not hits:
+            return list(hits)
+        allowed = self._index.store.within([name for hit in hits for name in hit.chunk_ids], scope)
+        kept = (hit._replace(chunk_ids=[name for name in hit.chunk_ids if name in allowed]) for hit in hits)
+        return [hit for hit in kept if hit.chunk_ids]
+
+    def _weighted(self, ranked: dict[str, _Candidate]) -> dict[str, _Candidate]:
+        """The candidates by their scores with the weights for recency and evidence; a score below 0 stays."""
+        if not (self._recency_weight or self._evidence_weight):
+            return ranked
+        first_chunks = {candidate.chunk_ids[0]: candidate for candidate in ranked.values()}
+        today = self._index.as_of or datetime.now(UTC).date()
+        for chunk_id, metadata in self._index.store.metadata_of(list(first_chunks)).items():
+            candidate = first_chunks[chunk_id]
+            if candidate.score <= 0:
+                continue
+            candidate.score *= 1 + self._evidence_weight * evidence_level(_strings(metadata.get("publication_types")))
+            if "year" in metadata:
+                age = max(today.year - int(metadata["year"]), 0)
+                candidate.score *= 1 + self._recency_weight * 2 ** (-age / self._recency_half_life)
+        return dict(sorted(ranked.items(), key=lambda item: -item[1].score))
+
+    def _best_chunks(self, ranked: dict[str, _Candidate], terms: Sequence[str]) -> dict[str, list[str]]:
+        """The chunk ids of each candidate, those first that are nearest and share most terms with the question."""
+        texts: dict[str, str] = {}
+        if terms:
+            texts = self._index.store.texts([name for candidate in ranked.values() for name in candidate.chunk_ids])
+        weights = self._term_weights(terms)
+        shared = {
+            chunk_id: sum(weights.get(term, 0.0) for term in set(lexical_terms(text)))
+            for chunk_id, text in texts.items()
+        }
+        best = {}
+        for name, candidate in ranked.items():
+            by_meaning = sorted(candidate.cosines, key=lambda chunk_id: -candidate.cosines[chunk_id])
+            by_words = sorted(
+                (chunk_id for chunk_id in candidate.chunk_ids if chunk_id in shared),
+                key=lambda chunk_id: -shared[chunk_id],
+            )
+            best[name] = list(reciprocal_rank_fusion([by_meaning, by_words], self._rrf_k))
+        return best
+
+    def _term_weights(self, terms: Sequence[str]) -> dict[str, float]:
+        """How much each term tells: the fewer records hold it, the more (inverse document frequency as in BM25)."""
+        if not terms:
+            return {}
+        total = self._lexical_index.record_count()
+        counts = self._lexical_index.document_frequencies(terms)
+        return {term: math.log(1 + (total - count + 0.5) / (count + 0.5)) for term, count in counts.items()}
+
+    def _diverse(self, ranked: dict[str, _Candidate], chunk_ids: dict[str, list[str]]) -> dict[str, list[str]]:
+        """The records picked for their score and against likeness, each represented by its best chunk."""
+        assert self._mmr_balance is not None  # noqa: S101  # the caller has looked
+        best = {ids[0]: name for name, ids in chunk_ids.items() if ids}
+        vectors = self._index.store.vectors(list(best))
+        names = [name for chunk_id, name in best.items() if chunk_id in vectors]
+        if not names:
+            return {}
+        scores = np.array([ranked[name].score for name in names])
+        matrix = np.stack([vectors[chunk_ids[name][0]] for name in names])
+        relevance = scores / max(scores.max(), 1e-12)
+        picked = maximal_marginal_relevance(relevance.tolist(), matrix, self._mmr_balance, len(names))
+        return {names[position]: chunk_ids[names[position]] for position in picked}
+
+    def _limited(self, chunk_ids: dict[str, list[str]]) -> list[tuple[str, str]]:
+        """Record and chunk ids: of each record so many that one record does not fill the list."""
+        quota = self._chunks_per_record
+        longest = max(map(len, chunk_ids.values()), default=0)
+        while quota < longest and sum(min(quota, len(ids)) for ids in chunk_ids.values()) < self._similarity_top_k:
+            quota += 1
+        return [(name, chunk_id) for name, ids in chunk_ids.items() for chunk_id in ids[:quota]]
+
+    def _read(self, ranked: dict[str, _Candidate], picked: Sequence[tuple[str, str]]) -> list[NodeWithScore]:
+        """The chunks with their scores; without those that were deleted meanwhile."""
+        candidates = {chunk_id: ranked[name] for name, chunk_id in picked}
+        return [
+            RetrievedChunk(
+                node=node,
+                score=candidates[node.node_id].score,
+                cosine=candidates[node.node_id].cosines.get(node.node_id),
+                bm25=candidates[node.node_id].bm25,
+            )
+            for node in self._index.store.nodes(list(candidates))
+        ]
+
+
+def _require_at_least(least: float, **arguments: float) -> None:
+    for name, value in arguments.items():
+        if value < least:
+            raise InputError(f"{name} must be at least {least}, got {value}.")
+
+
+def _strings(value: Any) -> Iterable[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []

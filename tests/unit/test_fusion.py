@@ -1,0 +1,57 @@
+"""Fusion and marginal relevance against the formulas, applied naively."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llama_index_medqa.fusion import maximal_marginal_relevance, reciprocal_rank_fusion
+
+ranking = st.lists(st.sampled_from("abcdefgh"), unique=True)
+
+
+def test_by_hand():
+    scores = reciprocal_rank_fusion([["a", "b"], ["b", "c"]])
+    assert list(scores) == ["b", "a", "c"]
+    assert scores == pytest.approx({"b": 1 / 62 + 1 / 61, "a": 1 / 61, "c": 1 / 62})
+
+
+@given(st.lists(st.tuples(ranking, st.floats(0.1, 5)), max_size=4), st.floats(0, 100))
+def test_every_score_is_the_sum_over_the_rankings(weighted, k):
+    rankings, weights = [one for one, _ in weighted], [weight for _, weight in weighted]
+    scores = reciprocal_rank_fusion(rankings, k, weights)
+    assert set(scores) == {item for one in rankings for item in one}
+    for item, score in scores.items():
+        expected = sum(w / (k + one.index(item) + 1) for one, w in zip(rankings, weights, strict=True) if item in one)
+        assert score == pytest.approx(expected)
+    assert list(scores.values()) == sorted(scores.values(), reverse=True)
+
+
+def naive_mmr(relevance, vectors, balance, limit):
+    picked, left = [], list(range(len(relevance)))
+    while left and len(picked) < limit:
+
+        def value(item):
+            likeness = max((float(vectors[item] @ vectors[other]) for other in picked), default=0.0)
+            return balance * relevance[item] - (1 - balance) * likeness
+
+        best = max(left, key=lambda item: (value(item), -item))
+        picked.append(best)
+        left.remove(best)
+    return picked
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.floats(0, 1), st.integers(0, 10**6))
+def test_the_picks_are_those_of_the_naive_formula(count, limit, balance, seed):
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(count, 5)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    relevance = random.uniform(size=count).tolist()
+    picked = maximal_marginal_relevance(relevance, vectors, balance, limit)
+    assert picked == naive_mmr(relevance, vectors, balance, limit)
+
+
+def test_a_repeated_item_comes_after_a_different_one():
+    vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
+    assert maximal_marginal_relevance([1.0, 0.9, 0.5], vectors, 0.5, 3) == [0, 2, 1]
+    assert maximal_marginal_relevance([1.0, 0.9, 0.5], vectors, 1.0, 3) == [0, 1, 2]
