@@ -7,6 +7,7 @@ Training writes it beside the adapter's weights, ``medqa adapter manifest`` adds
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -17,6 +18,7 @@ from llama_index_medqa.errors import InputError
 MANIFEST_NAME: Final = "adapter_manifest.json"
 SCHEMA_VERSION: Final = 1
 
+_NUMBERS = re.compile(r"\[[-\d.e,\s]+\]")
 _CONFIG_NAME = "adapter_config.json"
 _WEIGHTS_NAME = "adapter_model.safetensors"
 
@@ -123,7 +125,7 @@ def read_manifest(place: str | os.PathLike[str]) -> AdapterManifest:
             f"or make one: medqa adapter manifest {path.parent} --base BASE_MODEL"
         ) from error
     except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}). Restore it, or make it anew: medqa adapter manifest") from error
+        raise InputError(f"{path} is not JSON ({error}). Make it anew with: medqa adapter manifest") from error
     return _validated(data, path)
 
 
@@ -157,7 +159,10 @@ def write_manifest(manifest: AdapterManifest, folder: str | os.PathLike[str]) ->
     """
     path = Path(folder) / MANIFEST_NAME
     partial = path.with_suffix(".partial")
-    partial.write_text(manifest.model_dump_json(indent=1) + "\n")
+    text = json.dumps(manifest.model_dump(mode="json"), indent=1)
+    # Numbers of one list on one line.
+    text = _NUMBERS.sub(lambda match: " ".join(match[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
+    partial.write_text(text + "\n")
     partial.replace(path)
     return path
 

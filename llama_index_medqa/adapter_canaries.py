@@ -112,7 +112,14 @@ def compute_canaries(
     """The log-probabilities of texts under a base model and its adapter.
 
     Args:
-        adapter: see :func:`make_manifest`, also for the other arguments and the errors.
+        adapter: folder that peft saved.
+        base: folder or hub id of the base model.
+        prompt_format: what stands around prompts.
+        texts: pairs of prompt and answer.
+        dtype: in which to compute.
+
+    Raises:
+        InputError: no base model, or the adapter does not fit it.
     """
     import torch
 
@@ -121,16 +128,14 @@ def compute_canaries(
     for prompt, answer in texts:
         text = _rendered(tokenizer, prompt_format, prompt, answer)
         # A chat template has the special tokens in its text.
-        token_ids = tokenizer(text, add_special_tokens=prompt_format != CHAT)["input_ids"]
+        token_ids = tuple(tokenizer(text, add_special_tokens=prompt_format != CHAT)["input_ids"])
         ids = torch.tensor([token_ids])
         with torch.inference_mode():
             with_adapter = _logprobs(model(ids).logits, ids)
             with model.disable_adapter():
                 without = _logprobs(model(ids).logits, ids)
         canaries.append(
-            Canary(
-                prompt=prompt, text=text, token_ids=token_ids, base_logprobs=without, adapter_logprobs=with_adapter
-            )
+            Canary(prompt=prompt, text=text, token_ids=token_ids, base_logprobs=without, adapter_logprobs=with_adapter)
         )
     return canaries
 
@@ -147,7 +152,8 @@ def _load(adapter: str, base: str, dtype: Dtype) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(base)
         model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype))
     except (OSError, ValueError) as error:
-        raise InputError(f"The base model {base} cannot be loaded: {str(error).strip().partition(chr(10))[0]}") from error
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"The base model {base} cannot be loaded: {reason} Give its folder.") from error
     try:
         return tokenizer, PeftModel.from_pretrained(model, adapter).eval()
     except RuntimeError as error:
@@ -167,7 +173,7 @@ def _rendered(tokenizer: Any, prompt_format: str, prompt: str, answer: str) -> s
     return str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)) + answer
 
 
-def _logprobs(logits: "torch.Tensor", ids: "torch.Tensor") -> list[float]:
+def _logprobs(logits: "torch.Tensor", ids: "torch.Tensor") -> tuple[float, ...]:
     """Of each token after the first, given those before; computed in float32 as vLLM does.
 
     Args:
@@ -175,4 +181,5 @@ def _logprobs(logits: "torch.Tensor", ids: "torch.Tensor") -> list[float]:
         ids: (1, n).
     """
     table = logits[0, :-1].float().log_softmax(-1)
-    return [min(0.0, value) for value in table.gather(1, ids[0, 1:, None])[:, 0].tolist()]
+    # A millionth is below what float32 tells apart here.
+    return tuple(min(0.0, round(value, 6)) for value in table.gather(1, ids[0, 1:, None])[:, 0].tolist())

@@ -1,5 +1,6 @@
 """What a vLLM server is asked beside answers: its models, its tokens, probabilities of a given text, adapters."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,7 +54,7 @@ class ServerApi:
         api_base: address of the server, such as ``http://127.0.0.1:8000/v1``.
         api_key: key of the server, if it needs one.
         headers: further headers of every request.
-        transport: httpx transport to use in place of the network.
+        client: the httpx client to ask with, in place of one for each question.
     """
 
     def __init__(
@@ -62,12 +63,12 @@ class ServerApi:
         *,
         api_key: str | None = None,
         headers: dict[str, str] | None = None,
-        transport: httpx.BaseTransport | None = None,
+        client: httpx.Client | None = None,
     ) -> None:
         self.api_base = api_base.rstrip("/")
         self._root = self.api_base.removesuffix("/v1")
         self._headers = {**(headers or {}), **({"Authorization": f"Bearer {api_key}"} if api_key else {})}
-        self._transport = transport
+        self._client = client
 
     def models(self) -> list[ModelCard]:
         """The models that the server lists.
@@ -128,7 +129,7 @@ class ServerApi:
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise ServerError(
                 f"The server at {self.api_base} gives no log-probabilities of prompts, so what it serves cannot be "
-                "proved. Serve the model with vLLM, or ask with check=False."
+                "proved. Serve the model with vLLM, or give verify_first=False."
             ) from error
 
     def load_adapter(self, name: str, path: str) -> None:
@@ -154,10 +155,8 @@ class ServerApi:
         self, method: str, url: str, what: str, body: dict[str, Any] | None = None, timeout: float = _SECONDS
     ) -> Any:
         try:
-            with httpx.Client(
-                transport=self._transport, timeout=timeout, headers=self._headers, trust_env=not is_loopback(url)
-            ) as client:
-                answer = client.request(method, url, json=body)
+            with self._open_client() as client:
+                answer = client.request(method, url, json=body, headers=self._headers, timeout=timeout)
                 answer.raise_for_status()
         except httpx.HTTPStatusError as error:
             raise ServerError(self._refusal(error.response, what)) from error
@@ -174,6 +173,11 @@ class ServerApi:
             return answer.json()
         except ValueError as error:
             raise self._stranger("its answer") from error
+
+    def _open_client(self) -> AbstractContextManager[httpx.Client]:
+        if self._client is not None:
+            return nullcontext(self._client)
+        return httpx.Client(trust_env=not is_loopback(self.api_base))
 
     def _refusal(self, answer: httpx.Response, what: str) -> str:
         if answer.status_code == httpx.codes.NOT_FOUND and "lora_adapter" in str(answer.url) and not _reason(answer):

@@ -142,9 +142,7 @@ def _write_tokenizer(fields: Mapping[str, Any], folder: Path) -> None:
     )
     tokenizer.decoder = decoders.ByteLevel()
     special = [
-        token
-        for token, kind in zip(tokens, fields["tokenizer.ggml.token_type"], strict=True)
-        if kind == _CONTROL_TOKEN
+        token for token, kind in zip(tokens, fields["tokenizer.ggml.token_type"], strict=True) if kind == _CONTROL_TOKEN
     ]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     tokenizer.save(str(folder / "tokenizer.json"))
