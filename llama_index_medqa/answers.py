@@ -68,50 +68,61 @@ def as_chat(answer: Any, place: str) -> ChatResponse:
     )
 
 
-class _End:
-    """Watches a stream for its end."""
+class StreamEnd:
+    """Watches a stream for its end.
+
+    Args:
+        place: address of the server, for messages.
+    """
 
     def __init__(self, place: str) -> None:
         self._place = place
-        self.reason: str | None = None
-        self.text = ""
+        self._reason: str | None = None
+        self._length = 0
 
-    def see(self, chunk: Any) -> Any:
-        """Takes the next chunk; returns its choice, None where it has none."""
+    def see(self, chunk: Any, delta: str) -> None:
+        """Takes the next chunk, and the text that it brings.
+
+        Raises:
+            ServerError: it is not in the protocol.
+        """
         choices = getattr(chunk, "choices", None)
         if not isinstance(choices, list):
             raise garbled(self._place)
-        if not choices:
-            return None
-        self.reason = getattr(choices[0], "finish_reason", None) or self.reason
-        return choices[0]
+        self._length += len(delta)
+        if choices:
+            self._reason = getattr(choices[0], "finish_reason", None) or self._reason
 
     def require(self) -> None:
         """Raises ServerError where the stream ended before the answer did."""
-        _require_end(self.reason, len(self.text), self._place)
+        _require_end(self._reason, self._length, self._place)
 
-    def completion(self, chunk: Any) -> CompletionResponse:
-        """The answer so far."""
-        choice = self.see(chunk)
-        delta = (getattr(choice, "text", None) or "") if choice is not None else ""
-        self.text += delta
-        more = {"finish_reason": self.reason} if self.reason else {}
+
+class _Completion:
+    """An answer of the completion endpoint as it grows."""
+
+    def __init__(self, place: str) -> None:
+        self.end = StreamEnd(place)
+        self._text = ""
+        self._ended: dict[str, Any] = {}
+
+    def add(self, chunk: Any) -> CompletionResponse:
+        """The answer with one more chunk."""
+        choice = chunk.choices[0] if getattr(chunk, "choices", None) else None
+        delta: str = getattr(choice, "text", None) or ""
+        self.end.see(chunk, delta)
+        self._text += delta
+        reason = getattr(choice, "finish_reason", None)
+        if reason:
+            self._ended = {"finish_reason": reason}
         logprobs = getattr(choice, "logprobs", None)
         return CompletionResponse(
-            text=self.text,
+            text=self._text,
             delta=delta,
             raw=chunk,
             logprobs=from_openai_completion_logprobs(logprobs) if logprobs else None,
-            additional_kwargs={**more, **_usage(chunk)},
+            additional_kwargs={**self._ended, **_usage(chunk)},
         )
-
-    def chat(self, response: ChatResponse) -> ChatResponse:
-        """The same response, with the reason of the end."""
-        self.see(response.raw)
-        self.text += response.delta or ""
-        if self.reason:
-            response.additional_kwargs = {"finish_reason": self.reason, **response.additional_kwargs}
-        return response
 
 
 def completion_stream(chunks: "Stream[Completion]", place: str) -> Iterator[CompletionResponse]:
@@ -120,35 +131,37 @@ def completion_stream(chunks: "Stream[Completion]", place: str) -> Iterator[Comp
     Raises:
         ServerError: the stream is not in the protocol, or ends before the answer does.
     """
-    end = _End(place)
+    answer = _Completion(place)
     with chunks:
         for chunk in chunks:
-            yield end.completion(chunk)
-    end.require()
+            yield answer.add(chunk)
+    answer.end.require()
 
 
 async def async_completion_stream(chunks: "AsyncStream[Completion]", place: str) -> AsyncIterator[CompletionResponse]:
     """As :func:`completion_stream`."""
-    end = _End(place)
+    answer = _Completion(place)
     async with chunks:
         async for chunk in chunks:
-            yield end.completion(chunk)
-    end.require()
+            yield answer.add(chunk)
+    answer.end.require()
 
 
 def chat_stream(responses: Iterable[ChatResponse], place: str) -> Iterator[ChatResponse]:
     """Passes on a stream of an OpenAI model; raises as :func:`completion_stream`."""
-    end = _End(place)
+    end = StreamEnd(place)
     for response in responses:
-        yield end.chat(response)
+        end.see(response.raw, response.delta or "")
+        yield response
     end.require()
 
 
 async def async_chat_stream(responses: AsyncIterable[ChatResponse], place: str) -> AsyncIterator[ChatResponse]:
     """As :func:`chat_stream`."""
-    end = _End(place)
+    end = StreamEnd(place)
     async for response in responses:
-        yield end.chat(response)
+        end.see(response.raw, response.delta or "")
+        yield response
     end.require()
 
 

@@ -199,14 +199,21 @@ class VllmLora(OpenAILike):
         self._verified = True
         return proof
 
-    def room_for(self, prompt: str) -> int:
+    def room_for(self, asked: str | Sequence[ChatMessage]) -> int:
         """The tokens of the context window that a prompt and its answer leave free; negative where it is too long.
 
         Args:
-            prompt: formatted for the completion endpoint; for a chat model the user's message.
+            asked: the formatted prompt for the completion endpoint, or the messages for the chat endpoint.
+
+        Raises:
+            ServerError: the server counts no tokens; vLLM does.
         """
-        asked: str | list[dict[str, str]] = [{"role": "user", "content": prompt}] if self.is_chat_model else prompt
-        used = len(self._api().token_ids(self.model, asked))
+        prompt: str | list[dict[str, str]]
+        if isinstance(asked, str):
+            prompt = asked
+        else:
+            prompt = [{"role": str(message.role.value), "content": message.content or ""} for message in asked]
+        used = len(self._api().token_ids(self.model, prompt))
         return self.metadata.context_window - (self.max_tokens or 0) - used
 
     def complete_many(
@@ -410,7 +417,7 @@ def _checked(concurrency: int) -> int:
 @contextmanager
 def server_errors(llm: LLM) -> Iterator[None]:
     """Turns what the OpenAI client raises about a server into a :class:`ServerError` that says what to do."""
-    place = str(getattr(llm, "api_base", None) or llm.class_name())
+    place = server_place(llm)
     try:
         yield
     except openai.APITimeoutError as error:
@@ -438,6 +445,11 @@ def _refusal(llm: LLM, place: str, error: openai.APIStatusError) -> str:
     if "context length" in detail or "maximum model length" in detail:
         return f"{happened} Shorten the prompt, or lower max_tokens."
     return f"{happened} Check the model's name ({model_name(llm)!r}) and the server's log."
+
+
+def server_place(llm: LLM) -> str:
+    """Where a model's server is, for messages; its class where it has none."""
+    return str(getattr(llm, "api_base", None) or llm.class_name())
 
 
 def model_name(llm: LLM) -> str:

@@ -164,6 +164,10 @@ class Terminal:
         self.line(f"Answered by {response.answered_by} ({seconds}).", "dim")
         if response.dropped:
             self.line(f"Left out, because nothing retrieved supports them: {len(response.dropped)} sentences.", "dim")
+        if response.cut_off:
+            self.line("The model reached the most tokens that it may write: its last sentence is left out.", "dim")
+        if response.evidence_left_out:
+            self.line(f"Not shown to the model, for want of room: {response.evidence_left_out} sentences.", "dim")
         if response.abstained:
             self.line(ABSTENTION_REASONS[response.abstained], "dim")
             self._show_nearest(response)

@@ -27,7 +27,8 @@ def make_tokenizer(folder: Path) -> Any:
     trainer = trainers.BpeTrainer(vocab_size=400, show_progress=False)
     learner.train_from_iterator([record.text for record in RECORDS] * 3, trainer)
     learned = json.loads(learner.to_str())["model"]
-    pieces = [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), *sorted(learned["vocab"], key=learned["vocab"].get)]
+    byte_pieces = [f"<0x{byte:02X}>" for byte in range(256)]
+    pieces = [*SPECIAL, *byte_pieces, *sorted(learned["vocab"], key=learned["vocab"].get)]
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     merges = [tuple(merge) for merge in learned["merges"]]
     tokenizer = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
