@@ -24,6 +24,7 @@ class Profile:
         base_model: for ``server``: name under which it lists the base model.
         adapter: for ``server``: name under which it lists the LoRA adapter; None asks for the base model.
         chat: whether the model has a chat template.
+        prompt_format: for ``server`` without a chat template: a name in ``prompts.PROMPT_FORMATS``.
         context_window: tokens of prompt and answer together.
         evidence_tokens: most tokens of evidence in a prompt.
         similarity_top_k: chunks to retrieve.
@@ -38,6 +39,7 @@ class Profile:
     base_model: str = ""
     adapter: str | None = None
     chat: bool = True
+    prompt_format: str = "plain"
     chunk_size: int = 128
     chunk_overlap: int = 64
     context_window: int = 4096

@@ -2,6 +2,6 @@
 
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights
 from llama_index_medqa.weights.server import LlamaCppServer, require_llama_cpp
-from llama_index_medqa.weights.store import cache_dir, locate
+from llama_index_medqa.weights.store import cache_dir, cached, locate
 
-__all__ = ["PACKAGED", "LlamaCppServer", "PackagedWeights", "cache_dir", "locate", "require_llama_cpp"]
+__all__ = ["PACKAGED", "LlamaCppServer", "PackagedWeights", "cache_dir", "cached", "locate", "require_llama_cpp"]

@@ -135,6 +135,21 @@ def prepare(weights: PackagedWeights, *, verify: bool = False, progress: Progres
                 # Another process may have made them in the meantime.
                 if not _is_whole(weights, folder, verify, report):
                     _build(weights, folder, report)
+    return _result(weights, folder)
+
+
+def cached(name: str) -> Path | None:
+    """Return where packaged weights lie in the cache; None where they are not there, or not whole.
+
+    Args:
+        name: a name in :data:`PACKAGED`.
+    """
+    weights = PACKAGED[name]
+    folder = cache_dir() / "weights" / weights.folder_name
+    return _result(weights, folder) if _is_whole(weights, folder, False, _no_progress) else None
+
+
+def _result(weights: PackagedWeights, folder: Path) -> Path:
     return folder / weights.result if weights.kind == "file" else folder
 
 
