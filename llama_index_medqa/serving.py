@@ -26,7 +26,7 @@ PYTHON_VARIABLE: Final = "MEDQA_VLLM_PYTHON"
 _RANKS: Final = (8, 16, 32, 64, 128, 256, 320, 512)
 _POLL_SECONDS = 0.5
 _STOP_SECONDS = 20.0
-_ERROR = re.compile(r"(?:\w+(?:Error|Exception)|\berror): \S.*")
+_ERROR = re.compile(r"(?:[\w.]+(?:Error|Exception)|\S+: error): \S.*")
 # What the processes around the one that failed say.
 _NOT_THE_CAUSE = ("Engine core initialization failed", "WorkerProc initialization failed", "SystemExit")
 _LOG_PREFIX = re.compile(r"^\(.*?\) *(?:(?:INFO|WARNING|ERROR) [\d-]+ [\d:]+ (?:\[.*?\] ?)?)?")
@@ -297,7 +297,7 @@ class VllmProcess:
 
     def _failure(self, happened: str) -> ServerError:
         lines = self._log_lines()
-        errors = [match[0] for line in lines if (match := _ERROR.search(line))]
+        errors = [match[0] for line in lines if (match := _ERROR.match(line))]
         causes = [error for error in errors if not any(words in error for words in _NOT_THE_CAUSE)]
         # The first is the cause; what follows is told by those who waited for it.
         said = next(iter(causes or errors or lines[-1:]), "nothing")

@@ -57,7 +57,10 @@ def make_mistral(folder: Path, seed: int = 0) -> Path:
         num_key_value_heads=2, max_position_embeddings=1024, sliding_window=None, initializer_range=0.15,
         bos_token_id=1, eos_token_id=2, pad_token_id=2, tie_word_embeddings=False,
     )  # fmt: skip
-    MistralForCausalLM(config).to(torch.float32).save_pretrained(folder)
+    model = MistralForCausalLM(config).to(torch.float32)
+    # Single bytes and special tokens are never the likeliest: an answer of theirs may be no text.
+    model.lm_head.weight.data[: len(SPECIAL) + 256] = 0
+    model.save_pretrained(folder)
     return folder
 
 
