@@ -11,7 +11,7 @@ from llama_index_medqa.prompts import CHAT
 from llama_index_medqa.server_api import ModelCard, ServerApi
 
 # Mean absolute differences of log-probabilities between vLLM and transformers with peft; measured on the CPU, see
-# benchmarks/results/canary_noise.json.
+# benchmarks/results/vllm_serving.json.
 FLOAT32_NOISE = 1e-4
 BFLOAT16_NOISE = 0.08
 # How much of the adapter's effect must be seen, where 1 is all of it and 0 is the base model.

@@ -186,10 +186,8 @@ class ServerApi:
                 "variable VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, or name the adapter when it starts."
             )
         reason = f" ({_reason(answer)})" if _reason(answer) else ""
-        return (
-            f"The server at {self.api_base} answered {answer.status_code} when asked {what}{reason}. "
-            "Check the address (it usually ends in /v1), the names and the key."
-        )
+        advice = "See its log" if answer.is_server_error else "Check the address (it usually ends in /v1) and the key"
+        return f"The server at {self.api_base} answered {answer.status_code} when asked {what}{reason}. {advice}."
 
     def _stranger(self, what: str) -> ServerError:
         return ServerError(

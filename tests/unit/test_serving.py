@@ -4,6 +4,7 @@ import os
 import shlex
 import socket
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -108,7 +109,7 @@ def vllm(tmp_path, monkeypatch):
         package = tmp_path / "modules" / "vllm" / "entrypoints" / "openai"
         package.mkdir(parents=True)
         (package / "api_server.py").write_text(textwrap.dedent(script))
-        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
