@@ -22,6 +22,7 @@ from llama_index_medqa.errors import InputError, ServerError
 PYTHON_VARIABLE: Final = "MEDQA_VLLM_PYTHON"
 """Names the Python of vLLM's environment, which cannot be this package's where LLaMA-Factory is in it."""
 
+_GUARD = Path(__file__).with_name("serving_guard.py")
 # The values that vLLM takes for --max-lora-rank.
 _RANKS: Final = (8, 16, 32, 64, 128, 256, 320, 512)
 _POLL_SECONDS = 0.5
@@ -173,6 +174,8 @@ def lora_rank(adapters: Mapping[str, str]) -> int | None:
 class VllmProcess:
     """A vLLM server on this machine, for the length of a ``with`` block or between :meth:`start` and :meth:`stop`.
 
+    It ends with the process that started it, even when that is killed.
+
     Args:
         settings: what it is started with.
         python: the Python of vLLM's environment; None takes ``MEDQA_VLLM_PYTHON``, else the running Python.
@@ -215,10 +218,11 @@ class VllmProcess:
         descriptor, name = tempfile.mkstemp(prefix="vllm-", suffix=".log")
         self.log_path = Path(name)
         with os.fdopen(descriptor, "wb") as log:
-            # A session of its own: all its processes can be stopped together.
+            # A session of its own: all its processes can be stopped together. -P: the guard's folder must not shadow
+            # other packages.
             self._process = subprocess.Popen(
-                vllm_command(self.settings, python=self._python),
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-P", str(_GUARD), *vllm_command(self.settings, python=self._python)],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._environment,
@@ -315,6 +319,8 @@ class VllmProcess:
                 break
             _wait_for_group(process, seconds)
         process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _wait_for_group(process: "subprocess.Popen[bytes]", seconds: float) -> None:

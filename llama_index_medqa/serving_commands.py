@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Annotated, Any
 
@@ -72,19 +74,19 @@ def _run(settings: Any, python: str | None) -> None:
     from llama_index_medqa.serving import VllmProcess
     from llama_index_medqa.terminal import Terminal
 
+    # Stopped like this, it ends its server in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     terminal = Terminal()
-    with terminal.waiting() as progress:
-        server = VllmProcess(settings, python=python, progress=progress)
-        server.start()
-    try:
-        names = ", ".join(settings.adapters) or "none"
-        terminal.line(f"Base model {settings.served_model_name or settings.model!r}, adapters: {names}.")
-        terminal.line(f"Answers at {server.api_base}; log: {server.log_path}. Interrupt to stop.")
-        server.wait()
-    except KeyboardInterrupt:
-        terminal.line("Stopping.")
-    finally:
-        server.stop()
+    with ExitStack() as stack:
+        try:
+            with terminal.waiting() as progress:
+                server = stack.enter_context(VllmProcess(settings, python=python, progress=progress))
+            names = ", ".join(settings.adapters) or "none"
+            terminal.line(f"Base model {settings.served_model_name or settings.model!r}, adapters: {names}.")
+            terminal.line(f"Answers at {server.api_base}; log: {server.log_path}. Interrupt to stop.")
+            server.wait()
+        except KeyboardInterrupt:
+            terminal.line("Stopping.")
 
 
 def doctor(

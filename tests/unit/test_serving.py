@@ -3,6 +3,7 @@
 import os
 import shlex
 import socket
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -181,3 +182,18 @@ def test_a_stranger_on_the_port_is_not_taken_for_the_server(vllm):
         other = VllmProcess(server.settings, python=sys.executable)
         with pytest.raises(ServerError, match=r"answers at .* already"):
             other.start()
+
+
+def test_it_ends_with_an_owner_that_is_killed(vllm, tmp_path):
+    server = vllm(HEALTHY)
+    script = (
+        "import sys, time; from llama_index_medqa.serving import VllmProcess, VllmSettings\n"
+        f"server = VllmProcess(VllmSettings(model={server.settings.model!r}, port={server.settings.port}),"
+        f" environment={{'PYTHONPATH': {str(tmp_path / 'modules')!r}}})\n"
+        "server.start(); print('started', flush=True); time.sleep(600)"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert owner.stdout.readline() == b"started\n"
+    owner.kill()
+    owner.communicate()
+    assert gone(int((tmp_path / "child").read_text()))
