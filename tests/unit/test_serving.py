@@ -192,7 +192,8 @@ def test_it_ends_with_an_owner_that_is_killed(vllm, tmp_path):
         f" environment={{'PYTHONPATH': {str(tmp_path / 'modules')!r}}})\n"
         "server.start(); print('started', flush=True); time.sleep(600)"
     )
-    owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=environment)
     assert owner.stdout.readline() == b"started\n"
     owner.kill()
     owner.communicate()
