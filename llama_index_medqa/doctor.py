@@ -48,15 +48,12 @@ class Finding:
     fix: str = ""
 
 
-def examine(
-    profile: Profile, index: str, *, manifest: str | None = None, api_key: str | None = None
-) -> Iterator[Finding]:
+def examine(profile: Profile, index: str, *, api_key: str | None = None) -> Iterator[Finding]:
     """Looks at everything that a profile needs; reads only, and fetches nothing.
 
     Args:
         profile: names the parts.
         index: folder of the index.
-        manifest: of the adapter that is to answer.
         api_key: key of the language-model server.
     """
     yield _versions()
@@ -68,7 +65,7 @@ def examine(
         yield _weights("language model", profile.weights)
     yield _index(index)
     if profile.llm == "server":
-        yield from _server(profile, manifest, api_key)
+        yield from _server(profile, api_key)
 
 
 def _versions() -> Finding:
@@ -133,7 +130,7 @@ def _index(folder: str) -> Finding:
     return Finding("index", "ok" if found.documents else "note", value, "" if found.documents else "medqa index FILES")
 
 
-def _server(profile: Profile, manifest: str | None, api_key: str | None) -> Iterator[Finding]:
+def _server(profile: Profile, api_key: str | None) -> Iterator[Finding]:
     """The language-model server, and the proof that the adapter answers."""
     api = ServerApi(profile.api_base, api_key=api_key)
     served, finding = _asked("server", lambda: f"{profile.api_base} serves {_listing(api)}")
@@ -148,7 +145,7 @@ def _server(profile: Profile, manifest: str | None, api_key: str | None) -> Iter
             profile.adapter,
             api_base=profile.api_base,
             api_key=api_key,
-            manifest=manifest,
+            manifest=profile.manifest,
             is_chat_model=profile.chat,
             prompt_format=profile.prompt_format,
         )

@@ -3,18 +3,18 @@
 import asyncio
 import hashlib
 import logging
-import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 
-from llama_index_medqa.errors import InputError, MissingExtraError, WeightsError
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+from llama_index_medqa.embedding_backends import Backend, Execution, Precision, TextEncoder, Vectors, choose_execution
+from llama_index_medqa.embedding_cache import EmbeddingCache, cache_key
+from llama_index_medqa.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -35,22 +35,33 @@ class TransformerEmbedding(BaseEmbedding):
         query_prefix: put before every query.
         passage_prefix: put before every passage.
         device: torch device; None takes CUDA where there is one, else the CPU.
-        embed_batch_size: passages in one batch.
+        backend: what runs the model; ``auto`` takes the fastest that is installed.
+        precision: ``auto`` takes bfloat16 where the device computes in it, else float32. Vectors of the two have
+            a cosine of 0.9999 and more, so an index may be built with one and asked with the other.
+        tokens_per_batch: most tokens that go through the model at once; None takes what suits the device.
+        embed_batch_size: passages that are sorted by length and stored in the cache together.
+        cache_dir: folder of vectors that were computed before, in which a passage is looked up by the hash of its
+            text, its prefix and the model. Queries are never stored. None keeps no vectors.
 
     Raises:
         InputError: ``embeddings_cache`` is given. LlamaIndex's cache knows the text alone, and would hand the
             vector of a passage to a query with the same words.
         WeightsError: on first use, when there is no model of that name.
         MissingExtraError: on first use, when sentence-transformers is not installed.
+        EmbeddingCacheError: on first use, when the cache is damaged or cannot be written.
     """
 
     model_name: str = Field(description="Folder of the model, or its id on the Hugging Face hub.")
     query_prefix: str = Field(default="", description="Put before every query.")
     passage_prefix: str = Field(default="", description="Put before every passage.")
     device: str | None = Field(default=None, description="Torch device; None takes CUDA where there is one.")
-    embed_batch_size: int = Field(default=32, gt=0, le=2048, description="Passages in one batch.")
+    backend: Backend = Field(default="auto", description="What runs the model.")
+    precision: Precision = Field(default="auto", description="Precision of the products of matrices.")
+    tokens_per_batch: int | None = Field(default=None, gt=0, description="Most tokens in a batch, padding included.")
+    embed_batch_size: int = Field(default=2048, gt=0, le=2048, description="Passages sorted and cached together.")
+    cache_dir: str | None = Field(default=None, description="Folder of vectors that were computed before.")
 
-    _model: Any = PrivateAttr(default=None)
+    _encoder: TextEncoder | None = PrivateAttr(default=None)
     _fingerprint: str | None = PrivateAttr(default=None)
     _loading: Any = PrivateAttr(default_factory=threading.Lock)
 
@@ -59,7 +70,7 @@ class TransformerEmbedding(BaseEmbedding):
         if self.embeddings_cache is not None:
             raise InputError(
                 f"{self.class_name()} cannot use embeddings_cache: its key is the text alone, so a query could be "
-                "given a passage's vector. Leave it out; PubMedIndex embeds an unchanged record only once."
+                "given a passage's vector. Give cache_dir=FOLDER, whose keys know the role."
             )
 
     @classmethod
@@ -70,12 +81,18 @@ class TransformerEmbedding(BaseEmbedding):
     @property
     def dimension(self) -> int:
         """Length of the vectors. Loads the model."""
-        return self._load().get_embedding_dimension() or 0
+        return self._load().dimension
+
+    @property
+    def execution(self) -> Execution:
+        """Backend, precision and device that are used, ``auto`` resolved. Loads the model."""
+        return self._load().execution
 
     def identity(self) -> dict[str, str | int]:
         """What decides the vectors, for :class:`PubMedIndex` to compare on opening. Loads the model.
 
-        The weights are named by their hash (a hub model by its revision), never by where they lie.
+        The weights are named by their hash (a hub model by its revision), never by where they lie. float32 and
+        bfloat16 are not told apart: their vectors are interchangeable.
         """
         return {
             "embedder": Path(self.model_name).name,
@@ -86,13 +103,16 @@ class TransformerEmbedding(BaseEmbedding):
         }
 
     def _get_query_embedding(self, query: str) -> Embedding:
-        return self._encode([query], self.query_prefix)[0]
+        encoder = self._load()
+        embedding: Embedding = encoder.encode(encoder.tokenize([self.query_prefix + query]))[0].tolist()
+        return embedding
 
     def _get_text_embedding(self, text: str) -> Embedding:
-        return self._encode([text], self.passage_prefix)[0]
+        return self._get_text_embeddings([text])[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        return self._encode(texts, self.passage_prefix)
+        embeddings: list[Embedding] = self._encode_passages(texts).tolist()
+        return embeddings
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
         return await asyncio.to_thread(self._get_query_embedding, query)
@@ -103,47 +123,40 @@ class TransformerEmbedding(BaseEmbedding):
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
         return await asyncio.to_thread(self._get_text_embeddings, texts)
 
-    def _encode(self, texts: list[str], prefix: str) -> list[Embedding]:
-        model = self._load()
-        prefixed = [prefix + text for text in texts]
-        self._report_truncation(prefixed)
-        vectors = model.encode(
-            prefixed,
-            batch_size=self.embed_batch_size,
-            # The prefix is already there; an empty prompt keeps the model's own default prompt out.
-            prompt="",
-            normalize_embeddings=True,
-            show_progress_bar=False,
-        )
-        embeddings: list[Embedding] = vectors.tolist()
-        return embeddings
+    def _encode_passages(self, texts: Sequence[str]) -> Vectors:
+        encoder = self._load()
+        tokens = encoder.tokenize([self.passage_prefix + text for text in texts])
+        if self.cache_dir is None:
+            return encoder.encode(tokens)
+        cache = EmbeddingCache(Path(self.cache_dir).expanduser())
+        keys = [self._cache_key(ids, encoder) for ids in tokens["input_ids"]]
+        vectors = cache.get(keys)
+        missing = {key: row for row, key in enumerate(keys) if key not in vectors}
+        if missing:
+            new = dict(zip(missing, encoder.encode(tokens, list(missing.values())), strict=True))
+            cache.put(new)
+            vectors.update(new)
+        return np.stack([vectors[key] for key in keys])
 
-    def _report_truncation(self, texts: list[str]) -> None:
-        model = self._load()
-        limit = model.max_seq_length or sys.maxsize
-        # A token has at least one character, so only a text of more characters than that can be too long.
-        suspects = [text for text in texts if len(text) > limit]
-        if not suspects:
-            return
-        too_long = sum(len(ids) > limit for ids in model.tokenizer(suspects, verbose=False)["input_ids"])
-        if too_long:
-            logger.warning(
-                "%d of %d texts are longer than the %d tokens that %s reads; the rest of each is not embedded. "
-                "Split them into smaller chunks.",
-                too_long, len(texts), limit, self.model_name,
-            )  # fmt: skip
+    def _cache_key(self, ids: Sequence[int], encoder: TextEncoder) -> bytes:
+        """The token ids stand for the text as the model reads it: after the tokenizer's rules, and cut off."""
+        model = (self._weights_fingerprint(), encoder.settings)
+        return cache_key("passage", self.passage_prefix, *model, np.array(ids, dtype="<i4").tobytes())
 
-    def _load(self) -> "SentenceTransformer":
+    def _load(self) -> TextEncoder:
         with self._loading:
-            if self._model is None:
-                self._model = _load_model(self.model_name, self.device, self.class_name())
-        model: SentenceTransformer = self._model
-        return model
+            if self._encoder is None:
+                execution = choose_execution(
+                    self.backend, self.precision, self.device, self.tokens_per_batch, self.class_name()
+                )
+                self._encoder = TextEncoder(self.model_name, execution, self.class_name())
+                logger.info("%s embeds with %s.", Path(self.model_name).name, execution)
+        return self._encoder
 
     def _weights_fingerprint(self) -> str:
         if self._fingerprint is None:
             folder = Path(self.model_name)
-            self._fingerprint = _hash_of_weights(folder) if folder.is_dir() else _hub_revision(self._load())
+            self._fingerprint = _hash_of_weights(folder) if folder.is_dir() else self._load().hub_revision
         return self._fingerprint
 
 
@@ -174,29 +187,6 @@ class E5Embedding(TransformerEmbedding):
     def class_name(cls) -> str:
         """The name under which LlamaIndex saves this component."""
         return "E5Embedding"
-
-
-def _load_model(model_name: str, device: str | None, feature: str) -> "SentenceTransformer":
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(feature, "embeddings") from error
-    try:
-        return SentenceTransformer(model_name, device=device)
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"No embedding model could be loaded from {model_name!r} ({_first_line(error)}). "
-            "Give the folder of a sentence-transformers model, or a model id that the Hugging Face hub can deliver."
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def _hub_revision(model: "SentenceTransformer") -> str:
-    transformer: Any = model[0]
-    return str(transformer.auto_model.config._commit_hash)
 
 
 def _hash_of_weights(folder: Path) -> str:

@@ -8,6 +8,7 @@ Each message says what happened and what to do next. The tree::
     │   └── EmptyCorpusError         nothing to index
     ├── MissingExtraError            an optional dependency is not installed (also an ImportError)
     ├── WeightsError                 model weights are missing, or not the ones that were asked for
+    ├── EmbeddingCacheError          the file of earlier vectors cannot be used
     ├── IndexNotFoundError           no index at the given place
     ├── IndexIdentityError           the index was built with something else than it is opened with
     ├── ServerError                  a language-model server does not answer, or not as expected
@@ -52,6 +53,10 @@ class MissingExtraError(MedQAError, ImportError):
 
 class WeightsError(MedQAError):
     """Model weights are missing, or are not the ones that were asked for."""
+
+
+class EmbeddingCacheError(MedQAError):
+    """The file of vectors that were computed before cannot be used."""
 
 
 class IndexNotFoundError(MedQAError):

@@ -331,9 +331,12 @@ class PubMedIndex(VectorStoreIndex):
         """
         if nodes:
             self._embed_model(nodes)
-        self.store.add([node for node in nodes if not node.node_id.endswith("#0")])
-        self.store.remove(stale_ids)
-        self.store.add([node for node in nodes if node.node_id.endswith("#0")])
+        if not nodes and not stale_ids:
+            return
+        with self.store.writing():
+            self.store.add([node for node in nodes if not node.node_id.endswith("#0")])
+            self.store.remove(stale_ids)
+            self.store.add([node for node in nodes if node.node_id.endswith("#0")])
 
     def _heads(self, document_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
         """Metadata of the first two chunks of documents, by chunk id; a run that was stopped may lack the first."""

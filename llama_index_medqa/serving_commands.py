@@ -103,10 +103,10 @@ def doctor(
     from llama_index_medqa.doctor import examine
     from llama_index_medqa.terminal import Terminal
 
-    changes: dict[str, Any] = {"api_base": api_base, "base_model": model, "adapter": adapter}
+    changes: dict[str, Any] = {"api_base": api_base, "base_model": model, "adapter": adapter, "manifest": manifest}
     changes["llm"] = "server" if api_base else None
     chosen = replace(_known(profile), **{name: value for name, value in changes.items() if value is not None})
-    findings = list(examine(chosen, folder, manifest=manifest, api_key=os.environ.get(API_KEY_VARIABLE)))
+    findings = list(examine(chosen, folder, api_key=os.environ.get(API_KEY_VARIABLE)))
     if as_json:
         sys.stdout.write(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2) + "\n")
     else:

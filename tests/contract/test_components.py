@@ -67,8 +67,10 @@ def test_each_component_is_one_of_llama_index_s(component, base):
 @pytest.fixture
 def components(tmp_path, word_piece):
     return [
-        E5Embedding(model_name="some/model", embed_batch_size=7),
-        TransformerEmbedding(model_name="some/model", query_prefix="q: ", passage_prefix="p: ", device="cpu"),
+        E5Embedding(model_name="some/model", embed_batch_size=7, precision="float32", cache_dir=str(tmp_path)),
+        TransformerEmbedding(
+            model_name="some/model", query_prefix="q: ", passage_prefix="p: ", device="cpu", tokens_per_batch=9
+        ),
         HashEmbedding(dimension=12),
         TokenNodeParser(tokenizer=word_piece, chunk_size=40, chunk_overlap=10, include_prev_next_rel=False),
         PubMedReader(),
@@ -107,7 +109,9 @@ def test_a_splitter_setting_changes_the_transformation_hash(request, word_piece,
     assert get_transformation_hash(documents, one) == get_transformation_hash(documents, same)
 
 
-@pytest.mark.parametrize("change", [{"model_name": "b"}, {"query_prefix": "x"}, {"passage_prefix": "x"}])
+@pytest.mark.parametrize(
+    "change", [{"model_name": "b"}, {"query_prefix": "x"}, {"passage_prefix": "x"}, {"precision": "float32"}]
+)
 def test_an_embedder_setting_changes_the_transformation_hash(documents, change):
     one, other = TransformerEmbedding(model_name="a"), TransformerEmbedding(**{"model_name": "a", **change})
     assert get_transformation_hash(documents, one) != get_transformation_hash(documents, other)

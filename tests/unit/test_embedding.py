@@ -25,13 +25,13 @@ def by_hand(folder: str, text: str) -> np.ndarray:
 
 
 def test_vectors_equal_mean_pooling_by_hand(tiny_model):
-    embedder = E5Embedding(model_name=tiny_model)
+    embedder = E5Embedding(model_name=tiny_model, precision="float32")
     np.testing.assert_allclose(embedder.get_text_embedding(TEXT), by_hand(tiny_model, f"passage: {TEXT}"), atol=1e-5)
     np.testing.assert_allclose(embedder.get_query_embedding(TEXT), by_hand(tiny_model, f"query: {TEXT}"), atol=1e-5)
 
 
 def test_without_prefixes_both_roles_are_the_text_itself(tiny_model):
-    embedder = TransformerEmbedding(model_name=tiny_model)
+    embedder = TransformerEmbedding(model_name=tiny_model, precision="float32")
     np.testing.assert_allclose(embedder.get_text_embedding(TEXT), by_hand(tiny_model, TEXT), atol=1e-5)
     np.testing.assert_allclose(embedder.get_query_embedding(TEXT), by_hand(tiny_model, TEXT), atol=1e-5)
 

@@ -1,0 +1,11 @@
+"""Where this package keeps what it can make again."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_dir() -> Path:
+    """Return the folder for weights, vectors and logs: ``MEDQA_CACHE_DIR``, or the user's cache folder."""
+    return Path(os.environ.get("MEDQA_CACHE_DIR") or platformdirs.user_cache_dir("llama-index-medqa")).expanduser()

@@ -1,0 +1,95 @@
+"""What changes around a collection rather than in it: who is writing, and whether anything was written."""
+
+import hashlib
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import chromadb
+import numpy as np
+from chromadb.api.types import Metadata, Where
+from chromadb.errors import NotFoundError
+
+COMPANION_SUFFIX = ".state"
+# An older mark belongs to a writer that was killed, and what it had sent has arrived or never will.
+MARK_LIFETIME_S = 120.0
+
+
+class CollectionState:
+    """The generation of a collection, kept in a small companion collection of the same database.
+
+    Every writer owns one row there. It marks the row as open before it touches the collection and closes it with a new
+    random token afterwards, so that two writers never overwrite each other's marks, and no write to the collection's
+    own metadata (which Chroma replaces as a whole) is needed. A writer that is killed leaves its mark open.
+
+    Args:
+        collection: the collection, open. The companion is made when something is written.
+    """
+
+    def __init__(self, collection: chromadb.Collection) -> None:
+        self._collection = collection
+        self._companion: chromadb.Collection | None = None
+        self._writer = uuid.uuid4().hex
+        self._depth = 0
+        self._lock = threading.Lock()
+
+    def generation(self) -> str:
+        """A value that is another after every write or removal; see :attr:`PubMedVectorStore.generation`."""
+        companion = self._open_companion(create=False)
+        rows = companion.get(include=["metadatas"]) if companion else None
+        marks = dict(zip(rows["ids"], rows["metadatas"] or [], strict=True)) if rows else {}
+        state = [str(self._collection.id), *sorted([name, mark["token"]] for name, mark in marks.items())]
+        digest = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
+        oldest = time.time() - MARK_LIFETIME_S
+        if any(mark["open"] and float(str(mark["time"])) > oldest for mark in marks.values()):
+            return f"{digest}-{uuid.uuid4().hex}"
+        return digest
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Around every change of the collection; may be nested, and entered by several threads.
+
+        After an error the mark stays open: nobody knows how much of the change went in.
+        """
+        with self._lock:
+            if self._depth == 0:
+                self._mark(is_open=True)
+            self._depth += 1
+        finished = False
+        try:
+            yield
+            finished = True
+        finally:
+            with self._lock:
+                self._depth -= 1
+                if finished and self._depth == 0:
+                    self._mark(is_open=False)
+
+    def _mark(self, *, is_open: bool) -> None:
+        is_first = self._companion is None
+        companion = self._open_companion(create=True)
+        assert companion is not None  # noqa: S101  # it was just made
+        mark: Metadata = {"open": is_open, "token": uuid.uuid4().hex, "time": time.time()}
+        companion.upsert(ids=[self._writer], embeddings=np.ones((1, 1), np.float32), metadatas=[mark])
+        if is_first:
+            # Rows of long-gone writers. Our own is there already: the rows never become again what they once were.
+            long_gone: Where = {"time": {"$lt": time.time() - MARK_LIFETIME_S}}
+            companion.delete(where=long_gone)
+
+    def _open_companion(self, *, create: bool) -> chromadb.Collection | None:
+        if self._companion is not None:
+            return self._companion
+        client, tenant, database = self._collection._client, self._collection.tenant, self._collection.database
+        name = f"{self._collection.name}{COMPANION_SUFFIX}"
+        if create:
+            model = client.get_or_create_collection(name, tenant=tenant, database=database)
+            self._companion = chromadb.Collection(client=client, model=model, embedding_function=None)
+            return self._companion
+        try:
+            model = client.get_collection(name, tenant=tenant, database=database)
+        except NotFoundError:
+            return None
+        return chromadb.Collection(client=client, model=model, embedding_function=None)
