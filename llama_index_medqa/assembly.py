@@ -137,7 +137,7 @@ def _served_model(profile: Profile) -> LLM:
         "max_tokens": _MOST_ANSWER_TOKENS,
     }
     if profile.adapter:
-        proof = {"manifest": profile.manifest, "prompt_format": profile.prompt_format}
+        proof: dict[str, Any] = {"manifest": profile.manifest, "prompt_format": profile.prompt_format}
         return VllmLora(profile.base_model, profile.adapter, **settings, **proof)
     more = {"api_key": api_key or "none", "context_window": profile.context_window}
     return OpenAILike(model=wanted, temperature=0.0, **{**settings, **more})

@@ -145,11 +145,18 @@ class VllmLora(OpenAILike):
         Raises:
             ServerError: nobody answers there, or not in the protocol.
         """
+        if not (self.context_window or self._served_window):
+            self._served_window = self._ask_window()
+        return self._known_metadata()
+
+    def _known_metadata(self) -> LLMMetadata:
         data: LLMMetadata = super().metadata
-        if not self.context_window:
-            self._served_window = self._served_window or self._ask_window()
-            data.context_window = self._served_window
+        data.context_window = self.context_window or self._served_window
         return data
+
+    def to_payload(self) -> dict[str, Any]:
+        """What events say of this model; the server is not asked for it."""
+        return {"class_name": self.class_name(), **self._known_metadata().model_dump()}
 
     def _ask_window(self) -> int:
         windows = {card.name: card.context_window for card in self._api().models() if card.context_window}
