@@ -22,16 +22,13 @@ _GAP = (
     "Give manifest=, and make one with: medqa adapter manifest"
 )
 
-CHECKS = ("served names", "base model", "prompt", "tokens", "base weights", "adapter weights")
-"""The names of the checks, in the order in which they are made."""
-
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """A check that was passed.
 
     Attributes:
-        name: one of :data:`CHECKS`.
+        name: ``served names``, ``base model``, ``prompt``, ``tokens``, ``base weights`` or ``adapter weights``.
         detail: the values that were seen.
     """
 

@@ -6,6 +6,7 @@ import signal
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -43,6 +44,7 @@ def serve(
     more: Annotated[list[str] | None, typer.Argument(help="Further arguments of vLLM, after --.")] = None,
 ) -> None:
     """Serve a base model and its LoRA adapters with vLLM, until interrupted."""
+    from llama_index_medqa.adapter import MANIFEST_NAME, check_adapter
     from llama_index_medqa.serving import VllmSettings, lora_rank, shell_line
 
     adapters = _named_paths(adapter or [])
@@ -67,6 +69,9 @@ def serve(
     if show:
         sys.stdout.write(shell_line(settings, python=python or "python") + "\n")
         return
+    for path in adapters.values():
+        if (Path(path) / MANIFEST_NAME).exists():
+            check_adapter(path)
     _run(settings, python)
 
 

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
+from llama_index_medqa.adapter import write_manifest
 from llama_index_medqa.cli import main
+from tests.unit.test_adapter_proof import manifest
 from tests.vllm_double import vllm_double
 
 
@@ -112,3 +114,13 @@ def test_vllm_that_is_not_installed_is_told(medqa):
     assert code == 1
     assert "ended while starting. It says:" in err
     assert "No module named" in err
+
+
+def test_an_adapter_that_is_not_its_manifests_is_not_served(medqa, tmp_path):
+    config = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"]}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"others")
+    write_manifest(manifest(), tmp_path)
+    code, _, err = medqa("serve", "--adapter", f"medqa={tmp_path}")
+    assert code == 1
+    assert "is not the one of its manifest: weights_sha256" in err
