@@ -24,7 +24,9 @@ def main() -> int:
 
 
 def _stop_with_owner() -> None:
-    sys.stdin.buffer.read()
+    # Without Python's buffer, whose lock a thread that waits would hold when the interpreter ends.
+    while os.read(0, 1):
+        pass
     os.killpg(0, signal.SIGTERM)
     time.sleep(_STOP_SECONDS)
     os.killpg(0, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 
 import pytest
 
@@ -16,6 +17,7 @@ def medqa(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def run(*arguments: str):
         monkeypatch.setattr(sys, "argv", ["medqa", *map(str, arguments)])
