@@ -16,10 +16,11 @@ from llama_index_medqa.drafting import EXTRACTIVE
 from llama_index_medqa.embedding import E5Embedding
 from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.index import PubMedIndex
-from llama_index_medqa.llm import VllmLora, served_models
+from llama_index_medqa.llm import VllmLora
 from llama_index_medqa.node_parser import TokenNodeParser
 from llama_index_medqa.profiles import Profile
 from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAStreamingResponse
+from llama_index_medqa.server_api import ServerApi
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
 
 Progress = Callable[[str, int, int | None], None]
@@ -123,7 +124,7 @@ def _served_model(profile: Profile) -> LLM:
     if not profile.api_base:
         raise InputError("--llm server needs the address of an OpenAI-compatible server: give --api-base.")
     api_key = os.environ.get(API_KEY_VARIABLE)
-    served = served_models(profile.api_base, api_key=api_key)
+    served = [card.name for card in ServerApi(profile.api_base, api_key=api_key).models()]
     wanted = profile.adapter or profile.base_model
     if not wanted and len(served) == 1:
         wanted = served[0]
@@ -136,12 +137,13 @@ def _served_model(profile: Profile) -> LLM:
         "api_base": profile.api_base,
         "api_key": api_key,
         "is_chat_model": profile.chat,
-        "context_window": profile.context_window,
         "max_tokens": _MOST_ANSWER_TOKENS,
     }
     if profile.adapter:
-        return VllmLora(profile.base_model, profile.adapter, **settings)
-    return OpenAILike(model=wanted, temperature=0.0, **{**settings, "api_key": api_key or "none"})
+        proof: dict[str, Any] = {"manifest": profile.manifest, "prompt_format": profile.prompt_format}
+        return VllmLora(profile.base_model, profile.adapter, **settings, **proof)
+    more = {"api_key": api_key or "none", "context_window": profile.context_window}
+    return OpenAILike(model=wanted, temperature=0.0, **{**settings, **more})
 
 
 def open_engine(

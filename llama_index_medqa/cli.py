@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
+from llama_index_medqa import serving_commands
 from llama_index_medqa.errors import EmptyCorpusError, InputError, MedQAError
 from llama_index_medqa.profiles import EMBEDDED, PROFILES, LlmKind, Profile, RetrievalMode
 
@@ -221,6 +222,7 @@ def ask(
     api_base: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server, with /v1.")] = None,
     model: Annotated[str | None, typer.Option(help="Name under which that server lists the model.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Name under which it lists the LoRA adapter.")] = None,
+    manifest: serving_commands.ManifestOption = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Chunks to retrieve.")] = None,
     retrieval: Annotated[
         str | None, typer.Option(help="hybrid (by meaning and words), dense (by meaning) or lexical (by words).")
@@ -240,6 +242,7 @@ def ask(
         api_base=api_base,
         base_model=model,
         adapter=adapter,
+        manifest=manifest,
         similarity_top_k=top_k,
         retrieval=retrieval,
     )
@@ -336,6 +339,11 @@ def demo(
 
     chosen = _profile(profile, llm=llm)
     run_demo(_terminal(False), chosen, folder, xml=xml, weights=weights, weights_sha256=weights_sha256)
+
+
+app.command()(serving_commands.serve)
+app.command()(serving_commands.doctor)
+app.add_typer(serving_commands.adapter_app, name="adapter")
 
 
 def main() -> None:

@@ -3,16 +3,23 @@
 import math
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.utils import get_tokenizer
 
+from llama_index_medqa.answers import StreamEnd, is_cut_off
+from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence import Passage, content_words
-from llama_index_medqa.llm import model_name, server_errors
+from llama_index_medqa.llm import VllmLora, model_name, server_errors, server_place
 
 EXTRACTIVE: Final = "extractive"
+
+# Tokens that a prompt which is too long is shortened by at least, so that few counts are asked of the server.
+_LEAST_STEP = 16
 
 _MOST_QUOTES = 3
 # A quote must hold this share of the question's weight, and of what the best quote holds.
@@ -31,6 +38,19 @@ _GENERAL_WORDS = content_words(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a draft.
+
+    Attributes:
+        text: of any length.
+        cut_off: whether the model was stopped here by the most tokens that it may write.
+    """
+
+    text: str
+    cut_off: bool = False
+
+
 class Answerer(Protocol):
     """Drafts an answer from evidence, in pieces of any length.
 
@@ -42,11 +62,15 @@ class Answerer(Protocol):
     name: str
     prompt: BasePromptTemplate | None
 
-    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[str]:
+    def fitting(self, question: str, passages: list[Passage], most_tokens: int) -> list[Passage]:
+        """The passages, or as much of them as there is room for, the last ones cut first."""
+        ...
+
+    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[Piece]:
         """Yields the draft."""
         ...
 
-    def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[str]:
+    def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[Piece]:
         """Yields the draft, asynchronously."""
         ...
 
@@ -66,23 +90,83 @@ class GenerativeAnswerer:
         self.prompt = prompt
         self._llm = llm
 
-    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[str]:
+    def fitting(self, question: str, passages: list[Passage], most_tokens: int) -> list[Passage]:
+        """As much of the evidence as the budget and the model's context window have room for.
+
+        The window is asked of a model that can count its own tokens (:class:`VllmLora`).
+
+        Raises:
+            InputError: the question alone is too long for the model.
+        """
+        chosen = within_budget(passages, most_tokens)
+        if not isinstance(self._llm, VllmLora):
+            return chosen
+        while (room := self._llm.room_for(self._asked(question, chosen))) < 0:
+            if not chosen:
+                raise InputError(
+                    f"The question is {-room} tokens too long for the context window of {self.name!r} "
+                    f"({self._llm.metadata.context_window} tokens). Ask a shorter one, or lower max_tokens."
+                )
+            # The model's tokens are not those of the budget: the rest is found by trying again.
+            chosen = within_budget(chosen, _token_count(as_context(chosen)) - max(-room, _LEAST_STEP))
+        return chosen
+
+    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[Piece]:
         """Yields the draft as the model writes it.
 
         Raises:
             ServerError: the model's server does not answer, or breaks off.
         """
-        assert self.prompt is not None  # noqa: S101  # set in the constructor
+        asked = self._asked(question, passages)
+        reading = _Reading(self._llm)
         with server_errors(self._llm):
-            yield from self._llm.stream(self.prompt, context_str=as_context(passages), query_str=question)
+            if isinstance(asked, str):
+                yield from map(reading.piece, self._llm.stream_complete(asked, formatted=True))
+            else:
+                yield from map(reading.piece, self._llm.stream_chat(asked))
+        reading.finish()
 
-    async def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[str]:
+    async def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[Piece]:
         """As :meth:`stream`, asynchronously."""
-        assert self.prompt is not None  # noqa: S101  # set in the constructor
+        asked = self._asked(question, passages)
+        reading = _Reading(self._llm)
+        responses: AsyncIterator[CompletionResponse] | AsyncIterator[ChatResponse]
         with server_errors(self._llm):
-            deltas = await self._llm.astream(self.prompt, context_str=as_context(passages), query_str=question)
-            async for delta in deltas:
-                yield delta
+            if isinstance(asked, str):
+                responses = await self._llm.astream_complete(asked, formatted=True)
+            else:
+                responses = await self._llm.astream_chat(asked)
+            async for response in responses:
+                yield reading.piece(response)
+        reading.finish()
+
+    def _asked(self, question: str, passages: Sequence[Passage]) -> str | list[ChatMessage]:
+        """The prompt as LLM.stream() makes it, which keeps to itself why an answer ended."""
+        assert self.prompt is not None  # noqa: S101  # set in the constructor
+        fields = {"context_str": as_context(passages), "query_str": question}
+        if self._llm.metadata.is_chat_model:
+            return self._llm._get_messages(self.prompt, **fields)
+        return self._llm._get_prompt(self.prompt, **fields)
+
+
+class _Reading:
+    """Reads a model's stream, and notices where it ends before the answer does."""
+
+    def __init__(self, llm: LLM) -> None:
+        self._end = StreamEnd(server_place(llm))
+        self._from_server = False
+
+    def piece(self, response: CompletionResponse | ChatResponse) -> Piece:
+        """The next piece of the draft."""
+        if hasattr(response.raw, "choices"):
+            self._from_server = True
+            self._end.see(response.raw, response.delta or "")
+        return Piece(response.delta or "", is_cut_off(response))
+
+    def finish(self) -> None:
+        """Raises ServerError where a server broke off."""
+        if self._from_server:
+            self._end.require()
 
 
 class ExtractiveAnswerer:
@@ -91,7 +175,11 @@ class ExtractiveAnswerer:
     name = EXTRACTIVE
     prompt: BasePromptTemplate | None = None
 
-    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[str]:
+    def fitting(self, question: str, passages: list[Passage], most_tokens: int) -> list[Passage]:
+        """As much of the evidence as the budget has room for."""
+        return within_budget(passages, most_tokens)
+
+    def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[Piece]:
         """Yields up to three sentences, the best first, each on a line of its own.
 
         A word of the question weighs the more the fewer sentences hold it (inverse document frequency as in BM25).
@@ -114,12 +202,12 @@ class ExtractiveAnswerer:
         }
         least = max(_LEAST_SHARE, _LEAST_SHARE_OF_BEST * max(shares.values(), default=0.0))
         best = sorted((sentence for sentence in shares if shares[sentence] >= least), key=lambda item: -shares[item])
-        yield from (f"{sentence.text}\n" for sentence in best[:_MOST_QUOTES])
+        yield from (Piece(f"{sentence.text}\n") for sentence in best[:_MOST_QUOTES])
 
-    async def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[str]:
+    async def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[Piece]:
         """As :meth:`stream`, for asynchronous callers."""
-        for text in self.stream(question, passages):
-            yield text
+        for piece in self.stream(question, passages):
+            yield piece
 
 
 def question_coverage(question: str, passages: Sequence[Passage]) -> float:

@@ -14,6 +14,7 @@ Each message says what happened and what to do next. The tree::
     ├── IndexIdentityError           the index was built with something else than it is opened with
     ├── StorageError                 the database of an index cannot be read or written: damaged, or the disk is full
     ├── ServerError                  a server of a language model or of Chroma does not answer, or not as expected
+    │   └── AdapterNotActive         the server answers, but not with the LoRA adapter that was asked for
     └── EntrezError                  NCBI's E-utilities do not give what was asked for
         ├── EntrezUnavailableError   no usable answer before the deadline: try again later
         ├── EntrezAnswerError        answers came, but none could be read
@@ -78,6 +79,20 @@ class StorageError(MedQAError):
 
 class ServerError(MedQAError):
     """A server of a language model or of Chroma does not answer, or not as expected."""
+
+
+class AdapterNotActive(ServerError):  # noqa: N818  # it reads as what it says
+    """A server answers, but not, or not provably, with the LoRA adapter that was asked for.
+
+    Args:
+        check: name of the check that failed.
+        detail: the values that were seen.
+        advice: what to do.
+    """
+
+    def __init__(self, check: str, detail: str, advice: str) -> None:
+        super().__init__(f"The check '{check}' failed: {detail}. {advice}.")
+        self.check = check
 
 
 class EntrezError(MedQAError):

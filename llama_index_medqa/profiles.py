@@ -25,6 +25,8 @@ class Profile:
         base_model: for ``server``: name under which it lists the base model.
         adapter: for ``server``: name under which it lists the LoRA adapter; None asks for the base model.
         chat: whether the model has a chat template.
+        manifest: for ``server``: manifest of the adapter, or the folder that holds it; None leaves it unproved.
+        prompt_format: for ``server`` without a chat template: a name in ``prompts.PROMPT_FORMATS``.
         context_window: tokens of prompt and answer together.
         evidence_tokens: most tokens of evidence in a prompt.
         similarity_top_k: chunks to retrieve.
@@ -40,6 +42,8 @@ class Profile:
     base_model: str = ""
     adapter: str | None = None
     chat: bool = True
+    manifest: str | None = None
+    prompt_format: str = "plain"
     chunk_size: int = 128
     chunk_overlap: int = 64
     context_window: int = 4096

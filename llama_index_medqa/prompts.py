@@ -1,6 +1,9 @@
 """The versioned texts that models see. Training and serving both read them here, so they cannot drift apart."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from llama_index.core.prompts import BasePromptTemplate, PromptTemplate
 
@@ -21,7 +24,63 @@ GROUNDED_ANSWER = PromptTemplate(
     "Answer:"
 )
 
+_PLACE = "{prompt}"
+# Where a model that was never taught to stop goes on with passages and questions of its own.
+_NEXT_TURN = ("\nQuestion:", "\nPassages:")
 
-def template_hash(template: BasePromptTemplate) -> str:
-    """16 hexadecimal digits that change when a template does; kept with an adapter and with a stored answer."""
-    return hashlib.sha256(template.get_template().encode()).hexdigest()[:16]
+
+@dataclass(frozen=True, slots=True)
+class PromptFormat:
+    """What stands around a prompt where the server has no chat template; the same in training and serving.
+
+    Attributes:
+        name: what an adapter's manifest calls it.
+        text: with ``{prompt}`` where the prompt goes.
+        before_answer: what stands between this text and the answer in training.
+        stop: where an answer ends that goes on by itself.
+    """
+
+    name: str
+    text: str
+    before_answer: str = ""
+    stop: tuple[str, ...] = _NEXT_TURN
+
+    def render(self, prompt: str) -> str:
+        """The text that a model is given."""
+        return self.text.replace(_PLACE, prompt)
+
+
+# "alpaca" and "mistral" are the templates of these names of LLaMA-Factory 0.9.5 (data/template.py), without the
+# begin-of-text token, which the server's tokenizer adds.
+PROMPT_FORMATS: Mapping[str, PromptFormat] = MappingProxyType(
+    {
+        item.name: item
+        for item in (
+            PromptFormat("plain", _PLACE, before_answer=" "),
+            PromptFormat(
+                "alpaca",
+                "Below is an instruction that describes a task. "
+                "Write a response that appropriately completes the request.\n\n"
+                f"### Instruction:\n{_PLACE}\n\n### Response:\n",
+                stop=(*_NEXT_TURN, "\n### Instruction:"),
+            ),
+            PromptFormat("mistral", f"[INST] {_PLACE}[/INST]", before_answer=" ", stop=(*_NEXT_TURN, "[INST]")),
+        )
+    }
+)
+"""The formats for the completion endpoint, by name."""
+
+CHAT = "chat"
+"""Stands in place of a format's name where the server's own chat template is used."""
+
+
+def template_hash(template: BasePromptTemplate, prompt_format: str = "plain") -> str:
+    """16 hexadecimal digits that change when what a model is given does; kept with adapters and stored answers.
+
+    Args:
+        template: what is asked.
+        prompt_format: what stands around it: a name in :data:`PROMPT_FORMATS`, or ``chat``.
+    """
+    text = template.get_template()
+    text = f"{CHAT}\0{text}" if prompt_format == CHAT else PROMPT_FORMATS[prompt_format].render(text)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

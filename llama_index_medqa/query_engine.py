@@ -1,5 +1,6 @@
 """The query engine: retrieve, answer, and keep only the sentences that a record supports."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
@@ -29,8 +30,8 @@ from llama_index_medqa.drafting import (
     Answerer,
     ExtractiveAnswerer,
     GenerativeAnswerer,
+    Piece,
     question_coverage,
-    within_budget,
 )
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence import Passage, passages_of, split_sentences
@@ -59,7 +60,10 @@ class MedQAResponse(Response):
         source_nodes: the retrieved chunks.
         metadata: the fields below as plain data, fit for JSON.
         sentences: the sentences of the answer, each with its citations.
-        dropped: sentences that were drafted and left out because nothing retrieved supports them.
+        dropped: sentences that were drafted and left out because nothing retrieved supports them, or because the
+            model was cut off in them.
+        cut_off: whether the model reached the most tokens that it may write; its last sentence is among ``dropped``.
+        evidence_left_out: retrieved sentences that the prompt had no room for.
         abstained: why there is no answer; None where there is one. ``no_evidence``: what was retrieved does not
             speak of what was asked; ``model_declined``: the model said so; ``nothing_supported``: no drafted
             sentence was supported.
@@ -70,6 +74,8 @@ class MedQAResponse(Response):
 
     sentences: list[AnswerSentence] = field(default_factory=list)
     dropped: list[AnswerSentence] = field(default_factory=list)
+    cut_off: bool = False
+    evidence_left_out: int = 0
     abstained: Abstention | None = None
     answered_by: str = ""
     as_of: date | None = None
@@ -233,7 +239,7 @@ class MedQAQueryEngine(BaseQueryEngine):
     async def _aquery(self, query_bundle: QueryBundle) -> RESPONSE_TYPE:
         with _timed() as retrieving:
             nodes = await self.aretrieve(query_bundle)
-        draft = self._draft(query_bundle, nodes, retrieving())
+        draft = await asyncio.to_thread(self._draft, query_bundle, nodes, retrieving())
         stream = self._astream(draft)
         if self._streaming:
             return MedQAAsyncStreamingResponse(stream, source_nodes=nodes, _draft=draft)
@@ -245,9 +251,11 @@ class MedQAQueryEngine(BaseQueryEngine):
         question = query_bundle.query_str
         passages = passages_of(nodes)
         covered = question_coverage(question, passages) >= self._coverage_threshold
+        shown = self._answerer.fitting(question, passages, self._evidence_tokens) if covered else []
         return _Draft(
             question=question,
-            passages=within_budget(passages, self._evidence_tokens) if covered else [],
+            passages=shown,
+            left_out=_sentence_count(passages) - _sentence_count(shown) if covered else 0,
             nodes=nodes,
             answerer=self._answerer,
             threshold=self._support_threshold,
@@ -259,8 +267,8 @@ class MedQAQueryEngine(BaseQueryEngine):
         payload: dict[str, Any] = {EventPayload.QUERY_STR: draft.question}
         with self.callback_manager.event(CBEventType.SYNTHESIZE, payload=payload) as event, _timed() as answering:
             if draft.passages:
-                for delta in self._answerer.stream(draft.question, draft.passages):
-                    yield from draft.feed(delta)
+                for piece in self._answerer.stream(draft.question, draft.passages):
+                    yield from draft.feed(piece)
             yield from draft.finish()
             draft.seconds["answer"] = answering()
             event.on_end(payload={EventPayload.RESPONSE: draft.response()})
@@ -269,8 +277,8 @@ class MedQAQueryEngine(BaseQueryEngine):
         payload: dict[str, Any] = {EventPayload.QUERY_STR: draft.question}
         with self.callback_manager.event(CBEventType.SYNTHESIZE, payload=payload) as event, _timed() as answering:
             if draft.passages:
-                async for delta in self._answerer.stream_async(draft.question, draft.passages):
-                    for text in draft.feed(delta):
+                async for piece in self._answerer.stream_async(draft.question, draft.passages):
+                    for text in draft.feed(piece):
                         yield text
             for text in draft.finish():
                 yield text
@@ -286,6 +294,7 @@ class _Draft:
         *,
         question: str,
         passages: list[Passage],
+        left_out: int,
         nodes: list[NodeWithScore],
         answerer: Answerer,
         threshold: float,
@@ -295,6 +304,7 @@ class _Draft:
         self.question = question
         self.passages = passages
         self.seconds = seconds
+        self._left_out = left_out
         self._nodes = nodes
         self._answerer = answerer
         self._threshold = threshold
@@ -303,10 +313,12 @@ class _Draft:
         self._sentences: list[AnswerSentence] = []
         self._dropped: list[AnswerSentence] = []
         self._declined = False
+        self._cut_off = False
 
-    def feed(self, delta: str) -> Iterator[str]:
+    def feed(self, piece: Piece) -> Iterator[str]:
         """Takes the next piece; yields what can be said now. The last sentence waits for the one after it."""
-        self._buffer += delta
+        self._buffer += piece.text
+        self._cut_off = self._cut_off or piece.cut_off
         spans = split_sentences(self._buffer)
         for start, end in spans[:-1]:
             yield from self._judge(self._buffer[start:end])
@@ -315,7 +327,12 @@ class _Draft:
 
     def finish(self) -> Iterator[str]:
         """Takes the end of the draft; yields what is left to say."""
-        for start, end in split_sentences(self._buffer):
+        spans = split_sentences(self._buffer)
+        if self._cut_off and spans:
+            # It may look whole and yet be half: "fell by 3." of "fell by 3.5 beats".
+            start, end = spans.pop()
+            self._dropped.append(AnswerSentence(self._buffer[start:end], support=0.0))
+        for start, end in spans:
             yield from self._judge(self._buffer[start:end])
         self._buffer = ""
         if not self._sentences:
@@ -329,6 +346,8 @@ class _Draft:
             source_nodes=self._nodes,
             sentences=list(self._sentences),
             dropped=list(self._dropped),
+            cut_off=self._cut_off,
+            evidence_left_out=self._left_out,
             abstained=self._abstention(),
             answered_by=self._answerer.name,
             as_of=self._as_of,
@@ -342,6 +361,8 @@ class _Draft:
             "source": ATTRIBUTION,
             "citations": [asdict(citation) for citation in response.citations],
             "dropped": [sentence.text for sentence in response.dropped],
+            "cut_off": response.cut_off,
+            "evidence_left_out": response.evidence_left_out,
             "prompt": template_hash(prompt) if prompt else None,
             "seconds": response.seconds,
         }
@@ -364,6 +385,10 @@ class _Draft:
         if not self.passages:
             return "no_evidence"
         return "model_declined" if self._declined else "nothing_supported"
+
+
+def _sentence_count(passages: Sequence[Passage]) -> int:
+    return sum(len(passage.sentences) for passage in passages)
 
 
 @contextmanager

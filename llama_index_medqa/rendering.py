@@ -58,6 +58,8 @@ def as_data(question: str, response: MedQAResponse) -> dict[str, Any]:
         "answered_by": response.answered_by,
         "sentences": [asdict(sentence) for sentence in response.sentences],
         "dropped": [sentence.text for sentence in response.dropped],
+        "cut_off": response.cut_off,
+        "evidence_left_out": response.evidence_left_out,
         "sources": [asdict(source) for source in sources(response)],
         "as_of": response.as_of.isoformat() if response.as_of else None,
         "source": ATTRIBUTION,

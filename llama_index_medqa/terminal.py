@@ -1,7 +1,7 @@
 """What the command shows people: progress, reports, answers and their sources."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from itertools import chain
@@ -23,6 +23,7 @@ from rich.text import Text
 
 from llama_index_medqa.assembly import start_answer
 from llama_index_medqa.crawl_display import crawl_progress, print_summary
+from llama_index_medqa.doctor import Finding
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.index import IndexInfo
 from llama_index_medqa.ingestion import IngestReport
@@ -32,6 +33,9 @@ from llama_index_medqa.rendering import ABSTENTION_REASONS, sources
 from llama_index_medqa.updating import UpdateReport
 
 _QUOTE_CHARACTERS = 240
+_DOING_CHARACTERS = 90
+_NAME_WIDTH = 24
+_MARKS = {"ok": ("✓", ""), "note": ("•", "yellow"), "wrong": ("✗", "red")}
 
 
 class Terminal:
@@ -154,6 +158,24 @@ class Terminal:
         """What became of every hit of a query."""
         print_summary(summary, folder, self._out)
 
+    @contextmanager
+    def waiting(self) -> Iterator[Callable[[str, float], None]]:
+        """A line that says what a starting server does, and for how long it has been starting."""
+        with self._progress.status("  starting") as status:
+
+            def show(doing: str, seconds: float) -> None:
+                status.update(Text(f"  {seconds:.0f} s  {doing[:_DOING_CHARACTERS]}"))
+
+            yield show
+
+    def show_findings(self, findings: Iterable[Finding]) -> None:
+        """What the doctor found: a line each, and below it what to do."""
+        for finding in findings:
+            mark, style = _MARKS[finding.state]
+            self.line(f"{mark} {finding.name:<{_NAME_WIDTH}} {finding.value}", style)
+            if finding.fix:
+                self.line(f"  {'':<{_NAME_WIDTH}} → {finding.fix}", style)
+
     def show_answer(self, engine: MedQAQueryEngine, question: str) -> MedQAResponse:
         """Streams an answer sentence by sentence, then shows what supports it."""
         self.line(f"Question: {question}", "bold")
@@ -173,6 +195,10 @@ class Terminal:
         self.line(f"Answered by {response.answered_by} ({seconds}).", "dim")
         if response.dropped:
             self.line(f"Left out, because nothing retrieved supports them: {len(response.dropped)} sentences.", "dim")
+        if response.cut_off:
+            self.line("The model reached the most tokens that it may write: its last sentence is left out.", "dim")
+        if response.evidence_left_out:
+            self.line(f"Not shown to the model, for want of room: {response.evidence_left_out} sentences.", "dim")
         if response.abstained:
             self.line(ABSTENTION_REASONS[response.abstained], "dim")
             self._show_nearest(response)

@@ -3,6 +3,6 @@
 from llama_index_medqa.cache_folder import cache_dir
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights
 from llama_index_medqa.weights.server import LlamaCppServer, require_llama_cpp
-from llama_index_medqa.weights.store import locate
+from llama_index_medqa.weights.store import cached, locate
 
-__all__ = ["PACKAGED", "LlamaCppServer", "PackagedWeights", "cache_dir", "locate", "require_llama_cpp"]
+__all__ = ["PACKAGED", "LlamaCppServer", "PackagedWeights", "cache_dir", "cached", "locate", "require_llama_cpp"]

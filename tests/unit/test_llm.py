@@ -10,7 +10,8 @@ from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa import VllmLora
 from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.llm import served_models, server_errors
+from llama_index_medqa.llm import server_errors
+from llama_index_medqa.server_api import ModelCard, ServerApi
 
 WORDS = ["Green", " tea", " lowers", " it", "."]
 
@@ -23,19 +24,20 @@ def serve(request: httpx.Request) -> httpx.Response:
         return httpx.Response(404, json={"error": {"message": f"The model `{body['model']}` does not exist."}})
     kind = "chat" if request.url.path.endswith("/chat/completions") else "text"
 
-    def choice(text: str) -> dict:
+    def choice(text: str, reason: str | None) -> dict:
         if kind == "text":
-            return {"index": 0, "text": text, "finish_reason": None, "logprobs": None}
+            return {"index": 0, "text": text, "finish_reason": reason, "logprobs": None}
         key = "delta" if body.get("stream") else "message"
-        return {"index": 0, key: {"role": "assistant", "content": text}, "finish_reason": None}
+        return {"index": 0, key: {"role": "assistant", "content": text}, "finish_reason": reason}
 
-    def answer(text: str) -> dict:
+    def answer(text: str, reason: str | None = None) -> dict:
         name = "chat.completion" if kind == "chat" else "text_completion"
-        return {"id": "1", "object": name, "created": 1, "model": body["model"], "choices": [choice(text)]}
+        return {"id": "1", "object": name, "created": 1, "model": body["model"], "choices": [choice(text, reason)]}
 
     if not body.get("stream"):
-        return httpx.Response(200, json=answer("".join(WORDS)))
-    lines = "".join(f"data: {json.dumps(answer(word))}\n\n" for word in WORDS)
+        return httpx.Response(200, json=answer("".join(WORDS), "stop"))
+    pieces = [*(answer(word) for word in WORDS), answer("", "stop")]
+    lines = "".join(f"data: {json.dumps(piece)}\n\n" for piece in pieces)
     return httpx.Response(200, text=f"{lines}data: [DONE]\n\n", headers={"content-type": "text/event-stream"})
 
 
@@ -56,6 +58,7 @@ class Server:
                 "adapter": "adapter",
                 "api_base": "http://vllm.test/v1",
                 "max_retries": 0,
+                "verify_first": False,
                 **kwargs,
             },
             http_client=httpx.Client(transport=self.transport),
@@ -108,26 +111,50 @@ def test_events_reach_a_handler():
     assert len(handler.get_event_pairs(CBEventType.LLM)) == 1
 
 
-def test_served_models():
-    assert served_models("http://vllm.test/v1/", transport=Server().transport) == ["base", "adapter"]
+def api(answer=serve, api_base="http://vllm.test/v1/") -> ServerApi:
+    return ServerApi(api_base, client=httpx.Client(transport=Server(answer).transport))
+
+
+def test_what_a_server_lists():
+    assert api().models() == [ModelCard("base"), ModelCard("adapter")]
 
 
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
         (lambda _: httpx.Response(401), "answered 401 .* Check the address .* and the key"),
+        (lambda _: httpx.Response(500, json={"error": {"message": "no memory"}}), r"500 .*\(no memory\)\. See its log"),
         (lambda _: httpx.Response(200, text="<html>"), "not an OpenAI-compatible server"),
         (lambda _: httpx.Response(200, json={"models": []}), "not an OpenAI-compatible server"),
+        (lambda _: httpx.Response(200, content=b"{", headers={"content-type": "application/json"}), "not an OpenAI"),
     ],
 )
 def test_what_is_no_such_server_is_told(answer, message):
     with pytest.raises(ServerError, match=message):
-        served_models("http://vllm.test/v1", transport=Server(answer).transport)
+        api(answer).models()
+
+
+def test_a_server_that_loads_no_adapters_says_how_it_would():
+    with pytest.raises(ServerError, match="VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"):
+        api(lambda _: httpx.Response(404, json={"detail": "Not Found"})).load_adapter("one", "path")
+    with pytest.raises(ServerError, match="cannot be found"):
+        api(lambda _: httpx.Response(404, json={"error": {"message": "cannot be found"}})).unload_adapter("one")
 
 
 def test_nobody_there_is_told():
     with pytest.raises(ServerError, match=r"No language-model server answers at http://127\.0\.0\.1:9/v1"):
-        served_models("http://127.0.0.1:9/v1")
+        ServerApi("http://127.0.0.1:9/v1").models()
+
+
+def test_other_adapters_share_the_server():
+    server = Server()
+    llm = server.client()
+    llm.with_adapter("other")
+    llm.with_adapter(None).complete("x")
+    llm.complete("x")
+    assert server.models == ["base", "adapter"]
+    with pytest.raises(InputError, match="'base', so the base model would answer"):
+        llm.with_adapter("base")
 
 
 def refuse(request: httpx.Request) -> httpx.Response:

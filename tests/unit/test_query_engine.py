@@ -1,5 +1,6 @@
 """The engine over a real index with a scripted model."""
 
+import contextlib
 import itertools
 import json
 
@@ -8,12 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
 from llama_index.core.prompts import PromptTemplate
+from llama_index.llms.openai_like import OpenAILike
 
-from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
-from llama_index_medqa.errors import InputError
+from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser, VllmLora
+from llama_index_medqa.drafting import Piece
+from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.query_engine import MedQAStreamingResponse, _Draft
 from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
+from tests.vllm_double import vllm_double
 
 QUESTION = "Does green tea lower the resting heart rate?"
 TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water [PMID:102]."
@@ -154,13 +158,14 @@ def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
         draft = _Draft(
             question=QUESTION,
             passages=passages_of(nodes),
+            left_out=0,
             nodes=nodes,
             answerer=ExtractiveAnswerer(),
             threshold=0.6,
             as_of=None,
             seconds={},
         )
-        emitted = "".join(part for piece in pieces for part in draft.feed(piece)) + "".join(draft.finish())
+        emitted = "".join(part for piece in pieces for part in draft.feed(Piece(piece))) + "".join(draft.finish())
         assert emitted == str(draft.response())
         return emitted, [sentence.text for sentence in draft.response().dropped]
 
@@ -196,3 +201,76 @@ def test_talk_about_the_evidence_is_told_from_findings(sentence, about):
     from llama_index_medqa.query_engine import _ABOUT_THE_EVIDENCE
 
     assert bool(_ABOUT_THE_EVIDENCE.match(sentence)) == about
+
+
+def from_server(*script, window: int = 5000, **more):
+    """A model behind a loopback server, and the server."""
+    double = vllm_double(*script, window=window)
+    server = double.__enter__()
+    settings = {"verify_first": False, "max_retries": 0, "max_tokens": 50, **more}
+    return VllmLora("base", "adapter", api_base=server.api_base, **settings), double, server
+
+
+def writes(text: str, reason: str | None):
+    """A server that streams a text in two pieces."""
+
+    def step(handler):
+        handler.begin_stream()
+        handler.send_event(handler.answer(text[:50], None))
+        handler.send_event(handler.answer(text[50:], reason))
+        handler.send_event("[DONE]")
+
+    return step
+
+
+@pytest.mark.parametrize("chat", [False, True])
+async def test_the_last_sentence_of_a_cut_answer_is_left_out(index, chat):
+    # Cut inside "3.5", and yet a whole sentence by its looks.
+    text = f"{SAFE} Green tea lowered the resting heart rate by 3."
+    llm, double, _ = from_server(*[writes(text, "length")] * 2, writes(f"{SAFE} {SAFE}", "stop"), is_chat_model=chat)
+    with contextlib.ExitStack() as stack:
+        stack.push(double.__exit__)
+        asked = MedQAQueryEngine.from_index(index, llm)
+        for response in (asked.query(QUESTION), await asked.aquery(QUESTION)):
+            assert [sentence.text for sentence in response.sentences] == [SAFE]
+            assert [sentence.text for sentence in response.dropped] == [text.removeprefix(f"{SAFE} ")]
+            assert response.cut_off
+            assert response.metadata["cut_off"]
+        assert not asked.query(QUESTION).cut_off
+
+
+@pytest.mark.parametrize("chat", [False, True])
+async def test_a_broken_stream_is_no_answer(index, chat):
+    llm, double, _ = from_server(*[writes(f"{SAFE} {SAFE}", None)] * 4, is_chat_model=chat)
+    plain = OpenAILike(model="base", api_base=llm.api_base, api_key="none", is_chat_model=chat, max_retries=0)
+    with contextlib.ExitStack() as stack:
+        stack.push(double.__exit__)
+        for model in (llm, plain):
+            asked = MedQAQueryEngine.from_index(index, model)
+            with pytest.raises(ServerError, match="broke off its answer"):
+                asked.query(QUESTION)
+            with pytest.raises(ServerError, match="broke off its answer"):
+                await asked.aquery(QUESTION)
+
+
+def test_evidence_is_shortened_to_the_model_s_window_and_the_question_is_kept(index):
+    whole = f"{SAFE} {SAFE}"
+    llm, double, server = from_server(writes(whole, "stop"), writes(whole, "stop"), window=5000)
+    with contextlib.ExitStack() as stack:
+        stack.push(double.__exit__)
+        full = MedQAQueryEngine.from_index(index, llm).query(QUESTION)
+        asked_in_full = server.requests[-1][1]["prompt"]
+        # The double counts words; this leaves room for all but some evidence.
+        server.window = len(asked_in_full.split()) + 50 - 12
+        small = VllmLora("base", "adapter", api_base=llm.api_base, verify_first=False, max_tokens=50)
+        response = MedQAQueryEngine.from_index(index, small).query(QUESTION)
+        asked = server.requests[-1][1]["prompt"]
+        assert full.evidence_left_out == 0
+        assert response.evidence_left_out > 0
+        assert f"Question: {QUESTION}\nAnswer:" in asked
+        assert len(asked.split()) + 50 <= server.window < len(asked_in_full.split()) + 50
+        assert asked.partition("Passages:")[0] == asked_in_full.partition("Passages:")[0]
+        server.window = 60
+        tiny = VllmLora("base", "adapter", api_base=llm.api_base, verify_first=False, max_tokens=50)
+        with pytest.raises(InputError, match=r"tokens too long for the context window of 'adapter' \(60 tokens\)"):
+            MedQAQueryEngine.from_index(index, tiny).query(QUESTION)

@@ -1,0 +1,188 @@
+"""A server's answers as LlamaIndex wants them, and the check that nothing cut short passes for whole."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import Any, Final
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
+from llama_index.llms.openai.utils import (
+    from_openai_completion_logprobs,
+    from_openai_message,
+    from_openai_token_logprobs,
+)
+from openai import AsyncStream, Stream
+from openai.types import Completion
+from openai.types.chat import ChatCompletion
+
+from llama_index_medqa.errors import ServerError
+
+CUT_OFF: Final = "length"
+"""The reason to finish of an answer that reached the most tokens that were allowed."""
+
+# With these an answer ends where the model ended it, or where it was allowed to.
+_FINISHED = ("stop", "tool_calls", "function_call", CUT_OFF)
+
+
+def finish_reason(response: CompletionResponse | ChatResponse) -> str | None:
+    """Why the server ended an answer; None while it has not, or where the model is not behind a server."""
+    choices = getattr(response.raw, "choices", None)
+    reason = getattr(choices[0], "finish_reason", None) if choices else None
+    return reason if reason is not None else response.additional_kwargs.get("finish_reason")
+
+
+def is_cut_off(response: CompletionResponse | ChatResponse) -> bool:
+    """Whether an answer ends where it reached the most tokens that were allowed, perhaps inside a sentence."""
+    return finish_reason(response) == CUT_OFF
+
+
+def as_completion(answer: Any, place: str) -> CompletionResponse:
+    """The answer of the completion endpoint.
+
+    Raises:
+        ServerError: it is not in the protocol, or was broken off.
+    """
+    if not isinstance(answer, Completion) or not answer.choices:
+        raise garbled(place)
+    choice = answer.choices[0]
+    _require_end(choice.finish_reason, len(choice.text), place)
+    return CompletionResponse(
+        text=choice.text,
+        raw=answer,
+        logprobs=from_openai_completion_logprobs(choice.logprobs) if choice.logprobs else None,
+        additional_kwargs={"finish_reason": choice.finish_reason, **_usage(answer)},
+    )
+
+
+def as_chat(answer: Any, place: str) -> ChatResponse:
+    """The answer of the chat endpoint; raises as :func:`as_completion`."""
+    if not isinstance(answer, ChatCompletion) or not answer.choices or answer.choices[0].message is None:
+        raise garbled(place)
+    choice = answer.choices[0]
+    _require_end(choice.finish_reason, len(choice.message.content or ""), place)
+    content = choice.logprobs.content if choice.logprobs else None
+    message: ChatMessage = from_openai_message(choice.message, modalities=["text"])
+    return ChatResponse(
+        message=message,
+        raw=answer,
+        logprobs=from_openai_token_logprobs(content) if content else None,
+        additional_kwargs={"finish_reason": choice.finish_reason, **_usage(answer)},
+    )
+
+
+class StreamEnd:
+    """Watches a stream for its end.
+
+    Args:
+        place: address of the server, for messages.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._reason: str | None = None
+        self._length = 0
+
+    def see(self, chunk: Any, delta: str) -> None:
+        """Takes the next chunk, and the text that it brings.
+
+        Raises:
+            ServerError: it is not in the protocol.
+        """
+        choices = getattr(chunk, "choices", None)
+        if not isinstance(choices, list):
+            raise garbled(self._place)
+        self._length += len(delta)
+        if choices:
+            self._reason = getattr(choices[0], "finish_reason", None) or self._reason
+
+    def require(self) -> None:
+        """Raises ServerError where the stream ended before the answer did."""
+        _require_end(self._reason, self._length, self._place)
+
+
+class _Completion:
+    """An answer of the completion endpoint as it grows."""
+
+    def __init__(self, place: str) -> None:
+        self.end = StreamEnd(place)
+        self._text = ""
+        self._ended: dict[str, Any] = {}
+
+    def add(self, chunk: Any) -> CompletionResponse:
+        """The answer with one more chunk."""
+        choice = chunk.choices[0] if getattr(chunk, "choices", None) else None
+        delta: str = getattr(choice, "text", None) or ""
+        self.end.see(chunk, delta)
+        self._text += delta
+        reason = getattr(choice, "finish_reason", None)
+        if reason:
+            self._ended = {"finish_reason": reason}
+        logprobs = getattr(choice, "logprobs", None)
+        return CompletionResponse(
+            text=self._text,
+            delta=delta,
+            raw=chunk,
+            logprobs=from_openai_completion_logprobs(logprobs) if logprobs else None,
+            additional_kwargs={**self._ended, **_usage(chunk)},
+        )
+
+
+def completion_stream(chunks: "Stream[Completion]", place: str) -> Iterator[CompletionResponse]:
+    """The answer as it grows.
+
+    Raises:
+        ServerError: the stream is not in the protocol, or ends before the answer does.
+    """
+    answer = _Completion(place)
+    with chunks:
+        for chunk in chunks:
+            yield answer.add(chunk)
+    answer.end.require()
+
+
+async def async_completion_stream(chunks: "AsyncStream[Completion]", place: str) -> AsyncIterator[CompletionResponse]:
+    """As :func:`completion_stream`."""
+    answer = _Completion(place)
+    async with chunks:
+        async for chunk in chunks:
+            yield answer.add(chunk)
+    answer.end.require()
+
+
+def chat_stream(responses: Iterable[ChatResponse], place: str) -> Iterator[ChatResponse]:
+    """Passes on a stream of an OpenAI model; raises as :func:`completion_stream`."""
+    end = StreamEnd(place)
+    for response in responses:
+        end.see(response.raw, response.delta or "")
+        yield response
+    end.require()
+
+
+async def async_chat_stream(responses: AsyncIterable[ChatResponse], place: str) -> AsyncIterator[ChatResponse]:
+    """As :func:`chat_stream`."""
+    end = StreamEnd(place)
+    async for response in responses:
+        end.see(response.raw, response.delta or "")
+        yield response
+    end.require()
+
+
+def _require_end(reason: str | None, length: int, place: str) -> None:
+    if reason not in _FINISHED:
+        why = f"it gives {reason!r} as the reason" if reason else "it gives no reason to finish"
+        raise ServerError(
+            f"The language-model server at {place} broke off its answer after {length} characters ({why}). "
+            "See whether it still runs, and ask again."
+        )
+
+
+def _usage(answer: Any) -> dict[str, int]:
+    usage = getattr(answer, "usage", None)
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+    return {name: getattr(usage, name) for name in names} if usage else {}
+
+
+def garbled(place: str) -> ServerError:
+    """The error for an answer that is not in the protocol."""
+    return ServerError(
+        f"What answers at {place} is not an OpenAI-compatible server: its answer cannot be read. "
+        "Check the address (it usually ends in /v1) and what stands between."
+    )

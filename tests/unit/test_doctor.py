@@ -1,0 +1,128 @@
+"""medqa doctor, serve and adapter manifest, as commands."""
+
+import json
+import sys
+import tempfile
+
+import pytest
+
+from llama_index_medqa.adapter import write_manifest
+from llama_index_medqa.cli import main
+from tests.unit.test_adapter_proof import manifest
+from tests.vllm_double import vllm_double
+
+
+@pytest.fixture
+def medqa(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def run(*arguments: str):
+        monkeypatch.setattr(sys, "argv", ["medqa", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def findings(out: str) -> dict[str, dict[str, str]]:
+    return {finding["name"]: finding for finding in json.loads(out)}
+
+
+def test_a_fresh_machine_lacks_nothing_that_is_not_told(medqa):
+    code, out, _ = medqa("doctor", "--json")
+    found = findings(out)
+    assert code == 0
+    assert found["embedder"]["value"] == "multilingual-e5-small is fetched at first use: 0.1 GB"
+    assert found["language model"]["value"].endswith("fetched at first use: 1.1 GB")
+    assert (found["index"]["state"], found["index"]["fix"]) == ("note", "medqa index FILES, or give --index")
+    assert "server" not in found
+    code, out, _ = medqa("doctor")
+    assert "• index" in out
+    assert "→ medqa index FILES, or give --index" in out
+
+
+def test_an_index_that_is_none_is_wrong(medqa, tmp_path):
+    (tmp_path / "medqa_index").mkdir()
+    code, out, _ = medqa("doctor", "--json")
+    assert (code, findings(out)["index"]["state"]) == (1, "wrong")
+    assert "medqa_index" in findings(out)["index"]["value"]
+
+
+def test_a_server_that_does_not_answer_is_wrong(medqa):
+    code, out, _ = medqa("doctor", "--profile", "mistral7b", "--api-base", "http://127.0.0.1:9/v1", "--json")
+    found = findings(out)
+    assert (code, found["server"]["state"]) == (1, "wrong")
+    assert "No language-model server answers" in found["server"]["value"]
+    assert "adapter" not in found
+
+
+def test_an_adapter_that_is_not_served_is_wrong(medqa):
+    with vllm_double() as double:
+        arguments = ("--profile", "mistral7b", "--api-base", double.api_base, "--model", "base", "--json")
+        code, out, _ = medqa("doctor", *arguments)
+    found = findings(out)
+    assert found["server"]["value"] == f"{double.api_base} serves 'base', 'adapter' (adapter)"
+    assert (code, found["adapter"]["state"]) == (1, "wrong")
+    assert "'served names' failed" in found["adapter"]["value"]
+    assert "medqa serve --adapter medqa=PATH" in found["adapter"]["fix"]
+
+
+def test_serve_prints_the_command_of_the_seed(medqa):
+    code, out, _ = medqa(
+        "serve", "--profile", "mistral7b", "--adapter", "my-med-lora=saves/lora", "--served-model-name",
+        "mistral-7b-med", "--gpu-memory-utilization", "0.8", "--print", "--", "--seed", "1",
+    )  # fmt: skip
+    assert code == 0
+    assert out == (
+        "VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1 python -m vllm.entrypoints.openai.api_server "
+        "--model mistralai/Mistral-7B-v0.1 --served-model-name mistral-7b-med --host 127.0.0.1 --port 8000 "
+        "--dtype auto --gpu-memory-utilization 0.8 --enable-prefix-caching --enable-lora "
+        "--lora-modules my-med-lora=saves/lora --seed 1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("serve", "--profile", "embedded"), "names no model for vLLM: give one with --model"),
+        (("serve", "--adapter", "medqa"), "--adapter takes NAME=PATH"),
+        (("serve", "--adapter", "a=x", "--adapter", "a=y"), "names 'a' twice"),
+        (("serve", "--adapter", "a=nowhere"), "is not an adapter"),
+        (("serve", "--dtype", "int3"), "choose auto, float32"),
+        (("serve", "--profile", "huge"), "no profile 'huge'"),
+        (("doctor", "--profile", "huge"), "no profile 'huge'"),
+        (("adapter", "manifest", "nowhere", "--base", "b"), "is not an adapter"),
+        (("adapter", "manifest", "nowhere", "--base", "b", "--dtype", "int3"), "choose float32 or bfloat16"),
+        (("adapter", "manifest", "nowhere", "--base", "b", "--format", "x"), "choose plain, alpaca, mistral, chat"),
+    ],
+)
+def test_what_cannot_be_is_one_line(medqa, arguments, message):
+    code, _, err = medqa(*arguments)
+    assert code == 1
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_vllm_that_is_not_installed_is_told(medqa):
+    code, _, err = medqa("serve", "--model", "m", "--python", sys.executable, "--port", "1")
+    assert code == 1
+    assert "ended while starting. It says:" in err
+    assert "No module named" in err
+
+
+def test_an_adapter_that_is_not_its_manifests_is_not_served(medqa, tmp_path):
+    config = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj"]}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"others")
+    write_manifest(manifest(), tmp_path)
+    code, _, err = medqa("serve", "--adapter", f"medqa={tmp_path}")
+    assert code == 1
+    assert "is not the one of its manifest: weights_sha256" in err
