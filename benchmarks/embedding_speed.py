@@ -5,6 +5,9 @@ Usage::
     pip install llama-index-embeddings-huggingface "llama-index-medqa[local,openvino]"
     python -m benchmarks.embedding_speed --chunks 512 --rounds 3 --documents 300
 
+On a machine that does other work too, bind it to one processor (``taskset -c 0 python -m ...``): threads that wait for
+one another spin, and that is CPU time.
+
 Chunks are windows of 128 tokens with 64 of overlap over abstracts of SciFact. All sides embed the same texts, with the
 same prefixes, in turns in one process; every round has every side once. Beside each ratio stand the cosines with
 HuggingFaceEmbedding's float32 vectors, and nDCG@10 of the development claims of SciFact over whole abstracts (all
@@ -14,6 +17,7 @@ relevant ones and as many others as asked for), ranked by cosine. Results go to 
 
 import argparse
 import math
+import os
 import random
 import statistics
 import time
@@ -157,7 +161,11 @@ def main() -> None:
     given = arguments.parse_args()
     packages = ["llama-index-core", "llama-index-embeddings-huggingface", "nncf", "openvino"]
     packages += ["sentence-transformers", "torch", "transformers"]
-    results: dict[str, Any] = {**provenance([scifact_folder() / "corpus.jsonl"], packages), "models": {}}
+    results: dict[str, Any] = {
+        **provenance([scifact_folder() / "corpus.jsonl"], packages),
+        "processors": len(os.sched_getaffinity(0)),
+        "models": {},
+    }
     for model in given.models:
         results["models"][model] = measure(model, given.chunks, given.rounds, given.documents)
         (RESULTS / "embedding_speed.md").write_text(table(results))

@@ -5,6 +5,9 @@ Usage::
     pip install llama-index-embeddings-huggingface "llama-index-medqa[local,openvino]"
     python -m benchmarks.index_build --abstracts 2000 --blocks 4
 
+On a machine that does other work too, bind it to one processor (``taskset -c 0 python -m ...``): threads that wait for
+one another spin, and that is CPU time.
+
 The plain side is what LlamaIndex's documentation leads to: ``IngestionPipeline`` with ``SentenceSplitter`` (128
 tokens, 64 of overlap, in its default tokens), ``HuggingFaceEmbedding`` and ``ChromaVectorStore``. Ours is
 ``PubMedIndex.ingest`` with 128/64 in the embedder's own tokens and everything else left to its defaults, no cache.
@@ -14,6 +17,7 @@ given to the index again. Results go to ``results/index_build.json``.
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -154,7 +158,11 @@ def main() -> None:
         "llama-index-vector-stores-chroma",
     ]
     packages += ["openvino", "sentence-transformers", "torch", "transformers"]
-    results: dict[str, Any] = {**provenance([scifact_folder() / "corpus.jsonl"], packages), "models": {}}
+    results: dict[str, Any] = {
+        **provenance([scifact_folder() / "corpus.jsonl"], packages),
+        "processors": len(os.sched_getaffinity(0)),
+        "models": {},
+    }
     for model in given.models:
         results["models"][model] = measure(model, given.abstracts, given.blocks)
         print(write_results("index_build", results), flush=True)
