@@ -29,7 +29,7 @@ _SOURCE, _PREVIOUS, _NEXT = (
     str(kind.value) for kind in (NodeRelationship.SOURCE, NodeRelationship.PREVIOUS, NodeRelationship.NEXT)
 )
 # Half of the unit in the last place that is kept, in units of the last place of a float32.
-_HALF = 1 << 6
+_HALF = 1 << 3
 _LARGEST_INTEGER = 2**63 - 1
 
 _RECORD_KEYS = (
@@ -66,11 +66,11 @@ def to_node(node_id: str, text: str, row: Mapping[str, Any]) -> BaseNode:
 
 
 def rounded(vectors: Any) -> "NDArray[np.float32]":
-    """Vectors with 17 significant bits, which is what they keep in the database.
+    """Vectors with 20 significant bits, which is what they keep in the database.
 
     Chroma gives a vector back with its length divided out and multiplied in again, so that the last bits differ by
     what happened to it. Rounded before writing and after reading, every vector comes back as the same bits; its
-    components change by less than a hundred-thousandth of themselves, a cosine by about 1e-10.
+    components change by less than a millionth of themselves.
 
     Args:
         vectors: one or more, of any floating type.

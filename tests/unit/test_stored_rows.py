@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from llama_index.core.schema import (
 )
 
 from llama_index_medqa import PubMedVectorStore, TokenNodeParser
-from llama_index_medqa.stored_rows import to_node, to_row
+from llama_index_medqa.stored_rows import rounded, to_node, to_row
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
 KEYS = st.one_of(
@@ -117,3 +118,14 @@ def test_other_kinds_of_nodes_come_back(store):
     for found, expected in zip(store.nodes([node.node_id for node in nodes]), nodes, strict=True):
         assert type(found) is type(expected)
         assert found.to_dict() == expected.model_copy(update={"embedding": None}).to_dict()
+
+
+def test_vectors_come_back_as_the_same_bits(store):
+    source = np.random.default_rng(0)
+    vectors = source.standard_normal((300, 2)) * np.exp(source.uniform(-8, 8, size=(300, 1)))
+    nodes = [TextNode(id_=f"v{number}", text="t", embedding=list(vector)) for number, vector in enumerate(vectors)]
+    store.add(nodes)
+    expected = rounded(vectors)
+    found = {row.node_id: row.vector for row in store.rows([node.node_id for node in nodes], vectors=True)}
+    assert all(found[f"v{number}"].tobytes() == vector.tobytes() for number, vector in enumerate(expected))
+    np.testing.assert_allclose(expected, vectors, rtol=1e-6)

@@ -1,0 +1,33 @@
+"""Places as users write them."""
+
+import pytest
+
+from llama_index_medqa import PubMedVectorStore
+from llama_index_medqa.chroma_client import place_arguments
+from llama_index_medqa.errors import InputError, ServerError
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("some/folder", {"persist_dir": "some/folder"}),
+        ("http://localhost", {"host": "localhost", "port": 8000, "ssl": False}),
+        ("http://10.0.0.1:81/heart", {"host": "10.0.0.1", "port": 81, "ssl": False, "collection_name": "heart"}),
+        ("https://chroma.example/", {"host": "chroma.example", "port": 443, "ssl": True}),
+    ],
+)
+def test_a_place_is_a_folder_or_an_address(place, expected):
+    assert place_arguments(place) == expected
+
+
+@pytest.mark.parametrize(
+    ("place", "message"), [("http://", "names no host"), ("http://host:port", "is no address"), ("http://[", "address")]
+)
+def test_an_address_that_cannot_be_meant_is_told(place, message):
+    with pytest.raises(InputError, match=message):
+        place_arguments(place)
+
+
+def test_a_server_that_does_not_answer_is_told(unused_tcp_port):
+    with pytest.raises(ServerError, match=r"No Chroma server answers at .*chroma run"):
+        PubMedVectorStore.at(f"http://127.0.0.1:{unused_tcp_port}")
