@@ -94,12 +94,17 @@ class Retrieval:
         self._vectors = {case.case_id: model.get_query_embedding(case.question) for case in chosen.cases}
 
     def rankings(self, **arguments: Any) -> Rankings:
-        """For each question the ids of the documents found, the best first."""
+        """For each question the ids of the documents found, the best first.
+
+        Where fewer than asked for are found, the retriever fills the list with more of their chunks.
+        """
         retriever = PubMedRetriever(
             self._index, similarity_top_k=DEPTH, candidates=DEPTH, chunks_per_record=1, **arguments
         )
         return {
-            case.case_id: [str(found.node.ref_doc_id) for found in retriever.retrieve(self._bundle(case))]
+            case.case_id: list(
+                dict.fromkeys(str(found.node.ref_doc_id) for found in retriever.retrieve(self._bundle(case)))
+            )
             for case in self._set.cases
         }
 
@@ -131,7 +136,11 @@ def measure_set(name: str, options: argparse.Namespace) -> dict[str, Any]:
         "documents": len(chosen.documents),
         "questions": len(chosen.cases),
         "chunks": chunks,
-        "rows": {label: {key: _rounded(bootstrap_mean(of)) for key, of in values[label].items()} for label, *_ in ROWS},
+        "rows": {
+            label: {key: _rounded(bootstrap_mean(of)) for key, of in values[label].items()}
+            for label, *_ in ROWS
+            if label in values
+        },
         "differences": {
             f"{first} - {second}": {
                 key: _rounded(paired_bootstrap(values[first][key], values[second][key])) for key in values[first]
