@@ -46,5 +46,5 @@ $(VENV)/.local: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint constraints-cpu.txt --editable ".[local,dev]"
+	$(PIP) install --quiet --constraint constraints-cpu.txt --editable ".[local,ray,dev]"
 	@touch $@ $(VENV)/.local

@@ -2,7 +2,7 @@
 
 Usage::
 
-    pip install langchain-text-splitters==1.1.2
+    pip install langchain-text-splitters==1.1.3
     python -m benchmarks.chunking_speed --rounds 3 [--abstracts 5183] [DATA]
 
 All splitters count with the tokenizer of the embedder: WordPiece (all-MiniLM-L6-v2) and Unigram

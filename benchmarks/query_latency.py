@@ -4,9 +4,8 @@ Usage::
 
     python -m benchmarks.query_latency --sizes 10000 100000
 
-The index holds made-up records (``llama_index_medqa.testing.synthetic_records``) whose vectors are random unit vectors
-of the embedder's dimension, so that an index of any size is built in minutes; what a search costs depends on their
-number and dimension. The questions are embedded by the real packaged E5. Each question runs through every stage once a
+The index holds made-up texts whose vectors are random unit vectors of the embedder's dimension, so that an index of any
+size is built in minutes; what a search costs depends on their number and dimension. The questions are embedded by the real packaged E5. Each question runs through every stage once a
 round; a stage is a function of what the stages before it found, and its share is that of the sum of the medians.
 """
 
