@@ -5,6 +5,7 @@ from typing import Any
 
 from llama_index_medqa.freshness import ATTRIBUTION
 from llama_index_medqa.query_engine import MedQAResponse
+from llama_index_medqa.retriever import RetrievedChunk
 
 ABSTENTION_REASONS = {
     "no_evidence": "No retrieved record speaks of what was asked.",
@@ -22,7 +23,8 @@ class Source:
         title: its title.
         year: publication year; None where unknown.
         journal: its journal; empty where unknown.
-        score: similarity of its best chunk to the question.
+        score: similarity of its best chunk to the question: the cosine where the retriever tells it (None where only
+            the search by words found the chunk), else the retriever's own score.
     """
 
     document_id: str
@@ -43,7 +45,7 @@ def sources(response: MedQAResponse) -> list[Source]:
             str(metadata.get("title", "")),
             metadata.get("year"),
             str(metadata.get("journal", "")),
-            item.score,
+            item.cosine if isinstance(item, RetrievedChunk) else item.score,
         )
         found.setdefault(document_id, source)
     return list(found.values())

@@ -103,7 +103,7 @@ class PubMedRetriever(BaseRetriever):
         mode: RetrievalMode = "hybrid",
         similarity_top_k: int = 6,
         candidates: int = 100,
-        chunks_per_record: int = 2,
+        chunks_per_record: int = 3,
         filters: MetadataFilters | None = None,
         include_retracted: bool = False,
         rrf_k: float = RRF_K,

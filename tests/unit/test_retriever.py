@@ -135,8 +135,9 @@ def test_hybrid_is_the_fusion_of_both(index):
 
 
 def test_what_each_search_knew_is_told(index):
-    dense = {item.node.node_id: item.cosine for item in ask(index, mode="dense", similarity_top_k=200)}
-    lexical = {record_of(item.node.node_id): item.bm25 for item in ask(index, mode="lexical", similarity_top_k=200)}
+    whole = {"similarity_top_k": 200, "chunks_per_record": 200}
+    dense = {item.node.node_id: item.cosine for item in ask(index, mode="dense", **whole)}
+    lexical = {record_of(item.node.node_id): item.bm25 for item in ask(index, mode="lexical", **whole)}
     for item in ask(index, similarity_top_k=50):
         assert isinstance(item, RetrievedChunk)
         assert item.cosine == pytest.approx(dense[item.node.node_id], abs=1e-6)
