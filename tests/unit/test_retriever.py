@@ -135,7 +135,7 @@ def test_hybrid_is_the_fusion_of_both(index):
 
 
 def test_what_each_search_knew_is_told(index):
-    whole = {"similarity_top_k": 200, "chunks_per_record": 200}
+    whole = {"similarity_top_k": 1_000, "chunks_per_record": 1_000}
     dense = {item.node.node_id: item.cosine for item in ask(index, mode="dense", **whole)}
     lexical = {record_of(item.node.node_id): item.bm25 for item in ask(index, mode="lexical", **whole)}
     for item in ask(index, similarity_top_k=50):
