@@ -106,7 +106,7 @@ def by_ray(nodes, server: int, collection: str, word_piece: str, files: list[str
         nodes.stdin.write("kill\n")
         nodes.stdin.flush()
         assert nodes.stdout.readline() == "killed\n"
-    rest, errors = process.communicate(timeout=300)
+    rest, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
     return json.loads(rest.splitlines()[-1])
 
@@ -127,7 +127,29 @@ def test_the_index_is_that_of_one_process(nodes, server, corpus, word_piece, tmp
     assert built.store.generation == generation
 
 
+def test_the_command_names_a_damaged_file_and_indexes_the_others(nodes, server, corpus, tiny_model, tmp_path):
+    damaged = tmp_path / "damaged.xml.gz"
+    whole = gzip.compress(Path(corpus[1]).read_bytes())
+    damaged.write_bytes(whole[: len(whole) // 2])
+    command = [sys.executable, "-c", "from llama_index_medqa.cli import main; main()", "index", corpus[0], damaged]
+    command += ["--ray", nodes.address, "--index", f"http://127.0.0.1:{server}", "--json"]
+    command += ["--embedder", tiny_model, "--chunk-size", "32", "--chunk-overlap", "8"]
+    done = subprocess.run(command, check=False, cwd=REPOSITORY, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 3, done.stderr
+    report = json.loads(done.stdout)
+    assert list(report["failed"]) == [str(damaged)]
+    assert "damaged.xml.gz ends in the middle of its compressed data" in report["failed"][str(damaged)]
+
+    parser = TokenNodeParser(tokenizer=tiny_model, chunk_size=32, chunk_overlap=8)
+    embedder = E5Embedding(model_name=tiny_model)
+    alone = PubMedIndex.open(str(tmp_path / "alone"), embed_model=embedder, node_parser=parser, create=True)
+    assert alone.ingest(PubMedReader().lazy_load_changes(corpus[:1])).added == report["added"] > 0
+    built = PubMedIndex.open(host="127.0.0.1", port=server, embed_model=embedder)
+    assert_same_chunks(built, alone)
+
+
 def test_a_node_is_killed_in_the_middle_of_an_update(nodes, server, corpus, word_piece, tmp_path):
+    """The last test of these nodes."""
     alone = opened(word_piece, persist_dir=str(tmp_path / "alone"))
     built = opened(word_piece, host="127.0.0.1", port=server, collection_name="killed")
     for index in (alone, built):
@@ -140,24 +162,3 @@ def test_a_node_is_killed_in_the_middle_of_an_update(nodes, server, corpus, word
     counts = ("added", "updated", "unchanged")
     assert sum(report["ingested"][name] for name in counts) == sum(asdict(expected)[name] for name in counts)
     assert report["failed"] == {}
-
-
-def test_the_command_names_a_damaged_file_and_indexes_the_others(nodes, server, corpus, tiny_model, tmp_path):
-    damaged = tmp_path / "damaged.xml.gz"
-    whole = gzip.compress(Path(corpus[1]).read_bytes())
-    damaged.write_bytes(whole[: len(whole) // 2])
-    command = [sys.executable, "-c", "from llama_index_medqa.cli import main; main()", "index", corpus[0], damaged]
-    command += ["--ray", nodes.address, "--index", f"http://127.0.0.1:{server}", "--json"]
-    command += ["--embedder", tiny_model, "--chunk-size", "32", "--chunk-overlap", "8"]
-    done = subprocess.run(command, check=False, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 3, done.stderr
-    report = json.loads(done.stdout)
-    assert list(report["failed"]) == [str(damaged)]
-    assert "damaged.xml.gz ends in the middle of its compressed data" in report["failed"][str(damaged)]
-
-    parser = TokenNodeParser(tokenizer=tiny_model, chunk_size=32, chunk_overlap=8)
-    embedder = E5Embedding(model_name=tiny_model)
-    alone = PubMedIndex.open(str(tmp_path / "alone"), embed_model=embedder, node_parser=parser, create=True)
-    assert alone.ingest(PubMedReader().lazy_load_changes(corpus[:1])).added == report["added"] > 0
-    built = PubMedIndex.open(host="127.0.0.1", port=server, embed_model=embedder)
-    assert_same_chunks(built, alone)
