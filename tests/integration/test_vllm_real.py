@@ -217,7 +217,9 @@ def test_an_adapter_of_another_base_is_caught(tiny, tmp_path):
 def test_several_adapters_answer_on_one_server(served):
     served.api.load_adapter("another", str(served.folders["another"]))
     other = served.llm(stop=[]).with_adapter("another", manifest=str(served.folders["another"]))
-    assert other.complete(QUESTIONS[0]).text == served.greedy(QUESTIONS[0], adapter="another")[0]
+    # The tokens, because transformers leaves out the space that an answer may begin with.
+    answer = other.complete(QUESTIONS[0], return_token_ids=True)
+    assert answer.raw.choices[0].token_ids == served.greedy(QUESTIONS[0], adapter="another")[1]
     served.api.unload_adapter("another")
     with pytest.raises(ServerError, match=r"404.*another"):
         other.complete(QUESTIONS[0])
