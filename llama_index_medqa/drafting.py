@@ -14,7 +14,8 @@ from llama_index.core.utils import get_tokenizer
 from llama_index_medqa.answers import StreamEnd, is_cut_off
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence import Passage, content_words
-from llama_index_medqa.llm import VllmLora, model_name, server_errors, server_place
+from llama_index_medqa.llm import VllmLora
+from llama_index_medqa.server_errors import model_name, server_errors, server_place
 
 EXTRACTIVE: Final = "extractive"
 
