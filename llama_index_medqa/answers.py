@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Final
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, LogProb
 from llama_index.llms.openai.utils import (
     from_openai_completion_logprobs,
     from_openai_message,
@@ -65,6 +65,17 @@ def as_chat(answer: Any, place: str) -> ChatResponse:
         raw=answer,
         logprobs=from_openai_token_logprobs(content) if content else None,
         additional_kwargs={"finish_reason": choice.finish_reason, **_usage(answer)},
+    )
+
+
+def chat_as_completion(response: ChatResponse) -> CompletionResponse:
+    """A chat's answer as a completion; LlamaIndex's own conversion leaves out the log-probabilities."""
+    return CompletionResponse(
+        text=response.message.content or "",
+        delta=response.delta,
+        raw=response.raw,
+        logprobs=response.logprobs,
+        additional_kwargs={**response.message.additional_kwargs, **response.additional_kwargs},
     )
 
 
@@ -148,10 +159,11 @@ async def async_completion_stream(chunks: "AsyncStream[Completion]", place: str)
 
 
 def chat_stream(responses: Iterable[ChatResponse], place: str) -> Iterator[ChatResponse]:
-    """Passes on a stream of an OpenAI model; raises as :func:`completion_stream`."""
+    """Passes on a stream of an OpenAI model, with its log-probabilities; raises as :func:`completion_stream`."""
     end = StreamEnd(place)
     for response in responses:
         end.see(response.raw, response.delta or "")
+        response.logprobs = _chunk_logprobs(response.raw)
         yield response
     end.require()
 
@@ -161,8 +173,16 @@ async def async_chat_stream(responses: AsyncIterable[ChatResponse], place: str) 
     end = StreamEnd(place)
     async for response in responses:
         end.see(response.raw, response.delta or "")
+        response.logprobs = _chunk_logprobs(response.raw)
         yield response
     end.require()
+
+
+def _chunk_logprobs(chunk: Any) -> list[list[LogProb]] | None:
+    """Those of the tokens that a chunk brings; LlamaIndex leaves them out of streams."""
+    found = getattr(chunk.choices[0], "logprobs", None) if chunk.choices else None
+    content = getattr(found, "content", None)
+    return from_openai_token_logprobs(content) if content else None
 
 
 def _require_end(reason: str | None, length: int, place: str) -> None:

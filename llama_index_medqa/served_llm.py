@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import openai
+from llama_index.core.base.llms.generic_utils import prompt_to_messages
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
@@ -17,6 +18,7 @@ from llama_index.core.base.llms.types import (
     CompletionResponseGen,
 )
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
+from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.llms.openai import OpenAI
 from llama_index.llms.openai.utils import to_openai_message_dicts
 from llama_index.llms.openai_like import OpenAILike
@@ -26,12 +28,13 @@ from llama_index_medqa.answers import (
     as_completion,
     async_chat_stream,
     async_completion_stream,
+    chat_as_completion,
     chat_stream,
     completion_stream,
     is_cut_off,
 )
 from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.server_api import is_loopback
+from llama_index_medqa.server_api import is_loopback, loopback_tls
 from llama_index_medqa.server_errors import server_errors
 
 _Answer = TypeVar("_Answer", CompletionResponse, ChatResponse)
@@ -94,7 +97,43 @@ class ServedLlm(OpenAILike):
             tasks = [group.create_task(one(prompt)) for prompt in prompts]
         return [task.result() for task in tasks]
 
-    # What follows is what OpenAI's public methods call; they emit LlamaIndex's events.
+    # In place of OpenAILike's and OpenAI's, which leave out the log-probabilities of a chat.
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Completes a prompt; ``formatted`` says that the prompt format stands around it already."""
+        asked = prompt if formatted else self.completion_to_prompt(prompt)
+        if self._use_chat_completions(kwargs):
+            return chat_as_completion(self._chat(prompt_to_messages(asked), **kwargs))
+        return self._complete(asked, **kwargs)
+
+    @llm_completion_callback()
+    async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """As :meth:`complete`, asynchronously."""
+        asked = prompt if formatted else self.completion_to_prompt(prompt)
+        if self._use_chat_completions(kwargs):
+            return chat_as_completion(await self._achat(prompt_to_messages(asked), **kwargs))
+        return await self._acomplete(asked, **kwargs)
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
+        """As :meth:`complete`, while the answer grows."""
+        asked = prompt if formatted else self.completion_to_prompt(prompt)
+        if self._use_chat_completions(kwargs):
+            # A generator: events are told of nothing else that streams.
+            return (chat_as_completion(part) for part in self._stream_chat(prompt_to_messages(asked), **kwargs))
+        return self._stream_complete(asked, **kwargs)
+
+    @llm_completion_callback()
+    async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
+        """As :meth:`stream_complete`, asynchronously."""
+        asked = prompt if formatted else self.completion_to_prompt(prompt)
+        if not self._use_chat_completions(kwargs):
+            return await self._astream_complete(asked, **kwargs)
+        responses = await self._astream_chat(prompt_to_messages(asked), **kwargs)
+        return (chat_as_completion(response) async for response in responses)
+
+    # What these and OpenAI's chats call.
 
     def _complete(self, prompt: str, **kwargs: Any) -> CompletionResponse:
         settings = self._settings_for_use(kwargs)
@@ -214,7 +253,7 @@ class ServedLlm(OpenAILike):
         settings: dict[str, Any] = super()._get_credential_kwargs(is_async=is_async)
         if settings["http_client"] is None and is_loopback(self._place):
             kind = openai.DefaultAsyncHttpxClient if is_async else openai.DefaultHttpxClient
-            settings["http_client"] = kind(trust_env=False)
+            settings["http_client"] = kind(trust_env=False, verify=loopback_tls())
         return settings
 
     def _get_aclient(self) -> openai.AsyncOpenAI:

@@ -5,7 +5,8 @@ import logging
 
 import httpx
 import pytest
-from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
 from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa import VllmLora
@@ -82,6 +83,44 @@ async def test_the_adapter_is_what_is_asked_for_on_every_way(chat):
     assert paths == {"/v1/chat/completions" if chat else "/v1/completions"}
 
 
+def with_probabilities(request: httpx.Request) -> httpx.Response:
+    """Two tokens, as vLLM's chat endpoint gives them with their probabilities."""
+    streams = json.loads(request.content).get("stream")
+
+    def answer(words: list[str], reason: str | None) -> dict:
+        likeliest = [{"token": word, "logprob": -len(word) / 4, "bytes": None} for word in words]
+        tokens = [{**token, "top_logprobs": [token]} for token in likeliest]
+        message = {"role": "assistant", "content": "".join(words)}
+        choice = {"index": 0, "delta" if streams else "message": message, "logprobs": {"content": tokens}}
+        kind = "chat.completion.chunk" if streams else "chat.completion"
+        about = {"id": "1", "object": kind, "created": 1, "model": "adapter"}
+        return {**about, "choices": [{**choice, "finish_reason": reason}]}
+
+    if not streams:
+        return httpx.Response(200, json=answer(["No", ", it"], "stop"))
+    pieces = [answer(["No"], None), answer([", it"], "stop")]
+    lines = "".join(f"data: {json.dumps(piece)}\n\n" for piece in pieces)
+    return httpx.Response(200, text=f"{lines}data: [DONE]\n\n", headers={"content-type": "text/event-stream"})
+
+
+async def test_a_chat_model_tells_probabilities_on_every_way():
+    server = Server(with_probabilities)
+    llm = server.client(is_chat_model=True, logprobs=True, top_logprobs=1, context_window=1000)
+    message = [ChatMessage(content="x")]
+
+    def seen(*responses) -> list[tuple[str, float]]:
+        return [(one.token, one.logprob) for response in responses for (one,) in response.logprobs]
+
+    expected = [("No", -0.5), (", it", -1.0)]
+    assert seen(llm.complete("x")) == seen(llm.chat(message)) == expected
+    assert seen(await llm.acomplete("x")) == seen(await llm.achat(message)) == expected
+    assert seen(*llm.stream_complete("x")) == seen(*llm.stream_chat(message)) == expected
+    assert seen(*[part async for part in await llm.astream_complete("x")]) == expected
+    assert seen(*[part async for part in await llm.astream_chat(message)]) == expected
+    asked = [json.loads(request.content) for request in server.requests]
+    assert {(body["logprobs"], body["top_logprobs"]) for body in asked} == {(True, 1)}
+
+
 def test_without_an_adapter_the_base_model_is_asked_for():
     server = Server()
     server.client(adapter=None).complete("x")
@@ -105,10 +144,16 @@ def test_no_secret_is_saved_or_shown(caplog):
     assert secret not in caplog.text
 
 
-def test_events_reach_a_handler():
+@pytest.mark.parametrize("chat", [False, True])
+async def test_events_reach_a_handler(chat):
     handler = LlamaDebugHandler(print_trace_on_end=False)
-    Server().client(callback_manager=CallbackManager([handler])).complete("x")
-    assert len(handler.get_event_pairs(CBEventType.LLM)) == 1
+    llm = Server().client(callback_manager=CallbackManager([handler]), is_chat_model=chat)
+    llm.complete("x")
+    await llm.acomplete("x")
+    list(llm.stream_complete("x"))
+    [part async for part in await llm.astream_complete("x")]
+    texts = [end.payload[EventPayload.COMPLETION].text for _, end in handler.get_event_pairs(CBEventType.LLM)]
+    assert texts == ["Green tea lowers it."] * 4
 
 
 def api(answer=serve, api_base="http://vllm.test/v1/") -> ServerApi:
