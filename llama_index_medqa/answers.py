@@ -4,14 +4,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Final
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, LogProb
-from llama_index.llms.openai.utils import (
-    from_openai_completion_logprobs,
-    from_openai_message,
-    from_openai_token_logprobs,
-)
+from llama_index.llms.openai.utils import from_openai_message
 from openai import AsyncStream, Stream
 from openai.types import Completion
 from openai.types.chat import ChatCompletion
+from openai.types.chat.chat_completion_token_logprob import ChatCompletionTokenLogprob
+from openai.types.completion_choice import Logprobs
 
 from llama_index_medqa.errors import ServerError
 
@@ -47,7 +45,7 @@ def as_completion(answer: Any, place: str) -> CompletionResponse:
     return CompletionResponse(
         text=choice.text,
         raw=answer,
-        logprobs=from_openai_completion_logprobs(choice.logprobs) if choice.logprobs else None,
+        logprobs=_text_logprobs(choice.logprobs) if choice.logprobs else None,
         additional_kwargs={"finish_reason": choice.finish_reason, **_usage(answer)},
     )
 
@@ -63,7 +61,7 @@ def as_chat(answer: Any, place: str) -> ChatResponse:
     return ChatResponse(
         message=message,
         raw=answer,
-        logprobs=from_openai_token_logprobs(content) if content else None,
+        logprobs=_token_logprobs(content) if content else None,
         additional_kwargs={"finish_reason": choice.finish_reason, **_usage(answer)},
     )
 
@@ -131,7 +129,7 @@ class _Completion:
             text=self._text,
             delta=delta,
             raw=chunk,
-            logprobs=from_openai_completion_logprobs(logprobs) if logprobs else None,
+            logprobs=_text_logprobs(logprobs) if logprobs else None,
             additional_kwargs={**self._ended, **_usage(chunk)},
         )
 
@@ -182,7 +180,29 @@ def _chunk_logprobs(chunk: Any) -> list[list[LogProb]] | None:
     """Those of the tokens that a chunk brings; LlamaIndex leaves them out of streams."""
     found = getattr(chunk.choices[0], "logprobs", None) if chunk.choices else None
     content = getattr(found, "content", None)
-    return from_openai_token_logprobs(content) if content else None
+    return _token_logprobs(content) if content else None
+
+
+# LlamaIndex's own conversions keep the likeliest alternatives only, and nothing where none were asked for.
+
+
+def _token_logprobs(tokens: list[ChatCompletionTokenLogprob]) -> list[list[LogProb]]:
+    """Of each token of a chat its likeliest alternatives, or itself where none were asked for."""
+    return [
+        [LogProb(token=one.token, logprob=one.logprob, bytes=one.bytes or []) for one in token.top_logprobs or [token]]
+        for token in tokens
+    ]
+
+
+def _text_logprobs(found: Logprobs) -> list[list[LogProb]]:
+    """The same of each token of a completion; the first of an echoed prompt has none."""
+    tokens, values = found.tokens or [], found.token_logprobs or []
+    alternatives = found.top_logprobs or [{}] * len(tokens)
+    own = ({} if value is None else {token: value} for token, value in zip(tokens, values, strict=True))
+    return [
+        [LogProb(token=text, logprob=one, bytes=[]) for text, one in (likeliest or itself).items()]
+        for likeliest, itself in zip(alternatives, own, strict=True)
+    ]
 
 
 def _require_end(reason: str | None, length: int, place: str) -> None:

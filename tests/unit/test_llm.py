@@ -84,17 +84,25 @@ async def test_the_adapter_is_what_is_asked_for_on_every_way(chat):
 
 
 def with_probabilities(request: httpx.Request) -> httpx.Response:
-    """Two tokens, as vLLM's chat endpoint gives them with their probabilities."""
-    streams = json.loads(request.content).get("stream")
+    """Two tokens, as vLLM gives them with their probabilities, and with one alternative where that was asked for."""
+    body = json.loads(request.content)
+    chat, streams = request.url.path.endswith("/chat/completions"), body.get("stream")
+    alternatives = body["top_logprobs"] if chat else body["logprobs"]
 
     def answer(words: list[str], reason: str | None) -> dict:
-        likeliest = [{"token": word, "logprob": -len(word) / 4, "bytes": None} for word in words]
-        tokens = [{**token, "top_logprobs": [token]} for token in likeliest]
-        message = {"role": "assistant", "content": "".join(words)}
-        choice = {"index": 0, "delta" if streams else "message": message, "logprobs": {"content": tokens}}
-        kind = "chat.completion.chunk" if streams else "chat.completion"
-        about = {"id": "1", "object": kind, "created": 1, "model": "adapter"}
-        return {**about, "choices": [{**choice, "finish_reason": reason}]}
+        values = [-len(word) / 4 for word in words]
+        if chat:
+            likeliest = [
+                {"token": word, "logprob": one, "bytes": None} for word, one in zip(words, values, strict=True)
+            ]
+            tokens = [{**token, "top_logprobs": [token] * alternatives} for token in likeliest]
+            message = {"role": "assistant", "content": "".join(words)}
+            choice = {"delta" if streams else "message": message, "logprobs": {"content": tokens}}
+        else:
+            tops = [{word: one} if alternatives else {} for word, one in zip(words, values, strict=True)]
+            logprobs = {"tokens": words, "token_logprobs": values, "top_logprobs": tops}
+            choice = {"text": "".join(words), "logprobs": logprobs}
+        return {"id": "1", "choices": [{"index": 0, **choice, "finish_reason": reason}]}
 
     if not streams:
         return httpx.Response(200, json=answer(["No", ", it"], "stop"))
@@ -103,22 +111,27 @@ def with_probabilities(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, text=f"{lines}data: [DONE]\n\n", headers={"content-type": "text/event-stream"})
 
 
-async def test_a_chat_model_tells_probabilities_on_every_way():
+@pytest.mark.parametrize("alternatives", [0, 1])
+@pytest.mark.parametrize("chat", [False, True])
+async def test_probabilities_are_told_on_every_way(chat, alternatives):
     server = Server(with_probabilities)
-    llm = server.client(is_chat_model=True, logprobs=True, top_logprobs=1, context_window=1000)
-    message = [ChatMessage(content="x")]
+    llm = server.client(is_chat_model=chat, logprobs=True, top_logprobs=alternatives, context_window=1000)
 
     def seen(*responses) -> list[tuple[str, float]]:
         return [(one.token, one.logprob) for response in responses for (one,) in response.logprobs]
 
     expected = [("No", -0.5), (", it", -1.0)]
-    assert seen(llm.complete("x")) == seen(llm.chat(message)) == expected
-    assert seen(await llm.acomplete("x")) == seen(await llm.achat(message)) == expected
-    assert seen(*llm.stream_complete("x")) == seen(*llm.stream_chat(message)) == expected
+    assert seen(llm.complete("x")) == expected
+    assert seen(await llm.acomplete("x")) == expected
+    assert seen(*llm.stream_complete("x")) == expected
     assert seen(*[part async for part in await llm.astream_complete("x")]) == expected
-    assert seen(*[part async for part in await llm.astream_chat(message)]) == expected
-    asked = [json.loads(request.content) for request in server.requests]
-    assert {(body["logprobs"], body["top_logprobs"]) for body in asked} == {(True, 1)}
+    if chat:
+        message = [ChatMessage(content="x")]
+        assert seen(llm.chat(message)) == expected
+        assert seen(await llm.achat(message)) == expected
+        assert seen(*llm.stream_chat(message)) == expected
+        assert seen(*[part async for part in await llm.astream_chat(message)]) == expected
+        assert all(json.loads(request.content)["logprobs"] is True for request in server.requests)
 
 
 def test_without_an_adapter_the_base_model_is_asked_for():
