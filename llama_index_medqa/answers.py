@@ -8,7 +8,7 @@ from llama_index.llms.openai.utils import from_openai_message
 from openai import AsyncStream, Stream
 from openai.types import Completion
 from openai.types.chat import ChatCompletion
-from openai.types.chat.chat_completion_token_logprob import ChatCompletionTokenLogprob
+from openai.types.chat.chat_completion_token_logprob import ChatCompletionTokenLogprob, TopLogprob
 from openai.types.completion_choice import Logprobs
 
 from llama_index_medqa.errors import ServerError
@@ -188,10 +188,11 @@ def _chunk_logprobs(chunk: Any) -> list[list[LogProb]] | None:
 
 def _token_logprobs(tokens: list[ChatCompletionTokenLogprob]) -> list[list[LogProb]]:
     """Of each token of a chat its likeliest alternatives, or itself where none were asked for."""
-    return [
-        [LogProb(token=one.token, logprob=one.logprob, bytes=one.bytes or []) for one in token.top_logprobs or [token]]
-        for token in tokens
-    ]
+    return [[_logprob(one) for one in token.top_logprobs] or [_logprob(token)] for token in tokens]
+
+
+def _logprob(token: ChatCompletionTokenLogprob | TopLogprob) -> LogProb:
+    return LogProb(token=token.token, logprob=token.logprob, bytes=token.bytes or [])
 
 
 def _text_logprobs(found: Logprobs) -> list[list[LogProb]]:

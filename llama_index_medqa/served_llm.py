@@ -91,7 +91,8 @@ class ServedLlm(OpenAILike):
 
         async def one(prompt: str) -> CompletionResponse:
             async with slots:
-                return await self.acomplete(prompt, **kwargs)
+                answer: CompletionResponse = await self.acomplete(prompt, **kwargs)
+                return answer
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(prompt)) for prompt in prompts]
@@ -102,7 +103,7 @@ class ServedLlm(OpenAILike):
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Completes a prompt; ``formatted`` says that the prompt format stands around it already."""
-        asked = prompt if formatted else self.completion_to_prompt(prompt)
+        asked = self._formatted(prompt, formatted)
         if self._use_chat_completions(kwargs):
             return chat_as_completion(self._chat(prompt_to_messages(asked), **kwargs))
         return self._complete(asked, **kwargs)
@@ -110,7 +111,7 @@ class ServedLlm(OpenAILike):
     @llm_completion_callback()
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """As :meth:`complete`, asynchronously."""
-        asked = prompt if formatted else self.completion_to_prompt(prompt)
+        asked = self._formatted(prompt, formatted)
         if self._use_chat_completions(kwargs):
             return chat_as_completion(await self._achat(prompt_to_messages(asked), **kwargs))
         return await self._acomplete(asked, **kwargs)
@@ -118,7 +119,7 @@ class ServedLlm(OpenAILike):
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """As :meth:`complete`, while the answer grows."""
-        asked = prompt if formatted else self.completion_to_prompt(prompt)
+        asked = self._formatted(prompt, formatted)
         if self._use_chat_completions(kwargs):
             # A generator: events are told of nothing else that streams.
             return (chat_as_completion(part) for part in self._stream_chat(prompt_to_messages(asked), **kwargs))
@@ -127,11 +128,14 @@ class ServedLlm(OpenAILike):
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """As :meth:`stream_complete`, asynchronously."""
-        asked = prompt if formatted else self.completion_to_prompt(prompt)
+        asked = self._formatted(prompt, formatted)
         if not self._use_chat_completions(kwargs):
             return await self._astream_complete(asked, **kwargs)
         responses = await self._astream_chat(prompt_to_messages(asked), **kwargs)
         return (chat_as_completion(response) async for response in responses)
+
+    def _formatted(self, prompt: str, formatted: bool) -> str:
+        return prompt if formatted or self.completion_to_prompt is None else self.completion_to_prompt(prompt)
 
     # What these and OpenAI's chats call.
 
