@@ -199,7 +199,8 @@ def beside(earlier: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
         mine["chunks"] = {**found["chunks"], **mine["chunks"]}
     origin = {key: earlier[key] for key in ("provenance", "execution") if key in earlier}
     old = {key: earlier[key] for key in ("tuning",) if key in earlier and key not in results}
-    return {**results, **old, "earlier": [*earlier.get("earlier", []), {"rows": kept, **origin}]}
+    sets = {name: results["sets"][name] for name in NAMES if name in results["sets"]}
+    return {**results, **old, "sets": sets, "earlier": [*earlier.get("earlier", []), {"rows": kept, **origin}]}
 
 
 def _rounded(estimate: Any) -> dict[str, float]:
@@ -224,8 +225,8 @@ def as_markdown(results: dict[str, Any]) -> str:
         lines.append("")
     lines.append(_origin(results))
     for run in results.get("earlier", []):
-        rows = "; ".join(f"{name}: {', '.join(labels)}" for name, labels in run["rows"].items() if labels)
-        lines += ["", f"Rows of an earlier run ({_origin(run)}): {rows}."]
+        labels = dict.fromkeys(label for of in run["rows"].values() for label in of)
+        lines += ["", f"From an earlier run ({_origin(run)}):", *(f"- {label}" for label in labels)]
     return "\n".join(lines) + "\n"
 
 
