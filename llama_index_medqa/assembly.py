@@ -112,6 +112,8 @@ def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
         "max_tokens": _MOST_ANSWER_TOKENS,
         "temperature": 0.0,
         "timeout": _LOCAL_TIMEOUT_SECONDS,
+        # Without it the server does not count the tokens of a stream.
+        "additional_kwargs": {"stream_options": {"include_usage": True}},
         # A proxy of the environment has no way to this machine's own loopback address.
         "http_client": httpx.Client(trust_env=False),
         "async_http_client": httpx.AsyncClient(trust_env=False),

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from llama_index_medqa.freshness import ATTRIBUTION
-from llama_index_medqa.query_engine import MedQAResponse
+from llama_index_medqa.response import MedQAResponse
 from llama_index_medqa.retriever import RetrievedChunk
 
 ABSTENTION_REASONS = {
