@@ -86,7 +86,9 @@ class WithoutPapers(BaseRetriever):
 
 
 def _titles(data: Path) -> dict[str, str]:
-    rows = (json.loads(line) for line in (data / "qa/bioasq/corpus.jsonl").read_text(encoding="utf-8").split("\n") if line)
+    rows = (
+        json.loads(line) for line in (data / "qa/bioasq/corpus.jsonl").read_text(encoding="utf-8").split("\n") if line
+    )
     return {f"PMID:{row['_id']}": row["title"] for row in rows}
 
 

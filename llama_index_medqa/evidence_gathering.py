@@ -67,9 +67,7 @@ class EvidenceGatherer:
         self._answerer = answerer
         self._most_tokens = most_tokens
 
-    def gather(
-        self, question: str, parts: Sequence[QuestionPart], found: Sequence[list[NodeWithScore]]
-    ) -> Evidence:
+    def gather(self, question: str, parts: Sequence[QuestionPart], found: Sequence[list[NodeWithScore]]) -> Evidence:
         """The evidence for a question.
 
         Args:

@@ -71,9 +71,7 @@ class EvidenceSelector:
     def _units(self, question: str, passages: Sequence[Passage]) -> list[_Unit]:
         """What may be shown, the best first."""
         candidates = [
-            (number, position)
-            for number, passage in enumerate(passages)
-            for position in _showable(passage.sentences)
+            (number, position) for number, passage in enumerate(passages) for position in _showable(passage.sentences)
         ]
         texts = [passages[number].sentences[position].text for number, position in candidates]
         scores = self._relevance(question, texts)
@@ -98,7 +96,10 @@ class EvidenceSelector:
         cosines = np.asarray(self._embed_model.get_text_embedding_batch(list(texts))) @ asked
         # Cosines of one embedder lie close together; what tells is which are high among them.
         spread = float(np.ptp(cosines)) or 1.0
-        return [words + float(likeness) for words, likeness in zip(by_words, (cosines - cosines.min()) / spread, strict=True)]
+        return [
+            words + float(likeness)
+            for words, likeness in zip(by_words, (cosines - cosines.min()) / spread, strict=True)
+        ]
 
 
 def stretches(passage: Passage, kept: Collection[EvidenceSentence]) -> list[Passage]:

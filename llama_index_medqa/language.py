@@ -40,7 +40,9 @@ _WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
             "de het een is zijn en wat welke hoe waarom wanneer bij voor van met op niet kan wordt worden heeft er "
             "tussen door naar".split()
         ),
-        "Polish": frozenset("czy jest są jak jakie jaki jaka dlaczego kiedy w z na do i nie się u przy oraz przez".split()),
+        "Polish": frozenset(
+            "czy jest są jak jakie jaki jaka dlaczego kiedy w z na do i nie się u przy oraz przez".split()
+        ),
         "Turkish": frozenset("mi mı mu mü nedir ve bir ile için nasıl neden hangi ne olan midir mıdır".split()),
     }
 )

@@ -10,32 +10,38 @@ from collections.abc import Sequence
 
 from llama_index_medqa.evidence import Passage
 
-_RULES = r"(?:instructions?|prompts?|rules?|directions?|guidelines? above|context above|messages?)"
-_READER = r"(?:ai|a\.i\.|assistants?|chatbots?|language models?|llms?|models? (?:reading|answering|processing))"
-_PLANTED = re.compile(
-    # Orders about earlier orders.
-    rf"\b(?:ignore|disregard|forget|override|bypass)\b.{{0,40}}\b(?:previous|prior|above|earlier|preceding|all|your|any|system)\b.{{0,40}}\b{_RULES}\b"
-    r"|\b(?:ignore|disregard|forget)\b.{0,20}\b(?:everything|anything|all of the)\b.{0,30}\b(?:above|before|previous|said|told)\b"
-    rf"|\b(?:new|updated|real|actual|hidden|system|following) {_RULES}\s*:"
-    # A role for whoever reads.
-    r"|\byou are (?:now|no longer)\b|\b(?:act|behave|respond|answer) as (?:if you|an?\b)|\bpretend (?:to be|that you)\b|\bas an ai\b"
-    rf"|\b(?:note|attention|message|instructions?|dear|hello|hey)\b[\s,:]*(?:to|for)?\s*(?:the |any |all |every )?{_READER}\b"
-    # Orders about the answer.
-    r"|\b(?:respond|reply|answer|output|print|write|say|state|tell|cite|repeat|reveal|begin|end|start)\b[^.]{0,30}\b(?:only|exactly|verbatim|the following|the user|users?|your (?:answer|response|reply|system)|the (?:reader|question) with|with the words?|the words?|this sentence|this (?:exact|phrase|text))\b"
-    r"|\b(?:your|the) (?:answer|response|reply|output) (?:must|should|shall|has to|is to|needs to)\b"
-    r"|\byou (?:must|should|shall|have to|need to|will) (?:now |always |never |only )?(?:say|answer|respond|reply|output|write|recommend|tell|cite|state|ignore|claim|include|mention|use)\b"
-    r"|\b(?:system prompt|jailbreak|prompt injection|developer mode)\b"
-    r"|^\W*(?:please\s+)?(?:say|tell|respond|reply|answer|output|print|write|recommend|state|claim|conclude)\s+(?:that|with|to|in|only|exactly)\b"
-    # Marks of a conversation or of markup for models.
-    r"|<\|?/?(?:im_start|im_end|system|user|assistant|endoftext|eot_id|instructions?|s)\|?>|\[/?INST\]|<<SYS>>"
-    r"|^\W*(?:system|assistant|user|human|instructions?|### ?\w+|passages|question|answer)\s*:",
-    re.IGNORECASE,
+_DROP = r"\b(?:ignore|disregard|forget|override|bypass|do not follow)\b"
+_RULES = r"(?:instructions?|prompts?|rules?|directions?|messages?)"
+_READER = r"(?:ai|assistants?|chatbots?|language models?|llms?|models?)"
+_SAYING = (
+    r"(?:say|tell|respond|reply|answer|output|print|write|recommend|state|claim|conclude|cite|repeat|reveal|include|"
+    r"mention|translate|summari[sz]e|act|behave|pretend)"
 )
+_ORDERS = (
+    # About other orders.
+    rf"{_DROP}.{{0,20}}\b(?:previous|prior|above|earlier|preceding|all|any|your|system|these)\b.{{0,30}}\b{_RULES}\b",
+    rf"{_DROP}.{{0,30}}\b{_RULES}\s+(?:above|before|so far)\b",
+    r"\b(?:ignore|disregard|forget)\b.{0,20}\b(?:everything|anything|all)\b.{0,30}\b(?:above|before|previous|said|told)\b",
+    rf"^\W*(?:new|updated|real|actual|hidden|system|following|important) {_RULES}\s*:",
+    # To whoever reads.
+    r"\byou are (?:now|no longer)\b",
+    r"\bas an ai\b",
+    rf"\b(?:note|attention|message|instructions?|dear|hello|hey)\b[\s,:]*(?:to|for)?\s*(?:the |any |all |every )?{_READER}\b",
+    r"\b(?:system prompt|jailbreak|prompt injection|developer mode)\b",
+    # About the answer.
+    rf"^\W*(?:please\s+)?{_SAYING}\s+(?:that|with|to|in|as|only|exactly|verbatim|nothing|your|the (?:words?|following))\b",
+    r"\byour (?:answer|response|reply|output) (?:must|should|shall|has to|is to|needs to)\b",
+    rf"\byou (?:must|should|shall|have to|need to|will) (?:now |always |never |only )?{_SAYING}\b",
+    # Marks of a conversation, or of markup for models.
+    r"<\|?/?(?:im_start|im_end|system|user|assistant|endoftext|eot_id|instructions?|s)\|?>|\[/?INST\]|<<SYS>>",
+    r"^\W*(?:system|assistant|user|human|instructions?|passages|question|answer)\s*:",
+)
+_ORDER = re.compile("|".join(_ORDERS), re.IGNORECASE)
 
 
 def speaks_to_the_model(sentence: str) -> bool:
     """Whether a sentence gives orders to whoever answers, or imitates the marks of a conversation."""
-    return bool(_PLANTED.search(sentence))
+    return bool(_ORDER.search(sentence))
 
 
 def records_that_give_orders(passages: Sequence[Passage]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 LlmKind = Literal["extractive", "local", "server"]
 RetrievalMode = Literal["hybrid", "dense", "lexical"]
+Policy = Literal["strict", "mark", "report"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import date
 from typing import Any, Literal, get_args
@@ -21,6 +22,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index_medqa.answer_sentences import AnswerSentence
 from llama_index_medqa.answerability import AnswerabilityGate
 from llama_index_medqa.attribution import Attributor
+from llama_index_medqa.chat_engine import MedQAChatEngine
 from llama_index_medqa.draft_check import DraftCheck
 from llama_index_medqa.drafting import EXTRACTIVE, Answerer, ExtractiveAnswerer, GenerativeAnswerer
 from llama_index_medqa.errors import InputError
@@ -28,7 +30,7 @@ from llama_index_medqa.evidence_gathering import Evidence, EvidenceGatherer
 from llama_index_medqa.evidence_selection import EvidenceSelector
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.language import foreign_language
-from llama_index_medqa.profiles import RetrievalMode
+from llama_index_medqa.profiles import Policy, RetrievalMode
 from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
 from llama_index_medqa.query_events import AbstentionEvent, EvidenceEvent, SentenceEvent
 from llama_index_medqa.query_filters import FilteredQuery, meeting, papers_of
@@ -39,7 +41,6 @@ from llama_index_medqa.response import (
     MedQAAsyncStreamingResponse,
     MedQAResponse,
     MedQAStreamingResponse,
-    Policy,
 )
 from llama_index_medqa.retriever import PubMedRetriever
 from llama_index_medqa.stopwatch import Stopwatch
@@ -156,6 +157,21 @@ class MedQAQueryEngine(BaseQueryEngine):
     def answered_by(self) -> str:
         """Name of the model that drafts the answers, or ``extractive``."""
         return self._answerer.name
+
+    def with_streaming(self, streaming: bool) -> "MedQAQueryEngine":
+        """The same engine whose ``query`` returns streams, or whole answers; prompts and models are shared."""
+        changed = copy(self)
+        changed._streaming = streaming
+        return changed
+
+    def as_chat_engine(self, llm: LLM | None = None, **kwargs: Any) -> MedQAChatEngine:
+        """A conversation over this engine, in which follow-ups are understood.
+
+        Args:
+            llm: makes follow-ups questions that stand alone; None takes the model that drafts the answers.
+            kwargs: further arguments of :class:`MedQAChatEngine`.
+        """
+        return MedQAChatEngine(self, llm or self._llm, **kwargs)
 
     def retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         """The chunks that an answer would be drawn from, the best first."""

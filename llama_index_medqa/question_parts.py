@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from llama_index_medqa.evidence import content_words
 
-_ASKING = (
-    r"(?:what|which|who|why|how|when|where|whether|is|are|was|were|do|does|did|can|could|should|will|would|has|have|had)\b"
-)
+_ASKING = r"(?:what|which|who|why|how|when|where|whether|is|are|was|were|do|does|did|can|could|should|will|would|has|have|had)\b"
 # "… ? And how …", "…; which …", "…, and what …"
-_BOUNDARY = re.compile(rf"\?\s+(?=\S)|;\s*(?=(?:and\s+)?{_ASKING})|,?\s+and\s+(?=(?:how|what|which|why|when|who)\b)", re.IGNORECASE)
+_BOUNDARY = re.compile(
+    rf"\?\s+(?=\S)|;\s*(?=(?:and\s+)?{_ASKING})|,?\s+and\s+(?=(?:how|what|which|why|when|who)\b)", re.IGNORECASE
+)
 _LEANS_BACK = re.compile(r"\b(?:it|its|they|them|their|this|these|that|those|he|she|his|her|one)\b", re.IGNORECASE)
 _LEAST_WORDS = 2
 _MOST_PARTS = 4

@@ -10,8 +10,8 @@ from llama_index.core.base.response.schema import AsyncStreamingResponse, Respon
 from llama_index_medqa.answer_sentences import AnswerSentence, Citation
 from llama_index_medqa.drafting import TokenUsage
 from llama_index_medqa.freshness import ATTRIBUTION
+from llama_index_medqa.profiles import Policy
 
-Policy = Literal["strict", "mark", "report"]
 Abstention = Literal["language", "no_evidence", "model_declined", "nothing_supported"]
 
 NOT_MEDICAL_ADVICE = "This is a summary of literature, not medical advice."
@@ -175,7 +175,7 @@ def spoken(sentence: AnswerSentence, policy: Policy, retracted: dict[str, str]) 
     if not marks:
         return sentence.text
     body = sentence.text.rstrip(".")
-    return f"{body} {''.join(dict.fromkeys(marks))}{sentence.text[len(body):]}"
+    return f"{body} {''.join(dict.fromkeys(marks))}{sentence.text[len(body) :]}"
 
 
 def disagreements(sentences: Sequence[AnswerSentence]) -> list[Disagreement]:
