@@ -7,10 +7,10 @@ profile, greedily, with one llama.cpp server: once with all papers, and once as 
 not in the index. Only the second can be wrong in one way: for BioASQ other papers may hold the answer too, so that an
 answer there is not always a false one.
 
-Indexes are built once and kept in FOLDER (minutes); every answer is a line of ``FOLDER/answers.jsonl`` as soon as it is
-there, and is never asked for again: stop it at any time and run the same command. An answer takes about 10 to 20 seconds
-on two cores, a refusal before the model is asked a tenth of a second; 600 questions take two to three hours. ``--limit``
-asks N questions of each set and writes no results file.
+Indexes are built once and kept in FOLDER (minutes); every answer is a line of ``FOLDER/answers.jsonl`` as soon as it
+is there, and is never asked for again: stop it at any time and run the same command. An answer takes about 10 to 20
+seconds on two cores, a refusal before the model is asked a tenth of a second; 600 questions take two to three hours.
+``--limit`` asks N questions of each set and writes no results file.
 """
 
 import argparse
@@ -266,7 +266,9 @@ def main() -> None:
     wanted = {(chosen.name, case.case_id) for chosen, case, _ in plan(sets, options.limit)}
     rows = [row for row in rows if (row["set"], row["case"]) in wanted]
     results: dict[str, Any] = {
-        "provenance": provenance([file for chosen in sets for file in chosen.files], ["chromadb", "xllamacpp", "torch"]),
+        "provenance": provenance(
+            [file for chosen in sets for file in chosen.files], ["chromadb", "xllamacpp", "torch"]
+        ),
         "identity": identity(),
         "sets": {
             **{chosen.name: summary([row for row in rows if row["set"] == chosen.name]) for chosen in sets},

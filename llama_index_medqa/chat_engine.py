@@ -19,7 +19,8 @@ from llama_index_medqa.response import MedQAAsyncStreamingResponse, MedQARespons
 
 # What a follow-up cannot be understood without the question before it.
 _LEANS_BACK = re.compile(
-    r"\b(?:it|its|they|them|their|this|these|that|those|he|she|his|her|same|such)\b|^\W*(?:and|but|or|also|what about|how about)\b",
+    r"\b(?:it|its|they|them|their|this|these|that|those|he|she|his|her|same|such)\b"
+    r"|^\W*(?:and|but|or|also|what about|how about)\b",
     re.IGNORECASE,
 )
 _LEAST_WORDS = 2

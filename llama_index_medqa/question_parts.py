@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from llama_index_medqa.evidence import content_words
 
-_ASKING = r"(?:what|which|who|why|how|when|where|whether|is|are|was|were|do|does|did|can|could|should|will|would|has|have|had)\b"
+_ASKING = (
+    r"(?:what|which|who|why|how|when|where|whether|is|are|was|were|do|does|did|can|could|should|will|would|has|have)\b"
+)
 # "… ? And how …", "…; which …", "…, and what …"
 _BOUNDARY = re.compile(
     rf"\?\s+(?=\S)|;\s*(?=(?:and\s+)?{_ASKING})|,?\s+and\s+(?=(?:how|what|which|why|when|who)\b)", re.IGNORECASE
