@@ -27,6 +27,7 @@ from typing import Any
 from benchmarks.answer_sets import NAMES, AnswerSet, WithoutPapers, load_answer_set, open_answer_index
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
+from llama_index_medqa.answerability import AnswerabilityGate
 from llama_index_medqa.assembly import Drafter, open_drafter, open_embedder
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.evaluation.cases import EvaluationCase
@@ -66,6 +67,7 @@ class Answering:
             self._drafter,
             embed_model=self._index._embed_model,
             attributor=self._attributor,
+            gate=AnswerabilityGate.for_embedder(str(self._index.identity["embedder"])),
             evidence_tokens=EMBEDDED.evidence_tokens,
         )
         response = engine.query(case.question)

@@ -73,7 +73,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         evidence_tokens: most tokens of evidence that the model is shown, counted with LlamaIndex's global tokenizer.
         embed_model: compares sentences by meaning beside words; None compares words alone.
         attributor: judges sentences; None takes an :class:`Attributor` with the same ``embed_model``.
-        gate: decides whether a question is tried at all; None takes the calibrated one.
+        gate: decides whether a question is tried at all; None takes the one that was calibrated for words alone.
         streaming: whether ``query`` returns a stream.
         as_of: the day whose state of PubMed the index has, to be said with every answer.
         index_identity: what the index was built with, to be said with every answer.
@@ -150,7 +150,12 @@ class MedQAQueryEngine(BaseQueryEngine):
             include_retracted=include_retracted,
             callback_manager=kwargs.get("callback_manager"),
         )
-        defaults = {"embed_model": index._embed_model, "as_of": index.as_of, "index_identity": index.identity}
+        defaults = {
+            "embed_model": index._embed_model,
+            "gate": AnswerabilityGate.for_embedder(str(index.identity["embedder"])),
+            "as_of": index.as_of,
+            "index_identity": index.identity,
+        }
         return cls(retriever, llm, **{**defaults, **kwargs})
 
     @property
