@@ -155,9 +155,8 @@ def as_markdown(results: dict[str, Any]) -> str:
                 f"{of[key]['mean']:.3f} ({of[key]['low']:.3f} to {of[key]['high']:.3f})"
                 for key in ("answered", "refused")
             )
-            lines.append(
-                f"| {group} | {of['questions']} | {of['auroc']:.3f} | {answered} | {refused} | {of['at_threshold']['risk']:.3f} |"
-            )
+            risk = of["at_threshold"]["risk"]
+            lines.append(f"| {group} | {of['questions']} | {of['auroc']:.3f} | {answered} | {refused} | {risk:.3f} |")
         lines += [
             "",
             "Risk against coverage, both sets:",
