@@ -50,4 +50,6 @@ def records_that_give_orders(passages: Sequence[Passage]) -> list[str]:
 
 
 def _speaks(passage: Passage) -> bool:
-    return any(map(speaks_to_the_model, (passage.title, *(sentence.text for sentence in passage.sentences))))
+    return speaks_to_the_model(passage.title) or any(
+        sentence.steered or speaks_to_the_model(sentence.text) for sentence in passage.sentences
+    )
