@@ -51,6 +51,6 @@ def question_parts(question: str) -> list[QuestionPart]:
         return [QuestionPart(question, question)]
     parts = [QuestionPart(pieces[0], pieces[0])]
     for piece in pieces[1:]:
-        leans = bool(_LEANS_BACK.search(piece)) or len(content_words(piece)) <= _LEAST_WORDS
+        leans = bool(_LEANS_BACK.search(piece)) or len(content_words(piece)) < _LEAST_WORDS
         parts.append(QuestionPart(piece, f"{parts[0].text} {piece}" if leans else piece))
     return parts
