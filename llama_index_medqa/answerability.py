@@ -69,7 +69,7 @@ class AnswerabilityGate:
     @classmethod
     def for_embedder(cls, name: str) -> "AnswerabilityGate":
         """The gate that was calibrated for an embedder, by its name; by words alone for an unknown one."""
-        return cls(BY_WORDS_AND_E5_SMALL if name.startswith(_E5_SMALL) else BY_WORDS)
+        return cls(BY_WORDS_AND_E5_SMALL if is_calibrated(name) else BY_WORDS)
 
     def confidence(self, question: str, nodes: Sequence[NodeWithScore]) -> float | None:
         """The chance that chunks answer a question, 0 to 1; None without chunks."""
@@ -80,6 +80,11 @@ class AnswerabilityGate:
         likeness = signals.likeness or 0.0
         sum_of = calibration.constant + calibration.coverage * signals.coverage + calibration.likeness * likeness
         return 1 / (1 + math.exp(-sum_of))
+
+
+def is_calibrated(embedder: str) -> bool:
+    """Whether it is known what the cosines of an embedder mean; the weights of the judgements are for this one."""
+    return embedder.startswith(_E5_SMALL)
 
 
 def signals_of(question: str, nodes: Sequence[NodeWithScore]) -> Signals | None:

@@ -20,7 +20,7 @@ from llama_index.core.prompts.mixin import PromptDictType
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from llama_index_medqa.answer_sentences import AnswerSentence
-from llama_index_medqa.answerability import AnswerabilityGate
+from llama_index_medqa.answerability import AnswerabilityGate, is_calibrated
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.chat_engine import MedQAChatEngine
 from llama_index_medqa.draft_check import DraftCheck
@@ -132,7 +132,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         include_retracted: bool = False,
         **kwargs: Any,
     ) -> "MedQAQueryEngine":
-        """An engine over an index, which compares sentences with the index's own embedder.
+        """An engine over an index, which compares sentences with the index's own embedder where that was calibrated.
 
         Args:
             index: where to retrieve.
@@ -150,9 +150,11 @@ class MedQAQueryEngine(BaseQueryEngine):
             include_retracted=include_retracted,
             callback_manager=kwargs.get("callback_manager"),
         )
+        embedder = str(index.identity["embedder"])
         defaults = {
             "embed_model": index._embed_model,
-            "gate": AnswerabilityGate.for_embedder(str(index.identity["embedder"])),
+            "attributor": Attributor(index._embed_model if is_calibrated(embedder) else None),
+            "gate": AnswerabilityGate.for_embedder(embedder),
             "as_of": index.as_of,
             "index_identity": index.identity,
         }
