@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_IDENTIFIERS = r"PMIDs?[\s:#]*\d+(?:\s*(?:[,;/&]|and)\s*(?:PMIDs?[\s:#]*)?\d{2,})*"
+_IDENTIFIERS = r"PMIDs?[\s:#]*\d+(?:\s*(?:[,;/&]|and)\s*(?:PMIDs?[\s:#]*\d+|\d{2,}))*"
 _MARK = re.compile(
     rf"\s*[\[(【{{]\s*(?:(?:see|cf\.?|source|ref\.?)[\s:]+)?(?:PMID|SHA\s*:|https?://\S*pubmed)[^\[\](){{}}【】]*[\])】}}]"
     rf"|\s*\b{_IDENTIFIERS}|\s*(?:https?://)?(?:www\.)?(?:pubmed\.ncbi\.nlm\.nih\.gov|ncbi\.nlm\.nih\.gov/pubmed)/\d+/?",
@@ -64,8 +64,8 @@ def _quotes(text: str) -> Iterator[str]:
     # A quotation of several sentences is cut where they are: "… fell." | "It rose again …".
     for pattern in (_OPENED, _CLOSED):
         rest = _QUOTED.sub("", text)
-        if match := pattern.search(rest):
-            yield match.group(1)
+        if part := pattern.search(rest):
+            yield part.group(1)
 
 
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:

@@ -32,7 +32,10 @@ _CHECKED = 6
 
 
 class _Scale(NamedTuple):
-    """A logistic regression: what words and meaning are worth, fitted by ``benchmarks.attribution_labels --fit``."""
+    """A logistic regression of "supported" on words, meaning and findings, and where its two lines are drawn.
+
+    Fitted on SciFact's training claims by ``python -m benchmarks.attribution_labels --fit``.
+    """
 
     bias: float
     words: float
@@ -41,17 +44,21 @@ class _Scale(NamedTuple):
     contrary_threshold: float
 
 
-_BY_WORDS = _Scale(-3.0, 5.0, 0.0, 0.5, 0.5)
-_BY_WORDS_AND_MEANING = _Scale(-20.0, 4.0, 20.0, 0.5, 0.5)
-# What a finding leaves of the support.
-_LEFT: dict[str, float] = {
-    "number": 0.5,
-    "unit": 0.5,
-    "negation": 0.5,
-    "direction": 0.5,
-    "certainty": 0.95,
-    "entity": 0.6,
+_BY_WORDS = _Scale(bias=-2.1, words=4.2, meaning=0.0, threshold=0.55, contrary_threshold=0.55)
+_BY_WORDS_AND_MEANING = _Scale(bias=-11.4, words=3.3, meaning=11.1, threshold=0.55, contrary_threshold=0.55)
+# What a finding takes from the logit; of the same regression. Doubt in a text told labels nothing.
+_COSTS: dict[FindingKind, float] = {
+    "number": 0.65,
+    "unit": 0.65,
+    "negation": 4.8,
+    "direction": 2.8,
+    "certainty": 0.0,
+    "entity": 0.4,
 }
+
+
+def _share(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-logit))
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Alignment:
         part: its sentences.
         words: share of the claim's words that it holds, each weighed by its rarity, 0 to 1.
         meaning: cosine of the two; 0 without an embedder.
-        nearness: both on one scale, 0 to 1.
+        logit: both on the scale of the regression.
         findings: what keeps the text from supporting the claim.
     """
 
@@ -71,13 +78,18 @@ class Alignment:
     part: tuple[EvidenceSentence, ...]
     words: float
     meaning: float
-    nearness: float
+    logit: float
     findings: tuple[Finding, ...] = ()
 
     @property
+    def nearness(self) -> float:
+        """How near the text is, 0 to 1, whatever the checks say."""
+        return _share(self.logit)
+
+    @property
     def support(self) -> float:
-        """Nearness, less what the findings take from it."""
-        return self.nearness * math.prod(_LEFT[kind] for kind in {finding.kind for finding in self.findings})
+        """Nearness, less what the findings take from it, 0 to 1."""
+        return _share(self.logit - sum(_COSTS[kind] for kind in {finding.kind for finding in self.findings}))
 
     @property
     def contrary(self) -> bool:
@@ -144,24 +156,34 @@ class Attributor:
     def align(self, sentence: str, passages: Sequence[Passage]) -> list[Alignment]:
         """The texts that are nearest to a sentence, checked.
 
-        Of each record the one that supports it best, and the nearest of those that say the contrary.
+        Of each record the one that supports it best, the best of those against which nothing was found, and the best
+        of those that say the contrary; the best of all first.
+
+        Args:
+            sentence: without citation marks.
+            passages: the evidence.
+        """
+        by_document: dict[str, list[Alignment]] = {}
+        for item in self.candidates(sentence, passages):
+            by_document.setdefault(item.passage.document_id, []).append(item)
+        chosen: dict[Alignment, None] = {}
+        for found in by_document.values():
+            clean = [item for item in found if not item.findings]
+            contrary = [item for item in found if item.contrary]
+            for group in (found, clean, contrary):
+                if group:
+                    chosen[max(group, key=lambda item: item.support)] = None
+        return sorted(chosen, key=lambda item: -item.support)
+
+    def candidates(self, sentence: str, passages: Sequence[Passage]) -> list[Alignment]:
+        """The texts of each passage that are nearest to a sentence, checked, in no order.
 
         Args:
             sentence: without citation marks.
             passages: the evidence.
         """
         claim = Claim.of(sentence)
-        by_document: dict[str, list[Alignment]] = {}
-        for passage in passages:
-            found = by_document.setdefault(passage.document_id, [])
-            found += self._checked(claim, passage)
-        best = (max(found, key=lambda item: item.support) for found in by_document.values() if found)
-        contrary = (
-            max(against, key=lambda item: item.nearness)
-            for found in by_document.values()
-            if (against := [item for item in found if item.contrary])
-        )
-        return sorted({*best, *contrary}, key=lambda item: -item.support)
+        return [item for passage in passages for item in self._checked(claim, passage)]
 
     def _embed(self, texts: Sequence[str], passages: Sequence[Passage]) -> None:
         if self._vectors:
@@ -183,13 +205,11 @@ class Attributor:
         for part in _parts(passage.sentences):
             there = frozenset[str]().union(*(terms(item.text) for item in part))
             found = sum(map(weight, claim.terms & there))
-            found += _TITLE_WEIGHT * sum(map(weight, in_title - there))
+            found += min(found, _TITLE_WEIGHT * sum(map(weight, in_title - there)))
             words = found / total - (_COST_OF_ANOTHER_SENTENCE if len(part) > 1 else 0.0)
             meaning = max(cosines.get(item.text, 0.0) for item in part)
-            yield Alignment(passage, part, words, meaning, self._nearness(words, meaning))
-
-    def _nearness(self, words: float, meaning: float) -> float:
-        return 1.0 / (1.0 + math.exp(-(self._scale.bias + self._scale.words * words + self._scale.meaning * meaning)))
+            logit = self._scale.bias + self._scale.words * words + self._scale.meaning * meaning
+            yield Alignment(passage, part, words, meaning, logit)
 
     def _cosines(self, text: str, passage: Passage) -> dict[str, float]:
         stating = [item.text for item in passage.sentences if item.states_something]
@@ -245,7 +265,8 @@ def _parts(sentences: Sequence[EvidenceSentence]) -> Iterator[tuple[EvidenceSent
 def _place(claim: Claim, item: Alignment) -> Place:
     sentences = item.passage.sentences
     first, last = sentences.index(item.part[0]), sentences.index(item.part[-1])
-    around = " ".join(sentence.text for sentence in sentences[max(0, first - 1) : last + 2])
+    near = sentences[max(0, first - 1) : last + 2]
+    around = " ".join(sentence.text for sentence in near if not sentence.steered)
     return Place(
         text=" ".join(sentence.text for sentence in item.part),
         nearest=max(item.part, key=lambda sentence: len(claim.terms & terms(sentence.text))).text,
@@ -311,3 +332,8 @@ def _reasons(
     if aligned:
         contrary = next((item for item in aligned if item.contrary), aligned[0])
         yield from dict.fromkeys((*aligned[0].findings, *contrary.findings))
+
+
+def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> AnswerSentence:
+    """As :meth:`Attributor.attribute` by words alone."""
+    return Attributor(threshold=threshold).attribute(sentence, passages)

@@ -37,7 +37,8 @@ _OPENING = FUNCTION_WORDS | frozenset("however therefore thus results methods co
 # What a study set out to do, or what was not known before it, is not what it found.
 _PURPOSE = re.compile(
     # Some abstracts carry their headings in the text: "OBJECTIVE To …".
-    r"^(?-i:[A-Z][A-Z &/,]{3,40}:?\s+)?(?:\W*(?:in order )?to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|"
+    r"^(?-i:[A-Z][A-Z &/,]{3,40}:?\s+)?(?:\W*(?:in order )?"
+    r"to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|"
     r"analy[sz]e|identify|review|test|explain|characteri[sz]e|estimate|understand|develop|report|summari[sz]e|clarify|measure)\b"
     r"|.{0,40}\b(?:aims?|objectives?|purposes?|goals?)\b.{0,60}\b(?:was|were|is|are|of)\b"
     r"|.{0,80}\bto (?:determine|test|assess|examine|investigate|evaluate|study) (?:whether|if)\b"
@@ -58,6 +59,7 @@ _INSTRUCTION = re.compile(
     rf"(?:{_SPEAK})\b(?:\s+(?:only|always|instead|exactly))*\s*(?::|(?:to|with|that|the (?:user|reader))\b)"
     r"|\byou (?:must|should|shall|will|have to|are (?:to|required to|instructed to))(?: \w+){0,2} "
     rf"(?:{_SPEAK}|ignore)\b"
+    rf"|\b(?:always|please|now|instead) (?:only )?(?:{_SPEAK})(?: only)?\s*(?::|(?:that|with)\b)"
     rf"|\byou are (?:now )?(?:an? )?(?:\w+ )?(?:{_READER})\b"
     rf"|\b(?:{_READER})s?,? (?:must|should|reading this|are instructed)\b"
     rf"|^\W*(?:assistant|system|user|instructions?|note to (?:the )?(?:{_READER}|reader))\s*:",

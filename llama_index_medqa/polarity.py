@@ -13,9 +13,9 @@ _CLAUSE_END = re.compile(
     re.IGNORECASE,
 )
 _NEGATION = re.compile(
-    r"\b(?:no(?! (?:less|more|fewer|later|earlier) than\b)|not(?! only\b)|nor|none|never|neither|cannot|unable|incapable|"
-    r"fail(?:s|ed|ing|ure)? to|non-?significant(?:ly)?|insignificant(?:ly)?|unaffected|unchanged|ineffective|unrelated|"
-    r"unlikely|negligible|refut\w+|rul(?:e|ed|es) out|hardly|barely|"
+    r"\b(?:no(?! (?:less|more|fewer|later|earlier) than\b)|not(?! only\b)|nor|none|never|neither|cannot|unable|"
+    r"incapable|fail(?:s|ed|ing|ure)? to|non-?significant(?:ly)?|insignificant(?:ly)?|unaffected|unchanged|ineffective|"
+    r"unrelated|unlikely|negligible|refut\w+|rul(?:e|ed|es) out|hardly|barely|"
     r"little (?:or no )?(?:effect|evidence|difference|impact|benefit))\b|n['’]t\b",
     re.IGNORECASE,
 )
@@ -29,23 +29,22 @@ _SAME = re.compile(
 # Beginnings of words are marked "-": "increas-" is "increased", "increases" …
 _UP_AND_DOWN: dict[str, tuple[str, str]] = {
     "amount": (
-        r"increas- higher greater more(?!\s\w+(?:ive|ful|able|ible|ent|ant|al|ous|ic|ly)\b) rais- rise rises rising rose risen elevat- gain gains gained "
-        "longer larger faster "
-        "up-regulat- upregulat- overexpress- enhanc- promot- stimulat- accelerat- augment- amplif- prolong- induces "
-        "inducing encourag- activat- positive positively exceed- excess grew grow grows grown double doubled doubles "
-        "doubling high stronger elongat- extended extends heighten- boost- often",
-        r"decreas- lower lowers lowered lowering fewer less(?!\s\w+(?:ive|ful|able|ible|ent|ant|al|ous|ic|ly)\b) reduc- declin- "
-        "fell fallen drop drops dropped loss shorter "
-        "smaller down-regulat- downregulat- diminish- inhibit- suppress- attenuat- slow slower slowed slows impair- "
-        "block blocks blocked blocking prevent- shorten- deplet- deficien- abolish- abrogat- weak- lessen- minimis- "
-        "minimiz- restrict- low lost limits limited mitigat- alleviat- halve halved halves shrank shrink- inactivat- "
-        "deactivat- repress- rare rarely seldom inverse inversely negative negatively",
+        "increas- higher greater rais- rise rises rising rose risen elevat- gain gains gained longer larger "
+        "faster up-regulat- upregulat- overexpress- enhanc- promot- stimulat- accelerat- augment- amplif- "
+        "prolong- induces inducing encourag- activat- positive positively exceed- excess grew grow grows grown "
+        "double doubled doubles doubling high stronger elongat- extended extends heighten- boost- often",
+        "decreas- lower lowers lowered lowering fewer reduc- declin- fell fallen drop drops dropped loss shorter "
+        "smaller down-regulat- downregulat- diminish- inhibit inhibits inhibited inhibiting inhibition suppress- "
+        "attenuat- slow slower slowed slows impair- block blocks blocked blocking prevent- shorten- deplet- "
+        "deficien- abolish- abrogat- weak- lessen- minimis- minimiz- restrict- low lost limits limited mitigat- "
+        "alleviat- halve halved halves shrank shrink- inactivat- deactivat- repress- rare rarely seldom inverse "
+        "inversely negative negatively",
     ),
     "quality": (
-        "improv- better best superior- benefi- effective- efficacious safe safer safely safety favourabl- favorabl- "
-        "success- protect- accurate- reliabl- ameliorat- recover-",
-        "worse- worst inferior- harm- ineffective- inefficacious unsafe unfavourabl- unfavorabl- unsuccess- detriment- "
-        "deteriorat- poor poorer poorly adverse- inaccurate- unreliabl- aggravat- exacerbat- dangerous",
+        "improv- better best superior- benefi- effective- efficacious safe safer safely safety favourabl- "
+        "favorabl- success- protect- accurate- reliabl- ameliorat- recover-",
+        "worse- worst inferior- harm- ineffective- inefficacious unsafe unfavourabl- unfavorabl- unsuccess- "
+        "detriment- deteriorat- poor poorer poorly adverse- inaccurate- unreliabl- aggravat- exacerbat- dangerous",
     ),
     "response": (
         "sensitiv- susceptib- sensitis- sensitiz-",
@@ -58,11 +57,16 @@ def _either(words: str) -> str:
     return "|".join(word[:-1] + r"\w*" if word.endswith("-") else word for word in words.split())
 
 
-# "Low-grade" names a thing, and "non-inferior" is no "inferior".
+_QUALITY = r"\s\w+(?:ive|ful|able|ible|ent|ant|al|ous|ic|ly|ed)\b"
+# "Low-grade" names a thing, "non-inferior" is no "inferior", and "more effective" is not more of something.
 _CUE = {
-    axis: re.compile(rf"(?<!non-)\b(?:(?P<up>{_either(up)})|(?P<down>{_either(down)}))\b(?!-)", re.IGNORECASE)
+    axis: re.compile(
+        rf"(?<!non-)\b(?:(?P<up>{_either(up)}{'' if axis != 'amount' else rf'|more(?!{_QUALITY})'})"
+        rf"|(?P<down>{_either(down)}{'' if axis != 'amount' else rf'|less(?!{_QUALITY})'}))\b(?!-)",
+        re.IGNORECASE,
+    )
     for axis, (up, down) in _UP_AND_DOWN.items()
-}
+} | {"degree": re.compile(rf"\b(?:(?P<up>more)|(?P<down>less))(?={_QUALITY})", re.IGNORECASE)}
 _THAN = re.compile(r"\b(?:than|compared (?:with|to)|versus|vs\.?|relative to)\s+", re.IGNORECASE)
 _HEDGE = re.compile(
     r"\b(?:may|might|could|possibl[ey]|possibility|potential(?:ly)?|suggest(?:s|ed|ing|ive)?|"
@@ -85,8 +89,9 @@ class Cue:
 
     Attributes:
         word: as it stands in the text.
-        axis: what it is on: ``amount``, ``quality``, ``response``.
+        axis: what it is on: ``amount``, ``degree``, ``quality``, ``response``.
         up: whether it is the upper end of that.
+        denied: whether a negation reaches it.
         changed: the terms near it, within its clause, that name what went that way, as the order of words tells.
         by: the other terms near it.
     """
@@ -94,6 +99,7 @@ class Cue:
     word: str
     axis: str
     up: bool
+    denied: bool
     changed: frozenset[str]
     by: frozenset[str]
 
@@ -197,7 +203,22 @@ def _cues(clause: str) -> Iterator[Cue]:
         # "Stroke was reduced by aspirin": what comes before is what changed.
         passive = not sides[1] or after[0].lower() in {"by", "in", "with", "among", "after", "under"}
         changed, other = sides if passive else sides[::-1]
-        yield Cue(match.group().lower(), axis, match["up"] is not None, changed, other - changed)
+        yield Cue(
+            match.group().lower(),
+            axis,
+            match["up"] is not None,
+            _is_denied(clause, match.start()),
+            changed,
+            other - changed,
+        )
+
+
+def _is_denied(clause: str, place: int) -> bool:
+    """Whether a negation stands shortly before a place."""
+    return any(
+        len(_words(clause[match.end() : place])) < _REACH_OF_A_NEGATION
+        for match in _NEGATION.finditer(clause, 0, place)
+    )
 
 
 def denial(sentence: str, evidence: str) -> str | None:
@@ -209,10 +230,15 @@ def denial(sentence: str, evidence: str) -> str | None:
     words = terms(sentence)
     if mine.negations:
         return None if theirs.negations or theirs.alike else f"the text does not deny it: {mine.negations[0]!r}"
-    nearest = max(theirs.clauses, key=lambda clause: len(clause.terms & words))
-    if mine.alike or not nearest.denied & words:
+    if mine.alike or not theirs.negations:
         return None
-    return f"the text denies it: {nearest.negations[0]!r}"
+    nearest = max(theirs.clauses, key=lambda clause: len(clause.terms & words))
+    affirmed = frozenset[str]().union(*(clause.terms - clause.denied for clause in theirs.clauses))
+    for clause in theirs.clauses:
+        # "It lowered the pulse, but not the pressure" denies of the pressure alone.
+        if clause.denied & words and (clause is nearest or (clause.denied & words) - affirmed):
+            return f"the text denies it: {clause.negations[0]!r}"
+    return None
 
 
 def opposite_direction(sentence: str, evidence: str) -> str | None:
@@ -223,7 +249,8 @@ def opposite_direction(sentence: str, evidence: str) -> str | None:
     mine, theirs = polarity(sentence), polarity(evidence)
     swapped = _swapped(mine, theirs)
     for cue in mine.cues:
-        rivals = [other for other in theirs.cues if other.axis == cue.axis]
+        # "Was not associated with higher mortality" says neither way.
+        rivals = [other for other in theirs.cues if (other.axis, other.denied) == (cue.axis, cue.denied)]
         if not rivals:
             continue
         nearest = max(rivals, key=lambda other: (cue.nearness(other), other.up == cue.up))
@@ -233,12 +260,18 @@ def opposite_direction(sentence: str, evidence: str) -> str | None:
 
 
 def _swapped(mine: Polarity, theirs: Polarity) -> bool:
-    """Whether one compares A with B where the other compares B with A."""
-    return any(
-        (before & other_after) - (after | other_before) and (after & other_before) - (before | other_after)
-        for before, after in mine.compared
-        for other_before, other_after in theirs.compared
-    )
+    """Whether one compares A with B where the other compares B with A, and nowhere A with B."""
+
+    def crossed(before: frozenset[str], after: frozenset[str]) -> set[bool]:
+        found = set()
+        for other_before, other_after in theirs.compared:
+            if (before & other_after) - (after | other_before) and (after & other_before) - (before | other_after):
+                found.add(True)
+            elif before & other_before and after & other_after:
+                found.add(False)
+        return found
+
+    return any(crossed(before, after) == {True} for before, after in mine.compared)
 
 
 def overstated(sentence: str, evidence: str) -> str | None:

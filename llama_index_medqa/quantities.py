@@ -10,9 +10,7 @@ _SMALL = (
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS = {word: value for value, word in enumerate(f"{_SMALL} nineteen".split(), start=2)}
 _WORDS |= {word: 10 * value for value, word in enumerate(_TENS.split(), start=2)}
-_UNIT_FACTORS: dict[str, tuple[str, float]] = {
-    name: (dimension, factor)
-    for dimension, units in {
+_UNITS: dict[str, dict[str, float]] = {
         "percent": {"%": 1, "percent": 1, "per cent": 1},
         "mass": {"ng": 1e-9, "µg": 1e-6, "μg": 1e-6, "ug": 1e-6, "mcg": 1e-6, "micrograms": 1e-6, "microgram": 1e-6,
                  "mg": 1e-3, "milligrams": 1e-3, "milligram": 1e-3,
@@ -30,9 +28,8 @@ _UNIT_FACTORS: dict[str, tuple[str, float]] = {
         "fold": {"fold": 1, "times": 1},
         "units": {"iu": 1, "units": 1, "u": 1},
         "radiation": {"gy": 1, "mgy": 1e-3},
-    }.items()
-    for name, factor in units.items()
 }  # fmt: skip
+_UNIT_FACTORS = {name: (dimension, factor) for dimension, units in _UNITS.items() for name, factor in units.items()}
 _UNIT = r"(?:%|per\s?cent\b|mm\s?hg\b|[a-zµμ]+(?![a-z]))"
 _FIGURE = re.compile(
     r"(?<![\w.])(?<![A-Za-z]-)(?P<value>\d+(?:[,\u2009\u202f]\d{3})*(?:\.\d+)?|\.\d+)(?!\d|(?:st|nd|rd|th)\b)"
@@ -87,7 +84,7 @@ class Quantity:
 
     def same_value(self, other: "Quantity") -> bool:
         """Whether both are the same number; one that is called rounded need only be near (5 %)."""
-        slack = 0.05 if self.about else 1e-6
+        slack = 0.05 if self.about else 1e-9
         return abs(self.value - other.value) <= slack * max(abs(self.value), abs(other.value))
 
     def agrees_with(self, other: "Quantity") -> bool:
@@ -126,9 +123,13 @@ def _in_figures(text: str) -> Iterator[Quantity]:
     for match in _FIGURE.finditer(text):
         value = float(re.sub(r"[,\s]", "", match["value"]))
         unit = re.sub(r"\s+", " ", (match["unit"] or "").strip(" -").lower())
-        dimension, factor = _UNIT_FACTORS.get(unit, (None, 1.0))
+        dimension, factor = _unit(unit)
         about = bool(_ABOUT.search(text, max(0, match.start() - 16), match.start()))
         yield Quantity(value * factor, dimension, match.group().strip() if dimension else match["value"], about)
+
+
+def _unit(name: str) -> tuple[str | None, float]:
+    return _UNIT_FACTORS.get(name, (None, 1.0))
 
 
 def _in_words(text: str) -> Iterator[Quantity]:
@@ -139,5 +140,5 @@ def _in_words(text: str) -> Iterator[Quantity]:
             continue
         value = float(_WORDS.get((match["tens"] or "").lower(), 0) + _WORDS.get((match["word"] or "").lower(), 0))
         unit = (match["unit"] or "").strip(" -").lower()
-        dimension, factor = _UNIT_FACTORS.get(unit, (None, 1.0))
+        dimension, factor = _unit(unit)
         yield Quantity(value * factor, dimension, match.group().strip())

@@ -55,7 +55,13 @@ def check(claim: Claim, place: Place, checks: Collection[FindingKind] = ALL_CHEC
         place: the text.
         checks: kinds of findings to look for.
     """
+    if _plain(claim.text) in {_plain(place.text), _plain(place.nearest)}:
+        return ()
     return tuple(finding for finding in _findings(claim, place) if finding.kind in checks)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).rstrip(".").casefold()
 
 
 def _findings(claim: Claim, place: Place) -> Iterator[Finding]:
