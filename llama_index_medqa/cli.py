@@ -3,7 +3,8 @@
 import os
 import sys
 from contextlib import ExitStack
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -16,13 +17,13 @@ from llama_index_medqa.command_options import (
     ProfileOption,
     WeightsHashOption,
     WeightsOption,
+    chosen_profile,
+    print_json,
+    require_index,
+    terminal_for,
 )
-from llama_index_medqa.command_options import chosen_profile as _profile
-from llama_index_medqa.command_options import print_json as _print_json
-from llama_index_medqa.command_options import require_index as _require_index
-from llama_index_medqa.command_options import terminal_for as _terminal
-from llama_index_medqa.errors import MedQAError
-from llama_index_medqa.profiles import EMBEDDED
+from llama_index_medqa.errors import InputError, MedQAError
+from llama_index_medqa.profiles import EMBEDDED, Policy
 
 app = typer.Typer(
     help="Medical question answering over PubMed: every sentence points at the abstract that supports it.",
@@ -53,14 +54,35 @@ def ask(
         str | None, typer.Option(help="hybrid (by meaning and words), dense (by meaning) or lexical (by words).")
     ] = None,
     include_retracted: Annotated[bool, typer.Option("--include-retracted", help="Use retracted papers too.")] = False,
+    policy: Annotated[
+        str,
+        typer.Option(help="Sentences that nothing supports: strict (left out), mark (marked) or report (kept)."),
+    ] = "strict",
+    first_year: Annotated[int | None, typer.Option("--from-year", help="Papers of this year or later.")] = None,
+    last_year: Annotated[int | None, typer.Option("--to-year", help="Papers of this year or earlier.")] = None,
+    publication_type: Annotated[
+        list[str] | None, typer.Option("--type", help="Papers of this publication type, or of one of several.")
+    ] = None,
+    journal: Annotated[list[str] | None, typer.Option(help="Papers of this journal, or of one of several.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write the answer to this HTML file, abstracts beside.")
+    ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also write it to this Markdown file.")] = None,
+    bibtex: Annotated[Path | None, typer.Option(help="Also write the cited papers to this BibTeX file.")] = None,
+    ris: Annotated[Path | None, typer.Option(help="Also write the cited papers to this RIS file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from an index, or say that it cannot be answered from it."""
     from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index, start_answer
+    from llama_index_medqa.query_filters import PaperFilter
     from llama_index_medqa.rendering import as_data
+    from llama_index_medqa.saving import save_answer
 
-    terminal = _terminal(as_json)
-    chosen = _profile(
+    terminal = terminal_for(as_json)
+    papers = PaperFilter(first_year, last_year, publication_type or (), journal or ())
+    if policy not in get_args(Policy):
+        raise InputError(f"--policy cannot be {policy!r}: choose {', '.join(get_args(Policy))}.")
+    chosen = chosen_profile(
         profile,
         embedder=embedder,
         llm=llm or ("server" if api_base else None),
@@ -71,18 +93,22 @@ def ask(
         similarity_top_k=top_k,
         retrieval=retrieval,
     )
-    _require_index(folder)
+    require_index(folder)
     with ExitStack() as stack:
         with terminal.weights_progress() as progress:
             opened = open_index(chosen, folder, open_embedder(chosen, progress))
             drafter = stack.enter_context(
                 open_drafter(chosen, weights=weights, weights_sha256=weights_sha256, progress=progress)
             )
-        engine = open_engine(chosen, opened, drafter, include_retracted=include_retracted)
+        engine = open_engine(
+            chosen, opened, drafter, include_retracted=include_retracted, policy=cast("Policy", policy)
+        )
         if as_json:
-            _print_json(as_data(question, start_answer(engine, question).get_response()))
+            response = start_answer(engine, question, papers).get_response()
+            print_json(as_data(question, response))
         else:
-            terminal.show_answer(engine, question)
+            response = terminal.show_answer(engine, question, papers)
+    save_answer(question, response, html=html, markdown=markdown, bibtex=bibtex, ris=ris)
 
 
 app.command()(index_commands.info)
@@ -103,8 +129,8 @@ def demo(
     """Index about 200 real abstracts on the heart and answer three questions."""
     from llama_index_medqa.demo import run_demo
 
-    chosen = _profile(profile, llm=llm)
-    run_demo(_terminal(False), chosen, folder, xml=xml, weights=weights, weights_sha256=weights_sha256)
+    chosen = chosen_profile(profile, llm=llm)
+    run_demo(terminal_for(False), chosen, folder, xml=xml, weights=weights, weights_sha256=weights_sha256)
 
 
 app.command()(serving_commands.serve)
