@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
-from llama_index_medqa import serving_commands
+from llama_index_medqa import evaluation_commands, serving_commands
 from llama_index_medqa.errors import EmptyCorpusError, InputError, MedQAError
 from llama_index_medqa.profiles import EMBEDDED, PROFILES, LlmKind, Profile, RetrievalMode
 
@@ -341,6 +341,8 @@ def demo(
     run_demo(_terminal(False), chosen, folder, xml=xml, weights=weights, weights_sha256=weights_sha256)
 
 
+app.command()(evaluation_commands.evaluate)
+app.command()(evaluation_commands.gate)
 app.command()(serving_commands.serve)
 app.command()(serving_commands.doctor)
 app.add_typer(serving_commands.adapter_app, name="adapter")
