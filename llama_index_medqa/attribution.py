@@ -1,11 +1,16 @@
 """Ties every sentence of an answer to the words of a record that support it, checked by code."""
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from llama_index.core.base.embeddings.base import BaseEmbedding
+
+from llama_index_medqa.answer_sentences import AnswerSentence, Citation, Finding, Verdict
 from llama_index_medqa.evidence import EvidenceSentence, Passage, content_words, numbers
+
+__all__ = ["AnswerSentence", "Attributor", "Citation", "Finding", "Verdict", "attribute"]
 
 # What a model writes as its own citation. It is removed and never trusted.
 _MARK = re.compile(r"\s*[\[(]\s*PMID:?\s*\d+(?:\s*[,;]\s*(?:PMID:?\s*)?\d+)*\s*[\])]", re.IGNORECASE)
@@ -32,58 +37,34 @@ _WORTH_ANOTHER_SENTENCE = 0.15
 _NEARLY = 0.1
 
 
-@dataclass(frozen=True)
-class Citation:
-    """Where a record supports a sentence.
+class Attributor:
+    """Ties sentences to the texts that support them.
 
-    Attributes:
-        document_id: ``PMID:123``, or ``SHA:…`` for a record without a PMID.
-        pmid: PubMed identifier; None for a record without one, which is cited by its title.
-        title: title of the record.
-        start: first character of the supporting text in the record's text.
-        end: the character after its last.
-        quote: that text, ``record.text[start:end]``.
+    Args:
+        embed_model: compares sentences by meaning beside words; None compares words alone.
+        threshold: least support of a supported sentence, 0 to 1.
     """
 
-    document_id: str
-    pmid: str | None
-    title: str
-    start: int
-    end: int
-    quote: str
+    def __init__(self, embed_model: BaseEmbedding | None = None, threshold: float = 0.7) -> None:
+        self._embed_model = embed_model
+        self.threshold = threshold
 
-    @property
-    def mark(self) -> str:
-        """The citation as it stands in an answer: ``[PMID:123]``, or the title in brackets."""
-        return f"[PMID:{self.pmid}]" if self.pmid else f"[{self.title}]"
+    def attribute(self, sentence: str, passages: Sequence[Passage]) -> AnswerSentence:
+        """Judges one sentence of an answer; its citation marks and list marker are taken off.
 
+        Args:
+            sentence: as the model wrote it.
+            passages: the evidence.
+        """
+        return self.attribute_all([sentence], passages)[0]
 
-@dataclass(frozen=True)
-class AnswerSentence:
-    """A sentence of an answer and what supports it.
+    def attribute_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[AnswerSentence]:
+        """Judges the sentences of an answer, in order."""
+        return [attribute(sentence, passages, self.threshold) for sentence in sentences]
 
-    Attributes:
-        text: the sentence without citation marks.
-        support: share of its meaningful words found in the best text that holds its numbers and does not oppose
-            it, 0 to 1.
-        citations: the supporting texts, the best first; empty for an unsupported sentence.
-    """
-
-    text: str
-    support: float
-    citations: tuple[Citation, ...] = ()
-
-    @property
-    def supported(self) -> bool:
-        """Whether a text supports it."""
-        return bool(self.citations)
-
-    def __str__(self) -> str:
-        marks = "".join(dict.fromkeys(citation.mark for citation in self.citations))
-        if not marks:
-            return self.text
-        body = self.text.rstrip(".")
-        return f"{body} {marks}{self.text[len(body) :]}"
+    async def aattribute_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[AnswerSentence]:
+        """As :meth:`attribute_all`, without blocking the event loop."""
+        return await asyncio.to_thread(self.attribute_all, sentences, passages)
 
 
 def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> AnswerSentence:
@@ -122,7 +103,9 @@ def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> A
     ranked = sorted(best.values(), key=lambda found: -found[0])
     top = ranked[0][0] if ranked else 0.0
     citations = [citation for support, citation in ranked if support >= max(threshold, top - _NEARLY)]
-    return AnswerSentence(text, top, tuple(citations[:_MOST_CITATIONS]))
+    if not citations:
+        return AnswerSentence(text, "unsupported", top, findings=(Finding("word_overlap", "no text says it"),))
+    return AnswerSentence(text, "supported", top, tuple(citations[:_MOST_CITATIONS]))
 
 
 def _candidates(sentences: Sequence[EvidenceSentence]) -> Iterator[tuple[EvidenceSentence, ...]]:

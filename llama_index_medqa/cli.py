@@ -10,13 +10,13 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_args
 
 import typer
 
 from llama_index_medqa import evaluation_commands, serving_commands
 from llama_index_medqa.errors import EmptyCorpusError, InputError, MedQAError
-from llama_index_medqa.profiles import EMBEDDED, PROFILES, LlmKind, Profile, RetrievalMode
+from llama_index_medqa.profiles import EMBEDDED, PROFILES, LlmKind, Policy, Profile, RetrievalMode
 
 if TYPE_CHECKING:
     from llama_index_medqa.pubmed.crawl_request import CrawlRequest
@@ -228,13 +228,34 @@ def ask(
         str | None, typer.Option(help="hybrid (by meaning and words), dense (by meaning) or lexical (by words).")
     ] = None,
     include_retracted: Annotated[bool, typer.Option("--include-retracted", help="Use retracted papers too.")] = False,
+    policy: Annotated[
+        str,
+        typer.Option(help="Sentences that nothing supports: strict (left out), mark (marked) or report (kept)."),
+    ] = "strict",
+    first_year: Annotated[int | None, typer.Option("--from-year", help="Papers of this year or later.")] = None,
+    last_year: Annotated[int | None, typer.Option("--to-year", help="Papers of this year or earlier.")] = None,
+    publication_type: Annotated[
+        list[str] | None, typer.Option("--type", help="Papers of this publication type, or of one of several.")
+    ] = None,
+    journal: Annotated[list[str] | None, typer.Option(help="Papers of this journal, or of one of several.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write the answer to this HTML file, abstracts beside.")
+    ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also write it to this Markdown file.")] = None,
+    bibtex: Annotated[Path | None, typer.Option(help="Also write the cited papers to this BibTeX file.")] = None,
+    ris: Annotated[Path | None, typer.Option(help="Also write the cited papers to this RIS file.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from an index, or say that it cannot be answered from it."""
     from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index, start_answer
+    from llama_index_medqa.query_filters import PaperFilter
     from llama_index_medqa.rendering import as_data
+    from llama_index_medqa.saving import save_answer
 
     terminal = _terminal(as_json)
+    papers = PaperFilter(first_year, last_year, publication_type or (), journal or ())
+    if policy not in get_args(Policy):
+        raise InputError(f"--policy cannot be {policy!r}: choose {', '.join(get_args(Policy))}.")
     chosen = _profile(
         profile,
         embedder=embedder,
@@ -253,11 +274,15 @@ def ask(
             drafter = stack.enter_context(
                 open_drafter(chosen, weights=weights, weights_sha256=weights_sha256, progress=progress)
             )
-        engine = open_engine(chosen, opened, drafter, include_retracted=include_retracted)
+        engine = open_engine(
+            chosen, opened, drafter, include_retracted=include_retracted, policy=cast("Policy", policy)
+        )
         if as_json:
-            _print_json(as_data(question, start_answer(engine, question).get_response()))
+            response = start_answer(engine, question, papers).get_response()
+            _print_json(as_data(question, response))
         else:
-            terminal.show_answer(engine, question)
+            response = terminal.show_answer(engine, question, papers)
+    save_answer(question, response, html=html, markdown=markdown, bibtex=bibtex, ris=ris)
 
 
 @app.command()
