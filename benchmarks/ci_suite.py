@@ -1,8 +1,8 @@
 """The system that continuous integration gates: the query engine quoting from 61 abstracts, found by words alone.
 
-The abstracts, questions and answers in ``suite/`` were written for this; the papers do not exist. No weights are needed:
-no model drafts, and vectors (of hashed words) are stored and not searched. What is gated is the code: reading, cutting,
-search by words, choice of evidence, attribution.
+The abstracts, questions and answers in ``suite/`` were written for this; the papers do not exist. No weights are
+needed: no model drafts, and vectors (of hashed words) are stored and not searched. What is gated is the code: reading,
+cutting, search by words, choice of evidence, attribution.
 
     medqa evaluate benchmarks/suite/cases.jsonl --engine benchmarks.ci_suite:engine --terms benchmarks/suite/terms.txt \
         --output results.json

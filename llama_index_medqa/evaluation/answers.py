@@ -1,14 +1,14 @@
 """What a system under test said to a question: text, evidence and citations, as measures read them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from llama_index.core.base.response.schema import Response
 from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.query_engine import MedQAResponse
+from llama_index_medqa.response import MedQAResponse
 
 # What LlamaIndex's own synthesizers say when nothing was retrieved.
 _EMPTY_RESPONSE = "Empty Response"
@@ -83,7 +83,10 @@ def answer_of(response: Response) -> Answer:
     evidence = tuple(_evidence(item) for item in response.source_nodes)
     if isinstance(response, MedQAResponse):
         cited = dict.fromkeys(citation.document_id for citation in response.citations)
-        return Answer(text, evidence, tuple(cited), response.abstained, response.answered_by)
+        answer = Answer(text, evidence, tuple(cited), response.abstained, response.answered_by)
+        if response.usage is None or response.usage.counted_by != "server":
+            return answer
+        return replace(answer, prompt_tokens=response.usage.prompt, answer_tokens=response.usage.completion)
     abstained = "empty response" if text.strip() in ("", _EMPTY_RESPONSE) else None
     return Answer(text, evidence, abstained=abstained)
 

@@ -52,7 +52,7 @@ def difference_plot(name: str, difference: Estimate, margin: float | None, verdi
         margin: worsening that is allowed; None draws no line.
         verdict: decides the colour.
     """
-    reach = max(abs(difference.low), abs(difference.high), 1.3 * (margin or 0.0), 1e-9) * 1.1
+    reach = max(abs(difference.low), abs(difference.high), 1.3 * (margin or 0.0)) * 1.1 or 0.1
     axis = _Axis(-reach, reach, _LABELS, _WIDTH - _EDGE)
     parts = [_label(name, _ROW / 2), _tick(axis, 0.0, _ROW, "0")]
     parts.extend(_text(axis.place(end), _ROW + 15, number(end), "tick") for end in (-reach, reach))
@@ -78,12 +78,9 @@ def cases_plot(name: str, differences: Sequence[float]) -> str:
     for place, value in enumerate(ordered):
         size = abs(value) / reach * height
         if size:
-            top = middle - size if value > 0 else middle
-            kind = "better" if value > 0 else "worse"
-            parts.append(
-                f'<rect class="{kind}" x="{left + place * width:.2f}" y="{top:.2f}" width="{max(width * 0.9, 0.4):.2f}" '
-                f'height="{size:.2f}"/>'
-            )
+            top, kind = (middle - size, "better") if value > 0 else (middle, "worse")
+            corner = f'x="{left + place * width:.2f}" y="{top:.2f}"'
+            parts.append(f'<rect class="{kind}" {corner} width="{max(width * 0.9, 0.4):.2f}" height="{size:.2f}"/>')
     parts.extend(
         _text(left - 6, y, text, "tick end") for y, text in ((14, f"+{number(reach)}"), (116, f"-{number(reach)}"))
     )

@@ -27,6 +27,7 @@ are left out of the differences; the report counts them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from llama_index_medqa.errors import InputError
@@ -67,8 +68,7 @@ class Comparison:
         baseline: all of the baseline's cases.
         candidate: all of the candidate's cases.
         differences: the cases that both have scored.
-        better_by: mean of the differences with an interval of confidence ``1 - 2 level``, whose ends are one-sided
-            bounds; None where no case is scored by both.
+        level: most chance of a false alarm.
         margin: worsening that is allowed; None where the measure is not gated.
         p_worse: chance of such differences if the candidate were worse by the margin exactly, corrected; None where
             not tested.
@@ -84,7 +84,7 @@ class Comparison:
     baseline: Summary
     candidate: Summary
     differences: Sequence[CaseDifference] = field(repr=False)
-    better_by: Estimate | None
+    level: float
     margin: float | None
     p_worse: float | None = None
     detectable: float | None = None
@@ -92,6 +92,17 @@ class Comparison:
     changed: McNemar | None = None
     verdict: Verdict = "not gated"
     reason: str = ""
+
+    @cached_property
+    def better_by(self) -> Estimate | None:
+        """Mean of the differences with an interval of confidence ``1 - 2 level``, whose ends are one-sided bounds.
+
+        None where no case is scored by both. The verdict is the tests', not the interval's; they seldom disagree.
+        """
+        if not self.differences:
+            return None
+        values, groups = [one.better_by for one in self.differences], [one.cluster for one in self.differences]
+        return bootstrap_mean(values, groups=groups, confidence=1.0 - 2.0 * self.level)
 
 
 @dataclass(frozen=True)
@@ -183,8 +194,6 @@ def _p_values(differences: Sequence[CaseDifference], margin: float) -> tuple[flo
     """How likely such differences are at the margin: this low, and this high."""
     values = [one.better_by for one in differences]
     test = sign_flip_test(values, mean=-margin, groups=[one.cluster for one in differences])
-    if margin == 0.0 and not any(values):
-        return test.below, 0.0  # nothing at all changed: no worse by any margin
     return test.below, test.above
 
 
@@ -199,11 +208,8 @@ def _judged(
     within: dict[str, float],
 ) -> Comparison:
     before, after, margin = baseline.summary(info.name), candidate.summary(info.name), margins.margin_of(info)
-    estimate = None
-    if differences:
-        values, groups = [one.better_by for one in differences], [one.cluster for one in differences]
-        estimate = bootstrap_mean(values, groups=groups, confidence=1.0 - 2.0 * margins.level)
-    told = (info, before, after, differences, estimate, margin)
+    values, groups = [one.better_by for one in differences], [one.cluster for one in differences]
+    told = (info, before, after, differences, margins.level, margin)
     if margin is None:
         return Comparison(*told, reason="reported only")
     if after.unscored_share > margins.unscored_limit:
@@ -211,20 +217,24 @@ def _judged(
         shares = f"{after.unscored_share:.1%} of the candidate's cases could not be scored"
         return Comparison(*told, verdict="fail", reason=f"{shares} ({unscored}); {margins.unscored_limit:.1%} may be")
     if not differences:
-        if before.estimate is None:
+        if not before.values:
             return Comparison(*told, verdict="not enough evidence", reason="the baseline has no score")
         return Comparison(*told, verdict="fail", reason="no case of the baseline's was scored in the candidate")
     design = design_of(values, share=info.unit == "share", groups=groups)
     level = margins.level / gated
     detectable = minimum_detectable_effect(design, margin=margin, level=level, power=margins.power)
     needed = cases_needed(design, 2.0 * margin, margin=margin, level=level, power=margins.power)
-    verdict, reason = _verdict(worse[info.name], within[info.name], margin, margins.level)
+    verdict, reason = _verdict(values, worse[info.name], within[info.name], margin, margins.level)
     if verdict == "not enough evidence" and needed:
         reason += f"; with {needed} such cases a worsening by twice the margin would be seen"
     return Comparison(*told, worse[info.name], detectable, needed, _changed(info, differences), verdict, reason)
 
 
-def _verdict(p_worse: float, p_within: float, margin: float, level: float) -> tuple[Verdict, str]:
+def _verdict(
+    values: Sequence[float], p_worse: float, p_within: float, margin: float, level: float
+) -> tuple[Verdict, str]:
+    if not any(values):
+        return "pass", "no case changed"
     if p_worse <= level:
         return "fail", f"worse by more than the margin of {margin:g} (p = {p_worse:.2g})"
     if p_within <= level:

@@ -59,9 +59,9 @@ def as_markdown(report: GateReport) -> str:
             if outcomes(one)
         ),
         "",
-        f"A positive difference is an improvement. “Would catch” is the least true worsening that is caught with a chance "
-        f"of {report.margins.power:.0%}; the chance of a false alarm is at most {report.margins.level:.0%} over all gated "
-        "measures together.",
+        "A positive difference is an improvement. “Would catch” is the least true worsening that is caught with a "
+        f"chance of {report.margins.power:.0%}; the chance of a false alarm is at most {report.margins.level:.0%} over "
+        "all gated measures together.",
     ]
     return "\n".join(lines) + "\n"
 

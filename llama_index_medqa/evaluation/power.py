@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.statistics import group_sums, require_scipy
+
+_HALVINGS = 50
 
 
 @dataclass(frozen=True)
@@ -18,15 +21,17 @@ class Design:
         cases: number of cases.
         variance: of the mean difference times the number of cases; that of a single difference where cases stand
             alone.
-        share: whether scores lie between 0 and 1.
-        group_size: cases that stand or fall together, on average as the variance counts them (1 where they stand
-            alone).
+        jump: by how much a case changes that changes: the root mean square of the differences that are not 0.
+        bound: the most by which a mean can worsen; infinite for times and the like.
+        group_size: cases that stand or fall together, on average as the variance counts them; 1 where they stand
+            alone.
         largest_group: cases of the largest group.
     """
 
     cases: int
     variance: float
-    share: bool
+    jump: float
+    bound: float = math.inf
     group_size: float = 1.0
     largest_group: int = 1
 
@@ -35,7 +40,8 @@ def design_of(differences: Sequence[float], *, share: bool, groups: Sequence[Has
     """The design of a comparison that has been made.
 
     Args:
-        differences: of the cases.
+        differences: of the cases. Where none differs and scores lie between 0 and 1, a case that changes is taken to
+            change by 1.
         share: whether scores lie between 0 and 1.
         groups: of the cases, see :func:`sign_flip_test`.
 
@@ -47,10 +53,12 @@ def design_of(differences: Sequence[float], *, share: bool, groups: Sequence[Has
     data = np.asarray(differences, dtype=np.float64)
     sums = group_sums(data - data.mean(), groups)
     sizes = group_sums(np.ones(len(data)), groups)
+    changes = data[data != 0.0]
     return Design(
         len(data),
         float((sums**2).sum() / len(data)),
-        share,
+        float(np.sqrt((changes**2).mean())) if len(changes) else float(share),
+        1.0 if share else math.inf,
         float((sizes**2).sum() / len(data)),
         int(sizes.max()),
     )
@@ -61,9 +69,9 @@ def minimum_detectable_effect(design: Design, *, margin: float = 0.0, level: flo
 
     The test rejects at ``margin + z(1 - level) s``, with ``s`` the standard error of the mean difference, and a true
     worsening must lie ``z(power) s`` beyond (Lehr 1992). Two things are added, so that the figure holds where systems
-    hardly differ: a worsening by ``d`` of scores between 0 and 1 brings scatter of its own, at most ``d (1 - d)`` a
-    case when a share ``d`` of the cases falls from 1 to 0; and such scores move in steps, for which one case (or the
-    largest group) is added.
+    hardly differ. A worsening brings scatter of its own: where the mean falls by ``d`` because a share ``d / jump`` of
+    the cases falls by ``jump``, a variance of ``d jump - d ** 2`` a case. And means move in steps, for which one jump
+    of a case (or of the largest group) is added.
 
     Args:
         design: of the comparison.
@@ -77,25 +85,27 @@ def minimum_detectable_effect(design: Design, *, margin: float = 0.0, level: flo
     Raises:
         MissingExtraError: scipy is not installed.
     """
-    norm = require_scipy("minimum_detectable_effect").norm
-    factor = float(norm.ppf(1.0 - level) + norm.ppf(power))
-    if not design.share:
-        return margin + factor * math.sqrt(design.variance / design.cases)
-    step = design.largest_group / design.cases
-    low, high = margin, 1.0
-    if _needed(design, high, factor, margin + step) > high:
-        return math.inf
-    for _ in range(50):
+    factor = _quantiles(level, power)
+    offset = margin + design.jump * design.largest_group / design.cases
+    low, high = margin, _needed(design, design.jump / 2.0, factor, offset)
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2.0
-        if _needed(design, middle, factor, margin + step) > middle:
+        if _needed(design, middle, factor, offset) > middle:
             low = middle
         else:
             high = middle
-    return high
+    return high if high <= design.bound else math.inf
+
+
+@lru_cache
+def _quantiles(level: float, power: float) -> float:
+    norm = require_scipy("minimum_detectable_effect").norm
+    return float(norm.ppf(1.0 - level) + norm.ppf(power))
 
 
 def _needed(design: Design, worsening: float, factor: float, offset: float) -> float:
-    own = worsening * (1.0 - worsening) * design.group_size
+    """What a worsening must reach, by the scatter that it brings; most where it is half a jump."""
+    own = max(0.0, worsening * design.jump - worsening**2) * design.group_size
     return offset + factor * math.sqrt((design.variance + own) / design.cases)
 
 
@@ -126,5 +136,4 @@ def cases_needed(
 
 
 def _effect(design: Design, cases: int, margin: float, level: float, power: float) -> float:
-    scaled = Design(cases, design.variance, design.share, design.group_size, design.largest_group)
-    return minimum_detectable_effect(scaled, margin=margin, level=level, power=power)
+    return minimum_detectable_effect(replace(design, cases=cases), margin=margin, level=level, power=power)

@@ -49,7 +49,11 @@ def as_html(report: GateReport, baseline: Results, candidate: Results) -> str:
         baseline: results that it compared.
         candidate: results that it compared.
     """
-    shares = [one for one in report.comparisons if one.measure.unit == "share"]
+    shares = [
+        one
+        for one in report.comparisons
+        if one.measure.unit == "share" and (one.baseline.estimate or one.candidate.estimate)
+    ]
     compared = [one for one in report.comparisons if one.better_by is not None]
     parts = [
         f"<h1>Gate: {_verdict(report.verdict)}</h1>",

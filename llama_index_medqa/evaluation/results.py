@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -57,21 +58,27 @@ class Summary:
     """A measure over all cases.
 
     Attributes:
-        estimate: mean and 95 % interval, clustered; None where no case was scored.
+        values: the numbers of the cases that have one.
+        clusters: of those cases.
         unscored: cases without a number though one was due, by reason.
         not_applicable: cases of which the measure says nothing, by reason.
     """
 
-    estimate: Estimate | None
+    values: Sequence[float] = field(repr=False)
+    clusters: Sequence[str] = field(repr=False)
     unscored: Mapping[str, int]
     not_applicable: Mapping[str, int]
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        """Mean and 95 % interval, clustered; None where no case was scored."""
+        return bootstrap_mean(self.values, groups=self.clusters) if self.values else None
 
     @property
     def unscored_share(self) -> float:
         """Share of unscored cases among those for which a number was due."""
         unscored = sum(self.unscored.values())
-        due = unscored + (self.estimate.cases if self.estimate else 0)
-        return unscored / due if due else 0.0
+        return unscored / (unscored + len(self.values)) if unscored else 0.0
 
 
 @dataclass(frozen=True)
@@ -99,11 +106,9 @@ class Results:
         scores = [(case.scores[measure], case.cluster) for case in self.cases if measure in case.scores]
         scored = [(score.value, cluster) for score, cluster in scores if score.value is not None]
         missing = [score for score, _ in scores if score.value is None]
-        estimate = None
-        if scored:
-            estimate = bootstrap_mean([value for value, _ in scored], groups=[cluster for _, cluster in scored])
         return Summary(
-            estimate,
+            [value for value, _ in scored],
+            [cluster for _, cluster in scored],
             dict(Counter(score.reason for score in missing if score.applicable)),
             dict(Counter(score.reason for score in missing if not score.applicable)),
         )

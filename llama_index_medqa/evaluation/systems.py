@@ -60,12 +60,10 @@ class QueryEngineSystem:
                 response = await asyncio.to_thread(response.get_response)
         seconds = round(time.perf_counter() - start, 3)
         whole = response if isinstance(response, Response) else Response(str(response))
-        return replace(
-            answer_of(whole),
-            prompt_tokens=usage.prompt_tokens,
-            answer_tokens=usage.answer_tokens,
-            seconds=seconds,
-        )
+        answer = replace(answer_of(whole), seconds=seconds)
+        if answer.tokens is None:
+            answer = replace(answer, prompt_tokens=usage.prompt_tokens, answer_tokens=usage.answer_tokens)
+        return answer
 
 
 class StoredAnswers:

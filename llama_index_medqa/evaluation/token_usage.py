@@ -14,7 +14,7 @@ from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMComp
 
 
 @dataclass
-class TokenUsage:
+class TokenCount:
     """Tokens of the model calls of one answer.
 
     Attributes:
@@ -37,7 +37,7 @@ class TokenUsage:
             self.answer_tokens = (self.answer_tokens or 0) + written
 
 
-_current: ContextVar[TokenUsage | None] = ContextVar("token_usage", default=None)
+_current: ContextVar[TokenCount | None] = ContextVar("token_usage", default=None)
 
 
 class _UsageHandler(BaseEventHandler):
@@ -52,12 +52,12 @@ class _UsageHandler(BaseEventHandler):
 
 
 @contextmanager
-def counted_tokens() -> Iterator[TokenUsage]:
+def counted_tokens() -> Iterator[TokenCount]:
     """Counts the tokens of the calls that are made in the block, also in tasks and threads that it starts."""
     handlers = get_dispatcher().event_handlers
     if not any(isinstance(handler, _UsageHandler) for handler in handlers):
         get_dispatcher().add_event_handler(_UsageHandler())
-    usage = TokenUsage()
+    usage = TokenCount()
     token = _current.set(usage)
     try:
         yield usage

@@ -56,6 +56,13 @@ def _f1(first: Counter[str], second: Counter[str]) -> float:
     return 2 * shared / (first.total() + second.total()) if shared else 0.0
 
 
+def _answered(case: EvaluationCase, answer: Answer) -> Score:
+    return Score.of(answer.abstained is None)
+
+
+Answered = Measure("Answered", _answered)
+"""Whether there is an answer at all. Measures of answers leave abstentions out, so gate this one beside them."""
+
 Accuracy = Measure("Accuracy", _accuracy)
 """Whether the declared label is the gold label (PubMedQA, Jin et al. 2019). An answer without a label that can be
 parsed is unscored, never given a default."""

@@ -4,14 +4,18 @@ import re
 from collections.abc import Iterable, Sequence
 
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.evaluation.answers import Answer
+from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
-from llama_index_medqa.evaluation.measures.accuracy import Accuracy, WordF1
+from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered, WordF1
+from llama_index_medqa.evaluation.measures.citation import CitationMeasure, CitationPrecision, CitationRecall
 from llama_index_medqa.evaluation.measures.effort import Seconds, Tokens
 from llama_index_medqa.evaluation.measures.evidence import RetractedEvidence
 from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
 from llama_index_medqa.evaluation.measures.measure import Measure
 from llama_index_medqa.evaluation.measures.retrieval import Precision, Recall, nDCG, of_answers
 from llama_index_medqa.evaluation.measures.terms import MedicalTerms, term_precision
+from llama_index_medqa.evaluation.score import Score
 
 _RETRIEVAL = {measure.name.lower(): measure for measure in (nDCG, Recall, Precision)}
 _CUT_OFF = re.compile(r"(\w+)@([1-9]\d*)")
@@ -37,6 +41,8 @@ def _all(headings: Sequence[str]) -> list[Measure]:
     terms = [term_precision(MedicalTerms(headings))] if headings else []
     return [
         *(of_answers(measure) for measure in (nDCG @ 10, Recall @ 5, Recall, Precision)),
+        *(_of_answers(measure) for measure in (CitationPrecision, CitationRecall)),
+        Answered,
         Accuracy,
         WordF1,
         faithfulness(judge),
@@ -46,6 +52,18 @@ def _all(headings: Sequence[str]) -> list[Measure]:
         Tokens,
         Seconds,
     ]
+
+
+def _of_answers(measure: CitationMeasure) -> Measure:
+    def score(case: EvaluationCase, answer: Answer) -> Score:
+        if answer.abstained:
+            return Score.not_applicable("abstained")
+        if answer.cited is None:
+            return Score.not_applicable("citations unknown")
+        value = measure.score(answer.cited, case.gold_documents)
+        return Score.not_applicable("nothing cited") if value is None else Score.of(value)
+
+    return Measure(str(measure).title().replace(" ", ""), score)
 
 
 def _named(name: str, found: dict[str, Measure]) -> Measure:
