@@ -11,6 +11,7 @@ compared: 80 % should be caught within simulation error (at least 77 %).
 
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,12 +151,11 @@ def main() -> None:
     """Simulates all populations and writes ``results/gate_simulation.json``."""
     comparisons = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     runs = [(population, 0.0) for population in POPULATIONS] + [(ONE, 0.05), (GRADED, 0.05), (FIVE, 0.05)]
-    found = []
-    for population, margin in runs:
-        found.append(simulate(population, comparisons, margin))
-        print(found[-1], flush=True)
+    with ProcessPoolExecutor(4) as pool:
+        started = [pool.submit(simulate, population, comparisons, margin) for population, margin in runs]
+        found = [one.result() for one in started]
     path = write_results("gate_simulation", {"runs": found, "provenance": provenance([], ["numpy", "scipy"])})
-    print(path)
+    print(path.read_text())
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def test_accuracy():
 def test_word_f1():
     # Stems without function words: tea, lower, rate of four said and five known ones (green, tea, lower, heart, rate).
     said = Answer("The tea was lowering my rate today.")
-    assert WordF1.score(CASE, said) == Score.of(pytest.approx(2 * 3 / (4 + 5), abs=1e-9))
+    assert WordF1.score(CASE, said).value == pytest.approx(2 * 3 / (4 + 5), abs=1e-9)
     assert WordF1.score(CASE, Answer("Coffee.")) == Score.of(0)
     assert WordF1.score(BARE, said).reason == "no gold answer"
 
