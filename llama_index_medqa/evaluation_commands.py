@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Some questions have no answer because the system failed; all others are in the results.
 EXIT_INCOMPLETE = 3
 _CASE_FORMATS = "own, pubmedqa or bioasq"
+_ANY_HEADING = ("Heart",)
 
 
 def evaluate(
@@ -74,8 +75,8 @@ def evaluate(
         raise InputError("Give either --engine or --answers, or neither for a profile.")
     loaded = FORMATS[cases_format](cases)
     headings = _lines(terms) if terms else []
-    if not terms and (engine or answers):
-        measures_of(measure or (), headings=headings)  # a wrong name is told before anything is asked
+    # A wrong name is told before anything is loaded; whether an index has headings is known later.
+    measures_of(measure or (), headings=headings or _ANY_HEADING)
     changes = {"embedder": embedder, "api_base": api_base, "base_model": model, "adapter": adapter}
     changes |= {"manifest": manifest, "similarity_top_k": top_k, "retrieval": retrieval}
     changes["llm"] = llm or ("server" if api_base else None)

@@ -1,4 +1,4 @@
-"""`medqa evaluate` on the suite of continuous integration, on a profile and on stored answers; LlamaIndex's own runner."""
+"""`medqa evaluate` on the suite of continuous integration, on a profile, on stored answers; LlamaIndex's own runner."""
 
 import json
 import sys

@@ -157,7 +157,7 @@ def test_a_file_of_results_comes_back(tmp_path):
     write_results(tmp_path / "a.json", made)
     back = read_results(tmp_path / "a.json")
     assert back.as_data() == made.as_data()
-    assert compare(made, back, Margins()).verdict == "fail"  # of the failed case, 1 % of Recall@5: not of differences
+    assert compare(made, back, Margins()).verdict == "pass"
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": "2"}', '{"format": "llama-index-medqa evaluation 1"}'])
