@@ -15,7 +15,7 @@ from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.integration
 
-CASES = 120
+CASES = 400
 KILLS = 20
 CONCURRENCY = 4
 # Tells in a file of every call that it is asked for, before it answers.
