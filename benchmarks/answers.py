@@ -7,10 +7,10 @@ profile, greedily, with one llama.cpp server: once with all papers, and once as 
 not in the index. Only the second can be wrong in one way: for BioASQ other papers may hold the answer too, so that an
 answer there is not always a false one.
 
-Indexes are built once and kept in FOLDER (minutes); every answer is a line of ``FOLDER/answers.jsonl`` as soon as it is
-there, and is never asked for again: stop it at any time and run the same command. An answer takes about 10 to 20 seconds
-on two cores, a refusal before the model is asked a tenth of a second; 600 questions take two to three hours. ``--limit``
-asks N questions of each set and writes no results file.
+Indexes are built once and kept in FOLDER (minutes); every answer is a line of ``FOLDER/answers.jsonl`` as soon as it
+is there, and is never asked for again: stop it at any time and run the same command. An answer takes about 10 to 20
+seconds on two cores, a refusal before the model is asked a tenth of a second; 600 questions take two to three hours.
+``--limit`` asks N questions of each set and writes no results file.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from typing import Any
 from benchmarks.answer_sets import NAMES, AnswerSet, WithoutPapers, load_answer_set, open_answer_index
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
+from llama_index_medqa.answerability import AnswerabilityGate
 from llama_index_medqa.assembly import Drafter, open_drafter, open_embedder
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.evaluation.cases import EvaluationCase
@@ -66,6 +67,7 @@ class Answering:
             self._drafter,
             embed_model=self._index._embed_model,
             attributor=self._attributor,
+            gate=AnswerabilityGate.for_embedder(str(self._index.identity["embedder"])),
             evidence_tokens=EMBEDDED.evidence_tokens,
         )
         response = engine.query(case.question)
@@ -266,7 +268,9 @@ def main() -> None:
     wanted = {(chosen.name, case.case_id) for chosen, case, _ in plan(sets, options.limit)}
     rows = [row for row in rows if (row["set"], row["case"]) in wanted]
     results: dict[str, Any] = {
-        "provenance": provenance([file for chosen in sets for file in chosen.files], ["chromadb", "xllamacpp", "torch"]),
+        "provenance": provenance(
+            [file for chosen in sets for file in chosen.files], ["chromadb", "xllamacpp", "torch"]
+        ),
         "identity": identity(),
         "sets": {
             **{chosen.name: summary([row for row in rows if row["set"] == chosen.name]) for chosen in sets},

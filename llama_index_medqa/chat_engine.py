@@ -9,7 +9,7 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageR
 from llama_index.core.callbacks import CallbackManager, trace_method
 from llama_index.core.chat_engine.types import AgentChatResponse, BaseChatEngine, StreamingAgentChatResponse
 from llama_index.core.llms import LLM
-from llama_index.core.memory import BaseMemory, Memory
+from llama_index.core.memory import BaseMemory, ChatMemoryBuffer
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.tools import ToolOutput
 
@@ -19,13 +19,15 @@ from llama_index_medqa.response import MedQAAsyncStreamingResponse, MedQARespons
 
 # What a follow-up cannot be understood without the question before it.
 _LEANS_BACK = re.compile(
-    r"\b(?:it|its|they|them|their|this|these|that|those|he|she|his|her|same|such)\b|^\W*(?:and|but|or|also|what about|how about)\b",
+    r"\b(?:it|its|they|them|their|this|these|that|those|he|she|his|her|same|such)\b"
+    r"|^\W*(?:and|but|or|also|what about|how about)\b",
     re.IGNORECASE,
 )
 _LEAST_WORDS = 2
 # Of the conversation the model is shown its end.
 _MOST_MESSAGES = 6
 _MOST_CHARACTERS = 400
+_MEMORY_TOKENS = 4_000
 
 
 class ChoosesStreaming(Protocol):
@@ -65,7 +67,8 @@ class MedQAChatEngine(BaseChatEngine):
         self._whole = query_engine.with_streaming(False)
         self._streaming = query_engine.with_streaming(True)
         self._llm = llm
-        self._memory = memory or Memory.from_defaults()
+        # LlamaIndex's newer Memory keeps messages in SQLite, whose driver logs them.
+        self._memory = memory or ChatMemoryBuffer.from_defaults(token_limit=_MEMORY_TOKENS)
         self._prompt = prompt
         self.callback_manager = callback_manager or query_engine.callback_manager
 

@@ -46,7 +46,7 @@ class Evidence:
     @property
     def left_out(self) -> int:
         """Retrieved sentences that the model is not shown."""
-        return sum(len(p.sentences) for p in self.passages) - sum(len(p.sentences) for p in self.shown)
+        return _sentence_count(self.passages) - _sentence_count(self.shown)
 
 
 class EvidenceGatherer:
@@ -116,6 +116,10 @@ class EvidenceGatherer:
 def document_of(item: NodeWithScore) -> str:
     """The id of the record that a chunk belongs to."""
     return item.node.ref_doc_id or item.node.node_id
+
+
+def _sentence_count(passages: Sequence[Passage]) -> int:
+    return sum(not sentence.in_title for passage in passages for sentence in passage.sentences)
 
 
 def fused(found: Sequence[list[NodeWithScore]]) -> list[NodeWithScore]:

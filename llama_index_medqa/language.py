@@ -7,43 +7,40 @@ from types import MappingProxyType
 
 ENGLISH = "English"
 
-# The commonest function words of languages that are written in Latin letters. A word that English has too, or that is
-# a medical term in English ("die", "an", "in"), is left out.
+# The commonest function words of languages that are written in Latin letters. Left out is what English has too ("die",
+# "come"), and what stands for something else in medical texts ("il" for interleukin, "mi", "est", "et" of "et al.").
 _WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         ENGLISH: frozenset(
             "the of and to is are was were does do did what which how why when where who can could should would will "
             "has have had with for from by on at in it its this that these those than be been being not or if between "
-            "there a an list name explain describe summarize".split()
+            "there a an as all list name explain describe summarize".split()
         ),
         "French": frozenset(
-            "le la les des du une est sont et quel quelle quels quelles comment pourquoi quand dans pour avec sur chez "
-            "qui que ce cette ces aux au il elle ils elles peut ne pas ou où par plus il y".split()
+            "le la les du une sont quel quelle quels quelles pourquoi quand dans pour avec chez qui que cette ces aux "
+            "elle ils elles peut où ou sur pas être ont fait sans quoi".split()
         ),
         "Spanish": frozenset(
-            "el la los las del una es son y qué que cuál cuáles cómo como por para con sin en los cuándo dónde puede "
-            "se su sus al lo más hay está entre".split()
+            "el la los una qué cuál cuáles cómo para con cuándo dónde puede sus lo más está entre del que por las "
+            "cual cuales según también tiene tienen hay".split()
         ),
         "German": frozenset(
-            "der die das den dem des ein eine einer eines ist sind und wie was warum wann welche welcher welches mit "
-            "bei für von zur zum nicht kann wird werden hat haben gibt im auf zwischen oder".split()
+            "der das den dem eine einer eines ist sind und wie warum wann welche welcher welches mit bei für von zur "
+            "zum nicht kann wird werden haben gibt auf zwischen oder durch nach einem einen".split()
         ),
         "Italian": frozenset(
-            "il lo la gli le della dei delle degli del un una è sono e quale quali come perché quando nel nella per "
-            "con che si può di da tra".split()
+            "lo gli della dei delle degli del una è sono quale quali perché quando nel nella che può di con più "
+            "questo questa cosa alla".split()
         ),
         "Portuguese": frozenset(
-            "o os a as do da dos das um uma é são e qual quais como por que quando onde em no na nos nas para com "
-            "pode não se ao mais entre".split()
+            "dos das uma são quais qual quando onde nas nos pode não ao mais entre para pelo pela você".split()
         ),
         "Dutch": frozenset(
-            "de het een is zijn en wat welke hoe waarom wanneer bij voor van met op niet kan wordt worden heeft er "
-            "tussen door naar".split()
+            "het een zijn wat welke hoe waarom wanneer bij voor van niet kan wordt worden heeft tussen naar deze "
+            "dit".split()
         ),
-        "Polish": frozenset(
-            "czy jest są jak jakie jaki jaka dlaczego kiedy w z na do i nie się u przy oraz przez".split()
-        ),
-        "Turkish": frozenset("mi mı mu mü nedir ve bir ile için nasıl neden hangi ne olan midir mıdır".split()),
+        "Polish": frozenset("czy jest są jak jakie jaki jaka dlaczego kiedy nie się przy oraz przez dla".split()),
+        "Turkish": frozenset("mı mü nedir bir ile için nasıl neden hangi olan midir mıdır nelerdir".split()),
     }
 )
 _LETTERS = re.compile(r"[^\W\d_]+")

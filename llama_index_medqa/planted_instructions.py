@@ -21,15 +21,15 @@ _ORDERS = (
     # About other orders.
     rf"{_DROP}.{{0,20}}\b(?:previous|prior|above|earlier|preceding|all|any|your|system|these)\b.{{0,30}}\b{_RULES}\b",
     rf"{_DROP}.{{0,30}}\b{_RULES}\s+(?:above|before|so far)\b",
-    r"\b(?:ignore|disregard|forget)\b.{0,20}\b(?:everything|anything|all)\b.{0,30}\b(?:above|before|previous|said|told)\b",
+    rf"{_DROP}.{{0,20}}\b(?:everything|anything|all)\b.{{0,30}}\b(?:above|before|previous|said|told)\b",
     rf"^\W*(?:new|updated|real|actual|hidden|system|following|important) {_RULES}\s*:",
     # To whoever reads.
     r"\byou are (?:now|no longer)\b",
     r"\bas an ai\b",
-    rf"\b(?:note|attention|message|instructions?|dear|hello|hey)\b[\s,:]*(?:to|for)?\s*(?:the |any |all |every )?{_READER}\b",
+    rf"\b(?:note|attention|message|instructions?|dear|hello|hey)\b[\s,:]*(?:to|for)?\s*(?:the |any |all )?{_READER}\b",
     r"\b(?:system prompt|jailbreak|prompt injection|developer mode)\b",
     # About the answer.
-    rf"^\W*(?:please\s+)?{_SAYING}\s+(?:that|with|to|in|as|only|exactly|verbatim|nothing|your|the (?:words?|following))\b",
+    rf"^\W*(?:please\s+)?{_SAYING}\s+(?:that|with|to|in|as|only|exactly|nothing|your|the (?:words?|following))\b",
     r"\byour (?:answer|response|reply|output) (?:must|should|shall|has to|is to|needs to)\b",
     rf"\byou (?:must|should|shall|have to|need to|will) (?:now |always |never |only )?{_SAYING}\b",
     # Marks of a conversation, or of markup for models.
@@ -50,4 +50,6 @@ def records_that_give_orders(passages: Sequence[Passage]) -> list[str]:
 
 
 def _speaks(passage: Passage) -> bool:
-    return any(map(speaks_to_the_model, (passage.title, *(sentence.text for sentence in passage.sentences))))
+    return speaks_to_the_model(passage.title) or any(
+        sentence.steered or speaks_to_the_model(sentence.text) for sentence in passage.sentences
+    )

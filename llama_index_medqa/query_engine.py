@@ -20,7 +20,7 @@ from llama_index.core.prompts.mixin import PromptDictType
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from llama_index_medqa.answer_sentences import AnswerSentence
-from llama_index_medqa.answerability import AnswerabilityGate
+from llama_index_medqa.answerability import AnswerabilityGate, is_calibrated
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.chat_engine import MedQAChatEngine
 from llama_index_medqa.draft_check import DraftCheck
@@ -73,7 +73,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         evidence_tokens: most tokens of evidence that the model is shown, counted with LlamaIndex's global tokenizer.
         embed_model: compares sentences by meaning beside words; None compares words alone.
         attributor: judges sentences; None takes an :class:`Attributor` with the same ``embed_model``.
-        gate: decides whether a question is tried at all; None takes the calibrated one.
+        gate: decides whether a question is tried at all; None takes the one that was calibrated for words alone.
         streaming: whether ``query`` returns a stream.
         as_of: the day whose state of PubMed the index has, to be said with every answer.
         index_identity: what the index was built with, to be said with every answer.
@@ -132,7 +132,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         include_retracted: bool = False,
         **kwargs: Any,
     ) -> "MedQAQueryEngine":
-        """An engine over an index, which compares sentences with the index's own embedder.
+        """An engine over an index, which compares sentences with the index's own embedder where that was calibrated.
 
         Args:
             index: where to retrieve.
@@ -150,7 +150,14 @@ class MedQAQueryEngine(BaseQueryEngine):
             include_retracted=include_retracted,
             callback_manager=kwargs.get("callback_manager"),
         )
-        defaults = {"embed_model": index._embed_model, "as_of": index.as_of, "index_identity": index.identity}
+        embedder = str(index.identity["embedder"])
+        defaults = {
+            "embed_model": index._embed_model,
+            "attributor": Attributor(index._embed_model if is_calibrated(embedder) else None),
+            "gate": AnswerabilityGate.for_embedder(embedder),
+            "as_of": index.as_of,
+            "index_identity": index.identity,
+        }
         return cls(retriever, llm, **{**defaults, **kwargs})
 
     @property

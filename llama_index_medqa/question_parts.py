@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from llama_index_medqa.evidence import content_words
 
-_ASKING = r"(?:what|which|who|why|how|when|where|whether|is|are|was|were|do|does|did|can|could|should|will|would|has|have|had)\b"
-# "… ? And how …", "…; which …", "…, and what …"
+_ASKING = (
+    r"(?:what|which|who|why|how|when|where|whether|is|are|was|were|do|does|did|can|could|should|will|would|has|have)\b"
+)
+# "… ? And how …", "…; which …", "…, and which …", "… and what …"; but "… and which are …" goes on.
 _BOUNDARY = re.compile(
-    rf"\?\s+(?=\S)|;\s*(?=(?:and\s+)?{_ASKING})|,?\s+and\s+(?=(?:how|what|which|why|when|who)\b)", re.IGNORECASE
+    rf"\?\s+(?=\S)|;\s*(?:and\s+)?(?={_ASKING})|,\s+and\s+(?=(?:which|who)\b)|,?\s+and\s+(?=(?:how|what|why|when)\b)",
+    re.IGNORECASE,
 )
 _LEANS_BACK = re.compile(r"\b(?:it|its|they|them|their|this|these|that|those|he|she|his|her|one)\b", re.IGNORECASE)
 _LEAST_WORDS = 2
@@ -48,6 +51,6 @@ def question_parts(question: str) -> list[QuestionPart]:
         return [QuestionPart(question, question)]
     parts = [QuestionPart(pieces[0], pieces[0])]
     for piece in pieces[1:]:
-        leans = bool(_LEANS_BACK.search(piece)) or len(content_words(piece)) <= _LEAST_WORDS
+        leans = bool(_LEANS_BACK.search(piece)) or len(content_words(piece)) < _LEAST_WORDS
         parts.append(QuestionPart(piece, f"{parts[0].text} {piece}" if leans else piece))
     return parts
