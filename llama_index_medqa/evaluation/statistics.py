@@ -89,7 +89,7 @@ def group_sums(values: Floats, groups: Sequence[Hashable] | None) -> Floats:
     if len(groups) != len(values):
         raise InputError(f"Each value needs its group: got {len(values)} values and {len(groups)} groups.")
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    return np.bincount([numbers[group] for group in groups], weights=values)
+    return np.asarray(np.bincount([numbers[group] for group in groups], weights=values), dtype=np.float64)
 
 
 def paired_bootstrap(
