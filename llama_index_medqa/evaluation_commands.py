@@ -77,7 +77,7 @@ def evaluate(
     headings = _lines(terms) if terms else []
     # A wrong name is told before anything is loaded; whether an index has headings is known later.
     measures_of(measure or (), headings=headings or _ANY_HEADING)
-    changes = {"embedder": embedder, "api_base": api_base, "base_model": model, "adapter": adapter}
+    changes: dict[str, Any] = {"embedder": embedder, "api_base": api_base, "base_model": model, "adapter": adapter}
     changes |= {"manifest": manifest, "similarity_top_k": top_k, "retrieval": retrieval}
     changes["llm"] = llm or ("server" if api_base else None)
     terminal = Terminal(quiet=as_json)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llama_index.core.callbacks.token_counting import get_tokens_from_response
-from llama_index.core.instrumentation import get_dispatcher
-from llama_index.core.instrumentation.event_handlers.base import BaseEventHandler
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.events.llm import LLMChatEndEvent, LLMCompletionEndEvent
+from llama_index_instrumentation import get_dispatcher
 
 
 @dataclass
