@@ -8,7 +8,7 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from llama_index_medqa import index_commands, serving_commands
+from llama_index_medqa import evaluation_commands, index_commands, serving_commands
 from llama_index_medqa.command_options import (
     EmbedderOption,
     IndexOption,
@@ -133,6 +133,8 @@ def demo(
     run_demo(terminal_for(False), chosen, folder, xml=xml, weights=weights, weights_sha256=weights_sha256)
 
 
+app.command()(evaluation_commands.evaluate)
+app.command()(evaluation_commands.gate)
 app.command()(serving_commands.serve)
 app.command()(serving_commands.doctor)
 app.add_typer(serving_commands.adapter_app, name="adapter")

@@ -24,6 +24,10 @@ from rich.text import Text
 from llama_index_medqa.assembly import start_answer
 from llama_index_medqa.crawl_display import crawl_progress, print_summary
 from llama_index_medqa.doctor import Finding
+from llama_index_medqa.evaluation.gate import GateReport
+from llama_index_medqa.evaluation.results import Results
+from llama_index_medqa.evaluation.runner import Progress as Asked
+from llama_index_medqa.evaluation_display import asking_progress, print_gate, print_results
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.index import IndexInfo
 from llama_index_medqa.ingestion import IngestReport
@@ -169,6 +173,20 @@ class Terminal:
                 status.update(Text(f"  {seconds:.0f} s  {doing[:_DOING_CHARACTERS]}"))
 
             yield show
+
+    @contextmanager
+    def asking_progress(self) -> Iterator[Callable[[Asked], None]]:
+        """A bar of the questions of an evaluation."""
+        with asking_progress(self._progress) as show:
+            yield show
+
+    def show_evaluation(self, results: Results) -> None:
+        """What an evaluation found, a row a measure."""
+        print_results(results, self._out)
+
+    def show_gate(self, report: GateReport) -> None:
+        """What the gate found, a row a measure."""
+        print_gate(report, self._out)
 
     def show_findings(self, findings: Iterable[Finding]) -> None:
         """What the doctor found: a line each, and below it what to do."""
