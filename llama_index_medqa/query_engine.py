@@ -1,18 +1,18 @@
 """The query engine: retrieve, choose evidence, draft, and keep only the sentences that a record supports."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import date
 from typing import Any, Literal, get_args
 
-import llama_index.core.instrumentation as instrument
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.response.schema import RESPONSE_TYPE
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]  # not in its __all__
 from llama_index.core.llms import LLM
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.prompts import BasePromptTemplate
@@ -24,7 +24,7 @@ from llama_index_medqa.answerability import AnswerabilityGate, is_calibrated
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.chat_engine import MedQAChatEngine
 from llama_index_medqa.draft_check import DraftCheck
-from llama_index_medqa.drafting import EXTRACTIVE, Answerer, ExtractiveAnswerer, GenerativeAnswerer
+from llama_index_medqa.drafting import EXTRACTIVE, Answerer, ExtractiveAnswerer, GenerativeAnswerer, Piece
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence_gathering import Evidence, EvidenceGatherer
 from llama_index_medqa.evidence_selection import EvidenceSelector
@@ -47,7 +47,7 @@ from llama_index_medqa.stopwatch import Stopwatch
 
 __all__ = ["MedQAAsyncStreamingResponse", "MedQAQueryEngine", "MedQAResponse", "MedQAStreamingResponse"]
 
-dispatcher = instrument.get_dispatcher(__name__)
+dispatcher = get_dispatcher(__name__)
 
 
 class MedQAQueryEngine(BaseQueryEngine):
@@ -286,9 +286,9 @@ class MedQAQueryEngine(BaseQueryEngine):
             if not check.evidence.refusal:
                 pieces = self._answerer.stream_async(check.evidence.question, check.evidence.shown)
                 async for piece in check.watch.iterate_async("generate", pieces):
-                    for text in await asyncio.to_thread(lambda piece=piece: list(check.feed(piece))):
+                    for text in await asyncio.to_thread(_all, check.feed, piece):
                         yield text
-            for text in await asyncio.to_thread(lambda: list(check.finish())):
+            for text in await asyncio.to_thread(_all, check.finish):
                 yield text
             event.on_end(payload={EventPayload.RESPONSE: self._ended(check)})
 
@@ -297,6 +297,11 @@ class MedQAQueryEngine(BaseQueryEngine):
         if response.abstained and not check.evidence.refusal:
             dispatcher.event(AbstentionEvent(reason=response.abstained, confidence=response.confidence))
         return response
+
+
+def _all(said: Callable[..., Iterator[str]], *arguments: Piece) -> list[str]:
+    """What is said, judged here and now: in a thread of its own, so that the event loop goes on."""
+    return list(said(*arguments))
 
 
 def _bundle_of(part: QuestionPart, query_bundle: QueryBundle) -> QueryBundle:

@@ -1,6 +1,6 @@
 """What the query engine tells LlamaIndex's instrumentation at each stage; no text of question or answer in it."""
 
-from llama_index.core.instrumentation.events.base import BaseEvent
+from llama_index.core.instrumentation.events import BaseEvent
 
 
 class EvidenceEvent(BaseEvent):

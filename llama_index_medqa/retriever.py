@@ -177,8 +177,8 @@ class PubMedRetriever(BaseRetriever):
     def _scope(self, query_bundle: QueryBundle) -> Mapping[str, Any]:
         """The retriever's own filters and those of the question."""
         both = (self._filters, papers_of(query_bundle).as_metadata_filters())
-        filters = [part for part in both if part is not None and part.filters]
-        return self._index.store.scope(filters[0] if len(filters) == 1 else MetadataFilters(filters=filters))
+        given = [part for part in both if part is not None and part.filters]
+        return self._index.store.scope(given[0] if len(given) == 1 else MetadataFilters(filters=[*given]))
 
     def _terms(self, question: str) -> list[str]:
         self._lexical_index.refresh()

@@ -33,7 +33,7 @@ def texts(shown: list[Passage]) -> list[str]:
 
 
 def test_what_speaks_of_the_question_is_shown_in_the_order_of_the_record():
-    shown = EvidenceSelector().select(QUESTION, [TEA], 45)
+    shown = EvidenceSelector().select(QUESTION, [TEA], 26)
     assert texts(shown) == ["Tea lowered the heart rate.", "Tea lowers the heart rate slightly."]
     assert as_context(shown) == (
         "[PMID:1] Tea and the heart.\nTea lowered the heart rate. … Tea lowers the heart rate slightly."
