@@ -332,8 +332,3 @@ def _reasons(
     if aligned:
         contrary = next((item for item in aligned if item.contrary), aligned[0])
         yield from dict.fromkeys((*aligned[0].findings, *contrary.findings))
-
-
-def attribute(sentence: str, passages: Sequence[Passage], threshold: float) -> AnswerSentence:
-    """As :meth:`Attributor.attribute` by words alone."""
-    return Attributor(threshold=threshold).attribute(sentence, passages)
