@@ -9,6 +9,9 @@ All repetitions are possessive: a match never goes back, and takes time proporti
 """
 
 import re
+from collections.abc import Callable
+from operator import methodcaller
+from typing import Any
 
 ANYTHING = "[^<]*+"
 INLINE_TAGS = ("i", "b", "u", "sub", "sup")
@@ -195,3 +198,8 @@ _PUBMED_DATA = element(
 
 RECORD = re.compile(element("PubmedArticle", sequence(_CITATION) + optional(_PUBMED_DATA)).encode())
 """Matches the whole of an ordinary record; its groups are the parts that are read further."""
+
+
+def groups(*names: str) -> Callable[[re.Match[bytes]], tuple[Any, ...]]:
+    """Gives these groups of a match with :data:`RECORD`: found by number and all at once, which is the fastest way."""
+    return methodcaller("group", *(RECORD.groupindex[name] for name in names))
