@@ -83,7 +83,13 @@ def marked_up_each(markup: Sequence[str]) -> Sequence[str]:
 
 def texts(pattern: re.Pattern[str], part: Part) -> tuple[str, ...]:
     """The texts that a pattern finds in a part, without those that are empty."""
-    return tuple(filter(None, plain_each(pattern.findall(decoded(part))))) if part else ()
+    if not part:
+        return ()
+    found = pattern.findall(decoded(part))
+    # With an empty text, or one with a space at its end, two spaces meet.
+    if is_ordinary(f" {' '.join(found)} "):
+        return tuple(found)
+    return tuple(filter(None, plain_each(found)))
 
 
 def _usual(text: str) -> str:
