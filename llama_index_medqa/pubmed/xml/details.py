@@ -8,8 +8,16 @@ from itertools import starmap
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed.record import Author, MeshHeading, MeshQualifier, RecordDetails, Reference
-from llama_index_medqa.pubmed.text import fold
+from llama_index_medqa.pubmed.record import (
+    AbstractSection,
+    Author,
+    MeshHeading,
+    MeshQualifier,
+    OtherAbstract,
+    RecordDetails,
+    Reference,
+)
+from llama_index_medqa.pubmed.text import fold, heading
 from llama_index_medqa.pubmed.xml.escaped import (
     Part,
     Unusual,
@@ -51,6 +59,12 @@ _AUTHOR = re.compile(
     + f"(?:<AffiliationInfo>[^<]*+{_next('Affiliation')}</AffiliationInfo>[^<]*+)?"
     + f"({_up_to('Author')})"
 )
+_PARAGRAPH = re.compile(
+    f'<AbstractText(?: Label="([^"]*+)")?+(?: NlmCategory="([^"]*+)")?+>({_up_to("AbstractText")})<'
+)
+_OTHER_ABSTRACT = re.compile(
+    f'<OtherAbstract(?: Type="([^"]*+)")?+(?: Language="([^"]*+)")?+>({_up_to("OtherAbstract")})<'
+)
 _AFFILIATION = leaf("Affiliation")
 _PLAIN_ID = f'<ArticleId IdType="([^"]++)">({_NO_WORK}++)</ArticleId>[^<]*+'
 _PLAIN_ARTICLE_ID = re.compile(_PLAIN_ID)
@@ -82,7 +96,7 @@ new = tuple.__new__
 
 _groups = groups(
     *("authors", "references", "comments", "mesh", "keywords", "languages", "vernacular_title", "copyright", "ids"),
-    *("chemicals", "journal_element", "pages", "journal_information", "free_date", "conflict"),
+    *("chemicals", "journal_element", "pages", "journal_information", "free_date", "conflict", "other_abstracts"),
 )
 
 
@@ -129,7 +143,7 @@ def _unread_details(source: bytes) -> UnreadDetails:
 
 def _details(match: re.Match[bytes]) -> RecordDetails:
     authors, references, comments, mesh, keywords, languages, vernacular_title, copyright_line, *others = _groups(match)
-    ids, chemicals, journal, pages, journal_information, free_date, conflict = others
+    ids, chemicals, journal, pages, journal_information, free_date, conflict, abstracts = others
     issn, volume, issue = _journal_issue(journal)
     abbreviation, journal_id, country = _journal_information(journal_information)
     return RecordDetails(
@@ -139,6 +153,7 @@ def _details(match: re.Match[bytes]) -> RecordDetails:
         keywords=texts(_KEYWORD, keywords),
         languages=_languages(languages),
         vernacular_title=plain(decoded(vernacular_title)),
+        other_abstracts=other_abstracts(abstracts),
         copyright=_first(_COPYRIGHT, copyright_line),
         article_ids=article_ids(decoded(ids)),
         chemicals=texts(_SUBSTANCE, chemicals),
@@ -151,6 +166,32 @@ def _details(match: re.Match[bytes]) -> RecordDetails:
         country=country,
         printed_date=plain(decoded(free_date)),
         conflict_of_interest=plain(decoded(conflict)),
+    )
+
+
+def sections(abstract: str) -> tuple[AbstractSection, ...]:
+    """The paragraphs of an abstract that are not empty."""
+    found = _PARAGRAPH.findall(abstract)
+    read = marked_up_each([text for _, _, text in found])
+    return tuple(
+        [
+            new(AbstractSection, (text, _heading(label), _heading(category)))
+            for text, (label, category, _) in zip(read, found, strict=True)
+            if text
+        ]
+    )
+
+
+@lru_cache(1 << 10)
+def _heading(escaped: str) -> str | None:
+    return heading(plain(escaped))
+
+
+def other_abstracts(part: bytes) -> tuple[OtherAbstract, ...]:
+    """The abstracts beside the main one."""
+    return tuple(
+        OtherAbstract(kind, language, sections(content), "".join(map(plain, _COPYRIGHT.findall(content))))
+        for kind, language, content in _OTHER_ABSTRACT.findall(decoded(part))
     )
 
 

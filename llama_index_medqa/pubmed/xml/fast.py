@@ -16,28 +16,27 @@ from llama_index_medqa.pubmed.record import (
     PubMedRecord,
     status_of,
 )
-from llama_index_medqa.pubmed.text import heading, main_title
+from llama_index_medqa.pubmed.text import main_title
 from llama_index_medqa.pubmed.xml.details import (
     REFERENCE_LINK,
     UnreadDetails,
     article_ids,
     comment_lines,
     leaf,
-    new,
+    other_abstracts,
+    sections,
 )
-from llama_index_medqa.pubmed.xml.escaped import Part, decoded, marked_up, marked_up_each, plain, texts
+from llama_index_medqa.pubmed.xml.escaped import Part, decoded, marked_up, plain, texts
 from llama_index_medqa.pubmed.xml.grammar import groups
+from llama_index_medqa.pubmed.xml.tree import ENGLISH
 
-_PARAGRAPH = re.compile(
-    '<AbstractText(?: Label="([^"]*+)")?+(?: NlmCategory="([^"]*+)")?+>([^<]*+(?:<(?!/AbstractText)[^<]*+)*+)<'
-)
 _TYPE, _DESCRIPTOR = leaf("PublicationType"), leaf("DescriptorName")
 _DOI_LOCATION = re.compile('<ELocationID EIdType="doi"(?: ValidYN="([^"]*+)")?+>([^<]*+)<')
 _DATE = re.compile(r"[^<]*<\w+[^<>]*>[^<]*<Year>([^<]*)<(?:/Year>[^<]*<Month>([^<]*)<)?(?:/Month>[^<]*<Day>([^<]*)<)?")
 
 _groups = groups(
     *("pmid", "version", "title", "vernacular_title", "abstract", "journal", "mesh", "types", "comments"),
-    *("year", "month", "day", "free_date", "article_date", "revised", "locations", "ids"),
+    *("year", "month", "day", "free_date", "article_date", "revised", "locations", "ids", "other_abstracts"),
 )
 
 
@@ -54,12 +53,12 @@ def record_from_match(match: re.Match[bytes]) -> PubMedRecord:
         Unusual: the record must be read from its tree.
     """
     pmid, version, title, vernacular_title, abstract, journal, mesh, types, comments, *others = _groups(match)
-    year, month, day, free_date, article_date, revised, locations, ids = others
+    year, month, day, free_date, article_date, revised, locations, ids, abstracts = others
     publication_types = _publication_types(types)
     links = _links(comments) if comments else ()
     return PubMedRecord(
         title=main_title(marked_up(decoded(title)), plain(decoded(vernacular_title)) if vernacular_title else ""),
-        sections=_sections(abstract) if abstract else (),
+        sections=_sections(abstract, abstracts),
         pmid=pmid.decode(),
         version=int(version),
         journal=_journal(journal),
@@ -87,11 +86,6 @@ def _journal(part: Part) -> str:
     return plain(decoded(part))
 
 
-@lru_cache(1 << 10)
-def _heading(escaped: str) -> str | None:
-    return heading(plain(escaped))
-
-
 @lru_cache(1 << 12)
 def _issue_date(year: Part, month: Part, day: Part, free_date: Part) -> PublicationDate | None:
     year_text, month_text, day_text, free_text = (plain(decoded(part)) for part in (year, month, day, free_date))
@@ -104,16 +98,13 @@ def _date(part: Part) -> PublicationDate | None:
     return make_date(*(plain(number or "") for number in found.groups())) if found else None
 
 
-def _sections(abstract: bytes) -> tuple[AbstractSection, ...]:
-    found = _PARAGRAPH.findall(decoded(abstract))
-    read = marked_up_each([text for _, _, text in found])
-    return tuple(
-        [
-            new(AbstractSection, (text, _heading(label), _heading(category)))
-            for text, (label, category, _) in zip(read, found, strict=True)
-            if text
-        ]
-    )
+def _sections(abstract: Part, others: bytes) -> tuple[AbstractSection, ...]:
+    """The main abstract, or where there is none another one, in English if possible."""
+    main = sections(decoded(abstract)) if abstract else ()
+    if main or not others:
+        return main
+    found = sorted(other_abstracts(others), key=lambda other: other.language != ENGLISH)
+    return next((other.sections for other in found if other.sections), ())
 
 
 def _doi(locations: bytes, ids: Part) -> str | None:

@@ -96,6 +96,9 @@ _PARAGRAPH = f'<AbstractText(?: Label="[^"<]*+")?+{attributes("NlmCategory")}(?:
 _ABSTRACT = element(
     "Abstract", ANYTHING + many(_PARAGRAPH) + optional(named("copyright", leaf("CopyrightInformation")))
 )
+_OTHER_ABSTRACT = element(
+    "OtherAbstract", ANYTHING + many(_PARAGRAPH) + optional(leaf("CopyrightInformation")), "Type", "Language"
+)
 _PERSON = (
     optional(leaf("LastName"))
     + optional(leaf("ForeName"))
@@ -173,6 +176,7 @@ _CITATION = (
     + optional(leaf("NumberOfReferences"))
     + optional(element("PersonalNameSubjectList", ANYTHING + many(element("PersonalNameSubject", ANYTHING + _PERSON))))
     + many(leaf("OtherID", "Source"))
+    + named("other_abstracts", many(_OTHER_ABSTRACT))
     + named("keywords", many(element("KeywordList", ANYTHING + many(leaf("Keyword", "MajorTopicYN")), "Owner")))
     + optional(f"<CoiStatement>{named('conflict', ANYTHING)}</CoiStatement>")
     + many(leaf("SpaceFlightMission"))
