@@ -152,6 +152,12 @@ comments = listing(
         maybe(st.sampled_from(['<PMID Version="1">5</PMID>', '<PMID Version="1"/>'])),
     ),
 )
+other_abstracts = st.builds(
+    lambda kind, language, contents: f'<OtherAbstract Type="{kind}" Language="{language}">{contents}</OtherAbstract>',
+    st.sampled_from(["Publisher", "plain-language-summary"]),
+    st.sampled_from(["eng", "ger"]),
+    st.builds("{}{}".format, st.lists(paragraphs, max_size=2).map("".join), maybe(leaf("CopyrightInformation"))),
+)
 articles = st.builds(
     article,
     title=leaf("ArticleTitle", marked_up) | st.just("<ArticleTitle/>"),
@@ -169,6 +175,7 @@ articles = st.builds(
     in_citation=st.tuples(
         maybe(comments),
         maybe(listing("MeshHeadingList", headings)),
+        st.lists(other_abstracts, max_size=2).map("".join),
         maybe(listing("KeywordList", leaf("Keyword", plain, ' MajorTopicYN="N"'), ' Owner="NOTNLM"')),
         maybe(leaf("CoiStatement", marked_up)),
     ).map("".join),
