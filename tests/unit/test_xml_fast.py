@@ -57,6 +57,15 @@ def test_other_abstracts_take_the_fast_way():
     assert fast(article(abstract="", in_citation=both).encode()).sections[0].text == "eng & all."
 
 
+def test_an_empty_tag_does_not_hide_what_follows():
+    keywords = '<KeywordList><Keyword MajorTopicYN="N"/><Keyword MajorTopicYN="N">5-HT2</Keyword></KeywordList>'
+    types = '<PublicationType UI="D1"/><PublicationType UI="D016428">'
+    source = article(in_citation=keywords).replace('<PublicationType UI="D016428">', types).encode()
+    assert same(source)
+    assert fast(source).publication_types == ("Journal Article",)
+    assert fast(source).details.keywords == ("5-HT2",)
+
+
 @given(st.lists(plain, max_size=6))
 def test_many_pieces_are_read_together_as_each_by_itself(pieces):
     expected = [" ".join((etree.fromstring(f"<a>{piece}</a>").text or "").split()) for piece in pieces]

@@ -152,6 +152,7 @@ comments = listing(
         maybe(st.sampled_from(['<PMID Version="1">5</PMID>', '<PMID Version="1"/>'])),
     ),
 )
+keywords = leaf("Keyword", plain, ' MajorTopicYN="N"') | st.just('<Keyword MajorTopicYN="N"/>')
 other_abstracts = st.builds(
     lambda kind, language, contents: f'<OtherAbstract Type="{kind}" Language="{language}">{contents}</OtherAbstract>',
     st.sampled_from(["Publisher", "plain-language-summary"]),
@@ -176,7 +177,7 @@ articles = st.builds(
         maybe(comments),
         maybe(listing("MeshHeadingList", headings)),
         st.lists(other_abstracts, max_size=2).map("".join),
-        maybe(listing("KeywordList", leaf("Keyword", plain, ' MajorTopicYN="N"'), ' Owner="NOTNLM"')),
+        maybe(listing("KeywordList", keywords, ' Owner="NOTNLM"')),
         maybe(leaf("CoiStatement", marked_up)),
     ).map("".join),
     data=maybe(

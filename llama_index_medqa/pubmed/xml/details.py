@@ -36,8 +36,11 @@ REFERENCE_LINK = "Cites"
 
 
 def leaf(name: str) -> re.Pattern[str]:
-    """Finds the text of an element that holds nothing else, whatever its attributes are."""
-    return re.compile(f"<{name}(?: [^<>]*+)?+>([^<]*+)<")
+    """Finds the text of an element that holds nothing else, whatever its attributes are.
+
+    Where the element is an empty tag, that is the white space behind it; the next tag is left to be found.
+    """
+    return re.compile(f"<{name}(?: [^<>]*+)?+>([^<]*+)")
 
 
 def _next(name: str, content: str = "[^<]*+", attributes: str = "") -> str:
