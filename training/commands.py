@@ -76,7 +76,7 @@ def export_command(
             gguf_command(out, file, gguf)
         merged = merge(adapter, resolve_base(base), out)
         console.print(
-            f"The merged model is in {out}. Its log-probabilities differ from the adapter's by {merged.difference:.1e}.",
+            f"The merged model is in {out}; log-probabilities differ from the adapter's by {merged.difference:.1e}.",
             soft_wrap=True,
         )
         if gguf:
@@ -108,10 +108,10 @@ def _devices() -> int:
 
 
 def _print_plan(plan: "Plan", console: Console) -> None:
-    lengths = sorted(plan.lengths)
+    lengths, data = sorted(plan.lengths), plan.dataset
     rows = {
         "Base model": plan.base,
-        "Items": f"{len(plan.items)} of {len(plan.dataset.items)} in {plan.dataset.file.name} ({plan.dataset.sha256[:12]}…)",
+        "Items": f"{len(plan.items)} of {len(data.items)} in {data.file.name} ({data.sha256[:12]}…)",
         "Tokens of an item": f"{lengths[len(lengths) // 2]} (median), {lengths[-1]} (most)",
         "Same as served": f"the prompts of {plan.compared} items, token by token",
         "Steps": str(plan.steps) if plan.steps else "known after packing",

@@ -86,18 +86,12 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}). Correct 'dataset_dir', or {_lower(_HOW)}"
-        ) from error
+        raise InputError(f"{path} cannot be read ({error.strerror}). Correct 'dataset_dir'. {_HOW}") from error
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}). {_HOW}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} is no JSON object. {_HOW}")
     return content
-
-
-def _lower(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
 
 
 def _sha256(file: Path) -> str:

@@ -57,8 +57,8 @@ def merge(adapter: Path, base: str, out: Path) -> Merged:
     difference = _difference(merged, manifest)
     if difference > BFLOAT16_NOISE:
         raise InputError(
-            f"The merged model is not the adapter: log-probabilities differ by {difference:.2g} on average, and rounding "
-            f"explains {BFLOAT16_NOISE:g}. Give the base model that it was trained on, {manifest.base_model!r}."
+            f"The merged model is not the adapter: log-probabilities differ by {difference:.2g}, and "
+            f"rounding explains {BFLOAT16_NOISE:g}. Give the base model of its training, {manifest.base_model!r}."
         )
     merged.save_pretrained(out)
     tokenizer.save_pretrained(out)

@@ -62,7 +62,7 @@ def finish(
 
 
 def _write_weights(source: Path, target: Path) -> None:
-    """Halves the adapter: it was trained in float32 and is served in bfloat16; canaries are computed of what is kept."""
+    """Halves an adapter trained in float32 and served in bfloat16; the canaries are those of what is kept."""
     import torch
     from safetensors.torch import load_file, save_file
 

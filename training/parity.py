@@ -3,16 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from llama_index_medqa.errors import InputError, MissingExtraError
 from llama_index_medqa.prompts import CHAT, PROMPT_FORMATS
 from training.dataset import Item
 from training.recipe import single_process
 from training.torchaudio_stub import make_torchaudio_importable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 SAMPLES: Final = 50
 
@@ -115,7 +112,7 @@ class ServedPrompts:
         return str(self._tokenizer.decode(tokens))
 
 
-def check_parity(encoder: Encoder, served: ServedPrompts, items: "Iterable[Item]", template: str) -> int:
+def check_parity(encoder: Encoder, served: ServedPrompts, items: Sequence[Item], template: str) -> int:
     """Compares what is trained with what is served, item by item.
 
     Args:
@@ -130,8 +127,7 @@ def check_parity(encoder: Encoder, served: ServedPrompts, items: "Iterable[Item]
     Raises:
         InputError: other tokens, or an answer that does not end where the server stops.
     """
-    number = 0
-    for number, item in enumerate(items, start=1):
+    for item in items:
         encoded, seen = encoder.encode(item), served.encode(item.prompt)
         if encoded.prompt != seen:
             raise InputError(
@@ -150,7 +146,7 @@ def check_parity(encoder: Encoder, served: ServedPrompts, items: "Iterable[Item]
                 f"The template {template!r} changes an answer: {served.decode(encoded.answer[:end])[:60]!r} instead of "
                 f"{item.answer[:60]!r}. Choose another template, or clean the data."
             )
-    return number
+    return len(items)
 
 
 def _first_difference(trained: Sequence[int], seen: Sequence[int], served: ServedPrompts) -> str:

@@ -73,14 +73,20 @@ def make_plan(recipe: Recipe, devices: int = 1) -> Plan:
     compared = check_parity(encoder, served, samples, str(arguments["template"]))
     items, lengths = _chosen(recipe, dataset, encoder)
     memory = memory_needed(shape, arguments, max(lengths), devices if recipe.shares_weights else 1)
-    disk = check_disk(
-        recipe.output_dir, shape, int(arguments.get("save_total_limit") or _checkpoints(recipe, len(items)))
-    )
     warnings = (_cut_warning(lengths, int(arguments["cutoff_len"])), check_memory(memory, free_memory()))
     return Plan(
-        recipe, base, arguments, dataset, items, lengths, compared, planned_steps(arguments, len(items), devices), memory,
-        disk, tuple(warning for warning in warnings if warning),
-    )  # fmt: skip
+        recipe=recipe,
+        base=base,
+        arguments=arguments,
+        dataset=dataset,
+        items=items,
+        lengths=lengths,
+        compared=compared,
+        steps=planned_steps(arguments, len(items), devices),
+        memory=memory,
+        disk=check_disk(recipe.output_dir, shape, _checkpoints(recipe, len(items))),
+        warnings=tuple(warning for warning in warnings if warning),
+    )
 
 
 def _chosen(recipe: Recipe, dataset: DataSet, encoder: Encoder) -> tuple[tuple[Item, ...], tuple[int, ...]]:
@@ -95,8 +101,8 @@ def _cut_warning(lengths: tuple[int, ...], cutoff: int) -> str | None:
     if not cut:
         return None
     return (
-        f"{cut} of {len(lengths)} items have more than {cutoff} tokens (the longest {max(lengths)}) and are cut, so that "
-        "their end is not learnt. Raise cutoff_len, or say items_over_cutoff: leave out."
+        f"{cut} of {len(lengths)} items have more than {cutoff} tokens (the longest {max(lengths)}) and are cut, so "
+        "that their end is not learnt. Raise cutoff_len, or say items_over_cutoff: leave out."
     )
 
 
@@ -118,7 +124,9 @@ def planned_steps(arguments: dict[str, Any], items: int, devices: int = 1) -> in
 
 
 def _checkpoints(recipe: Recipe, items: int) -> int:
-    """How many lie on the disk where none is removed."""
+    """Most that lie on the disk at a time."""
+    if limit := recipe.arguments.get("save_total_limit"):
+        return int(limit)
     steps = planned_steps(dict(recipe.arguments), items) or items
     return steps // int(recipe.arguments.get("save_steps", 500)) + 1
 

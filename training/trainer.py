@@ -30,9 +30,7 @@ _ROOT: Final = Path(__file__).parent.parent
 _LAST_LINES: Final = 400
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
 # What Python, safetensors and torch say of a full disk; torch's own text names no reason.
-_DISK_FULL: Final = re.compile(
-    r"No space left on device|StorageFull|code: 28\b|PytorchStreamWriter failed writing file"
-)
+_DISK_FULL: Final = re.compile(r"No space left on device|StorageFull|PytorchStreamWriter failed writing file")
 _OUT_OF_MEMORY: Final = re.compile(r"CUDA out of memory|OutOfMemoryError|can't allocate memory|Cannot allocate memory")
 _KILLED: Final = -9
 
@@ -171,11 +169,11 @@ def _copy(source: IO[str] | None, log: Path, last_lines: deque[str]) -> None:
 
 
 def _watch(process: subprocess.Popen[str], log: Path, show: Show) -> None:
-    begun, first = time.monotonic(), None
+    first: tuple[int, float] | None = None
     while True:
         ended = process.poll() is not None
         if points := read_log(log):
-            first = first or (points[-1]["current_steps"], time.monotonic())
+            first = first or (int(points[-1]["current_steps"]), time.monotonic())
             show(_progress(points[-1], first, time.monotonic()))
         if ended:
             return
@@ -222,8 +220,8 @@ def _failure(code: int, last_lines: Iterable[str], run_dir: Path) -> MedQAError:
         )
     if _OUT_OF_MEMORY.search(text) or code == _KILLED:
         return TrainingError(
-            f"The training ran out of memory, or was killed (exit status {code}). Halve per_device_train_batch_size and "
-            f"double gradient_accumulation_steps, or lower cutoff_len. {again}"
+            f"The training ran out of memory, or was killed (exit status {code}). Halve per_device_train_batch_size "
+            f"and double gradient_accumulation_steps, or lower cutoff_len. {again}"
         )
     reason = next((line for line in reversed(lines) if re.match(r"[\w.]+(Error|Exception|Interrupt)\b", line)), "")
     return TrainingError(

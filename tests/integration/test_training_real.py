@@ -115,8 +115,8 @@ def test_the_seeds_recipe_trains_all_seven_projections_and_the_loss_falls(undist
 def test_what_an_adapters_folder_holds(undisturbed):
     names = {path.name for path in undisturbed.iterdir()}
     assert names == {
-        "adapter_config.json", "adapter_model.safetensors", "adapter_manifest.json", "loss.csv", "loss.png", "README.md",
-        "run",
+        "adapter_config.json", "adapter_model.safetensors", "adapter_manifest.json", "loss.csv", "loss.png",
+        "README.md", "run",
     }  # fmt: skip
     lines = (undisturbed / "loss.csv").read_text().splitlines()
     assert lines[0] == "step,loss"
@@ -186,9 +186,7 @@ def test_a_full_disk_at_a_checkpoint_is_one_line(base, data, tmp_path):
     # Every write to this device fails as one to a full disk does.
     (folder / "checkpoint-2").mkdir()
     (folder / "checkpoint-2" / "optimizer.pt").symlink_to("/dev/full")
-    with pytest.raises(
-        StorageError, match=r"The disk of .* is full .*Run the same command again: it goes on from step 0"
-    ):
+    with pytest.raises(StorageError, match=r"The disk of .* is full .*again: it goes on from step 0"):
         train(folder, plan.arguments, start, quiet)
     # Space was made.
     assert start_or_resume(folder, plan.arguments, plan.dataset.sha256) == 0
@@ -207,9 +205,7 @@ def test_the_templates_that_serving_knows_are_told_from_those_it_does_not(base, 
         return check_parity(encoder, ServedPrompts(str(base), prompt_format), items, template)
 
     assert compared("mistral", "mistral") == 16
-    with pytest.raises(
-        InputError, match=r"'alpaca' gives LLaMA-Factory other tokens than the server sees: from token 0"
-    ):
+    with pytest.raises(InputError, match=r"'alpaca' gives LLaMA-Factory other tokens than .*: from token 0"):
         compared("alpaca", "alpaca")
     with pytest.raises(InputError, match=r"other tokens than the server sees"):
         compared("mistral", "plain")
