@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import IO, Any, Final
 
 import yaml
 
+from llama_index_medqa import serving_guard
 from llama_index_medqa.errors import InputError, MedQAError, StorageError
 
 ARGUMENTS: Final = "arguments.yaml"
@@ -30,9 +32,10 @@ _ROOT: Final = Path(__file__).parent.parent
 _LAST_LINES: Final = 400
 _SECONDS_BETWEEN_LOOKS: Final = 1.0
 # What Python, safetensors and torch say of a full disk; torch's own text names no reason.
-_DISK_FULL: Final = re.compile(r"No space left on device|StorageFull|PytorchStreamWriter failed writing file")
+_DISK_FULL: Final = re.compile(r"No space left on device|enforce fail at inline_container")
 _OUT_OF_MEMORY: Final = re.compile(r"CUDA out of memory|OutOfMemoryError|can't allocate memory|Cannot allocate memory")
-_KILLED: Final = -9
+# What the guard makes of the negative numbers that tell a signal.
+_STATUSES: Final = 256
 
 
 class TrainingError(MedQAError):
@@ -136,22 +139,31 @@ def train(run_dir: Path, arguments: Mapping[str, Any], start: int, show: Show) -
     last_start.write_text(str(start))
     file = run_dir / "llamafactory.yaml"
     file.write_text(yaml.safe_dump(dict(arguments), sort_keys=False), encoding="utf-8")
-    command = [sys.executable, "-m", "training.llamafactory_child", "train", str(file)]
+    # It ends with this process, however that ends: two trainers must not write into one folder.
+    guard = [sys.executable, "-P", serving_guard.__file__]
+    command = [*guard, sys.executable, "-m", "training.llamafactory_child", "train", str(file)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])}
     # Threads that wait by spinning take the processor from those that compute.
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
     ) as process:
         reader = threading.Thread(target=_copy, args=(process.stdout, run_dir / LOG, last_lines), daemon=True)
         reader.start()
         try:
             _watch(process, run_dir / _TRAINER_LOG, show)
         finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
+            process.wait()
             reader.join()
     if process.returncode:
         raise _failure(process.returncode, last_lines, run_dir)
@@ -208,6 +220,7 @@ def loss_curve(run_dir: Path) -> list[tuple[int, float]]:
 
 
 def _failure(code: int, last_lines: Iterable[str], run_dir: Path) -> MedQAError:
+    signal_number = _STATUSES - code if code > _STATUSES // 2 else 0
     lines = [line.strip() for line in last_lines if line.strip()]
     text = "\n".join(lines)
     step = _last_whole_checkpoint(run_dir)
@@ -218,13 +231,15 @@ def _failure(code: int, last_lines: Iterable[str], run_dir: Path) -> MedQAError:
             f"The disk of {run_dir} is full ({free} MB are free), so a checkpoint could not be written. Free some "
             f"space. {again}"
         )
-    if _OUT_OF_MEMORY.search(text) or code == _KILLED:
+    if _OUT_OF_MEMORY.search(text) or signal_number == signal.SIGKILL:
         return TrainingError(
-            f"The training ran out of memory, or was killed (exit status {code}). Halve per_device_train_batch_size "
+            f"The training ran out of memory, or was killed (status {code}). Halve per_device_train_batch_size "
             f"and double gradient_accumulation_steps, or lower cutoff_len. {again}"
         )
+    if signal_number:
+        return TrainingError(f"LLaMA-Factory was ended by signal {signal_number}. {again}")
     reason = next((line for line in reversed(lines) if re.match(r"[\w.]+(Error|Exception|Interrupt)\b", line)), "")
     return TrainingError(
-        f"LLaMA-Factory ended with status {code}: {reason or (lines[-1] if lines else 'it said nothing')}. "
+        f"LLaMA-Factory ended with status {code}: {(reason or (lines[-1] if lines else 'it said nothing')).rstrip('.')}. "
         f"Its output is in {run_dir / LOG}. {again}"
     )
