@@ -239,7 +239,5 @@ def _failure(code: int, last_lines: Iterable[str], run_dir: Path) -> MedQAError:
     if signal_number:
         return TrainingError(f"LLaMA-Factory was ended by signal {signal_number}. {again}")
     reason = next((line for line in reversed(lines) if re.match(r"[\w.]+(Error|Exception|Interrupt)\b", line)), "")
-    return TrainingError(
-        f"LLaMA-Factory ended with status {code}: {(reason or (lines[-1] if lines else 'it said nothing')).rstrip('.')}. "
-        f"Its output is in {run_dir / LOG}. {again}"
-    )
+    reason = (reason or (lines[-1] if lines else "it said nothing")).rstrip(".")
+    return TrainingError(f"LLaMA-Factory ended with status {code}: {reason}. Its output is in {run_dir / LOG}. {again}")

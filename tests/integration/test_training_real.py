@@ -15,7 +15,7 @@ from llama_index_medqa.adapter import LoraSettings, check_adapter
 from llama_index_medqa.errors import InputError, StorageError
 from tests.conftest import REPOSITORY
 from tests.lora_models import ALL_PROJECTIONS, make_mistral
-from training.dataset import CHOSEN
+from training.dataset import CHOSEN, Item, read_dataset, write_chosen
 from training.parity import Encoder, ServedPrompts, check_parity
 from training.recipe import Recipe, read_recipe
 from training.run import DATA, Plan, make_plan, planned_steps, run
@@ -176,26 +176,27 @@ def test_a_killed_run_goes_on_to_the_same_number_of_steps(undisturbed, base, dat
 
 
 def test_a_full_disk_at_a_checkpoint_is_one_line(base, data, tmp_path):
-    plan = make_plan(tiny(base, data, tmp_path / "adapter"))
-    from training.dataset import write_chosen
-
+    plan = make_plan(tiny(base, data, tmp_path / "adapter", "num_train_epochs=30.0", "save_steps=60"))
     folder = plan.recipe.run_dir
-    write_chosen(plan.items, folder / DATA)
     start = start_or_resume(folder, plan.arguments, plan.dataset.sha256)
-    # Every write to this device fails as one to a full disk does.
-    (folder / "checkpoint-2").mkdir()
-    (folder / "checkpoint-2" / "optimizer.pt").symlink_to("/dev/full")
+    write_chosen(plan.items, folder / DATA)
+
+    def fill_the_disk(_: object) -> None:
+        # Every write to this device fails as one to a full disk does.
+        checkpoint = folder / "checkpoint-60"
+        if not checkpoint.exists():
+            checkpoint.mkdir()
+            (checkpoint / "optimizer.pt").symlink_to("/dev/full")
+
     with pytest.raises(StorageError, match=r"The disk of .* is full .*again: it goes on from step 0"):
-        train(folder, plan.arguments, start, quiet)
+        train(folder, plan.arguments, start, fill_the_disk)
     # Space was made.
     assert start_or_resume(folder, plan.arguments, plan.dataset.sha256) == 0
     train(folder, plan.arguments, 0, quiet)
-    assert loss_curve(folder)[-1][0] == STEPS
+    assert loss_curve(folder)[-1][0] == 60
 
 
 def test_the_templates_that_serving_knows_are_told_from_those_it_does_not(base, data):
-    from training.dataset import read_dataset
-
     items = read_dataset(data, "medqa_seed_train", tiny(base, data, data).template).items
 
     def compared(template: str, prompt_format: str) -> int:
@@ -221,8 +222,6 @@ def test_a_prompt_that_the_server_would_end_elsewhere_is_refused(base, data):
 
         def encode(self, prompt: str) -> tuple[int, ...]:
             return super().encode(prompt)[1:]
-
-    from training.dataset import Item
 
     with pytest.raises(InputError, match=r"the server stops at '</s>': it would not stop"):
         check_parity(encoder, WithoutBos(str(base), "plain"), [Item("Why?", "So.")], "empty")

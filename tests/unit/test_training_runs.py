@@ -73,10 +73,10 @@ def test_progress_counts_from_where_this_process_began():
     assert describe(_progress({"current_steps": 10, "total_steps": 25}, (10, 100.0), 100.0)) == ""
 
 
-# What Python 3.11, safetensors 0.7 and torch 2.13 printed when a file system of 100 kB was full.
+# What Python 3.11, safetensors 0.8 and torch 2.13 printed when a file system of 100 kB was full.
 FULL = [
     "OSError: [Errno 28] No space left on device",
-    "safetensors._safetensors_rust.SafetensorError: Error while serializing: I/O error: No space left on device (os error 28)",
+    "_safetensors_rust.SafetensorError: Error while serializing: I/O error: No space left on device (os error 28)",
     "RuntimeError: [enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598",
 ]
 
