@@ -11,7 +11,7 @@ from typing import Any, Final
 from llama_index_medqa.adapter import AdapterManifest, LossPoint, TrainingRun
 from llama_index_medqa.adapter_canaries import make_manifest
 from training.recipe import Recipe, base_name
-from training.trainer import RESULTS, loss_curve
+from training.trainer import RESULTS, STATE, loss_curve
 
 CARD: Final = "README.md"
 CURVE: Final = "loss.csv"
@@ -20,6 +20,10 @@ FIGURE: Final = "loss.png"
 _CONFIG: Final = "adapter_config.json"
 _WEIGHTS: Final = "adapter_model.safetensors"
 _LIBRARIES: Final = ("llamafactory", "peft", "transformers", "torch", "trl", "datasets")
+_WARNINGS: Final = {
+    "grounded-answer": "It answers from passages that it is shown; check what it cites all the same.",
+    "title-to-abstract": "It invents abstracts, findings and numbers included: never take what it writes for evidence.",
+}
 # Steps that one point of the smooth line stands for.
 _SMOOTH: Final = 10
 
@@ -42,23 +46,29 @@ def finish(
     _write_weights(run / _WEIGHTS, folder / _WEIGHTS)
     _write_config(run / _CONFIG, folder / _CONFIG, name)
     curve = loss_curve(run)
-    facts = _facts(run, samples, curve[-1][0], resumed_from)
+    results, steps = _read(run / RESULTS), int(_read(run / STATE)["global_step"])
+    # Of the last process: what an earlier one took is not known.
+    seen = samples * results["epoch"] * (steps - resumed_from) / steps
     _write_curve(curve, folder / CURVE)
     plot_loss(curve, folder / FIGURE, f"{recipe.name} on {name}")
     training = TrainingRun(
         recipe=recipe.name,
         data_sha256=data_sha256,
         samples=samples,
-        steps=curve[-1][0],
-        epochs=facts["epochs"],
-        samples_per_second=facts["samples_per_second"],
+        steps=steps,
+        epochs=results["epoch"],
+        samples_per_second=round(seen / results["train_runtime"], 4),
         loss_curve=tuple(LossPoint(step=step, loss=loss) for step, loss in curve),
     )
-    settings = {
-        "prompt_format": recipe.prompt_format, "template": recipe.template, "base_name": name, "training": training,
-    }  # fmt: skip
     (folder / CARD).write_text(model_card(recipe, name, training, rejected), encoding="utf-8")
-    return make_manifest(folder, base, **settings)
+    return make_manifest(
+        folder,
+        base,
+        prompt_format=recipe.prompt_format,
+        template=recipe.template,
+        base_name=name,
+        training=training,
+    )
 
 
 def _write_weights(source: Path, target: Path) -> None:
@@ -80,11 +90,9 @@ def _write_config(source: Path, target: Path, base: str) -> None:
     target.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _facts(run: Path, samples: int, steps: int, resumed_from: int) -> dict[str, float]:
-    """Epochs, and items a second of the last process."""
-    results: dict[str, Any] = json.loads((run / RESULTS).read_bytes())
-    seen = samples * results["epoch"] * (steps - resumed_from) / steps
-    return {"epochs": results["epoch"], "samples_per_second": round(seen / results["train_runtime"], 4)}
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_bytes())
+    return content
 
 
 def _write_curve(curve: Sequence[tuple[int, float]], path: Path) -> None:
@@ -158,12 +166,6 @@ python -m training run {recipe.name}{sets}
 `adapter_manifest.json` holds its settings, the loss of every step, and canaries by which `VllmLora.verify()` tells
 whether a server answers with it. {_WARNINGS[recipe.prompt]}
 """
-
-
-_WARNINGS: Final = {
-    "grounded-answer": "It answers from passages that it is shown; check what it cites all the same.",
-    "title-to-abstract": "It invents abstracts, findings and numbers included: never take what it writes for evidence.",
-}
 
 
 def _portable(word: str) -> str:

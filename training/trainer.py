@@ -23,10 +23,10 @@ from llama_index_medqa.errors import InputError, MedQAError, StorageError
 ARGUMENTS: Final = "arguments.yaml"
 LOG: Final = "llamafactory.log"
 RESULTS: Final = "train_results.json"
+STATE: Final = "trainer_state.json"
 
 _START: Final = "started_at_step"
 _TRAINER_LOG: Final = "trainer_log.jsonl"
-_STATE: Final = "trainer_state.json"
 _CHECKPOINT: Final = re.compile(r"checkpoint-(\d+)")
 _ROOT: Final = Path(__file__).parent.parent
 _LAST_LINES: Final = 400
@@ -111,7 +111,7 @@ def _last_whole_checkpoint(run_dir: Path) -> int:
 def _is_whole(checkpoint: Path) -> bool:
     """The trainer's state is what transformers writes last."""
     try:
-        json.loads((checkpoint / _STATE).read_bytes())
+        json.loads((checkpoint / STATE).read_bytes())
     except (OSError, ValueError):
         return False
     return True
