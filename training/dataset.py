@@ -123,7 +123,8 @@ def _check_manifest(manifest: Mapping[str, Any], file: Path, sha256: str, templa
 
 
 def _items(file: Path, columns: Mapping[str, str]) -> tuple[tuple[Item, ...], dict[str, int]]:
-    items, rejected = [], Counter[str]()
+    items: list[Item] = []
+    rejected: Counter[str] = Counter()
     for row in _rows(file):
         asked = [row.get(columns[key]) for key in ("prompt", "query")]
         # As LLaMA-Factory does (data/converter.py, AlpacaDatasetConverter).
@@ -139,6 +140,7 @@ def _items(file: Path, columns: Mapping[str, str]) -> tuple[tuple[Item, ...], di
 
 def _rows(file: Path) -> list[dict[str, Any]]:
     text = file.read_text(encoding="utf-8")
+    rows: list[dict[str, Any]]
     try:
         rows = json.loads(text) if text.lstrip().startswith("[") else list(map(json.loads, text.splitlines()))
     except ValueError as error:
