@@ -109,7 +109,7 @@ class ServedPrompts:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of some tokens, special ones as such."""
-        return str(self._tokenizer.decode(tokens))
+        return str(self._tokenizer.decode(list(tokens)))
 
 
 def check_parity(encoder: Encoder, served: ServedPrompts, items: Sequence[Item], template: str) -> int:

@@ -207,7 +207,7 @@ def trainer_arguments(recipe: Recipe, base: str, dataset_dir: Path, dataset: str
     """
     given = {key: value for key, value in recipe.arguments.items() if key != "max_samples"}
     # The settings of the processes of a distributed run lie beside the recipes.
-    beside = {key: str(RECIPES / given[key]) for key in ("deepspeed", "fsdp_config") if key in given}
+    beside: dict[str, Any] = {key: str(RECIPES / given[key]) for key in ("deepspeed", "fsdp_config") if key in given}
     return {
         **given,
         **beside,

@@ -78,8 +78,10 @@ def shape_of(base: str, rank: int, modules: tuple[str, ...]) -> Shape:
     except (OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"The base model {base} cannot be read: {reason} Give its folder, or a hub id.") from error
+    # Its types differ from version to version.
+    models: Any = AutoModelForCausalLM
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        model = models.from_config(config)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, torch.nn.Linear)}
     adapted = [layer for name, layer in layers.items() if name.rpartition(".")[2] in modules]
     absent = set(modules) - {name.rpartition(".")[2] for name in layers}

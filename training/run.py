@@ -118,9 +118,9 @@ def planned_steps(arguments: dict[str, Any], items: int, devices: int = 1) -> in
         return int(arguments["max_steps"])
     if arguments.get("packing") or arguments.get("neat_packing"):
         return None
-    batches = math.ceil(items / (arguments.get("per_device_train_batch_size", _BATCH) * devices))
-    an_epoch = math.ceil(batches / arguments.get("gradient_accumulation_steps", 1))
-    return math.ceil(an_epoch * arguments.get("num_train_epochs", 3.0))
+    batches = math.ceil(items / (int(arguments.get("per_device_train_batch_size", _BATCH)) * devices))
+    an_epoch = math.ceil(batches / int(arguments.get("gradient_accumulation_steps", 1)))
+    return math.ceil(an_epoch * float(arguments.get("num_train_epochs", 3.0)))
 
 
 def _checkpoints(recipe: Recipe, items: int) -> int:
