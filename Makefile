@@ -16,7 +16,7 @@ demo: $(VENV)/.local  ## index real abstracts and answer three questions
 test: $(VENV)/.dev  ## unit, contract and golden tests; no network
 	$(VENV)/bin/python -m pytest
 
-test-integration: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## the real models and a real vLLM, fetched the first time
+test-integration: $(VENV)/.train $(VLLM_VENV)/.vllm  ## the real models and a real vLLM, fetched the first time
 	MEDQA_VLLM_PYTHON=$(abspath $(VLLM_VENV))/bin/python $(VENV)/bin/python -m pytest -m integration
 
 lint: $(VENV)/.dev
@@ -62,3 +62,9 @@ $(VENV)/.local: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
 	$(PIP) install --quiet --constraint constraints-cpu.txt --editable ".[local,ray,dev]"
 	@touch $@ $(VENV)/.local
+
+# torchvision and torchaudio come with it; they are built for CUDA, and transformers fails to import the first.
+$(VENV)/.train: $(VENV)/.dev
+	$(PIP) install --quiet --constraint constraints-cpu.txt --editable ".[train]"
+	$(PIP) uninstall --quiet --yes torchvision torchaudio
+	@touch $@

@@ -8,8 +8,9 @@ not in the index. Only the second can be wrong in one way: for BioASQ other pape
 answer there is not always a false one.
 
 Indexes are built once and kept in FOLDER (minutes); every answer is a line of ``FOLDER/answers.jsonl`` as soon as it
-is there, and is never asked for again: stop it at any time and run the same command. An answer takes about 10 to 20
-seconds on two cores, a refusal before the model is asked a tenth of a second; 600 questions take two to three hours.
+is there, and is never asked for again: stop it at any time and run the same command. Lines are kept by profile, prompt
+and threshold, not by code: take another FOLDER after a change. A refusal before the model is asked takes a tenth of a
+second.
 ``--limit`` asks N questions of each set and writes no results file.
 """
 

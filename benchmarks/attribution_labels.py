@@ -41,6 +41,7 @@ PARTS: dict[str, frozenset[str]] = {
     "number checks": frozenset({"number", "unit"}),
     "negation and direction checks": frozenset({"negation", "direction"}),
     "name check": frozenset({"entity"}),
+    "conduct check": frozenset({"conduct"}),
     "all checks": ALL_CHECKS,
 }
 

@@ -6,8 +6,7 @@ SciFact's claims that an abstract supports or refutes, with the sentences that i
 What was retrieved is that abstract and the four others of the set that share most with the claim by words (inverse
 document frequency), ranked together by that. Counted is how many claims have at least one whole rationale among the
 sentences that are shown: by the engine's selection with words and meaning, by words alone, and by showing the records
-from the top until the budget is spent, as before. The weights of the selection were chosen on the claims of the train
-split; told are those of the dev split, and the train split beside it.
+from the top until the budget is spent, as before. The weights of the selection were chosen by judgement, not fitted.
 """
 
 import argparse

@@ -11,6 +11,7 @@ FindingKind = Literal[
     "direction",
     "certainty",
     "entity",
+    "conduct",
     "quote",
     "wrong_mark",
     "unknown_mark",

@@ -54,6 +54,7 @@ _COSTS: dict[FindingKind, float] = {
     "direction": 2.8,
     "certainty": 0.0,
     "entity": 0.4,
+    "conduct": 1.0,
 }
 
 
@@ -110,12 +111,12 @@ def _citation(passage: Passage, start: int, end: int) -> Citation:
 class Attributor:
     """Ties sentences to the texts that support them.
 
-    A text is one sentence of a passage, or two that follow one another; titles, questions, statements of purpose and
-    orders to the reader are none. How near it is to a sentence is told by its words, each weighed by how rare it is in
-    PubMed, and by the cosine of the two where there is an embedder. It supports the sentence when it is near enough
-    and no check finds anything: every number is there with its unit, nothing is denied or turned round, no doubt is
-    left out, and no name (drug, disease, gene) is missing near it. What the model itself cites or quotes is checked
-    like everything else.
+    A text is one sentence of a passage, or two that follow one another; titles, questions, statements of purpose
+    and orders to the reader are none. How near it is to a sentence is told by its words, each weighed by how rare
+    it is in PubMed, and by the cosine of the two where there is an embedder. It supports the sentence when it is
+    near enough and no check finds anything: every number is there with its unit, nothing is denied or turned round,
+    no doubt is left out, no name (drug, disease, gene) is missing near it, and it does not merely tell what was
+    measured. What the model itself cites or quotes is checked like everything else.
 
     Args:
         embed_model: compares sentences by meaning beside words, such as the index's own; None compares words alone.

@@ -13,7 +13,7 @@ from llama_index_medqa.evidence import EvidenceSentence, Passage, content_words
 from llama_index_medqa.question_words import question_weights
 
 # How much a sentence gains that ends its record, where the conclusions are, and that stands in the best record. Chosen
-# on SciFact's train claims, see benchmarks/evidence_selection.py.
+# by judgement, not fitted; benchmarks/evidence_selection.py tells what comes of them.
 _CONCLUSION = 0.15
 _BEST_RECORD = 0.3
 # A sentence that only follows from the one before is shown with it.

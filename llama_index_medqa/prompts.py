@@ -36,6 +36,9 @@ CONDENSED_QUESTION = PromptTemplate(
     "Rewritten question:"
 )
 
+TITLE_TO_ABSTRACT = PromptTemplate("Write the abstract of the medical paper that has this title.\n{title}")
+"""What the seed's adapters are trained to be asked; its answers are invented."""
+
 _PLACE = "{prompt}"
 # Where a model that was never taught to stop goes on with passages and questions of its own.
 _NEXT_TURN = ("\nQuestion:", "\nPassages:")

@@ -1,4 +1,4 @@
-"""The checks that decide whether a text that is near a sentence supports it: numbers, negation, direction, names."""
+"""The checks that decide whether a text that is near a sentence supports it."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -6,11 +6,14 @@ from functools import lru_cache
 
 from llama_index_medqa.acronyms import find_acronyms
 from llama_index_medqa.answer_sentences import Finding, FindingKind
+from llama_index_medqa.conduct import only_conduct
 from llama_index_medqa.polarity import denial, opposite_direction, overstated
 from llama_index_medqa.quantities import Quantity, bare, quantities
 from llama_index_medqa.word_weights import is_name, terms
 
-ALL_CHECKS: frozenset[FindingKind] = frozenset({"number", "unit", "negation", "direction", "certainty", "entity"})
+ALL_CHECKS: frozenset[FindingKind] = frozenset(
+    {"number", "unit", "negation", "direction", "certainty", "entity", "conduct"}
+)
 # What makes a text say the contrary, rather than something else.
 CONTRARY: frozenset[FindingKind] = frozenset({"negation", "direction"})
 _SHORTEST_STEM = 5
@@ -72,6 +75,8 @@ def _findings(claim: Claim, place: Place) -> Iterator[Finding]:
         yield Finding("direction", detail)
     if detail := overstated(claim.text, place.nearest):
         yield Finding("certainty", detail)
+    if only_conduct(place.nearest) and not only_conduct(claim.text):
+        yield Finding("conduct", "the text tells what was done, not what was found")
     if strange := strange_names(claim, place):
         yield Finding("entity", f"not near the text: {', '.join(sorted(strange))}")
 

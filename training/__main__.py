@@ -1,0 +1,13 @@
+"""``python -m training <verb>``."""
+
+import typer
+
+from training.commands import export_command, run_command
+
+app = typer.Typer(help="Train LoRA adapters with LLaMA-Factory, and hand them on.", no_args_is_help=True)
+app.command("run")(run_command)
+app.command("export")(export_command)
+
+
+if __name__ == "__main__":
+    app()
