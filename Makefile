@@ -8,7 +8,7 @@ VLLM_PIP = $(VLLM_VENV)/bin/python -m pip --disable-pip-version-check
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: demo test test-integration lint bench clean
+.PHONY: demo test test-integration lint gate baseline bench clean
 
 demo: $(VENV)/.local  ## index real abstracts and answer three questions
 	$(VENV)/bin/medqa demo
@@ -25,8 +25,22 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+SUITE = $(VENV)/bin/medqa evaluate benchmarks/suite/cases.jsonl --engine benchmarks.ci_suite:engine \
+	--terms benchmarks/suite/terms.txt
+GATE_FOLDER ?= .medqa/gate
+
+gate: $(VENV)/.dev  ## is the query engine as good as its baseline on the small suite?
+	rm -rf $(GATE_FOLDER) && mkdir -p $(GATE_FOLDER)
+	$(SUITE) --output $(GATE_FOLDER)/candidate.json
+	$(VENV)/bin/medqa gate benchmarks/baselines/suite.json $(GATE_FOLDER)/candidate.json \
+		--margins benchmarks/suite/margins.toml --html $(GATE_FOLDER)/gate.html --junit $(GATE_FOLDER)/gate.xml
+
+baseline: $(VENV)/.dev  ## take the answers of this checkout as the new baseline
+	rm -rf $(GATE_FOLDER) && mkdir -p $(GATE_FOLDER)
+	$(SUITE) --output benchmarks/baselines/suite.json --journal $(GATE_FOLDER)/baseline.answers.jsonl
+
 bench: $(VENV)/.dev  ## the measurement that needs nothing but data; the others say in their first lines what they need
-	$(VENV)/bin/python -m benchmarks.support_by_words
+	$(VENV)/bin/python -m benchmarks.attribution_labels
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) .medqa dist

@@ -24,6 +24,18 @@ GROUNDED_ANSWER = PromptTemplate(
     "Answer:"
 )
 
+CONDENSED_QUESTION_VERSION = "condensed-question/1"
+CONDENSED_QUESTION = PromptTemplate(
+    "Rewrite the last question of a conversation so that it can be understood without the conversation: put in what "
+    '"it", "they" or "this" stands for. Keep its meaning. Write the question alone.\n'
+    "\n"
+    "Conversation:\n"
+    "{chat_history}\n"
+    "\n"
+    "Last question: {question}\n"
+    "Rewritten question:"
+)
+
 TITLE_TO_ABSTRACT = PromptTemplate("Write the abstract of the medical paper that has this title.\n{title}")
 """What the seed's adapters are trained to be asked; its answers are invented."""
 

@@ -24,12 +24,18 @@ from rich.text import Text
 from llama_index_medqa.assembly import start_answer
 from llama_index_medqa.crawl_display import crawl_progress, print_summary
 from llama_index_medqa.doctor import Finding
+from llama_index_medqa.evaluation.gate import GateReport
+from llama_index_medqa.evaluation.results import Results
+from llama_index_medqa.evaluation.runner import Progress as Asked
+from llama_index_medqa.evaluation_display import asking_progress, print_gate, print_results
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.index import IndexInfo
 from llama_index_medqa.ingestion import IngestReport
 from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary
-from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse
-from llama_index_medqa.rendering import ABSTENTION_REASONS, sources
+from llama_index_medqa.query_engine import MedQAQueryEngine
+from llama_index_medqa.query_filters import PaperFilter
+from llama_index_medqa.rendering import notes, sources
+from llama_index_medqa.response import MedQAResponse
 from llama_index_medqa.updating import UpdateReport
 
 _QUOTE_CHARACTERS = 240
@@ -168,6 +174,20 @@ class Terminal:
 
             yield show
 
+    @contextmanager
+    def asking_progress(self) -> Iterator[Callable[[Asked], None]]:
+        """A bar of the questions of an evaluation."""
+        with asking_progress(self._progress) as show:
+            yield show
+
+    def show_evaluation(self, results: Results) -> None:
+        """What an evaluation found, a row a measure."""
+        print_results(results, self._out)
+
+    def show_gate(self, report: GateReport) -> None:
+        """What the gate found, a row a measure."""
+        print_gate(report, self._out)
+
     def show_findings(self, findings: Iterable[Finding]) -> None:
         """What the doctor found: a line each, and below it what to do."""
         for finding in findings:
@@ -176,11 +196,11 @@ class Terminal:
             if finding.fix:
                 self.line(f"  {'':<{_NAME_WIDTH}} → {finding.fix}", style)
 
-    def show_answer(self, engine: MedQAQueryEngine, question: str) -> MedQAResponse:
+    def show_answer(self, engine: MedQAQueryEngine, question: str, papers: PaperFilter | None = None) -> MedQAResponse:
         """Streams an answer sentence by sentence, then shows what supports it."""
         self.line(f"Question: {question}", "bold")
         with self._progress.status(f"  {engine.answered_by} reads the evidence"):
-            stream = start_answer(engine, question)
+            stream = start_answer(engine, question, papers)
             first = next(iter(stream.response_gen))
         self._out.print("Answer: ", end="", style="bold")
         for text in chain([first], stream.response_gen):
@@ -193,18 +213,15 @@ class Terminal:
     def _show_support(self, response: MedQAResponse) -> None:
         seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in response.seconds.items())
         self.line(f"Answered by {response.answered_by} ({seconds}).", "dim")
-        if response.dropped:
-            self.line(f"Left out, because nothing retrieved supports them: {len(response.dropped)} sentences.", "dim")
-        if response.cut_off:
-            self.line("The model reached the most tokens that it may write: its last sentence is left out.", "dim")
-        if response.evidence_left_out:
-            self.line(f"Not shown to the model, for want of room: {response.evidence_left_out} sentences.", "dim")
+        for note in notes(response):
+            self.line(note, "red" if response.retracted else "dim")
         if response.abstained:
-            self.line(ABSTENTION_REASONS[response.abstained], "dim")
             self._show_nearest(response)
         else:
             self._show_citations(response)
         self.line(freshness(response.as_of, _today()), "dim")
+        if response.notice:
+            self.line(response.notice, "dim")
 
     def _show_citations(self, response: MedQAResponse) -> None:
         years = {source.document_id: source.year for source in sources(response)}

@@ -1,8 +1,9 @@
 """Evaluation cases: questions with what is known to be right, loaded from files and checked."""
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -21,6 +22,8 @@ class EvaluationCase:
         gold_documents: ids of the documents that hold the answer, such as ``PMID:123``; never empty.
         gold_answers: answers written by people, any of which is right; may be empty.
         gold_label: the answer in one word, where the question has one.
+        gold_evidence: texts that hold the answer; may be empty.
+        group: cases of one group stand or fall together, such as questions on one abstract; empty where none is told.
     """
 
     case_id: str
@@ -28,6 +31,13 @@ class EvaluationCase:
     gold_documents: tuple[str, ...]
     gold_answers: tuple[str, ...] = ()
     gold_label: Label | None = None
+    gold_evidence: tuple[str, ...] = ()
+    group: str = ""
+
+    @property
+    def cluster(self) -> str:
+        """What intervals are clustered by: the group, or else the first gold document."""
+        return self.group or self.gold_documents[0]
 
     @property
     def gold_pmids(self) -> tuple[str, ...]:
@@ -43,14 +53,23 @@ class EvaluationCase:
 def load_cases(path: str | Path) -> list[EvaluationCase]:
     """Cases of one's own, as JSON lines.
 
-    A line holds ``id``, ``question``, ``gold_pmids`` and, where known, ``gold_answer`` (a text, or a list of them) and
-    ``gold_label``.
+    A line holds ``id``, ``question``, ``gold_pmids`` and, where known, ``gold_answer`` (a text, or a list of them),
+    ``gold_label``, ``gold_evidence`` (a list of texts) and ``group``.
 
     Raises:
         InputError: the file is missing or broken, or a case is not usable; the message names the line.
     """
     return _checked(
-        path, lambda row: (row["id"], row["question"], row["gold_pmids"], row.get("gold_answer"), row.get("gold_label"))
+        path,
+        lambda row: (
+            row["id"],
+            row["question"],
+            row["gold_pmids"],
+            row.get("gold_answer"),
+            row.get("gold_label"),
+            row.get("gold_evidence"),
+            row.get("group"),
+        ),
     )
 
 
@@ -61,7 +80,15 @@ def load_pubmedqa(path: str | Path) -> list[EvaluationCase]:
         InputError: as :func:`load_cases`.
     """
     return _checked(
-        path, lambda row: (row["pmid"], row["question"], [row["pmid"]], row["long_answer"], row["final_decision"])
+        path,
+        lambda row: (
+            row["pmid"],
+            row["question"],
+            [row["pmid"]],
+            row["long_answer"],
+            row["final_decision"],
+            row.get("contexts"),
+        ),
     )
 
 
@@ -123,7 +150,9 @@ def _checked(path: str | Path, fields: Any) -> list[EvaluationCase]:
     return list(cases.values())
 
 
-def _case(case_id: Any, question: Any, pmids: Any, answers: Any, label: Any) -> EvaluationCase:
+def _case(
+    case_id: Any, question: Any, pmids: Any, answers: Any, label: Any, evidence: Any = None, group: Any = None
+) -> EvaluationCase:
     if not (isinstance(question, str) and question.strip()):
         raise ValueError(f"the question of {case_id!r} is empty.")
     if not (isinstance(pmids, list) and pmids and all(str(pmid).isdigit() for pmid in pmids)):
@@ -133,8 +162,12 @@ def _case(case_id: Any, question: Any, pmids: Any, answers: Any, label: Any) -> 
     texts = [answers] if isinstance(answers, str) else answers or []
     if not all(isinstance(text, str) for text in texts):
         raise ValueError(f"the answers of {case_id!r} must be texts, got {answers!r}.")
+    if not (evidence is None or (isinstance(evidence, list) and all(isinstance(text, str) for text in evidence))):
+        raise ValueError(f"the evidence of {case_id!r} must be a list of texts, got {evidence!r}.")
     documents = tuple(dict.fromkeys(f"PMID:{pmid}" for pmid in pmids))
-    return EvaluationCase(str(case_id), question, documents, tuple(texts), label)
+    return EvaluationCase(
+        str(case_id), question, documents, tuple(texts), label, tuple(evidence or ()), str(group or "")
+    )
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -156,3 +189,13 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
+
+
+FORMATS = {"own": load_cases, "pubmedqa": load_pubmedqa, "bioasq": load_bioasq}
+"""Loaders of files of cases, by the name that the command takes."""
+
+
+def fingerprint(cases: Iterable[EvaluationCase]) -> str:
+    """16 hexadecimal digits that change when a case does."""
+    content = json.dumps([astuple(case) for case in cases], ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -6,7 +6,7 @@ from typing import BinaryIO, cast
 
 from llama_index_medqa.errors import InputError, SourceFormatError
 
-PIECE = 1 << 17
+PIECE = 1 << 16
 # What is not inflated at once is copied, so that small pieces of compressed data take less time.
 _READ = 1 << 15
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.statistics import bootstrap_mean, paired_bootstrap
+from llama_index_medqa.evaluation.statistics import bootstrap_mean, paired_bootstrap, repeated_scores
 
 VALUES = np.random.default_rng(7).beta(2, 1, 60).tolist()
 
@@ -71,3 +71,56 @@ def test_unequal_pairs_and_a_wrong_confidence_are_errors():
         paired_bootstrap([1.0], [1.0, 2.0])
     with pytest.raises(InputError, match=r"between 0 and 1, got 95"):
         bootstrap_mean([1.0], confidence=95)
+
+
+def test_groups_are_drawn_whole():
+    groups = [place // 3 for place in range(60)]
+    random = np.random.default_rng(3)
+    by_group = np.array(VALUES).reshape(20, 3)
+    means = [by_group[row].mean() for row in random.integers(0, 20, (400, 20))]
+    ours = bootstrap_mean(VALUES, groups=groups, resamples=400, seed=3)
+    assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=1e-12)
+    alone = bootstrap_mean(VALUES, groups=range(60), resamples=400, seed=3)
+    assert alone == bootstrap_mean(VALUES, resamples=400, seed=3)
+
+
+def test_only_clustered_intervals_hold_the_mean_of_clustered_cases():
+    random = np.random.default_rng(11)
+    groups = [place // 5 for place in range(200)]
+    held = {"clustered": 0, "alone": 0}
+    for _ in range(300):
+        values = np.repeat(random.normal(0.5, 0.3, 40), 5) + random.normal(0, 0.1, 200)
+        for name, told in (("clustered", groups), ("alone", None)):
+            one = bootstrap_mean(values, groups=told, resamples=400)
+            held[name] += one.low <= 0.5 <= one.high
+    # 40 groups: a percentile interval holds a little less than 95 %. Alone, its width is short by a factor of two.
+    low, high = stats.binom.interval(0.999, 300, 0.94)
+    assert low <= held["clustered"] <= high
+    assert held["alone"] < 0.8 * 300
+
+
+def test_each_value_needs_its_group():
+    with pytest.raises(InputError, match="2 values and 1 groups"):
+        bootstrap_mean([1.0, 2.0], groups=["a"])
+
+
+# Six targets rated by four judges: Shrout and Fleiss 1979, table 2. They give ICC(1,1) = .17, a mean square of 11.24
+# between targets and of 6.26 within.
+RATINGS = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+
+
+def test_repeated_scores_are_those_of_shrout_and_fleiss():
+    found = repeated_scores(RATINGS)
+    assert found.within == pytest.approx(6.26, abs=0.005)
+    assert found.between == pytest.approx((11.24 - 6.26) / 4, abs=0.005)
+    assert found.reliability == pytest.approx(0.17, abs=0.005)
+    assert found.from_judging == pytest.approx(6.26 / 11.24, abs=0.002)
+    assert found.standard_error == pytest.approx(stats.sem(np.mean(RATINGS, axis=1)), abs=1e-12)
+
+
+def test_a_steady_judge_adds_nothing_and_too_few_scores_are_an_error():
+    steady = repeated_scores([[0.2, 0.2], [0.9, 0.9]])
+    assert (steady.within, steady.reliability, steady.from_judging) == (0.0, 1.0, 0.0)
+    for few in ([[1.0, 2.0]], [[1.0], [2.0]], [[1.0, 2.0], [1.0]]):
+        with pytest.raises(InputError, match="two or more"):
+            repeated_scores(few)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from xml_samples import article, articles
+from xml_samples import article, articles, plain
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.record import Author
-from llama_index_medqa.pubmed.xml.escaped import Unusual
+from llama_index_medqa.pubmed.xml.escaped import Unusual, is_ordinary, plain_each
 from llama_index_medqa.pubmed.xml.fast import record_from_match
 from llama_index_medqa.pubmed.xml.grammar import RECORD
 from llama_index_medqa.pubmed.xml.tree import record_from_tree
@@ -47,6 +47,45 @@ def test_an_ordinary_record_takes_the_fast_way():
     assert same(article().encode())
     assert same(article(title="<ArticleTitle>10<sup>9</sup>/L &amp; CO<sub>2</sub></ArticleTitle>").encode())
     assert same(article(abstract="").encode())
+
+
+def test_other_abstracts_take_the_fast_way():
+    other = '<OtherAbstract Type="Publisher" Language="{0}"><AbstractText>{0} &amp; all.</AbstractText></OtherAbstract>'
+    both = other.format("ger") + other.format("eng")
+    assert same(article(in_citation=both).encode())
+    assert same(article(abstract="", in_citation=both).encode())
+    assert fast(article(abstract="", in_citation=both).encode()).sections[0].text == "eng & all."
+
+
+def test_an_empty_tag_does_not_hide_what_follows():
+    keywords = '<KeywordList><Keyword MajorTopicYN="N"/><Keyword MajorTopicYN="N">5-HT2</Keyword></KeywordList>'
+    types = '<PublicationType UI="D1"/><PublicationType UI="D016428">'
+    source = article(in_citation=keywords).replace('<PublicationType UI="D016428">', types).encode()
+    assert same(source)
+    assert fast(source).publication_types == ("Journal Article",)
+    assert fast(source).details.keywords == ("5-HT2",)
+
+
+@given(st.lists(plain, max_size=6))
+def test_many_pieces_are_read_together_as_each_by_itself(pieces):
+    expected = [" ".join((etree.fromstring(f"<a>{piece}</a>").text or "").split()) for piece in pieces]
+    assert list(plain_each(pieces)) == expected
+    assert [piece.strip(" ") for piece in pieces if is_ordinary(piece)] == [
+        text for piece, text in zip(pieces, expected, strict=True) if is_ordinary(piece)
+    ]
+
+
+def test_pieces_that_need_no_work_are_not_copied():
+    pieces = ["A text.", "Another | one."]
+    assert plain_each(pieces) is pieces
+    assert not any(map(is_ordinary, ["A & B", "A  B", "A > B", "\x00"]))
+
+
+@pytest.mark.parametrize("piece", ["\x00", "a \x00 b", "a\x01", "]]>", "&", "&nbsp;", "&#0;", "\uffff", "\x1c"])
+def test_pieces_that_xml_forbids_are_not_read(piece):
+    for pieces in ([piece], ["before", piece], [piece, "behind"]):
+        with pytest.raises(Unusual):
+            plain_each(pieces)
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,13 @@ comments = listing(
         maybe(st.sampled_from(['<PMID Version="1">5</PMID>', '<PMID Version="1"/>'])),
     ),
 )
+keywords = leaf("Keyword", plain, ' MajorTopicYN="N"') | st.just('<Keyword MajorTopicYN="N"/>')
+other_abstracts = st.builds(
+    lambda kind, language, contents: f'<OtherAbstract Type="{kind}" Language="{language}">{contents}</OtherAbstract>',
+    st.sampled_from(["Publisher", "plain-language-summary"]),
+    st.sampled_from(["eng", "ger"]),
+    st.builds("{}{}".format, st.lists(paragraphs, max_size=2).map("".join), maybe(leaf("CopyrightInformation"))),
+)
 articles = st.builds(
     article,
     title=leaf("ArticleTitle", marked_up) | st.just("<ArticleTitle/>"),
@@ -169,7 +176,8 @@ articles = st.builds(
     in_citation=st.tuples(
         maybe(comments),
         maybe(listing("MeshHeadingList", headings)),
-        maybe(listing("KeywordList", leaf("Keyword", plain, ' MajorTopicYN="N"'), ' Owner="NOTNLM"')),
+        st.lists(other_abstracts, max_size=2).map("".join),
+        maybe(listing("KeywordList", keywords, ' Owner="NOTNLM"')),
         maybe(leaf("CoiStatement", marked_up)),
     ).map("".join),
     data=maybe(

@@ -5,6 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.evaluation.answers import Answer
+from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.measures.measure import Measure
+from llama_index_medqa.evaluation.score import Score
 
 Ranking = Sequence[str]
 Judgements = Mapping[str, float]
@@ -79,8 +83,29 @@ def _recall(ranking: Ranking, relevant: Judgements, cutoff: int) -> float:
     return len(set(ranking[:cutoff]) & set(relevant)) / len(relevant)
 
 
+def _precision(ranking: Ranking, relevant: Judgements, cutoff: int) -> float:
+    # The documents that are there, not the cutoff, as ragas' id-based context precision has it.
+    kept = ranking[:cutoff]
+    return len(set(kept) & set(relevant)) / len(kept) if kept else 0.0
+
+
+def of_answers(measure: RetrievalMeasure) -> Measure:
+    """A measure of rankings as one of answers: of the documents of their evidence against the gold documents."""
+
+    def score(case: EvaluationCase, answer: Answer) -> Score:
+        if answer.ranking is None:
+            return Score.not_applicable("evidence unknown")
+        return Score.of(measure.score(answer.ranking, case.judgements))
+
+    return Measure(str(measure), score)
+
+
 nDCG = RetrievalMeasure("nDCG", _ndcg)  # noqa: N816  # the name that the field writes
 """Normalised discounted cumulative gain (Järvelin and Kekäläinen 2002) with linear gains, as trec_eval computes it."""
 
 Recall = RetrievalMeasure("Recall", _recall)
 """Share of the relevant documents that were found."""
+
+Precision = RetrievalMeasure("Precision", _precision)
+"""Share of the documents found that are relevant, 0 where none was found. Without a cutoff, ``Precision`` and
+``Recall`` are ragas' id-based context precision and recall."""

@@ -8,25 +8,44 @@ from itertools import starmap
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed.record import Author, MeshHeading, MeshQualifier, RecordDetails, Reference
-from llama_index_medqa.pubmed.text import fold
-from llama_index_medqa.pubmed.xml.escaped import Part, Unusual, decoded, marked_up, names, plain, plain_name, texts
-from llama_index_medqa.pubmed.xml.grammar import RECORD
+from llama_index_medqa.pubmed.record import (
+    AbstractSection,
+    Author,
+    MeshHeading,
+    MeshQualifier,
+    OtherAbstract,
+    RecordDetails,
+    Reference,
+)
+from llama_index_medqa.pubmed.text import fold, heading
+from llama_index_medqa.pubmed.xml.escaped import (
+    Part,
+    Unusual,
+    decoded,
+    is_ordinary,
+    marked_up_each,
+    plain,
+    plain_each,
+    texts,
+)
+from llama_index_medqa.pubmed.xml.grammar import RECORD, groups
 from llama_index_medqa.pubmed.xml.tree import details_from_tree
 
-_ATTRIBUTES = '(?: [A-Z][A-Za-z]+="[^"]*")*'
 # Before 2019, NLM put the reference list among the comments and corrections.
 REFERENCE_LINK = "Cites"
 
 
-def leaf(name: str, attributes: str = "") -> re.Pattern[str]:
-    """Finds the text of an element that holds nothing else; attributes that are groups come first."""
-    return re.compile(f"<{name}{attributes}>([^<]*)<")
+def leaf(name: str) -> re.Pattern[str]:
+    """Finds the text of an element that holds nothing else, whatever its attributes are.
+
+    Where the element is an empty tag, that is the white space behind it; the next tag is left to be found.
+    """
+    return re.compile(f"<{name}(?: [^<>]*+)?+>([^<]*+)")
 
 
-def _next(name: str, content: str = "[^<]*", attributes: str = "") -> str:
+def _next(name: str, content: str = "[^<]*+", attributes: str = "") -> str:
     """The content of the next element if that is its name and it has an end tag."""
-    return f"(?:<{name}{attributes}>({content})</{name}>[^<]*)?"
+    return f"(?:<{name}{attributes}>({content})</{name}>[^<]*+)?+"
 
 
 def _up_to(end: str) -> str:
@@ -34,25 +53,36 @@ def _up_to(end: str) -> str:
     return f"[^<]*+(?:<(?!/{end}>)[^<]*+)*+"
 
 
+# Characters of identifiers: neither white space nor any that begins an entity or a tag.
+_NO_WORK = "[!-%'-;=?-~]"
 _AUTHOR = re.compile(
-    f"<Author{_ATTRIBUTES}>[^<]*"
+    "<Author(?: [^<>]*+)?+>[^<]*+"
     + "".join(map(_next, ("LastName", "ForeName", "Initials", "Suffix", "CollectiveName")))
-    + _next("Identifier", attributes=' Source="ORCID"')
-    + f"(?:<AffiliationInfo>[^<]*{_next('Affiliation')}</AffiliationInfo>[^<]*)?"
+    + _next("Identifier", f"{_NO_WORK}++", ' Source="ORCID"')
+    + f"(?:<AffiliationInfo>[^<]*+{_next('Affiliation')}</AffiliationInfo>[^<]*+)?"
     + f"({_up_to('Author')})"
 )
+_PARAGRAPH = re.compile(
+    f'<AbstractText(?: Label="([^"]*+)")?+(?: NlmCategory="([^"]*+)")?+>({_up_to("AbstractText")})<'
+)
+_OTHER_ABSTRACT = re.compile(
+    f'<OtherAbstract(?: Type="([^"]*+)")?+(?: Language="([^"]*+)")?+>({_up_to("OtherAbstract")})<'
+)
 _AFFILIATION = leaf("Affiliation")
-_REFERENCE = re.compile(f"<Reference>[^<]*{_next('Citation', _up_to('Citation'))}({_up_to('Reference')})")
-_ARTICLE_ID = leaf("ArticleId", '(?: IdType="([^"]*)")?')
-# Without white space or entities.
-_PLAIN_ARTICLE_ID = re.compile("""<ArticleId IdType="([^"]+)">([!-%'-;=?-~]+)<""")
+_PLAIN_ID = f'<ArticleId IdType="([^"]++)">({_NO_WORK}++)</ArticleId>[^<]*+'
+_PLAIN_ARTICLE_ID = re.compile(_PLAIN_ID)
+_REFERENCE = re.compile(
+    f"<Reference>[^<]*+{_next('Citation', _up_to('Citation'))}"
+    f"(?:<ArticleIdList>[^<]*+{_PLAIN_ID}</ArticleIdList>[^<]*+)?({_up_to('Reference')})"
+)
+_ARTICLE_ID = re.compile('<ArticleId(?: IdType="([^"]*+)")?+>([^<]*+)<')
 _COMMENT = re.compile(
     r'<CommentsCorrections(?: RefType="([^"]*)")?>[^<]*'
     r"(?:<RefSource(?:/>|>([^<]*)</RefSource>)[^<]*)?(?:<PMID[^<>]*(?:/>|>([^<]*)</PMID>))?"
 )
 _MESH_HEADING = re.compile(
-    '<DescriptorName(?: UI="[^"]*")?(?: MajorTopicYN="([^"]*)")?(?: Type="[^"]*")?>([^<]*)</DescriptorName>[^<]*'
-    "((?:<QualifierName[^<]*</QualifierName>[^<]*)*+)"
+    '<DescriptorName(?: UI="[^"]*+")?+(?: MajorTopicYN="([^"]*+)")?+[^<>]*+>([^<]*+)</DescriptorName>[^<]*+'
+    "((?:<QualifierName[^<]*+</QualifierName>[^<]*+)*+)"
 )
 _QUALIFIER = re.compile('<QualifierName(?: UI="[^"]*")?(?: MajorTopicYN="([^"]*)")?>([^<]*)<')
 _JOURNAL = re.compile(
@@ -60,19 +90,17 @@ _JOURNAL = re.compile(
     r"(?:<Volume(?:/>|>([^<]*)</Volume>)[^<]*)?(?:<Issue(?:/>|>([^<]*)</Issue>)[^<]*)?"
 )
 _LANGUAGE, _PAGES, _COPYRIGHT = leaf("Language"), leaf("MedlinePgn"), leaf("CopyrightInformation")
-_KEYWORD, _SUBSTANCE = leaf("Keyword", _ATTRIBUTES), leaf("NameOfSubstance", _ATTRIBUTES)
+_KEYWORD, _SUBSTANCE = leaf("Keyword"), leaf("NameOfSubstance")
 _MEDLINE_ABBREVIATION, _JOURNAL_ID, _COUNTRY = leaf("MedlineTA"), leaf("NlmUniqueID"), leaf("Country")
 _ABBREVIATION = leaf("ISOAbbreviation")
 
 # Builds a named tuple in half the time of its constructor; a record has dozens.
-_new = tuple.__new__
+new = tuple.__new__
 
-_PARTS = (
+_groups = groups(
     *("authors", "references", "comments", "mesh", "keywords", "languages", "vernacular_title", "copyright", "ids"),
-    *("chemicals", "journal_element", "pages", "journal_information", "free_date", "conflict"),
+    *("chemicals", "journal_element", "pages", "journal_information", "free_date", "conflict", "other_abstracts"),
 )
-# Groups are found faster by number than by name.
-_GROUPS = tuple(RECORD.groupindex[name] for name in _PARTS)
 
 
 class UnreadDetails:
@@ -117,28 +145,56 @@ def _unread_details(source: bytes) -> UnreadDetails:
 
 
 def _details(match: re.Match[bytes]) -> RecordDetails:
-    part = dict(zip(_PARTS, match.group(*_GROUPS), strict=True))
-    issn, volume, issue = _journal_issue(part["journal_element"])
-    abbreviation, journal_id, country = _journal_information(part["journal_information"])
+    authors, references, comments, mesh, keywords, languages, vernacular_title, copyright_line, *others = _groups(match)
+    ids, chemicals, journal, pages, journal_information, free_date, conflict, abstracts = others
+    issn, volume, issue = _journal_issue(journal)
+    abbreviation, journal_id, country = _journal_information(journal_information)
     return RecordDetails(
-        authors=_authors(part["authors"]),
-        references=_references(part["references"]) + _old_references(part["comments"]),
-        mesh_headings=_mesh_headings(part["mesh"]),
-        keywords=texts(_KEYWORD, part["keywords"]),
-        languages=_languages(part["languages"]),
-        vernacular_title=plain(decoded(part["vernacular_title"])),
-        copyright=_first(_COPYRIGHT, part["copyright"]),
-        article_ids=article_ids(decoded(part["ids"])),
-        chemicals=names(_SUBSTANCE, part["chemicals"]),
+        authors=_authors(authors) if authors else (),
+        references=_references(references) + _old_references(comments),
+        mesh_headings=_mesh_headings(mesh) if mesh else (),
+        keywords=texts(_KEYWORD, keywords),
+        languages=_languages(languages),
+        vernacular_title=plain(decoded(vernacular_title)),
+        other_abstracts=other_abstracts(abstracts),
+        copyright=_first(_COPYRIGHT, copyright_line),
+        article_ids=article_ids(decoded(ids)),
+        chemicals=texts(_SUBSTANCE, chemicals),
         volume=volume,
         issue=issue,
-        pages=_first(_PAGES, part["pages"]),
+        pages=_first(_PAGES, pages),
         issn=issn,
-        journal_abbreviation=abbreviation or _first(_ABBREVIATION, part["journal_element"]),
+        journal_abbreviation=abbreviation or _first(_ABBREVIATION, journal),
         journal_id=journal_id,
         country=country,
-        printed_date=plain(decoded(part["free_date"])),
-        conflict_of_interest=plain(decoded(part["conflict"])),
+        printed_date=plain(decoded(free_date)),
+        conflict_of_interest=plain(decoded(conflict)),
+    )
+
+
+def sections(abstract: str) -> tuple[AbstractSection, ...]:
+    """The paragraphs of an abstract that are not empty."""
+    found = _PARAGRAPH.findall(abstract)
+    read = marked_up_each([text for _, _, text in found])
+    return tuple(
+        [
+            new(AbstractSection, (text, _heading(label), _heading(category)))
+            for text, (label, category, _) in zip(read, found, strict=True)
+            if text
+        ]
+    )
+
+
+@lru_cache(1 << 10)
+def _heading(escaped: str) -> str | None:
+    return heading(plain(escaped))
+
+
+def other_abstracts(part: bytes) -> tuple[OtherAbstract, ...]:
+    """The abstracts beside the main one."""
+    return tuple(
+        OtherAbstract(kind, language, sections(content), "".join(map(plain, _COPYRIGHT.findall(content))))
+        for kind, language, content in _OTHER_ABSTRACT.findall(decoded(part))
     )
 
 
@@ -162,8 +218,8 @@ def _languages(part: Part) -> tuple[str, ...]:
     return texts(_LANGUAGE, part)
 
 
-def _authors(part: Part) -> tuple[Author, ...]:
-    return tuple(starmap(_author, _AUTHOR.findall(decoded(part)))) if part else ()
+def _authors(part: bytes) -> tuple[Author, ...]:
+    return tuple(starmap(_author, _AUTHOR.findall(decoded(part))))
 
 
 def _author(
@@ -171,14 +227,22 @@ def _author(
 ) -> Author:
     if others and not others.startswith("<AffiliationInfo>"):
         raise Unusual
-    name = (plain(last), plain(fore), plain(initials), suffix and plain(suffix), group and plain(group))
-    affiliations = (affiliation, *_AFFILIATION.findall(others)) if others else (affiliation,) if affiliation else ()
-    return _new(Author, (*name, tuple(filter(None, map(plain, affiliations))), plain(orcid) or None if orcid else None))
+    affiliations: tuple[str, ...] = (affiliation,) if affiliation else ()
+    if others or suffix or group or not is_ordinary(f" {last} {fore} {initials} {affiliation or '-'} "):
+        last, fore, initials, suffix, group = map(plain, (last, fore, initials, suffix, group))
+        affiliations = tuple(filter(None, map(plain, (*affiliations, *_AFFILIATION.findall(others)))))
+    return new(Author, (last, fore, initials, suffix, group, affiliations, orcid or None))
 
 
 def _references(part: Part) -> tuple[Reference, ...]:
     found = _REFERENCE.findall(decoded(part)) if part else ()
-    return tuple([_new(Reference, (marked_up(citation), article_ids(ids) if ids else ())) for citation, ids in found])
+    citations = marked_up_each([citation for citation, *_ in found])
+    return tuple(
+        [
+            new(Reference, (citation, ((kind, value),) if kind else article_ids(others) if others else ()))
+            for citation, (_, kind, value, others) in zip(citations, found, strict=True)
+        ]
+    )
 
 
 def article_ids(markup: str) -> tuple[tuple[str, str], ...]:
@@ -190,7 +254,7 @@ def article_ids(markup: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def comments(part: Part) -> list[tuple[str, str, str]]:
+def comment_lines(part: Part) -> list[tuple[str, str, str]]:
     """Kind, source and PMID of every comment and correction."""
     found = _COMMENT.findall(decoded(part)) if part else ()
     return [(kind, plain(source), plain(pmid)) for kind, source, pmid in found]
@@ -199,19 +263,21 @@ def comments(part: Part) -> list[tuple[str, str, str]]:
 def _old_references(part: Part) -> tuple[Reference, ...]:
     return tuple(
         Reference(source, ((("pubmed", pmid),) if pmid else ()))
-        for kind, source, pmid in comments(part)
+        for kind, source, pmid in comment_lines(part)
         if kind == REFERENCE_LINK
     )
 
 
-def _mesh_headings(part: Part) -> tuple[MeshHeading, ...]:
-    if not part:
-        return ()
-    if b"/>" in part:
+def _mesh_headings(part: bytes) -> tuple[MeshHeading, ...]:
+    if part.rfind(b"/>") >= 0:
         raise Unusual
     found = _MESH_HEADING.findall(decoded(part))
+    names = plain_each([name for _, name, _ in found])
     return tuple(
-        [_new(MeshHeading, (plain_name(name), major == "Y", _qualifiers(others))) for major, name, others in found]
+        [
+            new(MeshHeading, (name, major == "Y", _qualifiers(others) if others else ()))
+            for name, (major, _, others) in zip(names, found, strict=True)
+        ]
     )
 
 

@@ -1,9 +1,8 @@
 """Pieces of XML, cut out of a record, to the texts that they stand for."""
 
 import re
-from functools import lru_cache
+from collections.abc import Sequence
 
-from llama_index_medqa.pubmed.text import fold
 from llama_index_medqa.pubmed.xml.text import raised
 
 Part = bytes | None
@@ -11,11 +10,14 @@ Part = bytes | None
 
 _ENTITIES = {"lt": "<", "gt": ">", "quot": '"', "apos": "'", "amp": "&"}
 _ENTITY = re.compile(f"&(?:({'|'.join(_ENTITIES)})|#(x?)([0-9a-fA-F]{{1,7}}));|&")
-_OTHER_ENTITY = re.compile(f"&(?!(?:{'|'.join(_ENTITIES)});)")
 _NO_XML_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _TAG = re.compile("<[^>]*>")
-# The white space that papers are printed with; all of it folds to the plain space.
-_USUAL_SPACES = "\n\xa0\u2009\u202f"
+# Keeps pieces apart that are worked on together. XML forbids it, so it stands in none of them.
+_SEPARATOR = "\x00"
+_BETWEEN = f" {_SEPARATOR} "
+# What needs no work, if only no two spaces meet.
+_ORDINARY = bytes(set(range(ord(" "), ord("~") + 1)) - set(b"&>"))
+_ORDINARY_OR_BETWEEN = _ORDINARY + _SEPARATOR.encode()
 
 
 class Unusual(Exception):  # noqa: N818 (no error: the record is read in another way)
@@ -36,50 +38,82 @@ def decoded(part: Part) -> str:
         raise Unusual from None
 
 
+def is_ordinary(escaped: str) -> bool:
+    """Whether a piece of XML without tags is certain to be, but for spaces at its ends, the text it stands for."""
+    return not escaped.encode().translate(None, _ORDINARY) and escaped.rfind("  ") < 0
+
+
 def plain(escaped: str) -> str:
     """The text that a piece of XML without tags stands for, folded.
 
     Raises:
         Unusual: the piece has entities that XML does not define, or characters that it forbids.
     """
-    # What is printable has no white space but the plain space, and nothing that XML forbids.
+    # What is printable has no white space but the plain space, and nothing that XML forbids. The quickest test of
+    # a short piece.
     if escaped.isprintable() and "&" not in escaped and ">" not in escaped and "  " not in escaped:
         return escaped.strip(" ")
-    if "]]>" in escaped:
+    if _SEPARATOR in escaped:
         raise Unusual
-    text = _without_entities(escaped)
-    for space in _USUAL_SPACES:
-        text = text.replace(space, " ")
-    if not text.isprintable() and _NO_XML_CHARACTER.search(text):
+    return _usual(escaped).strip(" ")
+
+
+def plain_each(escaped: Sequence[str]) -> Sequence[str]:
+    """The same for many pieces, which takes much less time together; these themselves where they need no work."""
+    filled = list(filter(None, escaped))
+    together = f" {_BETWEEN.join(filled)} "
+    if together.count(_SEPARATOR) >= max(1, len(filled)):
         raise Unusual
-    return fold(text)
+    text = _usual(together)
+    if text is together:
+        return escaped
+    rest = iter(text.split(_SEPARATOR))
+    return [next(rest).strip(" ") if piece else "" for piece in escaped]
 
 
 def marked_up(markup: str) -> str:
-    """The same for a piece with inline markup."""
-    return plain(markup if "<" not in markup else _without_tags(markup))
+    """The same as :func:`plain` for a piece with inline markup."""
+    return plain(_without_tags(markup) if "<" in markup else markup)
+
+
+def marked_up_each(markup: Sequence[str]) -> Sequence[str]:
+    """The same as :func:`plain_each` for pieces with inline markup."""
+    return plain_each([_without_tags(piece) if "<" in piece else piece for piece in markup])
 
 
 def texts(pattern: re.Pattern[str], part: Part) -> tuple[str, ...]:
     """The texts that a pattern finds in a part, without those that are empty."""
-    return tuple(filter(None, map(plain, pattern.findall(decoded(part))))) if part else ()
+    if not part:
+        return ()
+    found = pattern.findall(decoded(part))
+    # With an empty text, or one with a space at its end, two spaces meet.
+    if is_ordinary(f" {' '.join(found)} "):
+        return tuple(found)
+    return tuple(filter(None, plain_each(found)))
 
 
-def names(pattern: re.Pattern[str], part: Part) -> tuple[str, ...]:
-    """The same for texts that return from record to record, such as names of substances."""
-    return tuple(filter(None, map(plain_name, pattern.findall(decoded(part))))) if part else ()
+def _usual(text: str) -> str:
+    """The text without entities and with folded white space, but for a space at its ends; itself if it is so."""
+    special = _special(text)
+    if special:
+        if ">" in special and "]]>" in text:
+            raise Unusual
+        if "&" in special:
+            text = _ENTITY.sub(_character, text)
+            special = _special(text)
+        if not special.isprintable():
+            if _NO_XML_CHARACTER.search(special):
+                raise Unusual
+            for space in filter(str.isspace, set(special)):
+                text = text.replace(space, " ")
+    # Finds two spaces in a third of the time of ``in``, which tries at every single one.
+    while text.rfind("  ") >= 0:
+        text = text.replace("  ", " ")
+    return text
 
 
-plain_name = lru_cache(1 << 14)(plain)
-"""The same as :func:`plain` for texts that return from record to record."""
-
-
-def _without_entities(escaped: str) -> str:
-    if _OTHER_ENTITY.search(escaped):
-        return _ENTITY.sub(_character, escaped)
-    for name, character in _ENTITIES.items():  # the ampersand is the last: it begins no entity then
-        escaped = escaped.replace(f"&{name};", character)
-    return escaped
+def _special(text: str) -> str:
+    return text.encode().translate(None, _ORDINARY_OR_BETWEEN).decode()
 
 
 def _character(entity: re.Match[str]) -> str:

@@ -16,23 +16,28 @@ from llama_index_medqa.pubmed.record import (
     PubMedRecord,
     status_of,
 )
-from llama_index_medqa.pubmed.text import heading, main_title
+from llama_index_medqa.pubmed.text import main_title
 from llama_index_medqa.pubmed.xml.details import (
     REFERENCE_LINK,
     UnreadDetails,
     article_ids,
-    comments,
+    comment_lines,
     leaf,
+    other_abstracts,
+    sections,
 )
-from llama_index_medqa.pubmed.xml.escaped import Part, decoded, marked_up, names, plain, texts
+from llama_index_medqa.pubmed.xml.escaped import Part, decoded, marked_up, plain, texts
+from llama_index_medqa.pubmed.xml.grammar import groups
+from llama_index_medqa.pubmed.xml.tree import ENGLISH
 
-_PARAGRAPH = re.compile(
-    '<AbstractText(?: Label="([^"]*)")?(?: NlmCategory="([^"]*)")?>([^<]*+(?:<(?!/AbstractText)[^<]*+)*+)<'
-)
-_TYPE = leaf("PublicationType", '(?: UI="[^"]*")?')
-_DESCRIPTOR = leaf("DescriptorName", '(?: [A-Z][A-Za-z]+="[^"]*")*')
-_DOI_LOCATION = leaf("ELocationID", ' EIdType="doi"(?: ValidYN="([^"]*)")?')
+_TYPE, _DESCRIPTOR = leaf("PublicationType"), leaf("DescriptorName")
+_DOI_LOCATION = re.compile('<ELocationID EIdType="doi"(?: ValidYN="([^"]*+)")?+>([^<]*+)<')
 _DATE = re.compile(r"[^<]*<\w+[^<>]*>[^<]*<Year>([^<]*)<(?:/Year>[^<]*<Month>([^<]*)<)?(?:/Month>[^<]*<Day>([^<]*)<)?")
+
+_groups = groups(
+    *("pmid", "version", "title", "vernacular_title", "abstract", "journal", "mesh", "types", "comments"),
+    *("year", "month", "day", "free_date", "article_date", "revised", "locations", "ids", "other_abstracts"),
+)
 
 
 def record_from_match(match: re.Match[bytes]) -> PubMedRecord:
@@ -47,22 +52,23 @@ def record_from_match(match: re.Match[bytes]) -> PubMedRecord:
     Raises:
         Unusual: the record must be read from its tree.
     """
-    part = match.group
-    publication_types = _publication_types(part("types"))
-    links = _links(part("comments"))
+    pmid, version, title, vernacular_title, abstract, journal, mesh, types, comments, *others = _groups(match)
+    year, month, day, free_date, article_date, revised, locations, ids, abstracts = others
+    publication_types = _publication_types(types)
+    links = _links(comments) if comments else ()
     return PubMedRecord(
-        title=main_title(marked_up(decoded(part("title"))), plain(decoded(part("vernacular_title")))),
-        sections=_sections(part("abstract")),
-        pmid=part("pmid").decode(),
-        version=int(part("version")),
-        journal=plain(decoded(part("journal"))),
-        date=_issue_date(*part("year", "month", "day", "free_date")) or _date(part("article_date")),
-        mesh=names(_DESCRIPTOR, part("mesh")),
+        title=main_title(marked_up(decoded(title)), plain(decoded(vernacular_title)) if vernacular_title else ""),
+        sections=_sections(abstract, abstracts),
+        pmid=pmid.decode(),
+        version=int(version),
+        journal=_journal(journal),
+        date=_issue_date(year, month, day, free_date) or _date(article_date),
+        mesh=texts(_DESCRIPTOR, mesh),
         publication_types=publication_types,
-        doi=_doi(*part("locations", "ids")),
+        doi=_doi(locations, ids),
         status=_status(publication_types, links),
         links=links,
-        revised=_date(part("revised")),
+        revised=_date(revised),
         lazy_details=LazyDetails(UnreadDetails(match)),
     )
 
@@ -75,9 +81,9 @@ def _publication_types(part: Part) -> tuple[str, ...]:
     return texts(_TYPE, part)
 
 
-@lru_cache(1 << 10)
-def _heading(escaped: str) -> str | None:
-    return heading(plain(escaped))
+@lru_cache(1 << 12)
+def _journal(part: Part) -> str:
+    return plain(decoded(part))
 
 
 @lru_cache(1 << 12)
@@ -92,14 +98,13 @@ def _date(part: Part) -> PublicationDate | None:
     return make_date(*(plain(number or "") for number in found.groups())) if found else None
 
 
-def _sections(abstract: Part) -> tuple[AbstractSection, ...]:
-    if not abstract:
-        return ()
-    sections = [
-        AbstractSection(marked_up(text), _heading(label), _heading(category))
-        for label, category, text in _PARAGRAPH.findall(decoded(abstract))
-    ]
-    return tuple([section for section in sections if section.text])
+def _sections(abstract: Part, others: bytes) -> tuple[AbstractSection, ...]:
+    """The main abstract, or where there is none another one, in English if possible."""
+    main = sections(decoded(abstract)) if abstract else ()
+    if main or not others:
+        return main
+    found = sorted(other_abstracts(others), key=lambda other: other.language != ENGLISH)
+    return next((other.sections for other in found if other.sections), ())
 
 
 def _doi(locations: bytes, ids: Part) -> str | None:
@@ -110,5 +115,7 @@ def _doi(locations: bytes, ids: Part) -> str | None:
     return next((value for kind, value in listed if kind == "doi"), None)
 
 
-def _links(part: Part) -> tuple[Link, ...]:
-    return tuple(Link(kind, pmid or None, source) for kind, source, pmid in comments(part) if kind != REFERENCE_LINK)
+def _links(part: bytes) -> tuple[Link, ...]:
+    return tuple(
+        Link(kind, pmid or None, source) for kind, source, pmid in comment_lines(part) if kind != REFERENCE_LINK
+    )

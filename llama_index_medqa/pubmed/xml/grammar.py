@@ -9,6 +9,9 @@ All repetitions are possessive: a match never goes back, and takes time proporti
 """
 
 import re
+from collections.abc import Callable
+from operator import methodcaller
+from typing import Any
 
 ANYTHING = "[^<]*+"
 INLINE_TAGS = ("i", "b", "u", "sub", "sup")
@@ -93,6 +96,9 @@ _PARAGRAPH = f'<AbstractText(?: Label="[^"<]*+")?+{attributes("NlmCategory")}(?:
 _ABSTRACT = element(
     "Abstract", ANYTHING + many(_PARAGRAPH) + optional(named("copyright", leaf("CopyrightInformation")))
 )
+_OTHER_ABSTRACT = element(
+    "OtherAbstract", ANYTHING + many(_PARAGRAPH) + optional(leaf("CopyrightInformation")), "Type", "Language"
+)
 _PERSON = (
     optional(leaf("LastName"))
     + optional(leaf("ForeName"))
@@ -170,6 +176,7 @@ _CITATION = (
     + optional(leaf("NumberOfReferences"))
     + optional(element("PersonalNameSubjectList", ANYTHING + many(element("PersonalNameSubject", ANYTHING + _PERSON))))
     + many(leaf("OtherID", "Source"))
+    + named("other_abstracts", many(_OTHER_ABSTRACT))
     + named("keywords", many(element("KeywordList", ANYTHING + many(leaf("Keyword", "MajorTopicYN")), "Owner")))
     + optional(f"<CoiStatement>{named('conflict', ANYTHING)}</CoiStatement>")
     + many(leaf("SpaceFlightMission"))
@@ -195,3 +202,8 @@ _PUBMED_DATA = element(
 
 RECORD = re.compile(element("PubmedArticle", sequence(_CITATION) + optional(_PUBMED_DATA)).encode())
 """Matches the whole of an ordinary record; its groups are the parts that are read further."""
+
+
+def groups(*names: str) -> Callable[[re.Match[bytes]], tuple[Any, ...]]:
+    """Gives these groups of a match with :data:`RECORD`: found by number and all at once, which is the fastest way."""
+    return methodcaller("group", *(RECORD.groupindex[name] for name in names))

@@ -57,7 +57,10 @@ def _read(source: Source, name: str | None, read_slice: Callable[[Slice], list[_
             if piece.element not in _KNOWN_ELEMENTS and piece.element not in unknown:
                 unknown.add(piece.element)
                 _logger.warning("%s holds <%s> elements, which are not read.", name, piece.element)
-            items = _checked(piece, name, read_slice)
+            try:
+                items = read_slice(piece)
+            except (etree.XMLSyntaxError, SourceFormatError) as error:
+                raise _malformed(piece, name, error) from error
             yield from items
             number += len(items)
     except SourceFormatError as error:
@@ -68,14 +71,11 @@ def _read(source: Source, name: str | None, read_slice: Callable[[Slice], list[_
         ) from error
 
 
-def _checked(piece: Slice, name: str, read_slice: Callable[[Slice], list[_Item]]) -> list[_Item]:
-    try:
-        return read_slice(piece)
-    except (etree.XMLSyntaxError, SourceFormatError) as error:
-        reason = fold(str(error).removesuffix(" (<string>)"))
-        raise SourceFormatError(
-            f"{name} has malformed XML in the <{piece.element}> at byte {piece.offset} ({reason}). Get the file again."
-        ) from error
+def _malformed(piece: Slice, name: str, error: Exception) -> SourceFormatError:
+    reason = fold(str(error).removesuffix(" (<string>)"))
+    return SourceFormatError(
+        f"{name} has malformed XML in the <{piece.element}> at byte {piece.offset} ({reason}). Get the file again."
+    )
 
 
 def _read_slice(piece: Slice) -> list[PubMedRecord | Deletion]:

@@ -89,13 +89,17 @@ class _Window:
     def skip_space(self) -> bool:
         """Move to the next byte that is no white space; False at the end of the document."""
         while True:
-            match = _SPACE.match(self.data, self.position)
-            assert match is not None  # noqa: S101  (the pattern matches the empty string)
-            self.position = match.end()
+            self.position = _after_space(self.data, self.position)
             if self.position < len(self.data):
                 return True
             if not self.grow():
                 return False
+
+
+def _after_space(data: bytes, position: int) -> int:
+    match = _SPACE.match(data, position)
+    assert match is not None  # noqa: S101  (the pattern matches the empty string)
+    return match.end()
 
 
 def read_slices(pieces: Iterator[bytes], name: str) -> Iterator[Slice]:
@@ -144,9 +148,13 @@ def _children(window: _Window, prolog: Prolog) -> Iterator[Slice]:
                 "Download or copy it again."
             )
         window.need(_LONGEST_NAME)
-        if (record := _ordinary_record(window, prolog)) is not None:
-            yield record
-        elif window.data.startswith(closing, window.position):
+        before = window.offset
+        if not prolog.namespaces and window.data.startswith(_ORDINARY_TAG, window.position):
+            window.find(_ORDINARY_END, len(_ORDINARY_TAG))
+            yield from _ordinary_records(window)
+        if window.offset > before:
+            continue
+        if window.data.startswith(closing, window.position):
             window.position += window.find(b">", len(closing))
             return
         elif not _skip_markup(window):
@@ -182,18 +190,19 @@ def _cut(window: _Window, prolog: Prolog) -> Slice:
     return Slice(element, source, offset, prolog.namespaces)
 
 
-def _ordinary_record(window: _Window, prolog: Prolog) -> Slice | None:
-    """The record at the window's position if it has the usual shape, and move behind it; None otherwise."""
-    if prolog.namespaces or not window.data.startswith(_ORDINARY_TAG, window.position):
-        return None
-    length = window.find(_ORDINARY_END, len(_ORDINARY_TAG))
-    source = window.data[window.position : window.position + length]
-    match = RECORD.fullmatch(source)
-    if match is None:
-        return None
-    record = Slice(_ORDINARY, source, window.offset, match=match)
-    window.position += length
-    return record
+def _ordinary_records(window: _Window) -> Iterator[Slice]:
+    """The records of the usual shape that lie in the window from its position on, moving behind each of them."""
+    data, start = window.data, window.position
+    dropped = window.offset - start
+    while data.startswith(_ORDINARY_TAG, start) and (end := data.find(_ORDINARY_END, start)) >= 0:
+        end += len(_ORDINARY_END)
+        source = data[start:end]
+        match = RECORD.fullmatch(source)
+        if match is None:
+            return
+        window.position = end
+        yield Slice(_ORDINARY, source, dropped + start, "", match)
+        start = window.position = _after_space(data, end)
 
 
 def _element_length(window: _Window, closing: bytes, prolog: Prolog) -> int:

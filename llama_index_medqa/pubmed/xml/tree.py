@@ -28,7 +28,7 @@ from llama_index_medqa.pubmed.xml.text import text_of
 
 Element = etree._Element
 
-_ENGLISH = "eng"
+ENGLISH = "eng"
 _VERSION = re.compile("[1-9][0-9]{0,3}")
 # Before 2019, NLM put the reference list among the comments and corrections.
 _REFERENCE_LINK = "Cites"
@@ -120,7 +120,7 @@ def _abstract(citation: Element, article: Element | None) -> tuple[AbstractSecti
     if sections:
         return sections
     others = [_other_abstract(other) for other in citation.iterfind("OtherAbstract")]
-    others.sort(key=lambda other: other.language != _ENGLISH)
+    others.sort(key=lambda other: other.language != ENGLISH)
     return next((other.sections for other in others if other.sections), ())
 
 

@@ -1,0 +1,118 @@
+"""Plots as SVG text, to stand in an HTML page: no library, no script, nothing to load."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from llama_index_medqa.evaluation.gate_output import number
+from llama_index_medqa.evaluation.statistics import Estimate
+
+_WIDTH, _ROW, _LABELS, _EDGE = 720.0, 44.0, 210.0, 50.0
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Places of values on a line from left to right."""
+
+    low: float
+    high: float
+    left: float
+    right: float
+
+    def place(self, value: float) -> float:
+        return self.left + (value - self.low) / (self.high - self.low) * (self.right - self.left)
+
+
+def means_plot(rows: Sequence[tuple[str, Estimate | None, Estimate | None]]) -> str:
+    """Means with intervals on an axis from 0 to 1: baseline above candidate, a row a measure.
+
+    Args:
+        rows: name, baseline and candidate of each measure.
+    """
+    axis = _Axis(0.0, 1.0, _LABELS, _WIDTH - _EDGE)
+    bottom = _ROW * len(rows)
+    parts = [_tick(axis, tick, bottom, f"{tick:.1f}") for tick in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)]
+    for number_of_row, (name, before, after) in enumerate(rows):
+        middle = _ROW * (number_of_row + 0.5)
+        parts.append(_label(name, middle))
+        parts.extend(
+            _whisker(axis, one, middle + shift, kind)
+            for one, shift, kind in ((before, -7, "baseline"), (after, 7, "candidate"))
+            if one
+        )
+    return _svg(parts, bottom + 24, "Means with 95 % intervals: baseline above, candidate below")
+
+
+def difference_plot(name: str, difference: Estimate, margin: float | None, verdict: str) -> str:
+    """A mean difference with its interval, the line of no difference and that of the margin, on an axis of its own.
+
+    Args:
+        name: of the measure.
+        difference: positive where the candidate is better.
+        margin: worsening that is allowed; None draws no line.
+        verdict: decides the colour.
+    """
+    reach = max(abs(difference.low), abs(difference.high), 1.3 * (margin or 0.0)) * 1.1 or 0.1
+    axis = _Axis(-reach, reach, _LABELS, _WIDTH - _EDGE)
+    parts = [_label(name, _ROW / 2), _tick(axis, 0.0, _ROW, "0")]
+    parts.extend(_text(axis.place(end), _ROW + 15, number(end), "tick") for end in (-reach, reach))
+    if margin:
+        x = axis.place(-margin)
+        parts.append(f'<line class="margin" x1="{x:.1f}" y1="2" x2="{x:.1f}" y2="{_ROW:.1f}"/>')
+    parts.append(_whisker(axis, difference, _ROW / 2, verdict.replace(" ", "-")))
+    return _svg(parts, _ROW + 22, f"{name}: candidate minus baseline")
+
+
+def cases_plot(name: str, differences: Sequence[float]) -> str:
+    """A bar for each case, from the worst worsening to the best improvement.
+
+    Args:
+        name: of the measure.
+        differences: positive where the candidate is better; at least one.
+    """
+    ordered = sorted(differences)
+    reach = max(1e-9, *map(abs, ordered))
+    left, right, middle, height = _EDGE, _WIDTH - _EDGE, 60.0, 52.0
+    width = (right - left) / len(ordered)
+    parts = [f'<line class="axis" x1="{left}" y1="{middle}" x2="{right}" y2="{middle}"/>']
+    for place, value in enumerate(ordered):
+        size = abs(value) / reach * height
+        if size:
+            top, kind = (middle - size, "better") if value > 0 else (middle, "worse")
+            corner = f'x="{left + place * width:.2f}" y="{top:.2f}"'
+            parts.append(f'<rect class="{kind}" {corner} width="{max(width * 0.9, 0.4):.2f}" height="{size:.2f}"/>')
+    parts.extend(
+        _text(left - 6, y, text, "tick end") for y, text in ((14, f"+{number(reach)}"), (116, f"-{number(reach)}"))
+    )
+    worse, better = sum(value < 0 for value in ordered), sum(value > 0 for value in ordered)
+    title = f"{name}: {worse} cases worse, {len(ordered) - worse - better} equal, {better} better"
+    return _svg(parts, 2 * middle, title)
+
+
+def _svg(parts: Sequence[str], height: float, title: str) -> str:
+    return (
+        f'<svg viewBox="0 0 {_WIDTH:.0f} {height:.0f}" role="img" aria-label="{escape(title)}">'
+        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
+    )
+
+
+def _label(name: str, middle: float) -> str:
+    return _text(_LABELS - 14, middle + 4, name, "label end")
+
+
+def _tick(axis: _Axis, value: float, bottom: float, text: str) -> str:
+    x = axis.place(value)
+    line = f'<line class="grid" x1="{x:.1f}" y1="2" x2="{x:.1f}" y2="{bottom:.1f}"/>'
+    return line + _text(x, bottom + 15, text, "tick")
+
+
+def _whisker(axis: _Axis, estimate: Estimate, y: float, kind: str) -> str:
+    low, mean, high = (axis.place(value) for value in (estimate.low, estimate.mean, estimate.high))
+    return (
+        f'<g class="{kind}"><line x1="{low:.1f}" y1="{y:.1f}" x2="{high:.1f}" y2="{y:.1f}"/>'
+        f'<circle cx="{mean:.1f}" cy="{y:.1f}" r="4.5"/></g>'
+    )
+
+
+def _text(x: float, y: float, text: str, kind: str) -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'

@@ -1,0 +1,75 @@
+"""Our measures as LlamaIndex evaluators, for ``BatchEvalRunner`` and whatever else takes a ``BaseEvaluator``."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from llama_index.core.base.response.schema import Response
+from llama_index.core.evaluation import BaseEvaluator, EvaluationResult
+from llama_index.core.prompts.mixin import PromptDictType
+
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.evaluation.answers import Answer, Evidence, answer_of
+from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.measures.measure import Measure
+
+
+class MeasureEvaluator(BaseEvaluator):
+    """A measure as a LlamaIndex evaluator; the case is looked up by the question.
+
+    What could not be scored is an invalid result with its reason, never a score.
+
+    Args:
+        measure: the measure.
+        cases: with questions that differ.
+
+    Raises:
+        InputError: two cases have the same question.
+    """
+
+    def __init__(self, measure: Measure, cases: Iterable[EvaluationCase]) -> None:
+        self._measure = measure
+        self._cases: dict[str, EvaluationCase] = {}
+        for case in cases:
+            if case.question in self._cases:
+                raise InputError(f"Two cases ask {case.question!r}: an evaluator tells cases apart by their question.")
+            self._cases[case.question] = case
+
+    def _get_prompts(self) -> PromptDictType:
+        return {}
+
+    def _update_prompts(self, prompts_dict: PromptDictType) -> None:
+        """There are none."""
+
+    async def aevaluate(
+        self,
+        query: str | None = None,
+        response: str | None = None,
+        contexts: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> EvaluationResult:
+        """Scores a text; the ids of retrieved documents are known to :meth:`aevaluate_response` only."""
+        evidence = None if contexts is None else tuple(Evidence("", text) for text in contexts)
+        return self._result(query, Answer(response or "", evidence))
+
+    async def aevaluate_response(
+        self, query: str | None = None, response: Response | None = None, **kwargs: Any
+    ) -> EvaluationResult:
+        """Scores a response of a query engine."""
+        return self._result(query, answer_of(response or Response(None)))
+
+    def evaluate_response(
+        self, query: str | None = None, response: Response | None = None, **kwargs: Any
+    ) -> EvaluationResult:
+        """As :meth:`aevaluate_response`."""
+        return self._result(query, answer_of(response or Response(None)))
+
+    def _result(self, query: str | None, answer: Answer) -> EvaluationResult:
+        told: dict[str, Any] = {"query": query, "response": answer.text}
+        told["contexts"] = [piece.text for piece in answer.evidence or ()]
+        case = self._cases.get(query or "")
+        if case is None:
+            return EvaluationResult(**told, invalid_result=True, invalid_reason="no case asks this question")
+        score = self._measure.score(case, answer)
+        if score.value is None:
+            return EvaluationResult(**told, invalid_result=True, invalid_reason=score.reason, feedback=score.detail)
+        return EvaluationResult(**told, score=score.value)

@@ -1,0 +1,78 @@
+"""The measures by their names, as the command takes them."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.evaluation.answers import Answer
+from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
+from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered, WordF1
+from llama_index_medqa.evaluation.measures.citation import CitationMeasure, CitationPrecision, CitationRecall
+from llama_index_medqa.evaluation.measures.effort import Seconds, Tokens
+from llama_index_medqa.evaluation.measures.evidence import RetractedEvidence
+from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
+from llama_index_medqa.evaluation.measures.measure import Measure
+from llama_index_medqa.evaluation.measures.retrieval import Precision, Recall, nDCG, of_answers
+from llama_index_medqa.evaluation.measures.terms import MedicalTerms, term_precision
+from llama_index_medqa.evaluation.score import Score
+
+_RETRIEVAL = {measure.name.lower(): measure for measure in (nDCG, Recall, Precision)}
+_CUT_OFF = re.compile(r"(\w+)@([1-9]\d*)")
+_TERM_PRECISION = "TermPrecision"
+
+
+def measures_of(names: Iterable[str] = (), *, headings: Iterable[str] = ()) -> list[Measure]:
+    """Measures by name.
+
+    Args:
+        names: such as ``nDCG@10`` or ``Accuracy``; none gives all of them.
+        headings: MeSH headings that ``TermPrecision`` looks for; without any it is left out of "all of them".
+
+    Raises:
+        InputError: a name is not known.
+    """
+    found = {measure.name.lower(): measure for measure in _all(list(headings))}
+    return [_named(name, found) for name in names] or list(found.values())
+
+
+def _all(headings: Sequence[str]) -> list[Measure]:
+    judge = AttributionJudge()
+    terms = [term_precision(MedicalTerms(headings))] if headings else []
+    return [
+        *(of_answers(measure) for measure in (nDCG @ 10, Recall @ 5, Recall, Precision)),
+        *(_of_answers(measure) for measure in (CitationPrecision, CitationRecall)),
+        Answered,
+        Accuracy,
+        WordF1,
+        faithfulness(judge),
+        gold_support(judge),
+        *terms,
+        RetractedEvidence,
+        Tokens,
+        Seconds,
+    ]
+
+
+def _of_answers(measure: CitationMeasure) -> Measure:
+    def score(case: EvaluationCase, answer: Answer) -> Score:
+        if answer.abstained:
+            return Score.not_applicable("abstained")
+        if answer.cited is None:
+            return Score.not_applicable("citations unknown")
+        value = measure.score(answer.cited, case.gold_documents)
+        return Score.not_applicable("nothing cited") if value is None else Score.of(value)
+
+    return Measure(str(measure).title().replace(" ", ""), score)
+
+
+def _named(name: str, found: dict[str, Measure]) -> Measure:
+    cut_off = _CUT_OFF.fullmatch(name)
+    if cut_off and cut_off.group(1).lower() in _RETRIEVAL:
+        return of_answers(_RETRIEVAL[cut_off.group(1).lower()] @ int(cut_off.group(2)))
+    if name.lower() in found:
+        return found[name.lower()]
+    if name.lower() == _TERM_PRECISION.lower():
+        raise InputError(f"{_TERM_PRECISION} needs MeSH headings: give --terms, or an index whose records carry some.")
+    known = [measure.name for measure in found.values()]
+    raise InputError(f"There is no measure {name!r}: choose among {', '.join(known)}; any cutoff may follow nDCG@.")

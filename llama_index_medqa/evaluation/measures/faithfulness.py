@@ -1,0 +1,55 @@
+"""Whether a text holds what an answer says, sentence by sentence, as a judge sees it."""
+
+from collections.abc import Callable, Sequence
+
+from llama_index_medqa.evaluation.answers import Answer
+from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.judges import Judge
+from llama_index_medqa.evaluation.measures.measure import Measure
+from llama_index_medqa.evaluation.score import Score
+from llama_index_medqa.evidence import split_sentences
+
+SUPPORTED = 0.5
+
+
+def faithfulness(judge: Judge) -> Measure:
+    """Share of the answer's sentences that the retrieved texts support (RAGAS: Es et al. 2024, sentences as claims).
+
+    With :class:`AttributionJudge` it says nothing of a :class:`MedQAQueryEngine`, which keeps only what passes that
+    very check.
+    """
+    return Measure(f"Faithfulness({judge.name})", _judged(judge, _retrieved))
+
+
+def gold_support(judge: Judge) -> Measure:
+    """Share of the answer's sentences that the gold evidence supports: for answers that were given from memory."""
+    return Measure(f"GoldSupport({judge.name})", _judged(judge, _gold))
+
+
+def _retrieved(case: EvaluationCase, answer: Answer) -> Sequence[str]:
+    return [piece.text for piece in answer.evidence or () if piece.text]
+
+
+def _gold(case: EvaluationCase, answer: Answer) -> Sequence[str]:
+    return case.gold_evidence
+
+
+def _judged(
+    judge: Judge, evidence_of: Callable[[EvaluationCase, Answer], Sequence[str]]
+) -> Callable[[EvaluationCase, Answer], Score]:
+    def score(case: EvaluationCase, answer: Answer) -> Score:
+        if answer.abstained:
+            return Score.not_applicable("abstained")
+        evidence = evidence_of(case, answer)
+        if not evidence:
+            return Score.not_applicable("no evidence text")
+        judged = [judge.score(answer.text[start:end], evidence) for start, end in split_sentences(answer.text)]
+        if not judged:
+            return Score.unscored("empty answer")
+        # One sentence that could not be judged leaves the share unknown.
+        failed = next((one for one in judged if one.value is None), None)
+        if failed is not None:
+            return failed
+        return Score.of(sum((one.value or 0.0) >= SUPPORTED for one in judged) / len(judged))
+
+    return score

@@ -1,0 +1,245 @@
+"""The file of results: every case's answer and scores, and apart from them what no other run would repeat."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.cases import fingerprint as fingerprint_of_cases
+from llama_index_medqa.evaluation.measures.measure import Measure, Unit
+from llama_index_medqa.evaluation.runner import Reply
+from llama_index_medqa.evaluation.score import Score
+from llama_index_medqa.evaluation.statistics import Estimate, bootstrap_mean
+
+FORMAT = "llama-index-medqa evaluation 1"
+# Answers that fail everywhere for one reason would otherwise fill the file with it.
+_FAILURE_CHARACTERS = 300
+
+
+@dataclass(frozen=True)
+class MeasureInfo:
+    """What a file tells of a measure; see :class:`Measure`."""
+
+    name: str
+    unit: Unit
+    higher_is_better: bool
+    repeatable: bool
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What came of one case.
+
+    Attributes:
+        case_id: of the case.
+        question: its question.
+        cluster: what intervals are clustered by.
+        answer: text, documents, citations and the like, as plain data; None where the system failed.
+        failure: how it failed; empty where it did not.
+        scores: by the name of the measure.
+    """
+
+    case_id: str
+    question: str
+    cluster: str
+    answer: Mapping[str, Any] | None
+    failure: str
+    scores: Mapping[str, Score]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A measure over all cases.
+
+    Attributes:
+        values: the numbers of the cases that have one.
+        clusters: of those cases.
+        unscored: cases without a number though one was due, by reason.
+        not_applicable: cases of which the measure says nothing, by reason.
+    """
+
+    values: Sequence[float] = field(repr=False)
+    clusters: Sequence[str] = field(repr=False)
+    unscored: Mapping[str, int]
+    not_applicable: Mapping[str, int]
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        """Mean and 95 % interval, clustered; None where no case was scored."""
+        return bootstrap_mean(self.values, groups=self.clusters) if self.values else None
+
+    @property
+    def unscored_share(self) -> float:
+        """Share of unscored cases among those for which a number was due."""
+        unscored = sum(self.unscored.values())
+        return unscored / (unscored + len(self.values)) if unscored else 0.0
+
+
+@dataclass(frozen=True)
+class Results:
+    """One run of an evaluation.
+
+    Attributes:
+        system: identity of the system under test.
+        cases_fingerprint: of the cases.
+        measures: in the order of the report.
+        cases: in the order of the file of cases.
+        adapter: how the LoRA adapter was proved, as :func:`adapter_state` gives it; None where none answers.
+        run: times, versions and whatever else another run would not repeat.
+    """
+
+    system: Mapping[str, Any]
+    cases_fingerprint: str
+    measures: Sequence[MeasureInfo]
+    cases: Sequence[CaseResult]
+    adapter: Mapping[str, Any] | None = None
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+    def summary(self, measure: str) -> Summary:
+        """Mean, interval and outcomes of a measure."""
+        scores = [(case.scores[measure], case.cluster) for case in self.cases if measure in case.scores]
+        scored = [(score.value, cluster) for score, cluster in scores if score.value is not None]
+        missing = [score for score, _ in scores if score.value is None]
+        return Summary(
+            [value for value, _ in scored],
+            [cluster for _, cluster in scored],
+            dict(Counter(score.reason for score in missing if score.applicable)),
+            dict(Counter(score.reason for score in missing if not score.applicable)),
+        )
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data; ``run`` comes last and holds all that differs between two runs of one system."""
+        steady = [info.name for info in self.measures if info.repeatable]
+        varying = [info.name for info in self.measures if not info.repeatable]
+        return {
+            "format": FORMAT,
+            "system": self.system,
+            "cases_fingerprint": self.cases_fingerprint,
+            "adapter": self.adapter,
+            "measures": [asdict(info) for info in self.measures],
+            "summary": {name: _summary_data(self.summary(name)) for name in steady},
+            "cases": [
+                {
+                    "id": case.case_id,
+                    "question": case.question,
+                    "cluster": case.cluster,
+                    "answer": case.answer,
+                    "failure": case.failure,
+                    "scores": _scores_data(case, steady),
+                }
+                for case in self.cases
+            ],
+            "run": {
+                **self.run,
+                "summary": {name: _summary_data(self.summary(name)) for name in varying},
+                "scores": {case.case_id: _scores_data(case, varying) for case in self.cases},
+            },
+        }
+
+
+def score_all(
+    cases: Sequence[EvaluationCase],
+    replies: Sequence[Reply],
+    measures: Sequence[Measure],
+    *,
+    system: Mapping[str, Any],
+    adapter: Mapping[str, Any] | None = None,
+    run: Mapping[str, Any] | None = None,
+) -> Results:
+    """Scores every reply by every measure.
+
+    Args:
+        cases: the cases.
+        replies: one for each, in the same order.
+        measures: with names that differ.
+        system: see :class:`Results`.
+        adapter: see :class:`Results`.
+        run: see :class:`Results`.
+
+    Raises:
+        InputError: two measures have the same name.
+    """
+    names = [measure.name for measure in measures]
+    if len(set(names)) != len(names):
+        raise InputError(f"Each measure can be taken once, got {', '.join(names)}.")
+    return Results(
+        system,
+        fingerprint_of_cases(cases),
+        [MeasureInfo(one.name, one.unit, one.higher_is_better, one.repeatable) for one in measures],
+        [_case_result(case, reply, measures) for case, reply in zip(cases, replies, strict=True)],
+        adapter,
+        run or {},
+    )
+
+
+def _case_result(case: EvaluationCase, reply: Reply, measures: Sequence[Measure]) -> CaseResult:
+    if reply.answer is None:
+        failed = Score.unscored("system failed", reply.failure[:_FAILURE_CHARACTERS])
+        scores = {measure.name: failed for measure in measures}
+        return CaseResult(case.case_id, case.question, case.cluster, None, reply.failure[:_FAILURE_CHARACTERS], scores)
+    answer = reply.answer
+    scores = {measure.name: measure.score(case, answer) for measure in measures}
+    # Texts of evidence are in the file of answers; here the documents are enough.
+    shown = {"text": answer.text, "documents": answer.ranking, "cited": answer.cited, "abstained": answer.abstained}
+    return CaseResult(
+        case.case_id, case.question, case.cluster, {**shown, "answered_by": answer.answered_by}, "", scores
+    )
+
+
+def _scores_data(case: CaseResult, names: Sequence[str]) -> dict[str, Any]:
+    return {name: case.scores[name].as_data() for name in names}
+
+
+def _summary_data(summary: Summary) -> dict[str, Any]:
+    estimate = summary.estimate._asdict() if summary.estimate else None
+    return {"estimate": estimate, "unscored": summary.unscored, "not_applicable": summary.not_applicable}
+
+
+def write_results(path: str | Path, results: Results) -> None:
+    """Writes the file as a whole: there is never half of one."""
+    place = Path(path)
+    draft = place.with_name(f".{place.name}.{os.getpid()}")
+    draft.write_text(json.dumps(results.as_data(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    draft.replace(place)
+
+
+def read_results(path: str | Path) -> Results:
+    """The inverse of :func:`write_results`.
+
+    Raises:
+        InputError: the file is missing, or no file of results.
+    """
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        if data["format"] != FORMAT:
+            raise InputError(f"its format is {data['format']!r}, not {FORMAT!r}")
+        return _from_data(data)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no file of results ({error!r}): write one with medqa evaluate.") from error
+
+
+def _from_data(data: Mapping[str, Any]) -> Results:
+    infos = [MeasureInfo(**row) for row in data["measures"]]
+    unknown = {info.unit for info in infos} - set(get_args(Unit))
+    if unknown:
+        raise InputError(f"unknown units: {', '.join(sorted(unknown))}")
+    varying = data["run"]["scores"]
+    cases = [
+        CaseResult(
+            row["id"],
+            row["question"],
+            row["cluster"],
+            row["answer"],
+            row["failure"],
+            {name: Score.from_data(value) for name, value in {**row["scores"], **varying[row["id"]]}.items()},
+        )
+        for row in data["cases"]
+    ]
+    run = {key: value for key, value in data["run"].items() if key not in ("scores", "summary")}
+    return Results(data["system"], data["cases_fingerprint"], infos, cases, data["adapter"], run)

@@ -1,0 +1,111 @@
+"""Asks a system all questions of a set of cases: several at once, each only once."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.evaluation.answers import Answer
+from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.journal import AnswerJournal, answer_key
+from llama_index_medqa.evaluation.systems import System
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of one case.
+
+    Attributes:
+        answer: the answer; None where the system failed.
+        failure: how it failed, such as ``TimeoutError: no answer after 60 s``; empty where it answered.
+        was_kept: whether the answer was known from an earlier run.
+    """
+
+    answer: Answer | None = None
+    failure: str = ""
+    was_kept: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        done: questions that are answered or failed.
+        questions: questions in all.
+        failed: questions that failed.
+        tokens: tokens that models read and wrote, of the answers of this run.
+    """
+
+    done: int
+    questions: int
+    failed: int
+    tokens: int
+
+
+async def collect(
+    cases: Sequence[EvaluationCase],
+    system: System,
+    journal: AnswerJournal,
+    *,
+    concurrency: int = 4,
+    timeout: float = 600.0,
+    progress: Callable[[Progress], None] | None = None,
+) -> list[Reply]:
+    """Asks a system what the journal does not know yet.
+
+    An answer is in the journal before the next question is asked in its place, so that a run which is killed and
+    started again asks anew only what was under way. Failures are not kept: another run asks again.
+
+    Args:
+        cases: the cases.
+        system: the system under test.
+        journal: answers of earlier runs, and of this one.
+        concurrency: most questions under way at once.
+        timeout: seconds after which a question has failed.
+        progress: called after every question.
+
+    Returns:
+        A reply for each case, in their order.
+
+    Raises:
+        InputError: ``concurrency`` is less than 1.
+    """
+    if concurrency < 1:
+        raise InputError(f"At least one question must be under way: concurrency cannot be {concurrency}.")
+    keys = [answer_key(system.identity, case.question) for case in cases]
+    places = asyncio.Semaphore(concurrency)
+    replies: dict[str, Reply] = {}
+
+    async def one(key: str, case: EvaluationCase) -> None:
+        kept = journal.get(key)
+        if kept is not None:
+            replies[key] = Reply(kept, was_kept=True)
+        else:
+            async with places:
+                reply = await _ask(case, system, timeout)
+                if reply.answer:
+                    journal.put(key, case.case_id, reply.answer)
+            replies[key] = reply
+        if progress:
+            progress(_progress(replies.values(), len(questions)))
+
+    # Cases with the same question share its answer.
+    questions = dict(zip(keys, cases, strict=True))
+    await asyncio.gather(*(one(key, case) for key, case in questions.items()))
+    return [replies[key] for key in keys]
+
+
+def _progress(replies: Collection[Reply], questions: int) -> Progress:
+    fresh = [reply.answer.tokens or 0 for reply in replies if reply.answer and not reply.was_kept]
+    return Progress(len(replies), questions, sum(not reply.answer for reply in replies), sum(fresh))
+
+
+async def _ask(case: EvaluationCase, system: System, timeout: float) -> Reply:
+    try:
+        async with asyncio.timeout(timeout):
+            return Reply(await system.answer(case))
+    except TimeoutError:
+        return Reply(failure=f"TimeoutError: no answer after {timeout:g} s")
+    except Exception as error:  # noqa: BLE001  # code of others under test: whatever it raises is the outcome of this case
+        return Reply(failure=" ".join(f"{type(error).__name__}: {error}".split()))

@@ -1,0 +1,70 @@
+"""The score of one case: a number, or why there is none."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from llama_index_medqa.errors import InputError
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a measure says of one case. A failure to score is a value of its own, never a number.
+
+    Make one with :meth:`of`, :meth:`unscored` or :meth:`not_applicable`.
+
+    Attributes:
+        value: the number; None where there is none.
+        reason: why there is none, in a word or two that can be counted, such as ``unparsable``.
+        detail: what was seen, for people.
+        applicable: False where the measure says nothing of such a case (a case without a gold label has no accuracy);
+            True where a number was due. Only what was due and is missing counts against a system.
+    """
+
+    value: float | None
+    reason: str = ""
+    detail: str = ""
+    applicable: bool = True
+
+    @classmethod
+    def of(cls, value: float) -> "Score":
+        """A number.
+
+        Raises:
+            InputError: it is not finite: say why with :meth:`unscored`.
+        """
+        if not math.isfinite(value):
+            raise InputError(f"A score cannot be {value}: say with Score.unscored why there is no number.")
+        return cls(float(value))
+
+    @classmethod
+    def unscored(cls, reason: str, detail: str = "") -> "Score":
+        """No number, though one was due: a timeout, an answer that cannot be parsed, a judge that failed."""
+        return cls(None, reason, detail)
+
+    @classmethod
+    def not_applicable(cls, reason: str) -> "Score":
+        """No number, and none was due."""
+        return cls(None, reason, applicable=False)
+
+    def as_data(self) -> Any:
+        """As plain data, fit for JSON: the number, or an object that says why there is none."""
+        if self.value is not None:
+            return self.value
+        kind = "unscored" if self.applicable else "not_applicable"
+        return {kind: self.reason, "detail": self.detail} if self.detail else {kind: self.reason}
+
+    @classmethod
+    def from_data(cls, data: Any) -> "Score":
+        """The inverse of :meth:`as_data`.
+
+        Raises:
+            InputError: it is not what :meth:`as_data` gives.
+        """
+        if isinstance(data, int | float) and not isinstance(data, bool):
+            return cls.of(data)
+        if isinstance(data, dict) and isinstance(data.get("unscored"), str):
+            return cls.unscored(data["unscored"], str(data.get("detail", "")))
+        if isinstance(data, dict) and isinstance(data.get("not_applicable"), str):
+            return cls.not_applicable(data["not_applicable"])
+        raise InputError(f"A score must be a number or say why there is none, got {data!r}.")

@@ -1,0 +1,240 @@
+"""The commands ``medqa evaluate`` and ``medqa gate``."""
+
+import asyncio
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llama_index_medqa.command_options import (
+    EmbedderOption,
+    IndexOption,
+    JsonOption,
+    LlmOption,
+    ProfileOption,
+    chosen_profile,
+    print_json,
+    require_index,
+    terminal_for,
+)
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.profiles import EMBEDDED, Profile
+
+if TYPE_CHECKING:
+    from llama_index_medqa.evaluation.cases import EvaluationCase
+    from llama_index_medqa.evaluation.gate import GateReport
+    from llama_index_medqa.evaluation.results import Results
+    from llama_index_medqa.evaluation.runner import Reply
+    from llama_index_medqa.evaluation.systems import System
+
+# Some questions have no answer because the system failed; all others are in the results.
+EXIT_INCOMPLETE = 3
+_CASE_FORMATS = "own, pubmedqa or bioasq"
+_ANY_HEADING = ("Heart",)
+
+
+def evaluate(
+    cases: Annotated[Path, typer.Argument(help="Questions with what is known to be right, as JSON lines.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File of results to write.")],
+    cases_format: Annotated[str, typer.Option("--format", help=f"Of the cases: {_CASE_FORMATS}.")] = "own",
+    engine: Annotated[
+        str | None, typer.Option(help="package.module:function that makes a query engine, in place of a profile's.")
+    ] = None,
+    answers: Annotated[Path | None, typer.Option(help="File of stored answers, in place of a profile.")] = None,
+    measure: Annotated[
+        list[str] | None, typer.Option(help="Such as nDCG@10 or Accuracy; may be given again; all by default.")
+    ] = None,
+    terms: Annotated[
+        Path | None, typer.Option(help="MeSH headings for TermPrecision, one a line; by default the index's own.")
+    ] = None,
+    folder: IndexOption = "medqa_index",
+    profile: ProfileOption = EMBEDDED.name,
+    embedder: EmbedderOption = None,
+    llm: LlmOption = None,
+    api_base: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
+    model: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
+    adapter: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
+    manifest: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
+    retrieval: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="As for medqa ask.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Most questions under way at once.")] = 4,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds after which a question has failed.")] = 600.0,
+    journal: Annotated[
+        Path | None, typer.Option(help="Where answers are kept as they come; by default OUTPUT.answers.jsonl.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a system the questions of a file and score its answers. Run it again to finish an interrupted run."""
+    from llama_index_medqa.evaluation.cases import FORMATS
+    from llama_index_medqa.evaluation.measures.catalogue import measures_of
+    from llama_index_medqa.evaluation.results import score_all, write_results
+
+    if cases_format not in FORMATS:
+        raise InputError(f"--format cannot be {cases_format!r}: choose {_CASE_FORMATS}.")
+    if engine and answers:
+        raise InputError("Give either --engine or --answers, or neither for a profile.")
+    loaded = FORMATS[cases_format](cases)
+    headings = _lines(terms) if terms else []
+    # A wrong name is told before anything is loaded; whether an index has headings is known later.
+    measures_of(measure or (), headings=headings or _ANY_HEADING)
+    changes: dict[str, Any] = {"embedder": embedder, "api_base": api_base, "base_model": model, "adapter": adapter}
+    changes |= {"manifest": manifest, "similarity_top_k": top_k, "retrieval": retrieval}
+    changes["llm"] = llm or ("server" if api_base else None)
+    terminal = terminal_for(as_json)
+    started, clock = datetime.now(UTC), time.perf_counter()
+    with ExitStack() as stack:
+        subject = _subject(stack, terminal, engine, answers, lambda: chosen_profile(profile, **changes), folder)
+        measures = measures_of(measure or (), headings=headings or subject.headings)
+        place = journal or output.with_name(f"{output.name}.answers.jsonl")
+        replies = _ask_all(terminal, loaded, subject.system, place, concurrency, timeout)
+    results = score_all(
+        loaded,
+        replies,
+        measures,
+        system=dict(subject.system.identity),
+        adapter=subject.adapter,
+        run=_run_block(started, time.perf_counter() - clock, replies, concurrency),
+    )
+    write_results(output, results)
+    _tell(terminal, results, output, as_json)
+    if any(reply.answer is None for reply in replies):
+        sys.exit(EXIT_INCOMPLETE)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    system: "System"
+    headings: Iterable[str] = ()
+    adapter: dict[str, Any] | None = None
+
+
+def _subject(
+    stack: ExitStack, terminal: Any, engine: str | None, answers: Path | None, profile: Any, folder: str
+) -> _Subject:
+    from llama_index_medqa.evaluation.systems import StoredAnswers, load_engine
+
+    if engine:
+        return _Subject(load_engine(engine))
+    if answers:
+        return _Subject(StoredAnswers(answers))
+    return _profile_subject(stack, terminal, profile(), folder)
+
+
+def _profile_subject(stack: ExitStack, terminal: Any, profile: Profile, folder: str) -> _Subject:
+    from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index
+    from llama_index_medqa.evaluation.systems import QueryEngineSystem, content_of, profile_identity
+    from llama_index_medqa.llm import VllmLora
+
+    require_index(folder)
+    with terminal.weights_progress() as progress:
+        index = open_index(profile, folder, open_embedder(profile, progress))
+        drafter = stack.enter_context(open_drafter(profile, progress=progress))
+    adapter = None
+    if isinstance(drafter, VllmLora) and drafter.adapter:
+        proof = drafter.verify()
+        adapter = {"name": drafter.adapter, "verified": not proof.gap, **asdict(proof)}
+    content = content_of(index)
+    system = QueryEngineSystem(open_engine(profile, index, drafter), profile_identity(profile, index, content))
+    return _Subject(system, content.headings, adapter)
+
+
+def _ask_all(
+    terminal: Any, cases: Sequence["EvaluationCase"], system: "System", journal: Path, concurrency: int, timeout: float
+) -> list["Reply"]:
+    from llama_index_medqa.evaluation.journal import AnswerJournal
+    from llama_index_medqa.evaluation.runner import collect
+
+    with AnswerJournal.open(journal) as kept, terminal.asking_progress() as progress:
+        return asyncio.run(collect(cases, system, kept, concurrency=concurrency, timeout=timeout, progress=progress))
+
+
+def _run_block(started: datetime, seconds: float, replies: Sequence["Reply"], concurrency: int) -> dict[str, Any]:
+    return {
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "questions_asked": sum(not reply.was_kept for reply in replies),
+        "answers_of_earlier_runs": sum(reply.was_kept for reply in replies),
+        "concurrency": concurrency,
+        "command": " ".join(["medqa", *sys.argv[1:]]),
+        "commit": os.environ.get("GITHUB_SHA"),
+        "versions": {name: version(name) for name in ("llama-index-medqa", "llama-index-core")},
+        "python": platform.python_version(),
+    }
+
+
+def _tell(terminal: Any, results: "Results", output: Path, as_json: bool) -> None:
+    if as_json:
+        data = results.as_data()
+        summary = {**data["summary"], **data["run"]["summary"]}
+        print_json({"output": str(output), "summary": summary})
+        return
+    terminal.show_evaluation(results)
+    run = results.run
+    asked, kept = run["questions_asked"], run["answers_of_earlier_runs"]
+    terminal.line(f"{asked} questions asked, {kept} answers of earlier runs, {run['seconds']} s: {output}")
+    failures = [case for case in results.cases if case.failure]
+    if failures:
+        terminal.line(
+            f"The system failed on {len(failures)} cases, such as {failures[0].case_id}: {failures[0].failure}", "red"
+        )
+
+
+def gate(
+    baseline: Annotated[Path, typer.Argument(help="File of results of the system as it was.")],
+    candidate: Annotated[Path, typer.Argument(help="File of results of the system as it would be.")],
+    margins: Annotated[
+        Path | None, typer.Option(help="TOML file of what may get how much worse; by default each share by 0.05.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML file to write.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Markdown file to append to.")] = None,
+    html: Annotated[Path | None, typer.Option(help="HTML report to write, one file that needs nothing else.")] = None,
+) -> None:
+    """Compare two files of results; exit with 1 when the candidate is worse by more than its margins."""
+    from llama_index_medqa.evaluation.gate import compare
+    from llama_index_medqa.evaluation.margins import Margins, read_margins
+    from llama_index_medqa.evaluation.results import read_results
+    from llama_index_medqa.terminal import Terminal
+
+    allowed = read_margins(margins) if margins else Margins()
+    before, after = read_results(baseline), read_results(candidate)
+    report = compare(before, after, allowed)
+    _write_reports(report, before, after, junit, markdown, html)
+    Terminal().show_gate(report)
+    if not report.passed:
+        sys.exit(1)
+
+
+def _write_reports(
+    report: "GateReport",
+    baseline: "Results",
+    candidate: "Results",
+    junit: Path | None,
+    markdown: Path | None,
+    html: Path | None,
+) -> None:
+    from llama_index_medqa.evaluation.gate_output import as_junit, as_markdown
+    from llama_index_medqa.evaluation.report import as_html
+
+    if junit:
+        junit.write_text(as_junit(report), encoding="utf-8")
+    if markdown:
+        with markdown.open("a", encoding="utf-8") as file:
+            file.write(as_markdown(report))
+    if html:
+        html.write_text(as_html(report, baseline, candidate), encoding="utf-8")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}.") from error

@@ -1,0 +1,78 @@
+"""What an evaluation and its gate show on a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from llama_index_medqa.evaluation.gate import GateReport
+from llama_index_medqa.evaluation.gate_output import interval, number
+from llama_index_medqa.evaluation.results import Results
+from llama_index_medqa.evaluation.runner import Progress as Asked
+
+_STYLES = {"pass": "green", "fail": "bold red", "not enough evidence": "yellow", "not gated": "dim"}
+
+
+@contextmanager
+def asking_progress(console: Console) -> Iterator[Callable[[Asked], None]]:
+    """A bar of the questions that are answered, with time and tokens."""
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    shown = console.is_terminal and not console.quiet
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+        task = bar.add_task("Asking", total=None)
+
+        def show(asked: Asked) -> None:
+            tokens = f", {asked.tokens} tokens" if asked.tokens else ""
+            failed = f", {asked.failed} failed" if asked.failed else ""
+            bar.update(task, total=asked.questions, completed=asked.done, description=f"Asking{tokens}{failed}")
+
+        yield show
+
+
+def print_results(results: Results, console: Console) -> None:
+    """A row a measure: its mean with the interval, and what has no score."""
+    table = Table("measure", "mean", "95 % interval", "cases", "without a score")
+    for info in results.measures:
+        summary = results.summary(info.name)
+        estimate = summary.estimate
+        missing = ", ".join(
+            f"{count} {reason}" for reason, count in {**summary.unscored, **summary.not_applicable}.items()
+        )
+        table.add_row(
+            Text(info.name),
+            number(estimate.mean) if estimate else "–",
+            f"{number(estimate.low)} to {number(estimate.high)}" if estimate else "–",
+            str(estimate.cases if estimate else 0),
+            Text(missing),
+        )
+    console.print(table)
+
+
+def print_gate(report: GateReport, console: Console) -> None:
+    """A row a measure with its verdict, and below it why."""
+    table = Table("measure", "better by", "margin", "would catch", "cases", "verdict")
+    for one in report.comparisons:
+        table.add_row(
+            Text(one.measure.name),
+            interval(one.better_by, signed=True),
+            "–" if one.margin is None else number(one.margin),
+            "–" if one.detectable is None else number(one.detectable),
+            str(len(one.differences)),
+            Text(one.verdict, style=_STYLES[one.verdict]),
+        )
+    console.print(table)
+    for problem in report.problems:
+        console.print(Text(problem, style="bold red"), soft_wrap=True)
+    for one in report.comparisons:
+        if one.verdict in ("fail", "not enough evidence"):
+            console.print(Text(f"{one.measure.name}: {one.reason}.", style=_STYLES[one.verdict]), soft_wrap=True)
+    console.print(Text(f"Gate: {report.verdict}", style=_STYLES[report.verdict]))

@@ -1,0 +1,51 @@
+"""What docs/evaluation.md shows must work."""
+
+import ast
+import re
+
+import yaml
+from typer.main import get_command
+
+from llama_index_medqa.cli import app
+from llama_index_medqa.evaluation.cases import load_cases
+from llama_index_medqa.evaluation.margins import read_margins
+from llama_index_medqa.evaluation.measures.catalogue import measures_of
+from tests.conftest import REPOSITORY
+
+PAGE = (REPOSITORY / "docs/evaluation.md").read_text()
+
+
+def block(language):
+    return re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL).group(1)
+
+
+def test_every_option_exists():
+    commands = get_command(app).commands
+    options = {option for name in ("evaluate", "gate") for one in commands[name].params for option in one.opts}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", PAGE))
+    assert {"--engine", "--margins", "--journal"} <= named <= options
+
+
+def test_the_case_and_the_margins_can_be_read(tmp_path):
+    (tmp_path / "case.jsonl").write_text(block("json"))
+    assert load_cases(tmp_path / "case.jsonl")[0].gold_label == "yes"
+    (tmp_path / "margins.toml").write_text(block("toml"))
+    assert read_margins(tmp_path / "margins.toml").margins["Seconds"] == 2.0
+
+
+def test_every_measure_is_in_the_table():
+    shown = {
+        name for row in re.findall(r"^\| (`[A-Z n].*?) \|", PAGE, re.MULTILINE) for name in re.findall(r"`(.+?)`", row)
+    }
+    assert {measure.name for measure in measures_of(headings=["Tea"])} == shown
+
+
+def test_the_python_block_is_valid():
+    assert any(isinstance(node, ast.Await) for node in ast.walk(ast.parse(block("python"))))
+
+
+def test_the_workflow_gates_what_it_evaluates():
+    steps = yaml.safe_load(block("yaml"))["jobs"]["gate"]["steps"]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert [command.split()[:2] for command in commands[1:]] == [["medqa", "evaluate"], ["medqa", "gate"]]
+    assert all("candidate.json" in command for command in commands[1:])

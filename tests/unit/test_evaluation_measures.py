@@ -1,0 +1,215 @@
+"""Scores of single cases, by hand."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from llama_index.core.base.response.schema import Response
+from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
+
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.evaluation.answers import Answer, Evidence, answer_from_data, answer_of
+from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
+from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered, WordF1, parse_label
+from llama_index_medqa.evaluation.measures.catalogue import measures_of
+from llama_index_medqa.evaluation.measures.effort import Seconds, Tokens
+from llama_index_medqa.evaluation.measures.evidence import RetractedEvidence
+from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
+from llama_index_medqa.evaluation.measures.retrieval import Precision, Recall, of_answers
+from llama_index_medqa.evaluation.measures.terms import MedicalTerms, term_precision
+from llama_index_medqa.evaluation.score import Score
+
+CASE = EvaluationCase(
+    "1",
+    "Does green tea lower the resting heart rate?",
+    ("PMID:1", "PMID:2"),
+    ("Green tea lowers the heart rate.",),
+    "yes",
+    ("Green tea lowered the resting heart rate by 3.5 beats per minute.",),
+)
+EVIDENCE = (
+    Evidence(
+        "PMID:1", "Green tea lowered the resting heart rate by 3.5 beats per minute.", "current", ("Tea", "Heart Rate")
+    ),
+    Evidence("PMID:7", "Coffee was not studied.", "retracted", ()),
+    Evidence("PMID:1", "No serious adverse events occurred.", "current", ("Tea", "Heart Rate")),
+)
+BARE = EvaluationCase("2", "Why?", ("PMID:1",))
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Yes", "yes"),
+        ("no.", "no"),
+        ("  **Maybe**, the data are few.", "maybe"),
+        ("Yes, it does [PMID:1].", "yes"),
+        ("Yes [PMID:1].", "yes"),
+        ("Answer: no", "no"),
+        ("The answer is 'maybe'.", "maybe"),
+        ("Tea lowers the rate. Final answer: yes.", "yes"),
+        ("Yes.\nAnswer: yes", "yes"),
+        ("Yes - in adults.", "yes"),
+        # Not declared, or declared twice: never a default.
+        ("No significant difference was seen.", None),
+        ("No effect was seen, so tea does not help.", None),
+        ("Yes and no.", None),
+        ("Yes. Answer: no", None),
+        ("It may help; yes, perhaps.", None),
+        ("Yesterday, tea was drunk.", None),
+        ("maybe-not", None),
+        ("Nothing, yes.", None),
+        ("", None),
+    ],
+)
+def test_labels_are_parsed_strictly(text, label):
+    assert parse_label(text) == label
+
+
+@given(st.text())
+def test_any_text_is_parsed_or_not(text):
+    assert parse_label(text) in ("yes", "no", "maybe", None)
+
+
+def test_accuracy():
+    assert Accuracy.score(CASE, Answer("Yes, it does.")) == Score.of(1)
+    assert Accuracy.score(CASE, Answer("No.")) == Score.of(0)
+    unparsable = Accuracy.score(CASE, Answer("No significant change."))
+    assert (unparsable.value, unparsable.reason, unparsable.applicable) == (None, "unparsable", True)
+    assert Accuracy.score(CASE, Answer("I cannot answer.", abstained="no_evidence")).reason == "abstained"
+    assert not Accuracy.score(BARE, Answer("Yes.")).applicable
+    assert [Answered.score(CASE, Answer("x", abstained=why)).value for why in (None, "no_evidence")] == [1, 0]
+
+
+def test_word_f1():
+    # Stems without function words: tea, lower, rate of four said and five known ones (green, tea, lower, heart, rate).
+    said = Answer("The tea was lowering my rate today.")
+    assert WordF1.score(CASE, said).value == pytest.approx(2 * 3 / (4 + 5), abs=1e-9)
+    assert WordF1.score(CASE, Answer("Coffee.")) == Score.of(0)
+    assert WordF1.score(BARE, said).reason == "no gold answer"
+
+
+def test_retrieval_over_the_documents_of_the_evidence():
+    answer = Answer("x", EVIDENCE)
+    assert answer.ranking == ["PMID:1", "PMID:7"]
+    assert [of_answers(one).score(CASE, answer).value for one in (Precision, Recall, Precision @ 1)] == [0.5, 0.5, 1.0]
+    nothing = Answer("x", ())
+    assert [of_answers(one).score(CASE, nothing).value for one in (Precision, Recall)] == [0.0, 0.0]
+    assert of_answers(Recall).score(CASE, Answer("x")) == Score.not_applicable("evidence unknown")
+    # Texts without ids, as LlamaIndex hands them to evaluators, are no ranking.
+    assert of_answers(Recall).score(CASE, Answer("x", (Evidence("", "t"),))).reason == "evidence unknown"
+
+
+def test_retracted_evidence_counts_documents():
+    assert RetractedEvidence.score(CASE, Answer("x", EVIDENCE)) == Score.of(0.5)
+    assert RetractedEvidence.score(CASE, Answer("x", ())).reason == "nothing retrieved"
+    assert RetractedEvidence.score(CASE, Answer("x", (Evidence("PMID:1"),))).reason == "status unknown"
+
+
+def test_effort():
+    answer = Answer("x", prompt_tokens=100, answer_tokens=20, seconds=1.5)
+    assert (Tokens.score(CASE, answer).value, Seconds.score(CASE, answer).value) == (120, 1.5)
+    assert (Tokens.score(CASE, Answer("x")).reason, Seconds.score(CASE, Answer("x")).applicable) == (
+        "tokens unknown",
+        False,
+    )
+
+
+def test_faithfulness_is_the_share_of_supported_sentences():
+    judge = AttributionJudge()
+    answer = Answer("Green tea lowered the resting heart rate by 3.5 beats per minute. Tea cures cancer.", EVIDENCE)
+    assert faithfulness(judge).score(CASE, answer) == Score.of(0.5)
+    assert gold_support(judge).score(CASE, answer) == Score.of(0.5)
+    assert gold_support(judge).score(BARE, answer).reason == "no evidence text"
+    assert faithfulness(judge).name == "Faithfulness(attribution)"
+
+
+def test_a_judge_that_fails_leaves_the_case_unscored():
+    class Failing:
+        name = "failing"
+
+        def score(self, claim, evidence):
+            return Score.unscored("timeout") if "cancer" in claim else Score.of(0.9)
+
+    answer = Answer("Tea helps. It cures cancer.", EVIDENCE)
+    assert faithfulness(Failing()).score(CASE, answer) == Score.unscored("timeout")
+    assert faithfulness(Failing()).score(CASE, Answer("Tea helps.", EVIDENCE)) == Score.of(1.0)
+
+
+TERMS = MedicalTerms(
+    ["Humans", "Tea", "Heart Rate", "Heart", "Diabetes Mellitus, Type 2", "Aged, 80 and over", "Insulin"]
+)
+
+
+def test_terms_are_found_longest_first_and_uninverted():
+    assert TERMS.found("Type 2 diabetes mellitus and heart rates of humans aged 80 and over.") == {
+        ("type", "2", "diabet", "mellitus"),
+        ("heart", "rate"),
+    }
+    with pytest.raises(InputError, match="no MeSH headings"):
+        MedicalTerms(["Humans", "Male"])
+
+
+def test_term_precision():
+    measure = term_precision(TERMS)
+    # Tea and heart rate are in the evidence, insulin is not.
+    assert measure.score(CASE, Answer("Tea and insulin change the heart rate.", EVIDENCE)).value == pytest.approx(2 / 3)
+    # "Heart" is part of "heart rate" in the evidence.
+    assert measure.score(CASE, Answer("The heart.", EVIDENCE)) == Score.of(1)
+    # A heading of the record counts, though the text does not hold it.
+    mesh = (Evidence("PMID:1", "It was lower.", mesh=("Insulin",)),)
+    assert measure.score(CASE, Answer("Insulin.", mesh)) == Score.of(1)
+    assert measure.score(CASE, Answer("It helps.", EVIDENCE)).reason == "no medical term"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_score_is_finite_or_says_why_not(value):
+    with pytest.raises(InputError, match=r"Score\.unscored"):
+        Score.of(value)
+
+
+@pytest.mark.parametrize(
+    "score", [Score.of(0.25), Score.unscored("timeout", "60 s"), Score.not_applicable("abstained")]
+)
+def test_scores_survive_json(score):
+    assert Score.from_data(score.as_data()) == score
+    with pytest.raises(InputError, match="must be a number"):
+        Score.from_data({"unscored": 1})
+
+
+def test_an_answer_of_any_query_engine():
+    node = TextNode(text="Tea.", metadata={"status": "current", "mesh": ["Tea"]})
+    node.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id="PMID:1")
+    answer = answer_of(Response("Yes.", source_nodes=[NodeWithScore(node=node)]))
+    assert answer == Answer("Yes.", (Evidence("PMID:1", "Tea.", "current", ("Tea",)),))
+    assert answer_of(Response("Empty Response")).abstained == "empty response"
+    assert answer_from_data(answer.as_data()) == answer
+
+
+@pytest.mark.parametrize("row", [{}, {"text": 3}, {"text": "x", "evidence": "PMID:1"}, {"text": "x", "evidence": [3]}])
+def test_what_is_no_answer_is_an_error(row):
+    with pytest.raises(InputError):
+        answer_from_data(row)
+
+
+def test_measures_by_name():
+    assert [one.name for one in measures_of(["ndcg@3", "accuracy", "CitationRecall"])] == [
+        "nDCG@3",
+        "Accuracy",
+        "CitationRecall",
+    ]
+    assert "TermPrecision" not in [one.name for one in measures_of()]
+    assert "TermPrecision" in [one.name for one in measures_of(headings=["Tea"])]
+    for wrong, message in (("bleu", "no measure 'bleu'"), ("nDCG@0", "no measure"), ("TermPrecision", "--terms")):
+        with pytest.raises(InputError, match=message):
+            measures_of([wrong])
+
+
+def test_citations_against_the_gold_documents():
+    precision, recall = measures_of(["CitationPrecision", "CitationRecall"])
+    answer = Answer("x", cited=("PMID:1", "PMID:7", "PMID:8", "PMID:9"))
+    assert (precision.score(CASE, answer).value, recall.score(CASE, answer).value) == (0.25, 0.5)
+    assert precision.score(CASE, Answer("x", cited=())).reason == "nothing cited"
+    assert recall.score(CASE, Answer("x")).reason == "citations unknown"
