@@ -1,6 +1,6 @@
 """The rows of a Chroma collection: read and written in its own batches, with failures told in one line."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -186,6 +186,21 @@ class StoredCollection(ChromaVectorStore):
         """Replaces what the collection itself carries."""
         with failures_told(self._place):
             self._collection.modify(metadata=dict(metadata))
+
+    def source_days(self) -> dict[str, str]:
+        """The days of the sources of its rows, as ISO dates, by ids for :meth:`note_source_day`."""
+        with failures_told(self._place):
+            return self._state.days()
+
+    def note_source_day(self, day: str, replacing: Collection[str] = ()) -> None:
+        """Adds the day of a source, then removes others; what other writers note meanwhile stays.
+
+        Args:
+            day: as an ISO date.
+            replacing: ids of :meth:`source_days` that no longer hold.
+        """
+        with failures_told(self._place):
+            self._state.note_day(day, replacing)
 
     def filter_fields(self) -> set[str]:
         """The fields that filters can look at: those of records, and others that were ever written."""
