@@ -24,10 +24,9 @@ CREATE TABLE seen (number INTEGER PRIMARY KEY, name TEXT NOT NULL, text_hash BLO
 CREATE INDEX seen_text ON seen (text_hash);
 CREATE TABLE band (hash INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hash, number)) WITHOUT ROWID;
 """
-_SHARING_A_BAND = (  # noqa: S608  # no values are pasted in
-    "SELECT name, signature FROM seen WHERE number IN "
-    f"(SELECT number FROM band WHERE hash IN ({','.join('?' * _BANDS)})) ORDER BY number"
-)
+# Sought one after the other in SQLite, which has no lists of values.
+_IN_BAND = "SELECT number FROM band WHERE hash = ?"
+_BY_NUMBER = "SELECT name, signature FROM seen WHERE number = ?"
 
 
 class Likeness(NamedTuple):
@@ -110,8 +109,8 @@ class SeenTexts:
         same = self._database.execute("SELECT name FROM seen WHERE text_hash = ?", (text_hash,)).fetchone()
         if same:
             return Likeness(same[0], 1.0, exact=True)
-        bands = _bands(signature)
-        rows = self._database.execute(_SHARING_A_BAND, bands)
+        numbers = {row[0] for band in _bands(signature) for row in self._database.execute(_IN_BAND, (band,))}
+        rows = (self._database.execute(_BY_NUMBER, (number,)).fetchone() for number in sorted(numbers))
         alike = [
             Likeness(name, float(np.mean(signature == np.frombuffer(other, dtype=np.uint32))), exact=False)
             for name, other in rows

@@ -16,10 +16,14 @@ _REPORTS = re.compile(
     r"similar|associated|found|showed|observed|detected|identified|revealed|demonstrated)\b",
     re.IGNORECASE,
 )
+# Who took part and what was done is no answer, wherever it stands.
+_CONDUCT = re.compile(
+    r"\b(?:was|were) (?:\w+ )?(?:randomi[sz]ed|randomly|enrolled|recruited|screened|assigned|allocated)\b",
+    re.IGNORECASE,
+)
 _METHODS = re.compile(
-    r"\b(?:(?:was|were) (?:then |also |all )?(?:randomi[sz]ed|randomly|enrolled|"
-    r"recruited|assigned|divided|allocated|measured|assessed|"
-    r"evaluated|collected|performed|conducted|selected|included|analy[sz]ed|calculated|compared|used)|received|underwent)\b",
+    r"\b(?:(?:was|were) (?:then |also |all )?(?:divided|measured|assessed|evaluated|collected|performed|conducted|"
+    r"selected|included|examined|analy[sz]ed|calculated|compared|used)|received|underwent|(?:has|have) been|hypothesi[sz]\w+)\b",
     re.IGNORECASE,
 )
 # A sentence that leans on the one before it does not answer alone.
@@ -82,16 +86,22 @@ def _findings(stretches: list[Stretch]) -> tuple[str, ...]:
     if labelled:
         sentences = [sentence for stretch in labelled for sentence in _sentences(stretch.text)]
     else:
-        # The first sentence says what was known before.
         rest = [stretch for stretch in stretches if stretch.part is Part.UNLABELLED]
-        sentences = [sentence for stretch in rest for sentence in _sentences(stretch.text)[1:] if _is_finding(sentence)]
+        sentences = [sentence for stretch in rest for sentence in _reported(_sentences(stretch.text))]
     return tuple(
-        sentence for sentence in sentences if len(sentence.split()) <= _MOST_WORDS and not _LEANS.match(sentence)
+        sentence
+        for sentence in sentences
+        if len(sentence.split()) <= _MOST_WORDS and not _LEANS.match(sentence) and not _CONDUCT.search(sentence)
     )
 
 
-def _is_finding(sentence: str) -> bool:
-    return bool(_REPORTS.search(sentence)) and not _METHODS.search(sentence) and not states_aim(sentence)
+def _reported(sentences: list[str]) -> list[str]:
+    """The findings of an abstract without labels, whose first third says what was known and sought."""
+    return [
+        sentence
+        for sentence in sentences[-(-len(sentences) // 3) :]
+        if _REPORTS.search(sentence) and not _METHODS.search(sentence) and not states_aim(sentence)
+    ]
 
 
 def _question(title: str, stretches: list[Stretch]) -> tuple[str | None, Stretch | None]:
