@@ -23,7 +23,8 @@ _CONDUCT = re.compile(
 )
 _METHODS = re.compile(
     r"\b(?:(?:was|were) (?:then |also |all )?(?:divided|measured|assessed|evaluated|collected|performed|conducted|"
-    r"selected|included|examined|analy[sz]ed|calculated|compared|used)|received|underwent|(?:has|have) been|hypothesi[sz]\w+)\b",
+    r"selected|included|examined|analy[sz]ed|calculated|compared|used)|received|"
+    r"underwent|(?:has|have) been|hypothesi[sz]\w+)\b",
     re.IGNORECASE,
 )
 # A sentence that leans on the one before it does not answer alone.
