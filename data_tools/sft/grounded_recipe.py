@@ -21,7 +21,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from data_tools.sft.findings import Study, shared_weight, study_of
 from data_tools.sft.output import draw
 from data_tools.sft.passages import anchor_of, by_paper, stating, window
-from llama_index_medqa.attribution import attribute
+from data_tools.sft.support import judged, speaks_of
 from llama_index_medqa.drafting import as_context
 from llama_index_medqa.evidence import Passage, passages_of, split_sentences
 from llama_index_medqa.index import PubMedIndex
@@ -36,8 +36,6 @@ ANSWERED, WITHHELD = "answered", "withheld"
 _LEAST_SHARED = 0.2
 _LEAST_SHARED_OF_BEST = 0.8
 _MOST_SENTENCES = 2
-# Evidence that supports an answer half does not show that there is none.
-_NO_SUPPORT = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,6 @@ class GroundedSettings:
         passage_tokens: most tokens of each, counted with LlamaIndex's global tokenizer.
         retrieval: how passages are found.
         embedder: its tokenizer cuts the chunks, and ``hybrid`` embeds with it: packaged weights, a folder or a hub id.
-        support_threshold: least support of an answer's sentences; the query engine's default.
     """
 
     seed: int = 0
@@ -60,7 +57,6 @@ class GroundedSettings:
     passage_tokens: int = 128
     retrieval: Literal["lexical", "hybrid"] = "lexical"
     embedder: str = EMBEDDED.embedder
-    support_threshold: float = 0.7
 
 
 @dataclass
@@ -123,7 +119,7 @@ class GroundedItems:
             return "no finding tells the conclusions"
         shown = self._shown(study, papers, best[0])
         chosen = _best_findings(study, [passage for passage in shown if passage.document_id == study.record_id])
-        sentences = [attribute(sentence, shown, self.settings.support_threshold) for sentence in chosen]
+        sentences = judged(chosen, shown)
         if not all(study.record_id in {citation.document_id for citation in item.citations} for item in sentences):
             return "answer not supported"
         return shown, " ".join(map(str, sentences))
@@ -134,7 +130,7 @@ class GroundedItems:
         if not shown:
             return "no other paper retrieved"
         conclusions = [study.conclusions[start:end] for start, end in split_sentences(study.conclusions)]
-        if any(attribute(sentence, shown, _NO_SUPPORT).supported for sentence in (*study.findings, *conclusions)):
+        if any(speaks_of(sentence, shown) for sentence in (*study.findings, *conclusions)):
             return "another paper answers"
         return shown, ABSTENTION
 
