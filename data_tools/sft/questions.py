@@ -16,7 +16,7 @@ _OBJECTIVE = re.compile(
     rf"(?:^(?:the primary objective was )?to|\b(?:aims?|objectives?|purposes?|goals?)\b[^.]{{0,60}}?"
     rf"\b(?:was|were|is|are) to|"
     rf"\b(?:aim(?:s|ed)?|sought|wanted|intended|set out|designed|conducted|undertaken|performed) to|"
-    rf"\b(?:we|this (?:\w+ ){{0,3}}?(?:study|trial|review|analysis)))\s+"
+    rf"\b(?:we|(?:this|the present|the current|our) (?:\w+ ){{0,3}}?(?:study|trial|review|analysis)))\s+"
     rf"(?:\w+ly )?(?P<verb>{_VERBS}\w*)(?: (?:and|or) (?:{_VERBS})\w*)?\s+(?P<object>.+)$",
     re.IGNORECASE,
 )

@@ -35,7 +35,7 @@ _PARTS = (
 # A label starts the text, or a sentence; it is in capitals, or one of the words that journals print in both ways.
 _LABEL = re.compile(
     r"(?:\A|(?<=[.?!)\]\"”’]\s)|(?<=\n))"
-    r"(?P<label>[A-Z][A-Z/&'’(), -]{3,60}[A-Z)]|"
+    r"(?P<label>AIMS?|[A-Z][A-Z/&'’(), -]{3,60}[A-Z)]|"
     r"Backgrounds?|Introduction|Context|Rationale|Objectives?|Aims?|Purpose|(?:Materials? and )?[Mm]ethods?|Design|"
     r"Setting|Participants|Patients|Interventions?|Main outcome measures?|Results?|Findings|Discussion|Conclusions?|"
     r"Interpretation|Trial [Rr]egistration|Funding)\s*:\s+"

@@ -1,5 +1,7 @@
 """Sections and conclusions in plain text, and questions. Expected values: read off the texts, which we wrote."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,9 +96,7 @@ def test_what_is_left_out_goes_and_the_rest_stays(parts, data):
     left_out = data.draw(st.lists(st.sampled_from(found), unique=True)) if found else []
     rest = "".join(text[item.start : item.end] for item in found if item not in left_out)
     left = without(plain(text), left_out)
-    assert "".join(section.text for section in left.sections).split() == rest.split() or "".join(
-        "".join(section.text for section in left.sections).split()
-    ) == "".join(rest.split())
+    assert "".join(" ".join(section.text for section in left.sections).split()) == "".join(rest.split())
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,15 @@ def test_questions_of_objectives(sentence, question):
 
 
 def test_aims_are_told_from_findings():
-    assert states_aim("The present study investigated the effects of tea on sleep.") is False
+    assert states_aim("The present study investigated the effects of tea on sleep.")
     assert states_aim("This study investigated the effects of tea on sleep.")
     assert not states_aim("Tea lowered the heart rate by 3 beats.")
 
 
 def test_a_study_and_its_evidence(records):
-    study, evidence = study_of(records[0])
-    assert study.question == "Does green tea change the resting heart rate?"
+    objective = AbstractSection("To evaluate whether green tea lowers the resting heart rate.", "OBJECTIVE")
+    study, evidence = study_of(replace(records[0], sections=(objective, *records[0].sections[1:])))
+    assert study.question == "Does green tea lower the resting heart rate?"
     assert study.conclusions == "Green tea lowers the resting heart rate slightly."
     assert study.findings == (
         "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water.",
