@@ -20,7 +20,6 @@ from llama_index_medqa.evidence import passages_of, split_sentences
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
 from llama_index_medqa.pubmed.jsonl import write_jsonl
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
-from llama_index_medqa.reader import to_document
 from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
 
 THINGS = ("tea", "coffee", "cocoa", "water", "juice", "milk", "broth", "wine")
@@ -29,20 +28,22 @@ GERMAN = "Wir untersuchten, ob der Tee die Herzfrequenz der Pflegenden senkt, un
 
 
 def trial(number: int) -> PubMedRecord:
-    """A made-up trial; no two share a drink and an effect."""
+    """A made-up trial; no other has its drug, its disease, its numbers."""
     drink, effect = THINGS[number % 8], EFFECTS[number // 8]
+    drug, disease, enzyme = f"{drink}{effect[:3]}ol", f"{effect}{drink[:3]}itis", f"{drink}{effect}ase"
     return PubMedRecord(
         pmid=str(1000 + number),
-        title=f"Does drinking {drink} daily change the {effect} of adults?",
+        title=f"Does {drug} relieve {disease} in adults?",
         sections=(
-            AbstractSection(f"Little was known of {drink} and its value for {effect} among people.", "BACKGROUND"),
-            AbstractSection(f"In a trial {100 + number} adults were given {drink} or nothing for weeks.", "METHODS"),
             AbstractSection(
-                f"Drinking {drink} daily changed {effect} by {number + 3} points compared with nothing. "
-                f"No harm of {drink} was seen in week {number + 2}.",
+                f"Little was known of {drug} and of what it does for {disease} in the clinic.", "BACKGROUND"
+            ),
+            AbstractSection(f"We gave {drug} or nothing to all who were ill with {disease} at the time.", "METHODS"),
+            AbstractSection(
+                f"{drug} relieved {disease} in {100 + number} adults. {drug} caused nausea in {200 + number} adults.",
                 "RESULTS",
             ),
-            AbstractSection(f"Drinking {drink} daily changes {effect} of adults.", "CONCLUSIONS"),
+            AbstractSection(f"{drug} relieves severe {disease} by way of {enzyme}.", "CONCLUSIONS"),
         ),
     )
 
@@ -141,7 +142,7 @@ def test_english(text, english) -> None:
         ("dev.jsonl", json.dumps({"pmid": "1003", "question": "x"}), "1003"),
         ("bioasq.jsonl", json.dumps({"id": "a", "gold_pmids": ["1003", "1004"]}), "1003"),
         # SciFact's ids are not PMIDs: here only the title, with one word changed, tells.
-        ("corpus.jsonl", json.dumps({"_id": "4983", "title": TRIALS[3].title.replace("daily", "dayly")}), "1003"),
+        ("corpus.jsonl", json.dumps({"_id": "4983", "title": TRIALS[3].title.replace("adults", "adult")}), "1003"),
     ],
 )
 def test_evaluation_items_are_an_error_unless_dropped(tmp_path, name, content, pmid) -> None:
@@ -311,11 +312,6 @@ def test_records_without_conclusions_make_no_grounded_item(tmp_path, word_piece)
     code, _, errors = run(*arguments, "--out", tmp_path / "o")
     assert code == 1
     assert "None of 64 records made an item for training (64 no conclusions)" in errors
-
-
-def test_it_indexes_what_the_reader_reads() -> None:
-    """The made-up records have one section more than the evidence keeps."""
-    assert to_document(TRIALS[0]).text.count("\n") == 4
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path) -> None:
