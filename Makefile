@@ -26,7 +26,7 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
 
 bench: $(VENV)/.dev  ## the measurement that needs nothing but data; the others say in their first lines what they need
-	$(VENV)/bin/python -m benchmarks.support_by_words
+	$(VENV)/bin/python -m benchmarks.attribution_labels
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) .medqa dist

@@ -5,10 +5,12 @@ index and retriever. Intervals (95 %) are bootstrapped over questions; differenc
 chosen on SciFact's train claims; ``--tune`` measures the alternatives there and keeps them in the results.
 
     python -m benchmarks.retrieval_quality [--data DATA] [--sets SciFact,BioASQ,PubMedQA] [--tune]
-        [--embedders e5,minilm,e5_without_prefixes] [--vectors FOLDER] [--indexes FOLDER]
+        [--embedders e5,minilm,e5_without_prefixes] [--vectors FOLDER] [--indexes FOLDER] [--beside]
 
 DATA is the shared data, by default $MEDQA_SHARED_DATA. Embedding everything takes about an hour on two cores; vectors
-and indexes are kept in the two folders, so that the next run is a matter of minutes.
+and indexes are kept in the two folders, so that the next run is a matter of minutes. With ``--beside`` the rows that
+this run does not measure stay as an earlier run left them, and the results say which rows are of which commit; a
+difference of two rows needs both in one run.
 """
 
 import argparse
@@ -185,6 +187,22 @@ def _alternatives(
     yield "hybrid, expansion", mean(retrieval.rankings(mode="hybrid", expand=True))
 
 
+def beside(earlier: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    """The results of this run, and beside them what an earlier one measured and this one did not."""
+    kept: dict[str, list[str]] = {}
+    for name, found in earlier["sets"].items():
+        mine = results["sets"].setdefault(name, {**found, "rows": {}, "differences": {}})
+        kept[name] = [label for label in found["rows"] if label not in mine["rows"]]
+        rows = {**found["rows"], **mine["rows"]}
+        mine["rows"] = {label: rows[label] for label, *_ in ROWS if label in rows}
+        mine["differences"] = {**found["differences"], **mine["differences"]}
+        mine["chunks"] = {**found["chunks"], **mine["chunks"]}
+    origin = {key: earlier[key] for key in ("provenance", "execution") if key in earlier}
+    old = {key: earlier[key] for key in ("tuning",) if key in earlier and key not in results}
+    sets = {name: results["sets"][name] for name in NAMES if name in results["sets"]}
+    return {**results, **old, "sets": sets, "earlier": [*earlier.get("earlier", []), {"rows": kept, **origin}]}
+
+
 def _rounded(estimate: Any) -> dict[str, float]:
     return {key: round(value, 4) for key, value in estimate._asdict().items() if key != "cases"}
 
@@ -205,9 +223,17 @@ def as_markdown(results: dict[str, Any]) -> str:
         labels = next(iter(tuning.values()))
         lines += [f"| {label} | {' | '.join(f'{of[label]:.4f}' for of in tuning.values())} |" for label in labels]
         lines.append("")
-    origin = results["provenance"]
-    lines.append(f"{origin['date']}, commit {origin['commit'][:10]}, {origin['processor']}: `{origin['command']}`")
+    lines.append(_origin(results))
+    for run in results.get("earlier", []):
+        labels = dict.fromkeys(label for of in run["rows"].values() for label in of)
+        lines += ["", f"From an earlier run ({_origin(run)}):", *(f"- {label}" for label in labels)]
     return "\n".join(lines) + "\n"
+
+
+def _origin(run: dict[str, Any]) -> str:
+    origin = run["provenance"]
+    how = f"{origin['processor']}, {run['execution']}"
+    return f"{origin['date']}, commit {origin['commit'][:10]}, {how}: `{origin['command']}`"
 
 
 def _table(rows: dict[str, dict[str, dict[str, float]]], *, signed: bool = False) -> list[str]:
@@ -233,7 +259,9 @@ def main() -> None:
     files = [file for name in options.sets.split(",") for file in load_set(name, options.data).files]
     packages = ["chromadb", "llama-index-core", "sentence-transformers", "snowballstemmer", "torch"]
     results["provenance"] = provenance(files, packages)
-    results["execution"] = str(embedder("e5", options.vectors).execution)
+    results["execution"] = str(embedder(options.embedders[0], options.vectors).execution)
+    if options.beside:
+        results = beside(json.loads((RESULTS / "retrieval_quality.json").read_text()), results)
     write_results("retrieval_quality", results)
     (RESULTS / "retrieval_quality.md").write_text(as_markdown(results))
     print((RESULTS / "retrieval_quality.md").read_text())
@@ -247,6 +275,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--embedders", default="e5,minilm,e5_without_prefixes", help="rows of others are left out")
     parser.add_argument("--vectors", default=str(Path(tempfile.gettempdir()) / "medqa-vectors"))
     parser.add_argument("--indexes", type=Path, default=Path(tempfile.gettempdir()) / "medqa-indexes")
+    parser.add_argument("--beside", action="store_true", help="keep the rows of an earlier run that this one lacks")
     options = parser.parse_args()
     options.data = Path(options.data)
     options.embedders = options.embedders.split(",")

@@ -3,15 +3,13 @@
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Final
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
-from llama_index.llms.openai.utils import (
-    from_openai_completion_logprobs,
-    from_openai_message,
-    from_openai_token_logprobs,
-)
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, LogProb
+from llama_index.llms.openai.utils import from_openai_message
 from openai import AsyncStream, Stream
 from openai.types import Completion
 from openai.types.chat import ChatCompletion
+from openai.types.chat.chat_completion_token_logprob import ChatCompletionTokenLogprob, TopLogprob
+from openai.types.completion_choice import Logprobs
 
 from llama_index_medqa.errors import ServerError
 
@@ -47,7 +45,7 @@ def as_completion(answer: Any, place: str) -> CompletionResponse:
     return CompletionResponse(
         text=choice.text,
         raw=answer,
-        logprobs=from_openai_completion_logprobs(choice.logprobs) if choice.logprobs else None,
+        logprobs=_text_logprobs(choice.logprobs) if choice.logprobs else None,
         additional_kwargs={"finish_reason": choice.finish_reason, **_usage(answer)},
     )
 
@@ -63,8 +61,19 @@ def as_chat(answer: Any, place: str) -> ChatResponse:
     return ChatResponse(
         message=message,
         raw=answer,
-        logprobs=from_openai_token_logprobs(content) if content else None,
+        logprobs=_token_logprobs(content) if content else None,
         additional_kwargs={"finish_reason": choice.finish_reason, **_usage(answer)},
+    )
+
+
+def chat_as_completion(response: ChatResponse) -> CompletionResponse:
+    """A chat's answer as a completion; LlamaIndex's own conversion leaves out the log-probabilities."""
+    return CompletionResponse(
+        text=response.message.content or "",
+        delta=response.delta,
+        raw=response.raw,
+        logprobs=response.logprobs,
+        additional_kwargs={**response.message.additional_kwargs, **response.additional_kwargs},
     )
 
 
@@ -120,7 +129,7 @@ class _Completion:
             text=self._text,
             delta=delta,
             raw=chunk,
-            logprobs=from_openai_completion_logprobs(logprobs) if logprobs else None,
+            logprobs=_text_logprobs(logprobs) if logprobs else None,
             additional_kwargs={**self._ended, **_usage(chunk)},
         )
 
@@ -148,10 +157,11 @@ async def async_completion_stream(chunks: "AsyncStream[Completion]", place: str)
 
 
 def chat_stream(responses: Iterable[ChatResponse], place: str) -> Iterator[ChatResponse]:
-    """Passes on a stream of an OpenAI model; raises as :func:`completion_stream`."""
+    """Passes on a stream of an OpenAI model, with its log-probabilities; raises as :func:`completion_stream`."""
     end = StreamEnd(place)
     for response in responses:
         end.see(response.raw, response.delta or "")
+        response.logprobs = _chunk_logprobs(response.raw)
         yield response
     end.require()
 
@@ -161,8 +171,39 @@ async def async_chat_stream(responses: AsyncIterable[ChatResponse], place: str) 
     end = StreamEnd(place)
     async for response in responses:
         end.see(response.raw, response.delta or "")
+        response.logprobs = _chunk_logprobs(response.raw)
         yield response
     end.require()
+
+
+def _chunk_logprobs(chunk: Any) -> list[list[LogProb]] | None:
+    """Those of the tokens that a chunk brings; LlamaIndex leaves them out of streams."""
+    found = getattr(chunk.choices[0], "logprobs", None) if chunk.choices else None
+    content = getattr(found, "content", None)
+    return _token_logprobs(content) if content else None
+
+
+# LlamaIndex's own conversions keep the likeliest alternatives only, and nothing where none were asked for.
+
+
+def _token_logprobs(tokens: list[ChatCompletionTokenLogprob]) -> list[list[LogProb]]:
+    """Of each token of a chat its likeliest alternatives, or itself where none were asked for."""
+    return [[_logprob(one) for one in token.top_logprobs] or [_logprob(token)] for token in tokens]
+
+
+def _logprob(token: ChatCompletionTokenLogprob | TopLogprob) -> LogProb:
+    return LogProb(token=token.token, logprob=token.logprob, bytes=token.bytes or [])
+
+
+def _text_logprobs(found: Logprobs) -> list[list[LogProb]]:
+    """The same of each token of a completion; the first of an echoed prompt has none."""
+    tokens, values = found.tokens or [], found.token_logprobs or []
+    alternatives = found.top_logprobs or [{}] * len(tokens)
+    own = ({} if value is None else {token: value} for token, value in zip(tokens, values, strict=True))
+    return [
+        [LogProb(token=text, logprob=one, bytes=[]) for text, one in (likeliest or itself).items()]
+        for likeliest, itself in zip(alternatives, own, strict=True)
+    ]
 
 
 def _require_end(reason: str | None, length: int, place: str) -> None:

@@ -18,8 +18,10 @@ from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.llm import VllmLora
 from llama_index_medqa.node_parser import TokenNodeParser
-from llama_index_medqa.profiles import Profile
-from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAStreamingResponse
+from llama_index_medqa.profiles import Policy, Profile
+from llama_index_medqa.query_engine import MedQAQueryEngine
+from llama_index_medqa.query_filters import FilteredQuery, PaperFilter
+from llama_index_medqa.response import MedQAStreamingResponse
 from llama_index_medqa.server_api import ServerApi
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
 
@@ -112,6 +114,8 @@ def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
         "max_tokens": _MOST_ANSWER_TOKENS,
         "temperature": 0.0,
         "timeout": _LOCAL_TIMEOUT_SECONDS,
+        # Without it the server does not count the tokens of a stream.
+        "additional_kwargs": {"stream_options": {"include_usage": True}},
         # A proxy of the environment has no way to this machine's own loopback address.
         "http_client": httpx.Client(trust_env=False),
         "async_http_client": httpx.AsyncClient(trust_env=False),
@@ -147,7 +151,12 @@ def _served_model(profile: Profile) -> LLM:
 
 
 def open_engine(
-    profile: Profile, index: PubMedIndex, answerer: Drafter, *, include_retracted: bool = False
+    profile: Profile,
+    index: PubMedIndex,
+    answerer: Drafter,
+    *,
+    include_retracted: bool = False,
+    policy: Policy = "strict",
 ) -> MedQAQueryEngine:
     """A streaming query engine over an index, by the profile's figures."""
     return MedQAQueryEngine.from_index(
@@ -157,13 +166,20 @@ def open_engine(
         retrieval=profile.retrieval,
         include_retracted=include_retracted,
         evidence_tokens=profile.evidence_tokens,
+        policy=policy,
         streaming=True,
     )
 
 
-def start_answer(engine: MedQAQueryEngine, question: str) -> MedQAStreamingResponse:
-    """Asks a streaming engine; the answer is drafted while the response is read."""
-    response = engine.query(question)
+def start_answer(engine: MedQAQueryEngine, question: str, papers: PaperFilter | None = None) -> MedQAStreamingResponse:
+    """Asks a streaming engine; the answer is drafted while the response is read.
+
+    Args:
+        engine: made with ``streaming=True``.
+        question: what is asked.
+        papers: which papers may answer; None for all.
+    """
+    response = engine.query(question if papers is None else FilteredQuery(question, papers=papers))
     if not isinstance(response, MedQAStreamingResponse):
         raise InputError("The query engine must be made with streaming=True.")
     return response

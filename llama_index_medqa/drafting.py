@@ -2,19 +2,20 @@
 
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate
-from llama_index.core.utils import get_tokenizer
 
 from llama_index_medqa.answers import StreamEnd, is_cut_off
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence import Passage, content_words
-from llama_index_medqa.llm import VllmLora, model_name, server_errors, server_place
+from llama_index_medqa.evidence_selection import as_context, token_count
+from llama_index_medqa.llm import VllmLora
+from llama_index_medqa.server_errors import model_name, server_errors, server_place
 
 EXTRACTIVE: Final = "extractive"
 
@@ -26,16 +27,20 @@ _MOST_QUOTES = 3
 _LEAST_SHARE = 0.4
 _LEAST_SHARE_OF_BEST = 0.7
 
-_GENERAL_WEIGHT = 0.25
-_GENERAL_WORDS = content_words(
-    "adult affect aid analysis associated association benefit best cause caused causes child children clinical common "
-    "comparison condition decrease diagnose diagnosis difference disease diseases drug drugs effect effective "
-    "effectiveness effects elderly evidence factor factors good health help helps high impact improve increase "
-    "influence level levels low management medical medication men method methods mortality necessary new newborns "
-    "outcome outcomes patient patients people possible predict predictor prevent prevention rate recent recommended "
-    "reduce related relationship risk role safe safety severe study symptom symptoms therapy treat treatment use "
-    "used useful using value women work"
-)
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """What a model read and wrote.
+
+    Attributes:
+        prompt: tokens of the prompt.
+        completion: tokens of the draft.
+        counted_by: ``server``, or ``estimate`` where it did not tell: LlamaIndex's global tokenizer.
+    """
+
+    prompt: int
+    completion: int
+    counted_by: Literal["server", "estimate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,16 @@ class Piece:
     Attributes:
         text: of any length.
         cut_off: whether the model was stopped here by the most tokens that it may write.
+        usage: of the whole draft; with the last piece of a model's.
     """
 
     text: str
     cut_off: bool = False
+    usage: TokenUsage | None = None
+
+
+Choose = Callable[[int], list[Passage]]
+"""Chooses evidence of at most so many tokens."""
 
 
 class Answerer(Protocol):
@@ -62,8 +73,8 @@ class Answerer(Protocol):
     name: str
     prompt: BasePromptTemplate | None
 
-    def fitting(self, question: str, passages: list[Passage], most_tokens: int) -> list[Passage]:
-        """The passages, or as much of them as there is room for, the last ones cut first."""
+    def fitting(self, question: str, choose: Choose, most_tokens: int) -> list[Passage]:
+        """As much of the evidence as there is room for."""
         ...
 
     def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[Piece]:
@@ -90,7 +101,7 @@ class GenerativeAnswerer:
         self.prompt = prompt
         self._llm = llm
 
-    def fitting(self, question: str, passages: list[Passage], most_tokens: int) -> list[Passage]:
+    def fitting(self, question: str, choose: Choose, most_tokens: int) -> list[Passage]:
         """As much of the evidence as the budget and the model's context window have room for.
 
         The window is asked of a model that can count its own tokens (:class:`VllmLora`).
@@ -98,7 +109,7 @@ class GenerativeAnswerer:
         Raises:
             InputError: the question alone is too long for the model.
         """
-        chosen = within_budget(passages, most_tokens)
+        chosen = choose(most_tokens)
         if not isinstance(self._llm, VllmLora):
             return chosen
         while (room := self._llm.room_for(self._asked(question, chosen))) < 0:
@@ -108,7 +119,7 @@ class GenerativeAnswerer:
                     f"({self._llm.metadata.context_window} tokens). Ask a shorter one, or lower max_tokens."
                 )
             # The model's tokens are not those of the budget: the rest is found by trying again.
-            chosen = within_budget(chosen, _token_count(as_context(chosen)) - max(-room, _LEAST_STEP))
+            chosen = choose(token_count(as_context(chosen)) - max(-room, _LEAST_STEP))
         return chosen
 
     def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[Piece]:
@@ -118,18 +129,18 @@ class GenerativeAnswerer:
             ServerError: the model's server does not answer, or breaks off.
         """
         asked = self._asked(question, passages)
-        reading = _Reading(self._llm)
+        reading = _Reading(self._llm, asked)
         with server_errors(self._llm):
             if isinstance(asked, str):
                 yield from map(reading.piece, self._llm.stream_complete(asked, formatted=True))
             else:
                 yield from map(reading.piece, self._llm.stream_chat(asked))
-        reading.finish()
+        yield reading.finish()
 
     async def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[Piece]:
         """As :meth:`stream`, asynchronously."""
         asked = self._asked(question, passages)
-        reading = _Reading(self._llm)
+        reading = _Reading(self._llm, asked)
         responses: AsyncIterator[CompletionResponse] | AsyncIterator[ChatResponse]
         with server_errors(self._llm):
             if isinstance(asked, str):
@@ -138,7 +149,7 @@ class GenerativeAnswerer:
                 responses = await self._llm.astream_chat(asked)
             async for response in responses:
                 yield reading.piece(response)
-        reading.finish()
+        yield reading.finish()
 
     def _asked(self, question: str, passages: Sequence[Passage]) -> str | list[ChatMessage]:
         """The prompt as LLM.stream() makes it, which keeps to itself why an answer ended."""
@@ -152,21 +163,38 @@ class GenerativeAnswerer:
 class _Reading:
     """Reads a model's stream, and notices where it ends before the answer does."""
 
-    def __init__(self, llm: LLM) -> None:
+    def __init__(self, llm: LLM, asked: str | list[ChatMessage]) -> None:
         self._end = StreamEnd(server_place(llm))
         self._from_server = False
+        self._asked = asked
+        self._written: list[str] = []
+        self._usage: TokenUsage | None = None
 
     def piece(self, response: CompletionResponse | ChatResponse) -> Piece:
         """The next piece of the draft."""
+        delta = response.delta or ""
         if hasattr(response.raw, "choices"):
             self._from_server = True
-            self._end.see(response.raw, response.delta or "")
-        return Piece(response.delta or "", is_cut_off(response))
+            self._end.see(response.raw, delta)
+            usage = getattr(response.raw, "usage", None)
+            if usage is not None:
+                self._usage = TokenUsage(usage.prompt_tokens, usage.completion_tokens, "server")
+        self._written.append(delta)
+        return Piece(delta, is_cut_off(response))
 
-    def finish(self) -> None:
-        """Raises ServerError where a server broke off."""
+    def finish(self) -> Piece:
+        """The end of the draft, which says what was read and written.
+
+        Raises:
+            ServerError: the server broke off.
+        """
         if self._from_server:
             self._end.require()
+        return Piece("", usage=self._usage or self._estimate())
+
+    def _estimate(self) -> TokenUsage:
+        asked = self._asked if isinstance(self._asked, str) else "\n".join(str(item.content) for item in self._asked)
+        return TokenUsage(token_count(asked), token_count("".join(self._written)), "estimate")
 
 
 class ExtractiveAnswerer:
@@ -175,9 +203,9 @@ class ExtractiveAnswerer:
     name = EXTRACTIVE
     prompt: BasePromptTemplate | None = None
 
-    def fitting(self, question: str, passages: list[Passage], most_tokens: int) -> list[Passage]:
+    def fitting(self, question: str, choose: Choose, most_tokens: int) -> list[Passage]:
         """As much of the evidence as the budget has room for."""
-        return within_budget(passages, most_tokens)
+        return choose(most_tokens)
 
     def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[Piece]:
         """Yields up to three sentences, the best first, each on a line of its own.
@@ -208,65 +236,3 @@ class ExtractiveAnswerer:
         """As :meth:`stream`, for asynchronous callers."""
         for piece in self.stream(question, passages):
             yield piece
-
-
-def question_coverage(question: str, passages: Sequence[Passage]) -> float:
-    """The share of a question that the best retrieved record speaks of, 0 to 1.
-
-    Counted in meaningful words; words that stand in questions on any subject ("treat", "children", "risk") count a
-    quarter, so that a record on another disease does not pass for one on this.
-    """
-    weights = {word: _GENERAL_WEIGHT if word in _GENERAL_WORDS else 1.0 for word in content_words(question)}
-    total = sum(weights.values())
-    by_document: dict[str, set[str]] = {}
-    for passage in passages:
-        found = by_document.setdefault(passage.document_id, set())
-        found |= content_words(passage.title) | content_words(passage.text)
-    shares = (
-        sum(weight for word, weight in weights.items() if word in found) / total
-        for found in by_document.values()
-        if total
-    )
-    return max(shares, default=0.0)
-
-
-def as_context(passages: Sequence[Passage]) -> str:
-    """The evidence as a model is shown it: a block a passage, headed by its identifier and title."""
-    blocks = []
-    for passage in passages:
-        text = passage.text.removeprefix(passage.title).strip() if passage.start == 0 else f"… {passage.text}"
-        blocks.append(f"[{passage.document_id}] {passage.title}\n{text}".rstrip())
-    return "\n\n".join(blocks)
-
-
-def within_budget(passages: Sequence[Passage], most_tokens: int) -> list[Passage]:
-    """The passages that fit, in order; one that does not fit is cut after the last sentence that does.
-
-    Args:
-        passages: the best first.
-        most_tokens: counted with LlamaIndex's global tokenizer.
-    """
-    chosen: list[Passage] = []
-    left = most_tokens
-    for passage in passages:
-        shortened = _cut(passage, left)
-        if shortened is not None:
-            chosen.append(shortened)
-            left -= _token_count(as_context([shortened]))
-    return chosen
-
-
-def _cut(passage: Passage, most_tokens: int) -> Passage | None:
-    """The passage, or as many of its first sentences as fit; None where not even one does."""
-    sentences = passage.sentences
-    while sentences:
-        text = passage.text[: sentences[-1].end - passage.start]
-        shortened = Passage(passage.document_id, passage.title, text, passage.start, sentences)
-        if _token_count(as_context([shortened])) <= most_tokens:
-            return shortened
-        sentences = sentences[:-1]
-    return None
-
-
-def _token_count(text: str) -> int:
-    return len(get_tokenizer()(text))

@@ -8,16 +8,23 @@ from functools import lru_cache
 import snowballstemmer
 from llama_index.core.schema import NodeWithScore, TextNode
 
-# A full stop after one of these does not end a sentence.
-_ABBREVIATIONS = frozenset(
-    "e.g i.e cf vs etc al fig figs ref refs tab eq no nos vol dr prof mr mrs ms st approx ca resp incl "
-    "spp sp subsp var wt min max sd".split()
+# A full stop after one of these does not end a sentence: something always follows.
+_ABBREVIATIONS = frozenset("e.g i.e cf vs al viz dr prof mr mrs ms st approx ca resp incl spp sp subsp var".split())
+# Nor after these where a number or a letter follows ("Fig. 2", "no. 7"), as it does where "No." is an answer.
+_COUNTED = frozenset("fig figs ref refs tab eq no nos vol min max wt sd p pp".split())
+# Nor after these unless a new sentence plainly begins ("given i.v. The dose …").
+_SELDOM_LAST = re.compile(r"(?:etc|inc|ltd|jr|(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}|[A-Z])", re.IGNORECASE)
+_LETTERED = re.compile(
+    r"\b(?:vitamins?|hepatitis|groups?|types?|factors?|class|arms?|cohorts?|stage|grade) [A-Z]\Z", re.I
 )
 _SENTENCE_END = re.compile(r"""[.!?]+["'”’)\]]*(?=\s)|\n""")
 _LAST_WORD = re.compile(r"[^\s(\[]+\Z")
-_NEXT_SENTENCE = re.compile(r"""\s+["'“‘(\[]*[A-Z0-9Α-Ω]""")
+# "mTOR", "p53" and "miR-21" begin a sentence too, in small letters.
+_NEXT_SENTENCE = re.compile(r"""\s+["'“‘(\[]*(?:[A-ZÀ-ÖØ-Þ0-9Α-Ω]|[a-z]{1,3}[A-Z0-9])""")
+_NEXT_WORD = re.compile(r"""\s+["'“‘(\[]*([^\W_]+)""")
+_LIST_NUMBER = re.compile(r"\s*(?:\d{1,2}|[A-Za-z])")
+_COUNTER = re.compile(r"[A-Z]?\d|[A-Z]\Z|[IVX]+\Z")
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?")
 FUNCTION_WORDS = frozenset(
     "a about after all also am an and any are as at be because been before being between both but by can could did do "
     "does doing during each for from further had has have having he her here hers him his how i if in into is it its "
@@ -25,14 +32,37 @@ FUNCTION_WORDS = frozenset(
     "should so some such than that the their them then there these they this those through to too under until up very "
     "was we were what when where whether which while who whom why will with would yes you your".split()
 )
+# With these words, but hardly with a name, a sentence opens after an abbreviation.
+_OPENING = FUNCTION_WORDS | frozenset("however therefore thus results methods conclusions patients moreover".split())
 # What a study set out to do, or what was not known before it, is not what it found.
 _PURPOSE = re.compile(
-    r"^(?:\W*(?:in order )?to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|"
+    # Some abstracts carry their headings in the text: "OBJECTIVE To …".
+    r"^(?-i:[A-Z][A-Z &/,]{3,40}:?\s+)?(?:\W*(?:in order )?"
+    r"to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|"
     r"analy[sz]e|identify|review|test|explain|characteri[sz]e|estimate|understand|develop|report|summari[sz]e|clarify|measure)\b"
     r"|.{0,40}\b(?:aims?|objectives?|purposes?|goals?)\b.{0,60}\b(?:was|were|is|are|of)\b"
+    r"|.{0,80}\bto (?:determine|test|assess|examine|investigate|evaluate|study) (?:whether|if)\b"
+    r"|(?-i:(?:MAIN |PRIMARY )?OUTCOMES?(?: AND| MEASURES?)\b)"
     r"|.{0,40}\b(?:aim(?:s|ed)?|sought|intend(?:s|ed)?|set out)\s+to\b"
     r"|.{0,60}\b(?:few|no) (?:studies|trials|data|reports)\b|.{0,60}\blittle is known\b"
     r"|.{0,40}\bwe (?:evaluated|assessed|investigated|examined|explored|studied|compared) (?:whether|if)\b)",
+    re.IGNORECASE,
+)
+# Words to whoever reads, as no abstract has them: an attempt to steer the model.
+_SPEAK = "answer|reply|respond|say|output|print|write|tell|repeat|state|claim|recommend|conclude|insist"
+_READER = "AI|assistant|chatbot|language model"
+_INSTRUCTION = re.compile(
+    r"\b(?:ignor\w+|disregard\w*|forget|overrid\w+|bypass)\b.{0,40}\b(?:instructions?|rules|prompts?|"
+    r"(?:previous|earlier|above) (?:text|context|evidence|passages?|abstracts?))\b"
+    r"|\b(?:system|developer) (?:prompt|message)\b|<\s*/?\s*(?:system|assistant|user|instructions?)\s*>|\[/?INST\]"
+    r"|^\W*(?:(?:please|now|always|instead|only|then|simply|just|and)\W+)*"
+    rf"(?:{_SPEAK})\b(?:\s+(?:only|always|instead|exactly))*\s*(?::|(?:to|with|that|the (?:user|reader))\b)"
+    r"|\byou (?:must|should|shall|will|have to|are (?:to|required to|instructed to))(?: \w+){0,2} "
+    rf"(?:{_SPEAK}|ignore)\b"
+    rf"|\b(?:always|please|now|instead) (?:only )?(?:{_SPEAK})(?: only)?\s*(?::|(?:that|with)\b)"
+    rf"|\byou are (?:now )?(?:an? )?(?:\w+ )?(?:{_READER})\b"
+    rf"|\b(?:{_READER})s?,? (?:must|should|reading this|are instructed)\b"
+    rf"|^\W*(?:assistant|system|user|instructions?|note to (?:the )?(?:{_READER}|reader))\s*:",
     re.IGNORECASE,
 )
 _stemmer = snowballstemmer.stemmer("english")
@@ -48,6 +78,7 @@ class EvidenceSentence:
         end: the character after its last.
         complete: whether the retrieved stretch holds the whole sentence.
         in_title: whether it belongs to the record's title.
+        steered: whether it, or a sentence before it in the stretch, gives the reader orders ("ignore the rules …").
     """
 
     text: str
@@ -55,12 +86,13 @@ class EvidenceSentence:
     end: int
     complete: bool
     in_title: bool
+    steered: bool = False
 
     @property
     def states_something(self) -> bool:
-        """Whether it can support a claim: a title, a question or a statement of purpose cannot."""
+        """Whether it can support a claim: a title, a question, a purpose or an order to the reader cannot."""
         is_question = self.text.rstrip("\"'”’)").endswith("?")
-        return not (self.in_title or is_question or _PURPOSE.match(self.text))
+        return not (self.in_title or self.steered or is_question or _PURPOSE.match(self.text))
 
 
 @dataclass(frozen=True)
@@ -122,6 +154,13 @@ def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passag
     spans = split_sentences(text)
     title = str(chunk.metadata.get("title", ""))
     title_end = len(title) if start == 0 and text.startswith(title) else 0
+    # Whoever plants an order plants what follows it.
+    orders = (
+        number
+        for number, (first, last) in enumerate(spans)
+        if last > title_end and _INSTRUCTION.search(text[first:last])
+    )
+    first_order = next(orders, len(spans))
     sentences = tuple(
         EvidenceSentence(
             text=text[first:last],
@@ -130,6 +169,7 @@ def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passag
             # A stretch may begin or end inside a sentence, because windows are cut between words.
             complete=(number > 0 or start == 0) and (number < len(spans) - 1 or text[last - 1] in ".!?)”\"'"),
             in_title=last <= title_end,
+            steered=number >= first_order,
         )
         for number, (first, last) in enumerate(spans)
     )
@@ -140,11 +180,12 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     """Where the sentences of a medical text lie: ``text[start:end]``, without whitespace at their ends.
 
     A full stop ends a sentence when whitespace and an upper-case letter, digit or bracket follow, unless it belongs
-    to an abbreviation ("e.g.", "Fig. 2") or an initial ("H. pylori"). A line end always ends one.
+    to an abbreviation ("e.g.", "Fig. 2"), an initial ("H. pylori") or the number of a list's item ("1. Aspirin").
+    A line end always ends one. Each sentence, split again, is one sentence.
     """
     spans, start = [], 0
     for match in _SENTENCE_END.finditer(text):
-        if _ends_sentence(text, match):
+        if match.group() == "\n" or _ends_sentence(text, start, match):
             spans.append((start, match.end()))
             start = match.end()
     spans.append((start, len(text)))
@@ -152,32 +193,37 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
     return [(first, first + len(text[first:last].rstrip())) for first, last in stripped if text[first:last].strip()]
 
 
-def _ends_sentence(text: str, match: re.Match[str]) -> bool:
-    if match.group() == "\n":
-        return True
+def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
     if not _NEXT_SENTENCE.match(text, match.end()):
         return False
-    last_word = _LAST_WORD.search(text, 0, match.start())
+    last_word = _LAST_WORD.search(text, start, match.start())
     if match.group() != "." or last_word is None:
         return True
-    word = last_word.group()
-    return word.lower() not in _ABBREVIATIONS and not (len(word) == 1 and word.isalpha() and word.isupper())
+    if _LIST_NUMBER.fullmatch(text, start, match.start()):
+        return False
+    return not _goes_on(last_word.group(), text[start : match.start()], _NEXT_WORD.match(text, match.end()))
+
+
+def _goes_on(word: str, before: str, following: re.Match[str] | None) -> bool:
+    """Whether the full stop belongs to the abbreviation or initial that ends with it."""
+    next_word = following.group(1) if following else ""
+    if word.lower() in _ABBREVIATIONS:
+        return True
+    if word.lower() in _COUNTED:
+        return bool(_COUNTER.match(next_word))
+    if _SELDOM_LAST.fullmatch(word) and not (len(word) == 1 and word.islower()):
+        return next_word.lower() not in _OPENING and not _LETTERED.search(before)
+    return False
 
 
 def content_words(text: str) -> frozenset[str]:
-    """The stems of the words of a text that carry meaning; numbers are left to :func:`numbers`."""
+    """The stems of the words of a text that carry meaning; numbers are no words."""
     return frozenset(
         root
         for word in _WORD.findall(text.lower())
         for part in {word, *word.split("-")}
         if part not in FUNCTION_WORDS and not part.isdigit() and len(root := stem(part)) > 1
     )
-
-
-def numbers(text: str) -> frozenset[str]:
-    """The numbers of a text, without thousands separators and trailing zeros of the fraction."""
-    plain = (number.replace(",", "") for number in _NUMBER.findall(text))
-    return frozenset(number.rstrip("0").rstrip(".") if "." in number else number for number in plain)
 
 
 @lru_cache(maxsize=50_000)

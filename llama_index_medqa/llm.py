@@ -1,67 +1,31 @@
 """Language models behind an OpenAI-compatible server: a LoRA adapter on vLLM, or any other."""
 
 import asyncio
-import inspect
-import json
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from collections.abc import Sequence
+from typing import Any, Self
 
-import httpx
-import openai
-from llama_index.core.base.llms.types import (
-    ChatMessage,
-    ChatResponse,
-    ChatResponseAsyncGen,
-    ChatResponseGen,
-    CompletionResponse,
-    CompletionResponseAsyncGen,
-    CompletionResponseGen,
-    LLMMetadata,
-)
+from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
-from llama_index.core.llms import LLM
-from llama_index.llms.openai import OpenAI
-from llama_index.llms.openai.utils import to_openai_message_dicts
-from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa.adapter import read_manifest
 from llama_index_medqa.adapter_proof import AdapterProof, prove_adapter
-from llama_index_medqa.answers import (
-    as_chat,
-    as_completion,
-    async_chat_stream,
-    async_completion_stream,
-    chat_stream,
-    completion_stream,
-    garbled,
-    is_cut_off,
-)
-from llama_index_medqa.errors import InputError, ServerError
+from llama_index_medqa.errors import InputError
 from llama_index_medqa.prompts import CHAT, GROUNDED_ANSWER, PROMPT_FORMATS, template_hash
-from llama_index_medqa.server_api import ServerApi, is_loopback, unreachable
-
-_Answer = TypeVar("_Answer", CompletionResponse, ChatResponse)
+from llama_index_medqa.served_llm import ServedLlm
+from llama_index_medqa.server_api import ServerApi
 
 _logger = logging.getLogger(__name__)
 
 # Servers on one's own machines need no key, but the protocol wants the header.
 _NO_KEY = "none"
-# What the OpenAI client takes by name; all else that vLLM knows goes into the body as it is.
-_KNOWN_COMPLETION = frozenset(inspect.signature(openai.resources.Completions.create).parameters)
-_KNOWN_CHAT = frozenset(inspect.signature(openai.resources.chat.Completions.create).parameters)
-# LlamaIndex wraps its requests in retries of its own around those of the client, so that 3 would become 12.
-_stream_chat_once = inspect.unwrap(OpenAI._stream_chat)
-_astream_chat_once = inspect.unwrap(OpenAI._astream_chat)
 # What base model and adapter are compared with where there is no manifest.
 _COMPARISON = "Walking lowered the systolic blood pressure by 6.2 mm Hg in adults with hypertension."
 
 
-class VllmLora(OpenAILike):
+class VllmLora(ServedLlm):
     """A LoRA adapter served by vLLM, asked for by its own name, and proved to be the one that answers.
 
     vLLM answers under two names: the base model's (``--served-model-name``) and each adapter's (``--lora-modules
@@ -97,7 +61,6 @@ class VllmLora(OpenAILike):
     verify_first: bool = Field(default=True, description="Whether to verify the adapter once, before first use.")
     prompt_format: str = Field(default="plain", description="What stands around prompts at the completion endpoint.")
     prompt_hash: str = Field(default="", description="template_hash of what will be asked.")
-    stop: list[str] | None = Field(default=None, description="Texts that end an answer; None: the prompt format's.")
     # Required in the base class; here it follows from base_model and adapter.
     model: str = Field(default="", description="The name that is asked for: the adapter's, else the base model's.")
     # Kept out of to_dict(), so that no saved payload holds it.
@@ -111,8 +74,6 @@ class VllmLora(OpenAILike):
     _served_window: int = PrivateAttr(default=0)
     _verified: bool = PrivateAttr(default=False)
     _verifying: threading.Lock = PrivateAttr(default_factory=threading.Lock)
-    # The loop that the asynchronous client belongs to: its connections die with it.
-    _loop: asyncio.AbstractEventLoop | None = PrivateAttr(default=None)
 
     def __init__(self, base_model: str, adapter: str | None = None, *, api_base: str, **data: Any) -> None:
         _require_other_name(adapter, base_model)
@@ -223,122 +184,6 @@ class VllmLora(OpenAILike):
         used = len(self._api().token_ids(self.model, prompt))
         return self.metadata.context_window - (self.max_tokens or 0) - used
 
-    def complete_many(
-        self, prompts: Sequence[str], *, concurrency: int = 32, **kwargs: Any
-    ) -> list[CompletionResponse]:
-        """Completes several prompts at a time; the server batches them.
-
-        Args:
-            prompts: in any number.
-            concurrency: most requests at a time.
-            kwargs: as for ``complete``.
-
-        Returns:
-            The answers in the order of the prompts.
-
-        Raises:
-            ServerError: the first failure; prompts that were not sent by then are not sent.
-        """
-        with ThreadPoolExecutor(max_workers=_checked(concurrency)) as pool:
-            futures = [pool.submit(self.complete, prompt, **kwargs) for prompt in prompts]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
-    async def acomplete_many(
-        self, prompts: Sequence[str], *, concurrency: int = 32, **kwargs: Any
-    ) -> list[CompletionResponse]:
-        """As :meth:`complete_many`, asynchronously."""
-        slots = asyncio.Semaphore(_checked(concurrency))
-
-        async def one(prompt: str) -> CompletionResponse:
-            async with slots:
-                return await self.acomplete(prompt, **kwargs)
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(prompt)) for prompt in prompts]
-        return [task.result() for task in tasks]
-
-    # What follows is what OpenAI's public methods call; they emit LlamaIndex's events.
-
-    def _complete(self, prompt: str, **kwargs: Any) -> CompletionResponse:
-        settings = self._settings_for_use(kwargs)
-        with server_errors(self):
-            answer = self._get_client().completions.create(prompt=prompt, stream=False, **settings)
-        return self._whole_schema(as_completion(answer, self._place), settings)
-
-    async def _acomplete(self, prompt: str, **kwargs: Any) -> CompletionResponse:
-        settings = await self._asettings_for_use(kwargs)
-        with server_errors(self):
-            answer = await self._get_aclient().completions.create(prompt=prompt, stream=False, **settings)
-        return self._whole_schema(as_completion(answer, self._place), settings)
-
-    def _stream_complete(self, prompt: str, **kwargs: Any) -> CompletionResponseGen:
-        settings = self._settings_for_use({**kwargs, "stream": True})
-
-        def pieces() -> CompletionResponseGen:
-            with server_errors(self):
-                yield from completion_stream(
-                    self._get_client().completions.create(prompt=prompt, **settings), self._place
-                )
-
-        return pieces()
-
-    async def _astream_complete(self, prompt: str, **kwargs: Any) -> CompletionResponseAsyncGen:
-        settings = await self._asettings_for_use({**kwargs, "stream": True})
-
-        async def pieces() -> CompletionResponseAsyncGen:
-            with server_errors(self):
-                chunks = await self._get_aclient().completions.create(prompt=prompt, **settings)
-                async for response in async_completion_stream(chunks, self._place):
-                    yield response
-
-        return pieces()
-
-    def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        settings = self._settings_for_use(kwargs)
-        asked: Any = to_openai_message_dicts(messages, model=self.model)
-        with server_errors(self):
-            answer = self._get_client().chat.completions.create(messages=asked, stream=False, **settings)
-        return self._whole_schema(as_chat(answer, self._place), settings)
-
-    async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        settings = await self._asettings_for_use(kwargs)
-        asked: Any = to_openai_message_dicts(messages, model=self.model)
-        with server_errors(self):
-            answer = await self._get_aclient().chat.completions.create(messages=asked, stream=False, **settings)
-        return self._whole_schema(as_chat(answer, self._place), settings)
-
-    def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        self._before_use()
-
-        def pieces() -> ChatResponseGen:
-            with server_errors(self):
-                yield from chat_stream(_stream_chat_once(self, messages, **kwargs), self._place)
-
-        return pieces()
-
-    async def _astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
-        await self._abefore_use()
-        responses = await _astream_chat_once(self, messages, **kwargs)
-
-        async def pieces() -> ChatResponseAsyncGen:
-            with server_errors(self):
-                async for response in async_chat_stream(responses, self._place):
-                    yield response
-
-        return pieces()
-
-    def _settings_for_use(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        self._before_use()
-        return self._get_model_kwargs(**kwargs)
-
-    async def _asettings_for_use(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        await self._abefore_use()
-        return self._get_model_kwargs(**kwargs)
-
     def _before_use(self) -> None:
         if self._verified or not self.verify_first or self.adapter is None:
             return
@@ -350,56 +195,9 @@ class VllmLora(OpenAILike):
         if not self._verified and self.verify_first and self.adapter is not None:
             await asyncio.to_thread(self._before_use)
 
-    def _get_model_kwargs(self, **kwargs: Any) -> dict[str, Any]:
-        settings = {**super()._get_model_kwargs(**kwargs)}
-        if "max_tokens" in kwargs:
-            # The base class lets the field win over what is asked for here.
-            settings["max_tokens"] = kwargs["max_tokens"]
-        if self.stop:
-            settings.setdefault("stop", self.stop)
-        if settings.get("stream"):
-            settings.setdefault("stream_options", {"include_usage": True})
-        names = _KNOWN_CHAT if self.is_chat_model else _KNOWN_COMPLETION
-        known = {name: value for name, value in settings.items() if name in names}
-        more = {name: value for name, value in settings.items() if name not in known}
-        return {**known, "extra_body": {**(known.get("extra_body") or {}), **more}} if more else known
-
-    def _whole_schema(self, response: _Answer, settings: dict[str, Any]) -> _Answer:
-        """The response, where it is not the cut beginning of an answer that was to fit a schema."""
-        schema = settings.get("response_format") or (settings.get("extra_body") or {}).get("response_format")
-        if schema and is_cut_off(response):
-            raise ServerError(
-                f"The answer of {self.model!r} was to fit a schema and reached {settings.get('max_tokens')} tokens "
-                "before it was whole. Raise max_tokens, or ask for less."
-            )
-        return response
-
-    def _use_chat_completions(self, kwargs: dict[str, Any]) -> bool:
-        # The base class asks the metadata, for which the server would be asked.
-        return bool(kwargs.get("use_chat_completions", self.is_chat_model))
-
-    @property
-    def _place(self) -> str:
-        return str(self.api_base)
-
     def _api(self) -> ServerApi:
         key = None if self.api_key == _NO_KEY else self.api_key
         return ServerApi(self._place, api_key=key, headers=self.default_headers, client=self._http_client)
-
-    def _get_credential_kwargs(self, is_async: bool = False) -> dict[str, Any]:
-        settings: dict[str, Any] = super()._get_credential_kwargs(is_async=is_async)
-        if settings["http_client"] is None and is_loopback(self._place):
-            kind = openai.DefaultAsyncHttpxClient if is_async else openai.DefaultHttpxClient
-            settings["http_client"] = kind(trust_env=False)
-        return settings
-
-    def _get_aclient(self) -> openai.AsyncOpenAI:
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop and self._async_http_client is None:
-            self._aclient = None
-        self._loop = loop
-        client: openai.AsyncOpenAI = super()._get_aclient()
-        return client
 
 
 def _require_other_name(adapter: str | None, base_model: str) -> None:
@@ -413,55 +211,3 @@ def _require_other_name(adapter: str | None, base_model: str) -> None:
 def _joined(messages: Sequence[ChatMessage]) -> str:
     """A conversation as one prompt, for a model that has no chat template."""
     return "\n\n".join(message.content or "" for message in messages)
-
-
-def _checked(concurrency: int) -> int:
-    if concurrency < 1:
-        raise InputError(f"concurrency must be at least 1, not {concurrency}.")
-    return concurrency
-
-
-@contextmanager
-def server_errors(llm: LLM) -> Iterator[None]:
-    """Turns what the OpenAI client raises about a server into a :class:`ServerError` that says what to do."""
-    place = server_place(llm)
-    try:
-        yield
-    except openai.APITimeoutError as error:
-        raise ServerError(
-            f"The language-model server at {place} gave no answer in time. Raise the timeout, or ask for fewer tokens."
-        ) from error
-    except openai.APIConnectionError as error:
-        raise ServerError(unreachable(place, error.__cause__ or error)) from error
-    except openai.APIStatusError as error:
-        raise ServerError(_refusal(llm, place, error)) from error
-    except (openai.APIError, httpx.TransportError) as error:
-        raise ServerError(
-            f"The language-model server at {place} broke off its answer ({error or type(error).__name__}). "
-            "See whether it still runs, and ask again."
-        ) from error
-    except json.JSONDecodeError as error:
-        raise garbled(place) from error
-
-
-def _refusal(llm: LLM, place: str, error: openai.APIStatusError) -> str:
-    detail = str(error.message).partition("\n")[0]
-    happened = f"The language-model server at {place} answered {error.status_code}: {detail}."
-    if error.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        return f"{happened} Send fewer requests at a time, or try again later."
-    if "context length" in detail or "maximum model length" in detail:
-        return f"{happened} Shorten the prompt, or lower max_tokens."
-    return f"{happened} Check the model's name ({model_name(llm)!r}) and the server's log."
-
-
-def server_place(llm: LLM) -> str:
-    """Where a model's server is, for messages; its class where it has none."""
-    return str(getattr(llm, "api_base", None) or llm.class_name())
-
-
-def model_name(llm: LLM) -> str:
-    """The name of a model as LlamaIndex knows it."""
-    if isinstance(llm, VllmLora):
-        # Without its metadata, for which the server would be asked.
-        return str(llm.model)
-    return llm.metadata.model_name

@@ -7,6 +7,7 @@ from typing import Literal
 
 LlmKind = Literal["extractive", "local", "server"]
 RetrievalMode = Literal["hybrid", "dense", "lexical"]
+Policy = Literal["strict", "mark", "report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Profile:
     chunk_size: int = 128
     chunk_overlap: int = 64
     context_window: int = 4096
-    evidence_tokens: int = 900
+    evidence_tokens: int = 600
     similarity_top_k: int = 6
     retrieval: RetrievalMode = "hybrid"
 
@@ -59,7 +60,7 @@ EMBEDDED = Profile(
     llm="local",
     weights="qwen2.5-coder-1.5b-instruct",
     # About 75 tokens are read a second on two cores, so this is what the user waits for.
-    evidence_tokens=600,
+    evidence_tokens=300,
 )
 
 MISTRAL_7B = Profile(

@@ -24,6 +24,18 @@ GROUNDED_ANSWER = PromptTemplate(
     "Answer:"
 )
 
+CONDENSED_QUESTION_VERSION = "condensed-question/1"
+CONDENSED_QUESTION = PromptTemplate(
+    "Rewrite the last question of a conversation so that it can be understood without the conversation: put in what "
+    '"it", "they" or "this" stands for. Keep its meaning. Write the question alone.\n'
+    "\n"
+    "Conversation:\n"
+    "{chat_history}\n"
+    "\n"
+    "Last question: {question}\n"
+    "Rewritten question:"
+)
+
 _PLACE = "{prompt}"
 # Where a model that was never taught to stop goes on with passages and questions of its own.
 _NEXT_TURN = ("\nQuestion:", "\nPassages:")

@@ -23,6 +23,7 @@ from llama_index_medqa.lexical_index import LexicalHit, LexicalIndex, record_of
 from llama_index_medqa.lexical_terms import lexical_terms
 from llama_index_medqa.profiles import RetrievalMode
 from llama_index_medqa.query_expansion import expand_query
+from llama_index_medqa.query_filters import papers_of
 
 # How much more is read when filters leave too few.
 _GROWTH = 4
@@ -160,7 +161,7 @@ class PubMedRetriever(BaseRetriever):
 
     def _find(self, query_bundle: QueryBundle, vector: Embedding | None) -> list[NodeWithScore]:
         terms = self._terms(query_bundle.query_str) if self._mode != "dense" else []
-        ranked = self._weighted(self._ranked(vector, terms, self._index.store.scope(self._filters)))
+        ranked = self._weighted(self._ranked(vector, terms, self._scope(query_bundle)))
         needs_all = self._mmr_balance is not None or self._postprocessors
         if not needs_all:
             ranked = dict(list(ranked.items())[: self._similarity_top_k])
@@ -172,6 +173,12 @@ class PubMedRetriever(BaseRetriever):
         for postprocessor in self._postprocessors:
             found = postprocessor.postprocess_nodes(found, query_bundle=query_bundle)
         return found[: self._similarity_top_k]
+
+    def _scope(self, query_bundle: QueryBundle) -> Mapping[str, Any]:
+        """The retriever's own filters and those of the question."""
+        both = (self._filters, papers_of(query_bundle).as_metadata_filters())
+        filters = [part for part in both if part is not None and part.filters]
+        return self._index.store.scope(filters[0] if len(filters) == 1 else MetadataFilters(filters=filters))
 
     def _terms(self, question: str) -> list[str]:
         self._lexical_index.refresh()

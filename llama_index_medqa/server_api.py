@@ -1,7 +1,9 @@
 """What a vLLM server is asked beside answers: its models, its tokens, probabilities of a given text, adapters."""
 
+import ssl
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -177,7 +179,9 @@ class ServerApi:
     def _open_client(self) -> AbstractContextManager[httpx.Client]:
         if self._client is not None:
             return nullcontext(self._client)
-        return httpx.Client(trust_env=not is_loopback(self.api_base))
+        if is_loopback(self.api_base):
+            return httpx.Client(trust_env=False, verify=loopback_tls())
+        return httpx.Client()
 
     def _refusal(self, answer: httpx.Response, what: str) -> str:
         if answer.status_code == httpx.codes.NOT_FOUND and "lora_adapter" in str(answer.url) and not _reason(answer):
@@ -215,3 +219,12 @@ def unreachable(place: str, error: BaseException) -> str:
 def is_loopback(address: str) -> bool:
     """Whether an address is on this machine: a proxy of the environment has no way there."""
     return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+@cache
+def loopback_tls() -> ssl.SSLContext:
+    """The certificates that clients of this machine's servers trust: certifi's, as httpx takes them by itself.
+
+    Read once: it takes as long as some thirty requests, and each event loop needs a client of its own.
+    """
+    return httpx.create_ssl_context(trust_env=False)

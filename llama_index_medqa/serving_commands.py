@@ -1,18 +1,25 @@
 """The commands ``medqa serve``, ``medqa doctor`` and ``medqa adapter manifest``."""
 
-import json
 import os
 import signal
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from llama_index_medqa.command_options import (
+    IndexOption,
+    JsonOption,
+    ProfileOption,
+    chosen_profile,
+    print_json,
+    terminal_for,
+)
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.profiles import EMBEDDED, MISTRAL_7B, PROFILES, Profile
+from llama_index_medqa.profiles import EMBEDDED, MISTRAL_7B
 
 ManifestOption = Annotated[
     str | None, typer.Option(help="The adapter's adapter_manifest.json, or the folder that holds it.")
@@ -77,11 +84,10 @@ def serve(
 
 def _run(settings: Any, python: str | None) -> None:
     from llama_index_medqa.serving import VllmProcess
-    from llama_index_medqa.terminal import Terminal
 
     # Stopped like this, it ends its server in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    terminal = Terminal()
+    terminal = terminal_for(False)
     with ExitStack() as stack:
         try:
             with terminal.waiting() as progress:
@@ -95,27 +101,31 @@ def _run(settings: Any, python: str | None) -> None:
 
 
 def doctor(
-    folder: Annotated[str, typer.Option("--index", envvar="MEDQA_INDEX", help="Folder of the index.")] = "medqa_index",
-    profile: Annotated[str, typer.Option(envvar="MEDQA_PROFILE", help=f"{' or '.join(PROFILES)}.")] = EMBEDDED.name,
+    folder: IndexOption = "medqa_index",
+    profile: ProfileOption = EMBEDDED.name,
     api_base: Annotated[str | None, typer.Option(help="Address of a language-model server, with /v1.")] = None,
     model: Annotated[str | None, typer.Option(help="Name under which it lists the base model.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Name under which it lists the LoRA adapter.")] = None,
     manifest: ManifestOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check that all a profile needs is there, and that the adapter which was trained is the one that answers."""
     from llama_index_medqa.assembly import API_KEY_VARIABLE
     from llama_index_medqa.doctor import examine
-    from llama_index_medqa.terminal import Terminal
 
-    changes: dict[str, Any] = {"api_base": api_base, "base_model": model, "adapter": adapter, "manifest": manifest}
-    changes["llm"] = "server" if api_base else None
-    chosen = replace(_known(profile), **{name: value for name, value in changes.items() if value is not None})
+    chosen = chosen_profile(
+        profile,
+        llm="server" if api_base else None,
+        api_base=api_base,
+        base_model=model,
+        adapter=adapter,
+        manifest=manifest,
+    )
     findings = list(examine(chosen, folder, api_key=os.environ.get(API_KEY_VARIABLE)))
     if as_json:
-        sys.stdout.write(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2) + "\n")
+        print_json([asdict(finding) for finding in findings])
     else:
-        Terminal().show_findings(findings)
+        terminal_for(as_json).show_findings(findings)
     if any(finding.state == "wrong" for finding in findings):
         sys.exit(1)
 
@@ -136,27 +146,20 @@ def adapter_manifest(
     """Add a manifest to an adapter from elsewhere: what `medqa doctor` and `VllmLora.verify()` prove it by."""
     from llama_index_medqa.adapter import MANIFEST_NAME
     from llama_index_medqa.adapter_canaries import make_manifest
-    from llama_index_medqa.terminal import Terminal
 
     computed: Any = dtype if dtype in ("float32", "bfloat16") else None
     if computed is None:
         raise InputError(f"--dtype cannot be {dtype!r}: choose float32 or bfloat16.")
     made = make_manifest(folder, base, prompt_format=prompt_format, base_name=base_name, dtype=computed)
     tokens = sum(len(canary.token_ids) for canary in made.canaries)
-    Terminal().line(
+    terminal_for(False).line(
         f"{folder}/{MANIFEST_NAME}: rank {made.lora.r} on {made.base_model}, format {made.prompt_format}, "
         f"{len(made.canaries)} canaries of {tokens} tokens."
     )
 
 
-def _known(name: str) -> Profile:
-    if name not in PROFILES:
-        raise InputError(f"There is no profile {name!r}: choose {' or '.join(PROFILES)}.")
-    return PROFILES[name]
-
-
 def _base_model(profile: str) -> str:
-    chosen = _known(profile)
+    chosen = chosen_profile(profile)
     if not chosen.base_model:
         raise InputError(f"The profile {profile!r} names no model for vLLM: give one with --model.")
     return chosen.base_model

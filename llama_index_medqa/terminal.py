@@ -28,8 +28,10 @@ from llama_index_medqa.freshness import freshness
 from llama_index_medqa.index import IndexInfo
 from llama_index_medqa.ingestion import IngestReport
 from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary
-from llama_index_medqa.query_engine import MedQAQueryEngine, MedQAResponse
-from llama_index_medqa.rendering import ABSTENTION_REASONS, sources
+from llama_index_medqa.query_engine import MedQAQueryEngine
+from llama_index_medqa.query_filters import PaperFilter
+from llama_index_medqa.rendering import notes, sources
+from llama_index_medqa.response import MedQAResponse
 from llama_index_medqa.updating import UpdateReport
 
 _QUOTE_CHARACTERS = 240
@@ -176,11 +178,11 @@ class Terminal:
             if finding.fix:
                 self.line(f"  {'':<{_NAME_WIDTH}} → {finding.fix}", style)
 
-    def show_answer(self, engine: MedQAQueryEngine, question: str) -> MedQAResponse:
+    def show_answer(self, engine: MedQAQueryEngine, question: str, papers: PaperFilter | None = None) -> MedQAResponse:
         """Streams an answer sentence by sentence, then shows what supports it."""
         self.line(f"Question: {question}", "bold")
         with self._progress.status(f"  {engine.answered_by} reads the evidence"):
-            stream = start_answer(engine, question)
+            stream = start_answer(engine, question, papers)
             first = next(iter(stream.response_gen))
         self._out.print("Answer: ", end="", style="bold")
         for text in chain([first], stream.response_gen):
@@ -193,18 +195,15 @@ class Terminal:
     def _show_support(self, response: MedQAResponse) -> None:
         seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in response.seconds.items())
         self.line(f"Answered by {response.answered_by} ({seconds}).", "dim")
-        if response.dropped:
-            self.line(f"Left out, because nothing retrieved supports them: {len(response.dropped)} sentences.", "dim")
-        if response.cut_off:
-            self.line("The model reached the most tokens that it may write: its last sentence is left out.", "dim")
-        if response.evidence_left_out:
-            self.line(f"Not shown to the model, for want of room: {response.evidence_left_out} sentences.", "dim")
+        for note in notes(response):
+            self.line(note, "red" if response.retracted else "dim")
         if response.abstained:
-            self.line(ABSTENTION_REASONS[response.abstained], "dim")
             self._show_nearest(response)
         else:
             self._show_citations(response)
         self.line(freshness(response.as_of, _today()), "dim")
+        if response.notice:
+            self.line(response.notice, "dim")
 
     def _show_citations(self, response: MedQAResponse) -> None:
         years = {source.document_id: source.year for source in sources(response)}

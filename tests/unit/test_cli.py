@@ -74,6 +74,38 @@ def test_every_way_of_retrieval_and_retracted_papers(medqa, xml, retrieval):
     assert "3 beats per minute [PMID:201]" in medqa(*question, "--include-retracted")[1]
 
 
+def test_an_answer_goes_into_files(medqa, xml, tmp_path):
+    medqa("index", xml)
+    files = {name: tmp_path / f"answer.{name}" for name in ("html", "markdown", "bibtex", "ris")}
+    options = [part for name, file in files.items() for part in (f"--{name}", file)]
+    question = ("ask", "Does green tea lower the resting heart rate?", "--llm", "extractive")
+    assert medqa(*question, *options)[0] == 0
+    texts = {name: file.read_text() for name, file in files.items()}
+    assert "Green tea lowered the resting heart rate by 3 beats per minute.</mark>" in texts["html"]
+    assert "[PMID:201](https://pubmed.ncbi.nlm.nih.gov/201/)" in texts["markdown"]
+    assert "title = {{Tea and the heart.}}" in texts["bibtex"]
+    assert "TI  - Tea and the heart." in texts["ris"]
+    assert "summary of literature, not medical advice" in texts["html"]
+    code, _, err = medqa(*question, "--html", tmp_path / "missing" / "a.html")
+    assert (code, "cannot be written" in err) == (1, True)
+
+
+def test_only_some_papers_are_asked(medqa, xml):
+    medqa("index", xml)
+    question = ("ask", "Does green tea lower the resting heart rate?", "--llm", "extractive", "--json")
+    assert json.loads(medqa(*question, "--from-year", "2020", "--journal", "Invented")[1])["citations"]
+    for options in (("--from-year", "2021"), ("--to-year", "2019"), ("--journal", "Other")):
+        assert json.loads(medqa(*question, *options)[1])["abstained"] == "no_evidence"
+    code, _, err = medqa(*question, "--policy", "lenient")
+    assert (code, "choose strict, mark, report" in err) == (1, True)
+
+
+def test_a_question_in_another_language_is_refused(medqa, xml):
+    medqa("index", xml)
+    out = medqa("ask", "Senkt grüner Tee die Herzfrequenz und ist das sicher?", "--llm", "extractive")[1]
+    assert "The question is in German." in out
+
+
 def test_a_question_that_the_corpus_cannot_answer(medqa, xml):
     medqa("index", xml)
     code, out, _ = medqa("ask", "What is the capital of Mongolia?", "--llm", "extractive", "--json")

@@ -5,13 +5,14 @@ import logging
 
 import httpx
 import pytest
-from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload, LlamaDebugHandler
 from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa import VllmLora
 from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.llm import server_errors
 from llama_index_medqa.server_api import ModelCard, ServerApi
+from llama_index_medqa.server_errors import server_errors
 
 WORDS = ["Green", " tea", " lowers", " it", "."]
 
@@ -82,6 +83,57 @@ async def test_the_adapter_is_what_is_asked_for_on_every_way(chat):
     assert paths == {"/v1/chat/completions" if chat else "/v1/completions"}
 
 
+def with_probabilities(request: httpx.Request) -> httpx.Response:
+    """Two tokens, as vLLM gives them with their probabilities, and with one alternative where that was asked for."""
+    body = json.loads(request.content)
+    chat, streams = request.url.path.endswith("/chat/completions"), body.get("stream")
+    alternatives = body["top_logprobs"] if chat else body["logprobs"]
+
+    def answer(words: list[str], reason: str | None) -> dict:
+        values = [-len(word) / 4 for word in words]
+        if chat:
+            likeliest = [
+                {"token": word, "logprob": one, "bytes": None} for word, one in zip(words, values, strict=True)
+            ]
+            tokens = [{**token, "top_logprobs": [token] * alternatives} for token in likeliest]
+            message = {"role": "assistant", "content": "".join(words)}
+            choice = {"delta" if streams else "message": message, "logprobs": {"content": tokens}}
+        else:
+            tops = [{word: one} if alternatives else {} for word, one in zip(words, values, strict=True)]
+            logprobs = {"tokens": words, "token_logprobs": values, "top_logprobs": tops}
+            choice = {"text": "".join(words), "logprobs": logprobs}
+        return {"id": "1", "choices": [{"index": 0, **choice, "finish_reason": reason}]}
+
+    if not streams:
+        return httpx.Response(200, json=answer(["No", ", it"], "stop"))
+    pieces = [answer(["No"], None), answer([", it"], "stop")]
+    lines = "".join(f"data: {json.dumps(piece)}\n\n" for piece in pieces)
+    return httpx.Response(200, text=f"{lines}data: [DONE]\n\n", headers={"content-type": "text/event-stream"})
+
+
+@pytest.mark.parametrize("alternatives", [0, 1])
+@pytest.mark.parametrize("chat", [False, True])
+async def test_probabilities_are_told_on_every_way(chat, alternatives):
+    server = Server(with_probabilities)
+    llm = server.client(is_chat_model=chat, logprobs=True, top_logprobs=alternatives, context_window=1000)
+
+    def seen(*responses) -> list[tuple[str, float]]:
+        return [(one.token, one.logprob) for response in responses for (one,) in response.logprobs]
+
+    expected = [("No", -0.5), (", it", -1.0)]
+    assert seen(llm.complete("x")) == expected
+    assert seen(await llm.acomplete("x")) == expected
+    assert seen(*llm.stream_complete("x")) == expected
+    assert seen(*[part async for part in await llm.astream_complete("x")]) == expected
+    if chat:
+        message = [ChatMessage(content="x")]
+        assert seen(llm.chat(message)) == expected
+        assert seen(await llm.achat(message)) == expected
+        assert seen(*llm.stream_chat(message)) == expected
+        assert seen(*[part async for part in await llm.astream_chat(message)]) == expected
+        assert all(json.loads(request.content)["logprobs"] is True for request in server.requests)
+
+
 def test_without_an_adapter_the_base_model_is_asked_for():
     server = Server()
     server.client(adapter=None).complete("x")
@@ -105,10 +157,16 @@ def test_no_secret_is_saved_or_shown(caplog):
     assert secret not in caplog.text
 
 
-def test_events_reach_a_handler():
+@pytest.mark.parametrize("chat", [False, True])
+async def test_events_reach_a_handler(chat):
     handler = LlamaDebugHandler(print_trace_on_end=False)
-    Server().client(callback_manager=CallbackManager([handler])).complete("x")
-    assert len(handler.get_event_pairs(CBEventType.LLM)) == 1
+    llm = Server().client(callback_manager=CallbackManager([handler]), is_chat_model=chat)
+    llm.complete("x")
+    await llm.acomplete("x")
+    list(llm.stream_complete("x"))
+    [part async for part in await llm.astream_complete("x")]
+    texts = [end.payload[EventPayload.COMPLETION].text for _, end in handler.get_event_pairs(CBEventType.LLM)]
+    assert texts == ["Green tea lowers it."] * 4
 
 
 def api(answer=serve, api_base="http://vllm.test/v1/") -> ServerApi:

@@ -1,0 +1,28 @@
+"""The index that the examples ask: five invented abstracts, without a model and without a network."""
+
+import tempfile
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from llama_index_medqa import PubMedIndex, PubMedReader, TokenNodeParser
+from llama_index_medqa.testing import HashEmbedding
+
+PAPERS = Path(__file__).with_name("papers.jsonl")
+
+
+def open_papers() -> PubMedIndex:
+    """Indexes the five abstracts in a temporary folder."""
+    folder = tempfile.mkdtemp(prefix="medqa-example-")
+    # A tokenizer whose tokens are words; an embedding model brings its own.
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))  # noqa: S106  # no password
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(f"{folder}/tokenizer.json")
+    index = PubMedIndex.open(
+        f"{folder}/index",
+        embed_model=HashEmbedding(),
+        node_parser=TokenNodeParser(tokenizer=f"{folder}/tokenizer.json"),
+        create=True,
+    )
+    index.ingest(PubMedReader().lazy_load_data(PAPERS))
+    return index

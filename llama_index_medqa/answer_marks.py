@@ -1,0 +1,91 @@
+"""What a model adds to a sentence: its own citation marks, and words that it says are quoted."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_IDENTIFIERS = r"PMIDs?[\s:#]*\d+(?:\s*(?:[,;/&]|and)\s*(?:PMIDs?[\s:#]*\d+|\d{2,}))*"
+_MARK = re.compile(
+    rf"\s*[\[(【{{]\s*(?:(?:see|cf\.?|source|ref\.?)[\s:]+)?(?:PMID|SHA\s*:|https?://\S*pubmed)[^\[\](){{}}【】]*[\])】}}]"
+    rf"|\s*\b{_IDENTIFIERS}|\s*(?:https?://)?(?:www\.)?(?:pubmed\.ncbi\.nlm\.nih\.gov|ncbi\.nlm\.nih\.gov/pubmed)/\d+/?",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?<![\d.])\d{1,9}(?![\d.]\d)")
+_SHA = re.compile(r"SHA\s*:\s*([0-9a-f]{6,})", re.IGNORECASE)
+# "[3]" names a text by its place in a list that no reader sees.
+_PLACE = re.compile(
+    r"(?<!CI)(?<!CI,)(?<!interval)(?<!range)\s*\[(\d{1,2}(?:\s*[,;–-]\s*\d{1,2})*)\](?=\s*(?:[.,;!?]|\Z|\[))"
+)
+_LIST_MARKER = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)]|\(?[a-z]\))\s+")
+_SPACE_BEFORE_STOP = re.compile(r"\s+([.,;:!?])")
+
+_QUOTED = re.compile(
+    r"[“„«]([^“”„«»]*)[”“»]|\"([^\"]*)\"|(?<![\w’'])‘([^‘]*?)’(?!\w)|(?<![\w'])'((?:[^'\s]+\s+){2,}[^']*?)'(?!\w)"
+)
+_OPENED = re.compile(r"(?:[“„«]|(?<![\w\"])\")([^“”„«»\"]+)\Z")
+_CLOSED = re.compile(r"\A([^“”„«»\"]+)(?:[”»]|(?<!\d)\"|(?<=[.!?])\")")
+_OMISSION = re.compile(r"\s*(?:\.\s?\.\s?\.|…|\[[^\]]*\])\s*")
+_SAME_SIGNS = str.maketrans("‘’‚‛′“”„″«»‐‑‒–—―−\u00a0\u2009\u202f", '\'\'\'\'\'""""""-------   ')
+
+
+@dataclass(frozen=True)
+class MarkedSentence:
+    """A sentence as a model wrote it, taken apart.
+
+    Attributes:
+        text: without citation marks and list marker.
+        claimed: ids of the documents that it cites, in order: ``PMID:123``, ``SHA:…``; ``[3]`` for a place in a list.
+        quotes: what it puts in quotation marks.
+    """
+
+    text: str
+    claimed: tuple[str, ...]
+    quotes: tuple[str, ...]
+
+
+def take_apart(sentence: str) -> MarkedSentence:
+    """Separates what a sentence says from the marks in it."""
+    claimed: list[str] = []
+    for match in _MARK.finditer(sentence):
+        hashes = _SHA.findall(match.group())
+        claimed += [f"SHA:{value.lower()}" for value in hashes] or [
+            f"PMID:{value}" for value in _NUMBER.findall(match.group())
+        ]
+    text = _MARK.sub("", sentence)
+    claimed += [f"[{match.group(1)}]" for match in _PLACE.finditer(text)]
+    text = _SPACE_BEFORE_STOP.sub(r"\1", _PLACE.sub("", text))
+    text = _LIST_MARKER.sub("", text).strip()
+    return MarkedSentence(text, tuple(dict.fromkeys(claimed)), tuple(_quotes(text)))
+
+
+def _quotes(text: str) -> Iterator[str]:
+    for match in _QUOTED.finditer(text):
+        yield next(group for group in match.groups() if group is not None)
+    # A quotation of several sentences is cut where they are: "… fell." | "It rose again …".
+    for pattern in (_OPENED, _CLOSED):
+        rest = _QUOTED.sub("", text)
+        if part := pattern.search(rest):
+            yield part.group(1)
+
+
+def find_quote(quote: str, text: str) -> tuple[int, int] | None:
+    """Where a text holds a quotation word for word.
+
+    The kind of quotation marks, dashes and spaces does not matter, nor upper or lower case, nor a stop at its end.
+    What is left out ("…", "[…]") may be anything; the pieces must follow one another.
+
+    Returns:
+        First character and the one after the last; None where the text does not hold it.
+    """
+    pieces = [_flat(piece).strip(" .,;:!?\"'") for piece in _OMISSION.split(quote)]
+    pieces = [piece for piece in pieces if piece]
+    if not pieces:
+        return None
+    # Each sign of the flat text is one sign of the text, and a run of spaces may be any run.
+    pattern = ".*?".join(r"\s+".join(map(re.escape, piece.split())) for piece in pieces)
+    found = re.search(rf"(?<!\w){pattern}(?!\w)", text.translate(_SAME_SIGNS), re.IGNORECASE | re.DOTALL)
+    return found.span() if found else None
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.translate(_SAME_SIGNS).split())

@@ -1,0 +1,131 @@
+"""From retrieved chunks to what a model is shown, or to the reason why it is not asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from llama_index.core.schema import NodeWithScore
+
+from llama_index_medqa.answerability import AnswerabilityGate
+from llama_index_medqa.drafting import Answerer
+from llama_index_medqa.evidence import EvidenceSentence, Passage, passages_of
+from llama_index_medqa.evidence_selection import EvidenceSelector, stretches
+from llama_index_medqa.fusion import reciprocal_rank_fusion
+from llama_index_medqa.planted_instructions import records_that_give_orders
+from llama_index_medqa.question_parts import QuestionPart
+from llama_index_medqa.response import Abstention
+
+
+@dataclass
+class Evidence:
+    """What is known before an answer is drafted.
+
+    Attributes:
+        question: what is to be answered: the question, less the parts that the evidence does not speak of.
+        nodes: the retrieved chunks of all parts, the best first.
+        passages: all that was retrieved and may be cited.
+        shown: what the model is shown.
+        searched: what was searched for.
+        unanswered: parts of the question that the evidence does not speak of.
+        withheld: ids of records that give orders to the model.
+        confidence: of the best part, 0 to 1; None where nothing was retrieved.
+        refusal: why no model is asked; None where one is.
+        language: of the question, where that is the reason.
+    """
+
+    question: str
+    nodes: list[NodeWithScore] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
+    shown: list[Passage] = field(default_factory=list)
+    searched: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
+    confidence: float | None = None
+    refusal: Abstention | None = None
+    language: str | None = None
+
+    @property
+    def left_out(self) -> int:
+        """Retrieved sentences that the model is not shown."""
+        return _sentence_count(self.passages) - _sentence_count(self.shown)
+
+
+class EvidenceGatherer:
+    """Chooses what a model is shown, and decides whether it is asked.
+
+    Args:
+        gate: tells how well retrieved chunks meet a question.
+        selector: chooses sentences.
+        answerer: knows how much it can read.
+        most_tokens: of evidence.
+    """
+
+    def __init__(
+        self, gate: AnswerabilityGate, selector: EvidenceSelector, answerer: Answerer, most_tokens: int
+    ) -> None:
+        self._gate = gate
+        self._selector = selector
+        self._answerer = answerer
+        self._most_tokens = most_tokens
+
+    def gather(self, question: str, parts: Sequence[QuestionPart], found: Sequence[list[NodeWithScore]]) -> Evidence:
+        """The evidence for a question.
+
+        Args:
+            question: the whole question.
+            parts: of the question.
+            found: for each part its chunks, the best first.
+        """
+        withheld = records_that_give_orders(passages_of(fused(found)))
+        found = [[item for item in items if document_of(item) not in withheld] for items in found]
+        nodes = fused(found)
+        passages = passages_of(nodes)
+        evidence = Evidence(question, nodes, passages, searched=[part.search for part in parts], withheld=withheld)
+        confidences = [self._gate.confidence(part.search, its) for part, its in zip(parts, found, strict=True)]
+        evidence.confidence = max((value for value in confidences if value is not None), default=None)
+        answerable = [
+            part
+            for part, confidence in zip(parts, confidences, strict=True)
+            if confidence is not None and confidence >= self._gate.threshold
+        ]
+        if not answerable or not passages:
+            evidence.refusal = "no_evidence"
+            return evidence
+        if len(answerable) < len(parts):
+            evidence.unanswered = [part.text for part in parts if part not in answerable]
+            evidence.question = " ".join(part.text for part in answerable)
+
+        def choose(most_tokens: int) -> list[Passage]:
+            return self._choose(answerable, passages, most_tokens)
+
+        evidence.shown = self._answerer.fitting(evidence.question, choose, self._most_tokens)
+        if not evidence.shown:
+            evidence.refusal = "no_evidence"
+        return evidence
+
+    def _choose(self, parts: Sequence[QuestionPart], passages: list[Passage], most_tokens: int) -> list[Passage]:
+        """Each part has the same share of the room."""
+        if len(parts) == 1:
+            return self._selector.select(parts[0].search, passages, most_tokens)
+        kept: dict[str, set[EvidenceSentence]] = {}
+        for part in parts:
+            for passage in self._selector.select(part.search, passages, most_tokens // len(parts)):
+                kept.setdefault(passage.document_id, set()).update(passage.sentences)
+        return [part for passage in passages for part in stretches(passage, kept.get(passage.document_id, ()))]
+
+
+def document_of(item: NodeWithScore) -> str:
+    """The id of the record that a chunk belongs to."""
+    return item.node.ref_doc_id or item.node.node_id
+
+
+def _sentence_count(passages: Sequence[Passage]) -> int:
+    return sum(not sentence.in_title for passage in passages for sentence in passage.sentences)
+
+
+def fused(found: Sequence[list[NodeWithScore]]) -> list[NodeWithScore]:
+    """The chunks of several searches as one list, each once, by reciprocal rank."""
+    if len(found) == 1:
+        return found[0]
+    by_id = {item.node.node_id: item for items in found for item in items}
+    order = reciprocal_rank_fusion([list(dict.fromkeys(item.node.node_id for item in items)) for items in found])
+    return [by_id[node_id] for node_id in order]

@@ -1,0 +1,54 @@
+"""What the query engine tells LlamaIndex's instrumentation at each stage; no text of question or answer in it."""
+
+from llama_index.core.instrumentation.events.base import BaseEvent
+
+
+class EvidenceEvent(BaseEvent):
+    """Evidence was chosen.
+
+    Attributes:
+        sentences: that the model is shown.
+        left_out: retrieved sentences that it is not.
+    """
+
+    sentences: int
+    left_out: int
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which handlers see this event."""
+        return "MedQAEvidenceEvent"
+
+
+class SentenceEvent(BaseEvent):
+    """A drafted sentence was judged.
+
+    Attributes:
+        verdict: ``supported``, ``unsupported`` or ``contradicted``.
+        support: 0 to 1.
+    """
+
+    verdict: str
+    support: float
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which handlers see this event."""
+        return "MedQASentenceEvent"
+
+
+class AbstentionEvent(BaseEvent):
+    """There is no answer.
+
+    Attributes:
+        reason: as in ``MedQAResponse.abstained``.
+        confidence: how well what was retrieved meets the question, 0 to 1; None where nothing was.
+    """
+
+    reason: str
+    confidence: float | None
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which handlers see this event."""
+        return "MedQAAbstentionEvent"

@@ -1,0 +1,197 @@
+"""What the query engine gives back: an answer with all that is known of how it came about."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any, Literal, Protocol
+
+from llama_index.core.base.response.schema import AsyncStreamingResponse, Response, StreamingResponse
+
+from llama_index_medqa.answer_sentences import AnswerSentence, Citation
+from llama_index_medqa.drafting import TokenUsage
+from llama_index_medqa.freshness import ATTRIBUTION
+from llama_index_medqa.profiles import Policy
+
+Abstention = Literal["language", "no_evidence", "model_declined", "nothing_supported"]
+
+NOT_MEDICAL_ADVICE = "This is a summary of literature, not medical advice."
+
+
+@dataclass(frozen=True)
+class AnswerIdentity:
+    """With what an answer was made; two answers with the same identity and question can be compared.
+
+    Attributes:
+        model: name of the model that drafted, or ``extractive``.
+        prompt: hash of the prompt's template; None without a model.
+        policy: what was done with sentences that nothing supports.
+        index: what the index was built with; empty where the retriever does not tell.
+    """
+
+    model: str
+    prompt: str | None
+    policy: Policy
+    index: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Papers that say the contrary of one another.
+
+    Attributes:
+        sentence: the sentence of the answer on which they disagree.
+        supporting: what says so.
+        opposing: what says the contrary.
+    """
+
+    sentence: str
+    supporting: tuple[Citation, ...]
+    opposing: tuple[Citation, ...]
+
+
+@dataclass
+class MedQAResponse(Response):
+    """An answer of which every sentence was checked, or that says it cannot answer.
+
+    Attributes:
+        response: the text: the sentences with their citation marks, or the abstention sentence.
+        source_nodes: the retrieved chunks.
+        metadata: the fields below as plain data, fit for JSON.
+        sentences: the sentences of the answer, each with its verdict and citations.
+        dropped: sentences that were drafted and left out: by the policy ``strict`` because nothing retrieved supports
+            them, or because the model was cut off in them.
+        cut_off: whether the model reached the most tokens that it may write; its last sentence is among ``dropped``.
+        evidence_left_out: retrieved sentences that the model was not shown.
+        abstained: why there is no answer; None where there is one. ``language``: the question is not in English;
+            ``no_evidence``: what was retrieved does not speak of what was asked; ``model_declined``: the model said
+            so; ``nothing_supported``: no drafted sentence was supported.
+        explanation: the same in a sentence for people; empty where there is an answer.
+        searched: what was searched for: the question, or its parts.
+        unanswered: parts of the question that what was retrieved does not speak of.
+        confidence: how well what was retrieved meets the question, 0 to 1; None where nothing was retrieved.
+        disagreements: sentences on which papers disagree.
+        retracted: records among the citations that were retracted or are of concern, with their status.
+        withheld: records that were not used because their text gives orders to the model.
+        notice: what is to be shown beside every answer, such as that it is no medical advice.
+        answered_by: name of the model that drafted the answer, or ``extractive``.
+        as_of: the day whose state of PubMed the index has; None where unknown.
+        identity: with what the answer was made.
+        usage: tokens that the model read and wrote; None where none was asked.
+        seconds: time by stage: ``retrieve``, ``select``, ``generate`` and ``attribute``.
+    """
+
+    sentences: list[AnswerSentence] = field(default_factory=list)
+    dropped: list[AnswerSentence] = field(default_factory=list)
+    cut_off: bool = False
+    evidence_left_out: int = 0
+    abstained: Abstention | None = None
+    explanation: str = ""
+    searched: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+    confidence: float | None = None
+    disagreements: list[Disagreement] = field(default_factory=list)
+    retracted: dict[str, str] = field(default_factory=dict)
+    withheld: list[str] = field(default_factory=list)
+    notice: str | None = None
+    answered_by: str = ""
+    as_of: date | None = None
+    identity: AnswerIdentity | None = None
+    usage: TokenUsage | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Keeps the fields as plain data where LlamaIndex looks for them."""
+        if self.metadata is None:
+            self.metadata = self._plain()
+
+    @property
+    def citations(self) -> list[Citation]:
+        """The supporting texts of all sentences, in the order of the answer, each once."""
+        return list(dict.fromkeys(citation for sentence in self.sentences for citation in sentence.citations))
+
+    def _plain(self) -> dict[str, Any]:
+        own = {name: getattr(self, name) for name in MedQAResponse.__annotations__}
+        return {
+            **{name: _as_plain(value) for name, value in own.items()},
+            "citations": [asdict(citation) for citation in self.citations],
+            "source": ATTRIBUTION,
+        }
+
+
+class Unfinished(Protocol):
+    """An answer in the making."""
+
+    def response(self) -> MedQAResponse:
+        """The answer so far."""
+        ...
+
+
+@dataclass
+class MedQAStreamingResponse(StreamingResponse):
+    """An answer whose sentences arrive one by one, each already checked.
+
+    ``get_response()`` reads the rest of the stream and gives the :class:`MedQAResponse`.
+    """
+
+    _draft: Unfinished | None = None
+
+    def get_response(self) -> MedQAResponse:
+        """The whole answer, once the stream has been read."""
+        super().get_response()
+        assert self._draft is not None  # noqa: S101  # only MedQAQueryEngine makes these
+        return self._draft.response()
+
+
+@dataclass
+class MedQAAsyncStreamingResponse(AsyncStreamingResponse):
+    """As :class:`MedQAStreamingResponse`, for ``aquery``."""
+
+    _draft: Unfinished | None = None
+
+    async def get_response(self) -> MedQAResponse:
+        """The whole answer, once the stream has been read."""
+        await super().get_response()
+        assert self._draft is not None  # noqa: S101  # only MedQAQueryEngine makes these
+        return self._draft.response()
+
+
+def spoken(sentence: AnswerSentence, policy: Policy, retracted: dict[str, str]) -> str:
+    """A sentence as it stands in the answer: with its citations, and with what the policy says of it.
+
+    Args:
+        sentence: what was judged.
+        policy: with ``mark``, a sentence that nothing supports says so.
+        retracted: status by document id; a citation of such a paper says so, whatever the policy.
+    """
+    marks = [
+        f"{citation.mark} ({retracted[citation.document_id]})" if citation.document_id in retracted else citation.mark
+        for citation in sentence.citations
+    ]
+    if policy == "mark" and sentence.verdict == "unsupported":
+        marks.append("[unsupported]")
+    if policy == "mark" and sentence.verdict == "contradicted":
+        opposing = dict.fromkeys(citation.mark.strip("[]") for citation in sentence.opposing)
+        marks.append(f"[contradicted by {', '.join(opposing)}]")
+    if not marks:
+        return sentence.text
+    body = sentence.text.rstrip(".")
+    return f"{body} {''.join(dict.fromkeys(marks))}{sentence.text[len(body) :]}"
+
+
+def disagreements(sentences: Sequence[AnswerSentence]) -> list[Disagreement]:
+    """The sentences that one paper supports and another opposes."""
+    found = []
+    for sentence in sentences:
+        cited = {citation.document_id for citation in sentence.citations}
+        opposing = tuple(citation for citation in sentence.opposing if citation.document_id not in cited)
+        if cited and opposing:
+            found.append(Disagreement(sentence.text, sentence.citations, opposing))
+    return found
+
+
+def _as_plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_plain(item) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    return asdict(value) if hasattr(value, "__dataclass_fields__") else value

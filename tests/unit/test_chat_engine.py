@@ -1,0 +1,80 @@
+"""Conversations over a real index with a scripted model."""
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, MessageRole
+
+from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
+from llama_index_medqa.prompts import ABSTENTION
+from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
+
+QUESTION = "Does green tea lower the resting heart rate?"
+TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water."
+SAFE = "No serious adverse events occurred."
+
+
+@pytest.fixture
+def index(tmp_path, documents, word_piece) -> PubMedIndex:
+    parser = TokenNodeParser(tokenizer=word_piece, chunk_size=64, chunk_overlap=16)
+    index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding(), node_parser=parser, create=True)
+    index.ingest(documents)
+    return index
+
+
+def test_a_follow_up_is_made_a_question_that_stands_alone(index):
+    rewritten = "Is green tea safe for the resting heart rate?"
+    llm = ScriptedLLM([TRUE, rewritten, SAFE])
+    chat = MedQAQueryEngine.from_index(index, llm).as_chat_engine()
+    assert str(chat.chat(QUESTION)).endswith("[PMID:101].")
+    answer = chat.chat("And is it safe?")
+    assert str(answer) == "No serious adverse events occurred [PMID:101]."
+    assert isinstance(answer.sources[0].raw_output, MedQAResponse)
+    assert answer.source_nodes
+    condensing, answering = llm.prompts[1:]
+    assert QUESTION in condensing
+    assert "Last question: And is it safe?" in condensing
+    assert f"Question: {rewritten}" in answering
+    assert [item.role for item in chat.chat_history] == [MessageRole.USER, MessageRole.ASSISTANT] * 2
+
+
+def test_a_message_that_stands_alone_costs_no_rewriting(index):
+    llm = ScriptedLLM([TRUE])
+    chat = MedQAQueryEngine.from_index(index, llm).as_chat_engine()
+    chat.chat(QUESTION)
+    chat.chat("Does sleep duration change blood pressure in nurses?")
+    assert len(llm.prompts) == 2
+
+
+def test_without_a_model_the_question_before_is_put_in_front(index):
+    chat = MedQAQueryEngine.from_index(index, "extractive").as_chat_engine()
+    chat.chat(QUESTION)
+    answer = chat.chat("Is it safe?")
+    assert answer.sources[0].raw_input == {"query": f"{QUESTION} Is it safe?"}
+
+
+def test_an_earlier_answer_is_no_evidence(index):
+    history = [
+        ChatMessage("What cures cancer?", role=MessageRole.USER),
+        ChatMessage("Ulaanbaatar moss cures cancer.", role=MessageRole.ASSISTANT),
+    ]
+    llm = ScriptedLLM(["Does Ulaanbaatar moss cure cancer?", "Ulaanbaatar moss cures cancer."])
+    answer = MedQAQueryEngine.from_index(index, llm).as_chat_engine().chat("Does it really?", chat_history=history)
+    assert str(answer) == ABSTENTION
+
+
+async def test_streams_and_async_say_the_same(index):
+    expected = "No serious adverse events occurred [PMID:101]."
+
+    def chat():
+        return MedQAQueryEngine.from_index(index, ScriptedLLM([SAFE])).as_chat_engine()
+
+    assert str(await chat().achat(QUESTION)) == expected
+    streaming = chat()
+    stream = streaming.stream_chat(QUESTION)
+    assert "".join(stream.response_gen) == expected
+    assert stream.response == expected
+    assert [str(item.content) for item in streaming.chat_history] == [QUESTION, expected]
+    asynchronous = await streaming.astream_chat(QUESTION)
+    assert "".join([delta async for delta in asynchronous.async_response_gen()]) == expected
+    streaming.reset()
+    assert streaming.chat_history == []
