@@ -86,26 +86,40 @@ def build(
         seen.close()
         if not rows.counts[TRAIN]:
             raise EmptyCorpusError(_nothing_left(screening))
-        manifest = {
-            "recipe": settings.recipe,
-            "settings": _settings(settings, grounded),
-            "prompt": _prompt() if grounded else None,
+        sources = {
             "inputs": [file_facts(file) for file in files],
             "evaluation_sets": [file_facts(file) for file in excluded],
-            "read": screening.read,
-            "rejected": dict(sorted(screening.rejected.items())),
-            "rows": {path.stem: dict(sorted(rows.kinds[path.stem].items())) for path in rows.written},
-            "tokens": rows.lengths(),
-            "outputs": [file_facts(path) for path in rows.written],
-            "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
         }
+        manifest = _manifest(settings, grounded, screening, rows) | sources
         write_json(folder / DATASET_INFO, dataset_info(f"medqa_{settings.recipe}", rows.written))
         write_json(folder / MANIFEST, manifest)
-        for path in rows.paths.values():
-            (out / path.name).unlink(missing_ok=True)
-        for path in (*rows.written, folder / DATASET_INFO, folder / MANIFEST):
-            path.replace(out / path.name)
+        _put_in_place(folder, out, rows)
     return manifest
+
+
+def _manifest(
+    settings: SftSettings, grounded: GroundedSettings | None, screening: Screening, rows: Rows
+) -> dict[str, Any]:
+    """How the rows were made, and what they are."""
+    return {
+        "recipe": settings.recipe,
+        "settings": _settings(settings, grounded),
+        "prompt": _prompt() if grounded else None,
+        "read": screening.read,
+        "rejected": dict(sorted(screening.rejected.items())),
+        "rows": {path.stem: dict(sorted(rows.kinds[path.stem].items())) for path in rows.written},
+        "tokens": rows.lengths(),
+        "outputs": [file_facts(path) for path in rows.written],
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
+    }
+
+
+def _put_in_place(folder: Path, out: Path, rows: Rows) -> None:
+    """Moves the files to where they belong; what an earlier run left there goes."""
+    for path in rows.paths.values():
+        (out / path.name).unlink(missing_ok=True)
+    for path in (*rows.written, folder / DATASET_INFO, folder / MANIFEST):
+        path.replace(out / path.name)
 
 
 def _items(

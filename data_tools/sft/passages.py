@@ -42,8 +42,6 @@ def window(passage: Passage, place: int, most_tokens: int, chance: random.Random
         if not wider:
             break
         first, last = chance.choice(wider)
-    if all(sentence.in_title for sentence in passage.sentences[:first]):
-        first = 0
     sentences = passage.sentences[first : last + 1]
     text = _text(passage, first, last)
     return Passage(passage.document_id, passage.title, text, sentences[0].start, sentences)

@@ -17,6 +17,7 @@ from data_tools.sft.screening import is_english
 from llama_index_medqa import PubMedIndex, PubMedRetriever, TokenNodeParser
 from llama_index_medqa.drafting import GenerativeAnswerer
 from llama_index_medqa.evidence import passages_of, split_sentences
+from llama_index_medqa.evidence_selection import EvidenceSelector
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
 from llama_index_medqa.pubmed.jsonl import write_jsonl
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
@@ -69,7 +70,8 @@ def rows_of(folder: Path, split: str) -> list[dict[str, str]]:
 
 def test_the_seed_recipe(tmp_path) -> None:
     out = tmp_path / "out"
-    code, output, errors = run(records_file(tmp_path, TRIALS), "--recipe", "seed", "--out", out, "--json")
+    arguments = ("--recipe", "seed", "--out", out, "--json", "--validation-share", 0.2)
+    code, output, errors = run(records_file(tmp_path, TRIALS), *arguments)
     assert code == 0, errors
     manifest = json.loads(output)
     rows = rows_of(out, "train") + rows_of(out, "validation")
@@ -232,7 +234,8 @@ def test_fields_of_other_sources_can_be_ignored(tmp_path) -> None:
 @pytest.fixture(scope="module")
 def grounded(tmp_path_factory, word_piece) -> Path:
     folder = tmp_path_factory.mktemp("grounded")
-    arguments = (records_file(folder, TRIALS), "--recipe", "grounded", "--embedder", word_piece)
+    arguments = (records_file(folder, TRIALS), "--recipe", "grounded", "--embedder", word_piece,
+                 "--validation-share", 0.2)  # fmt: skip
     for name in ("first", "second"):
         code, _, errors = run(*arguments, "--out", folder / name)
         assert code == 0, errors
@@ -281,7 +284,7 @@ def test_withheld_evidence_is_declined(grounded) -> None:
 
 
 def test_the_prompt_is_the_one_that_is_served(tmp_path, word_piece) -> None:
-    """Against what the engine's own answerer gives a language model."""
+    """Against what the engine's own answerer gives a language model where all of the records fits."""
     settings = GroundedSettings(withheld_share=0.0, passages=2, passage_tokens=200)
     parser = TokenNodeParser(tokenizer=word_piece, chunk_size=128, chunk_overlap=64)
     index = PubMedIndex.open(str(tmp_path / "i"), embed_model=HashEmbedding(), node_parser=parser, create=True)
@@ -293,8 +296,8 @@ def test_the_prompt_is_the_one_that_is_served(tmp_path, word_piece) -> None:
     passages = {p.document_id: p for p in passages_of(retriever.retrieve(question))}
     assert set(passages) >= {f"PMID:{pmid}" for pmid in shown}
     llm = ScriptedLLM(["x"])
-    whole = [passages[f"PMID:{pmid}"] for pmid in shown]
-    list(GenerativeAnswerer(llm, GROUNDED_ANSWER).stream(question, whole))
+    selected = EvidenceSelector().select(question, [passages[f"PMID:{pmid}"] for pmid in shown], most_tokens=5000)
+    list(GenerativeAnswerer(llm, GROUNDED_ANSWER).stream(question, selected))
     assert llm.prompts == [row["instruction"]]
 
 
