@@ -41,7 +41,8 @@ def trial(number: int) -> PubMedRecord:
             ),
             AbstractSection(f"We gave {drug} or nothing to all who were ill with {disease} at the time.", "METHODS"),
             AbstractSection(
-                f"{drug} relieved {disease} in {100 + number} adults. {drug} caused nausea in {200 + number} adults.",
+                f"{drug} relieved {disease} in {100 + number} adults. "
+                f"{drug} caused {enzyme}uria in {200 + number} adults.",
                 "RESULTS",
             ),
             AbstractSection(f"{drug} relieves severe {disease} by way of {enzyme}.", "CONCLUSIONS"),
