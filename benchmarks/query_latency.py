@@ -26,7 +26,7 @@ from llama_index.core.schema import QueryBundle, TextNode
 
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import E5Embedding, PubMedIndex, PubMedRetriever, PubMedVectorStore
-from llama_index_medqa.metadata_filters import to_condition
+from llama_index_medqa.index import without_retracted
 from llama_index_medqa.profiles import RetrievalMode
 from llama_index_medqa.stored_rows import to_node
 from llama_index_medqa.weights import locate
@@ -72,19 +72,14 @@ def chunks(count: int) -> Iterator[TextNode]:
 
 def stages(store: PubMedVectorStore, embedder: E5Embedding) -> dict[str, Callable[[Any], Any]]:
     """What happens to a question, in order: each takes what the one before gave."""
-    from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter, MetadataFilters
+    filters = without_retracted(None)
 
-    not_retracted = MetadataFilter(key="status", value="retracted", operator=FilterOperator.NE)
-    filters = MetadataFilters(filters=[not_retracted])
+    def scope(embedding: list[float]) -> tuple[list[float], dict[str, Any]]:
+        return embedding, store.scope(filters)
 
-    def scope(embedding: list[float]) -> tuple[list[float], Any]:
-        return embedding, to_condition(filters).where
-
-    def search(found: tuple[list[float], Any]) -> list[str]:
-        result = store.collection.query(
-            query_embeddings=np.array([found[0]], np.float32), n_results=TOP_K, where=found[1], include=["distances"]
-        )
-        return list(result["ids"][0])
+    def search(found: tuple[list[float], dict[str, Any]]) -> list[str]:
+        embedding, where = found
+        return [node_id for node_id, _ in store.nearest(embedding, TOP_K, where)]
 
     return {
         "embed the question": embedder.get_query_embedding,

@@ -1,4 +1,4 @@
-"""What is known about a collection beside its rows: whether anything was written, and under which keys."""
+"""What is known about a collection beside its rows: whether anything was written, under which keys, of which days."""
 
 import hashlib
 import json
@@ -20,7 +20,9 @@ MARK_LIFETIME_S = 120.0
 
 
 class CollectionState:
-    """The generation of a collection and the metadata keys in it, in a small companion collection of the same database.
+    """The generation of a collection, the metadata keys in it and the days of its sources.
+
+    They are kept in a small companion collection of the same database.
 
     Every writer owns one row there. It marks the row as open before it touches the collection and closes it with a new
     random token afterwards, so that two writers never overwrite each other's marks, and no write to the collection's
@@ -84,6 +86,28 @@ class CollectionState:
     def keys(self) -> set[str]:
         """The metadata keys that were ever noted."""
         return {str(row["key"]) for row in self._rows("key").values()}
+
+    def days(self) -> dict[str, str]:
+        """The days of the sources, as ISO dates, by the ids of their rows."""
+        rows = self._rows("day")
+        return {name: str(row["day"]) for name, row in rows.items() if row["of"] == str(self._collection.id)}
+
+    def note_day(self, day: str, replacing: Collection[str]) -> None:
+        """Adds the day of a source, then removes others.
+
+        Every day is a row of its own, so that two writers never overwrite each other's.
+
+        Args:
+            day: as an ISO date.
+            replacing: ids of rows of :meth:`days` that no longer hold.
+        """
+        companion = self._open_companion(create=True)
+        assert companion is not None  # noqa: S101  # it was just made
+        # The companion outlives a collection that is deleted; another one of that name has another id.
+        row: Metadata = {"kind": "day", "day": day, "of": str(self._collection.id)}
+        companion.upsert(ids=[f"day:{uuid.uuid4().hex}"], embeddings=np.ones((1, 1), np.float32), metadatas=[row])
+        if replacing:
+            companion.delete(ids=list(replacing))
 
     def _rows(self, kind: str) -> dict[str, Metadata]:
         companion = self._open_companion(create=False)

@@ -1,6 +1,6 @@
 """What an index was built with and as of which day: carried by the Chroma collection, compared on opening."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,7 @@ SCHEMA_VERSION = 2
 
 # Keys of the collection's metadata that are ours; a collection may carry others.
 _IDENTITY_PREFIX = "medqa_"
+# Where the day of an index lay before every source had a row for its own.
 _AS_OF_KEY = "pubmed_as_of"
 _IMPORT_KEY = "pubmed_import"
 
@@ -92,18 +93,29 @@ def require_current_schema(stored: Mapping[str, str | int], store: PubMedVectorS
 
 def write_identity(store: PubMedVectorStore, identity: Mapping[str, str | int]) -> None:
     """Lets the collection carry an identity."""
-    _modify(store, _prefixed(identity))
+    known, given = _metadata(store), _prefixed(identity)
+    # Chroma replaces the metadata as a whole. Nothing else is written there that another process could lose by it.
+    if any(known.get(key) != value for key, value in given.items()):
+        store.set_collection_metadata({**known, **given})
 
 
 def stored_as_of(store: PubMedVectorStore) -> date | None:
     """The day whose state of PubMed the index holds at least; None where no source told."""
-    value = _metadata(store).get(_AS_OF_KEY)
+    days = store.source_days().values()
+    value = min(days) if days else _metadata(store).get(_AS_OF_KEY)
     return date.fromisoformat(str(value)) if value else None
 
 
-def write_as_of(store: PubMedVectorStore, as_of: date) -> None:
-    """Lets the collection carry that day."""
-    _modify(store, {_AS_OF_KEY: as_of.isoformat()})
+def write_as_of(store: PubMedVectorStore, as_of: date, *, replacing: Collection[str] | None = None) -> None:
+    """Notes the day of a source; the earliest of all counts.
+
+    Args:
+        store: the collection.
+        as_of: the day.
+        replacing: ids of the :meth:`~StoredCollection.source_days` that the source makes good, read before it was
+            asked: what another writer notes meanwhile is not among them. None takes all that are there now.
+    """
+    store.note_source_day(as_of.isoformat(), store.source_days() if replacing is None else replacing)
 
 
 def begin_import(store: PubMedVectorStore, digest: str) -> None:
@@ -126,19 +138,13 @@ def begin_import(store: PubMedVectorStore, digest: str) -> None:
 
 def finish_import(store: PubMedVectorStore, identity: Mapping[str, str | int], as_of: date | None) -> None:
     """Makes a collection that was read from an archive the index that it is."""
-    day = {_AS_OF_KEY: as_of.isoformat()} if as_of else {}
-    store.set_collection_metadata({**_prefixed(identity), **day})
+    if as_of:
+        write_as_of(store, as_of)
+    store.set_collection_metadata(_prefixed(identity))
 
 
 def _prefixed(identity: Mapping[str, str | int]) -> dict[str, str | int]:
     return {_IDENTITY_PREFIX + key: value for key, value in identity.items()}
-
-
-def _modify(store: PubMedVectorStore, changes: Mapping[str, str | int]) -> None:
-    # Chroma replaces the metadata as a whole, so that of another process must not be lost.
-    known = _metadata(store)
-    if any(known.get(key) != value for key, value in changes.items()):
-        store.set_collection_metadata({**known, **changes})
 
 
 def _metadata(store: PubMedVectorStore) -> Mapping[str, Any]:

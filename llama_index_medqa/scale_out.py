@@ -35,7 +35,7 @@ from llama_index_medqa.pubmed.file_plans import identity_table, partial_plans, p
 from llama_index_medqa.pubmed.formats import STANDARD_INPUT, expand_sources
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 from llama_index_medqa.reader import to_changes
-from llama_index_medqa.updating import note_source_day
+from llama_index_medqa.updating import note_source_day, outdated_days
 from llama_index_medqa.vector_store import PubMedVectorStore
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def ingest_with_ray(
         raise InputError("Standard input cannot be read by Ray's workers: write it to a file that they see.")
     # Workers have a folder of their own to start from.
     paths = [str(Path(path).absolute()) for path in expand_sources(given)]
-    was_empty = not index.store.count()
+    outdated = outdated_days(index)
     total = _Total(progress)
     with _ray_errors(), _settings():
         plans = _plans(paths).materialize()
@@ -161,7 +161,7 @@ def ingest_with_ray(
         _logger.warning("%d records have neither title nor abstract and were left out", total.records - total.with_text)
     if total.revised:
         day = datetime.strptime(str(total.revised), "%Y%m%d").replace(tzinfo=UTC).date()
-        note_source_day(index, day, was_empty=was_empty)
+        note_source_day(index, day, outdated=outdated)
     return ScaleOutReport(total.report, total.failed)
 
 

@@ -1,6 +1,6 @@
 """The rows of a Chroma collection: read and written in its own batches, with failures told in one line."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,6 +17,11 @@ from llama_index_medqa.stored_rows import RECORD_FIELDS, flat_metadata, rounded
 _Item = TypeVar("_Item")
 
 PAGE_SIZE = 2_000
+
+# As `metadata_filters` translates it: the condition of every search that leaves out retracted papers and nothing else.
+_NOT_RETRACTED = {"status": {"$ne": "retracted"}}
+# So many times the rows wanted are looked at without that condition, before it is given to the database after all.
+_LOOK_FURTHER = (2, 8)
 
 
 class StoredRow(NamedTuple):
@@ -124,11 +129,7 @@ class StoredCollection(ChromaVectorStore):
             top_k: most nodes.
             scope: where to look, as Chroma takes it: ``where`` or ``ids``.
         """
-        with failures_told(self._place):
-            found: Any = self._collection.query(
-                query_embeddings=np.array([embedding], np.float32), n_results=top_k, include=["distances"], **scope
-            )
-        return [(name, 1.0 - distance) for name, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
+        return [(row.node_id, cosine) for row, cosine in self._search(embedding, top_k, scope, ["distances"])]
 
     def metadata_of(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """What is stored under the keys of those of the given nodes that are there, by node id."""
@@ -186,6 +187,21 @@ class StoredCollection(ChromaVectorStore):
         with failures_told(self._place):
             self._collection.modify(metadata=dict(metadata))
 
+    def source_days(self) -> dict[str, str]:
+        """The days of the sources of its rows, as ISO dates, by ids for :meth:`note_source_day`."""
+        with failures_told(self._place):
+            return self._state.days()
+
+    def note_source_day(self, day: str, replacing: Collection[str] = ()) -> None:
+        """Adds the day of a source, then removes others; what other writers note meanwhile stays.
+
+        Args:
+            day: as an ISO date.
+            replacing: ids of :meth:`source_days` that no longer hold.
+        """
+        with failures_told(self._place):
+            self._state.note_day(day, replacing)
+
     def filter_fields(self) -> set[str]:
         """The fields that filters can look at: those of records, and others that were ever written."""
         with failures_told(self._place):
@@ -209,15 +225,44 @@ class StoredCollection(ChromaVectorStore):
         self, embedding: Sequence[float], top_k: int, scope: Mapping[str, Any], *, vectors: bool = False
     ) -> tuple[list[StoredRow], list[float]]:
         """The rows nearest to an embedding, the nearest first, and their cosines."""
-        include: Any = ["metadatas", "documents", "distances", *(["embeddings"] if vectors else [])]
+        include = ["metadatas", "documents", "distances", *(["embeddings"] if vectors else [])]
+        found = self._search(embedding, top_k, scope, include)
+        return [row for row, _ in found], [cosine for _, cosine in found]
+
+    def _search(
+        self, embedding: Sequence[float], top_k: int, scope: Mapping[str, Any], include: list[str]
+    ) -> list[tuple[StoredRow, float]]:
+        """What a search in a scope finds, the nearest first.
+
+        Chroma looks up every row that meets a condition before it searches, and nearly every row meets the one that
+        leaves out retracted papers: so they are dropped here. Where too many of the nearest are retracted, Chroma does
+        it after all, so there are never fewer than it would find.
+        """
+        if scope != {"where": _NOT_RETRACTED}:
+            return self._found(embedding, top_k, scope, include)
+        for factor in _LOOK_FURTHER:
+            found = self._found(embedding, factor * top_k, {}, list({*include, "metadatas"}))
+            kept = [hit for hit in found if hit[0].metadata.get("status") != "retracted"]
+            if len(kept) >= top_k or len(found) < factor * top_k:
+                return kept[:top_k]
+        return self._found(embedding, top_k, scope, include)
+
+    def _found(
+        self, embedding: Sequence[float], top_k: int, scope: Mapping[str, Any], include: Any
+    ) -> list[tuple[StoredRow, float]]:
+        """The rows that Chroma finds, with those of their parts that are included, and their cosines."""
         with failures_told(self._place):
             found: Any = self._collection.query(
                 query_embeddings=np.array([embedding], np.float32), n_results=top_k, include=include, **scope
             )
-        embeddings: Any = rounded(found["embeddings"][0]) if vectors else [None] * len(found["ids"][0])
-        columns = zip(found["ids"][0], found["documents"][0], found["metadatas"][0], embeddings, strict=True)
+        ids = found["ids"][0]
+        texts, metadatas, vectors = (
+            found[name][0] if name in include else [None] * len(ids)
+            for name in ("documents", "metadatas", "embeddings")
+        )
+        columns = zip(ids, texts, metadatas, rounded(vectors) if "embeddings" in include else vectors, strict=True)
         rows = [StoredRow(node_id, text or "", metadata or {}, vector) for node_id, text, metadata, vector in columns]
-        return rows, [1.0 - distance for distance in found["distances"][0]]
+        return [(row, 1.0 - distance) for row, distance in zip(rows, found["distances"][0], strict=True)]
 
     def _require_all(self, found: int) -> None:
         """Chroma says nothing where its files of vectors are gone: it just finds less."""

@@ -57,10 +57,12 @@ class Recheck:
     Attributes:
         summary: the crawl of the PMIDs; None where no record has one.
         folder: where the crawl lies; removed once it is applied.
+        outdated: the days of the index that the answer makes good.
     """
 
     summary: CrawlSummary | None
     folder: Path
+    outdated: frozenset[str] = frozenset()
 
 
 def ingest_crawl(
@@ -81,8 +83,11 @@ def ingest_crawl(
     """
     if not summary.files:
         raise EmptyCorpusError("PubMed has no record for this query: widen it.")
-    note_source_day(index, summary.as_of, was_empty=not index.store.count())
-    return index.ingest(PubMedReader().lazy_load_changes(summary.files), progress=progress)
+    note_source_day(index, summary.as_of, outdated=outdated_days(index))
+    report = index.ingest(PubMedReader().lazy_load_changes(summary.files), progress=progress)
+    # An update by another writer that began in between has not seen all of these records.
+    note_source_day(index, summary.as_of, outdated=None)
+    return report
 
 
 def ingest_files(
@@ -101,7 +106,7 @@ def ingest_files(
         changes: of :meth:`PubMedReader.lazy_load_changes`.
         progress: see :meth:`PubMedIndex.ingest`.
     """
-    was_empty = not index.store.count()
+    outdated = outdated_days(index)
     latest: list[int] = []
 
     def noting() -> Iterator[Document | Deletion]:
@@ -114,7 +119,7 @@ def ingest_files(
     report = index.ingest(noting(), progress=progress)
     if latest:
         day = datetime.strptime(str(latest[0]), "%Y%m%d").replace(tzinfo=UTC).date()
-        note_source_day(index, day, was_empty=was_empty)
+        note_source_day(index, day, outdated=outdated)
     return report
 
 
@@ -136,13 +141,14 @@ def recheck(
     Raises:
         EntrezError: PubMed cannot be reached or refuses.
     """
+    outdated = frozenset(index.store.source_days())
     # Sorted, because the order of the database may change, and the request is known by its PMIDs.
     pmids = sorted(name.removeprefix(_WITH_PMID) for name in index.document_ids() if name.startswith(_WITH_PMID))
     if not pmids:
         return Recheck(None, folder)
     request = CrawlRequest(pmids=tuple(pmids))
     place = crawl_folder(folder, request)
-    return Recheck(crawl(client, request, place, progress=progress), place)
+    return Recheck(crawl(client, request, place, progress=progress), place, outdated)
 
 
 def apply_recheck(
@@ -165,7 +171,7 @@ def apply_recheck(
     after = _states(index)
     complete = not summary.failed and not without_pmid
     if complete:
-        write_as_of(index.store, summary.as_of)
+        write_as_of(index.store, summary.as_of, replacing=checked.outdated)
     shutil.rmtree(checked.folder)
     became = {
         status: [name for name, (_, now) in after.items() if now == status and before[name][1] != status]
@@ -183,17 +189,28 @@ def apply_recheck(
     )
 
 
-def note_source_day(index: PubMedIndex, day: date, *, was_empty: bool) -> None:
+def outdated_days(index: PubMedIndex) -> frozenset[str] | None:
+    """Of an empty index, the days of what it held before; None where it holds something."""
+    days = frozenset(index.store.source_days())
+    return None if index.store.count() else days
+
+
+def note_source_day(index: PubMedIndex, day: date, *, outdated: frozenset[str] | None) -> None:
     """Lets the index know of which day the records of a source are; the earliest day of all its records counts.
 
     Args:
         index: the index.
         day: the day of the source.
-        was_empty: whether the index held nothing before this source.
+        outdated: of :func:`outdated_days`, asked before the source was read.
     """
-    known = index.as_of
-    if was_empty or (known is not None and day < known):
-        write_as_of(index.store, day)
+    store = index.store
+    if outdated is not None:
+        write_as_of(store, day, replacing=outdated)
+    elif (known := index.as_of) is not None:
+        # A later day is noted too: it is the one that counts when an update has made good the earlier ones.
+        days = store.source_days()
+        same = [name for name, noted in days.items() if noted == day.isoformat()]
+        write_as_of(store, day if days else min(day, known), replacing=same)
 
 
 def crawl_folder(folder: Path, request: CrawlRequest) -> Path:

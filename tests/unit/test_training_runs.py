@@ -167,7 +167,7 @@ def test_the_mean_of_ten_steps():
 
 def test_the_card_says_how_to_make_the_adapter_again(monkeypatch):
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1.0")
-    recipe = read_recipe("smollm2_cpu_seed", ["dataset_dir=/home/somebody/seed", "num_train_epochs=2.0"])
+    recipe = read_recipe("smollm2_cpu_seed", ["dataset_dir=/mnt/somebody/seed", "num_train_epochs=2.0"])
     training = TrainingRun(
         recipe=recipe.name, data_sha256="a" * 64, samples=600, steps=2, epochs=1.0, samples_per_second=0.5,
         loss_curve=(LossPoint(step=1, loss=4.0), LossPoint(step=2, loss=2.0)),

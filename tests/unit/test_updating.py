@@ -6,15 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from llama_index_medqa import PubMedIndex, TokenNodeParser
+from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
 from llama_index_medqa.errors import EmptyCorpusError
 from llama_index_medqa.freshness import freshness
-from llama_index_medqa.index_identity import write_as_of
+from llama_index_medqa.index_identity import stored_as_of, write_as_of
 from llama_index_medqa.pubmed.crawl import CrawlSummary, crawl
 from llama_index_medqa.pubmed.crawl_request import CrawlRequest
 from llama_index_medqa.pubmed.entrez import EntrezClient
 from llama_index_medqa.testing import EutilsDouble, HashEmbedding, VirtualTime, synthetic_records
-from llama_index_medqa.updating import UpdateReport, apply_recheck, ingest_crawl, ingest_files, recheck
+from llama_index_medqa.updating import (
+    UpdateReport,
+    apply_recheck,
+    ingest_crawl,
+    ingest_files,
+    note_source_day,
+    outdated_days,
+    recheck,
+)
 
 RECORDS = synthetic_records(12)
 PMIDS = list(RECORDS)
@@ -170,6 +178,42 @@ def test_a_file_is_as_new_as_its_latest_revision(index, tmp_path):
     assert int(index.as_of.strftime("%Y%m%d")) == max(days)
     ingest_files(index, PubMedReader().lazy_load_changes(file))
     assert int(index.as_of.strftime("%Y%m%d")) == max(days)
+
+
+@pytest.mark.parametrize("days", [(date(2023, 5, 1), date(2021, 2, 3)), (date(2021, 2, 3), date(2023, 5, 1))])
+def test_of_two_writers_into_an_empty_index_the_earlier_day_counts(index, days):
+    """Both have seen it empty before either wrote."""
+    seen = [outdated_days(index) for _ in days]
+    for day, outdated in zip(days, seen, strict=True):
+        note_source_day(index, day, outdated=outdated)
+    assert index.as_of == date(2021, 2, 3)
+
+
+@pytest.mark.parametrize("day", [date(2019, 6, 1), date(2021, 6, 1)])
+def test_an_update_does_not_make_good_what_came_after_it_began(filled, tmp_path, day):
+    write_as_of(filled.store, date(2020, 1, 1))
+    with PubMed().client() as client:
+        checked = recheck(filled, client, tmp_path / "crawls")
+    note_source_day(filled, day, outdated=None)
+    assert filled.as_of == min(day, date(2020, 1, 1))
+    apply_recheck(filled, checked)
+    assert filled.as_of == day
+    PubMed().update(filled, tmp_path / "crawls")
+    assert filled.as_of == TODAY
+
+
+def test_a_writer_that_read_before_another_wrote_loses_it_no_day(filled):
+    """Chroma replaces the metadata of a collection as a whole: what the slow writer had read lacks the day."""
+    before = filled.store.collection_metadata()
+    write_as_of(filled.store, date(2022, 7, 1))
+    filled.store.set_collection_metadata(before)
+    assert filled.as_of == date(2022, 7, 1)
+
+
+def test_another_collection_of_the_same_name_has_no_day(filled):
+    store = filled.store
+    store.collection._client.delete_collection(store.collection.name)
+    assert stored_as_of(PubMedVectorStore(persist_dir=store.persist_dir)) is None
 
 
 def _revisions() -> list[str]:

@@ -1,7 +1,12 @@
 """The store on a real Chroma database; cosines against numpy."""
 
+import asyncio
+
+import chromadb
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import (
     FilterCondition,
@@ -14,6 +19,8 @@ from llama_index.core.vector_stores.types import (
 
 from llama_index_medqa import PubMedVectorStore
 from llama_index_medqa.errors import IndexIdentityError, IndexNotFoundError, InputError, StorageError
+from llama_index_medqa.index import without_retracted
+from llama_index_medqa.testing import HashEmbedding
 
 VECTORS = {"a": [1.0, 0.0, 0.0], "b": [0.6, 0.8, 0.0], "c": [-1.0, 0.0, 0.0], "d": [0.0, 0.0, 2.0]}
 METADATA = {
@@ -117,9 +124,71 @@ def test_a_damaged_database_is_told(tmp_path):
         PubMedVectorStore(persist_dir=str(tmp_path), create=False)
 
 
-def test_another_space_than_cosine_is_refused(tmp_path):
-    import chromadb
+HASHES = HashEmbedding(dimension=64)
+WORDS = "tea heart failure mice insulin cancer trial sleep".split()
 
+
+@pytest.fixture(scope="module")
+def disputed(tmp_path_factory) -> PubMedVectorStore:
+    """Nine in ten of the papers on aspirin are retracted, of the others one in ten; some have no status."""
+    store = PubMedVectorStore(persist_dir=str(tmp_path_factory.mktemp("disputed")))
+    random = np.random.default_rng(5)
+    nodes = []
+    for number in range(300):
+        text = " ".join(["aspirin"] * 5 * (number < 150) + list(random.choice(WORDS, size=12)))
+        status = "retracted" if (number % 10 == 0) != (number < 150) else "current"
+        metadata = {"status": status} if status == "retracted" or number % 7 else {}
+        nodes.append(
+            TextNode(id_=f"n{number}", text=text, embedding=HASHES.get_text_embedding(text), metadata=metadata)
+        )
+    store.add(nodes)
+    return store
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(["aspirin", *WORDS]), min_size=1, max_size=6), st.integers(1, 400))
+@example(["aspirin"], 3)  # found at the second look
+@example(["aspirin"], 18)  # found by Chroma's own condition
+@example(["sleep"], 5)  # found at once
+def test_what_is_left_without_the_retracted_is_what_chroma_s_own_condition_leaves(disputed, words, top_k):
+    embedding = HASHES.get_query_embedding(" ".join(words))
+    filters = without_retracted(None)
+    rows = disputed.collection.get(include=["embeddings", "metadatas"])
+    kept = [row.get("status") != "retracted" for row in rows["metadatas"]]
+    expected = np.sort(rows["embeddings"][kept] @ np.array(embedding))[::-1][:top_k]
+    query = VectorStoreQuery(query_embedding=embedding, similarity_top_k=top_k, filters=filters)
+    for result in (disputed.query(query), asyncio.run(disputed.aquery(query))):
+        np.testing.assert_allclose(result.similarities, expected, atol=1e-5)
+        assert all(node.metadata.get("status") != "retracted" for node in result.nodes)
+        assert all(node.text for node in result.nodes)
+    nearest = disputed.nearest(embedding, top_k, disputed.scope(filters))
+    assert nearest == list(zip(result.ids, result.similarities, strict=True))
+    own = disputed.collection.query([embedding], n_results=top_k, where={"status": {"$ne": "retracted"}})
+    np.testing.assert_allclose([1 - distance for distance in own["distances"][0]], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "top_k", "asked"),
+    [
+        ("sleep", 5, [(10, False)]),
+        ("aspirin", 3, [(6, False), (24, False)]),
+        ("aspirin", 18, [(36, False), (144, False), (18, True)]),
+    ],
+)
+def test_chroma_is_asked_for_more_before_it_is_given_the_condition(disputed, monkeypatch, words, top_k, asked):
+    seen = []
+    query = chromadb.Collection.query
+
+    def watched(self, **arguments):
+        seen.append((arguments["n_results"], "where" in arguments))
+        return query(self, **arguments)
+
+    monkeypatch.setattr(chromadb.Collection, "query", watched)
+    found = disputed.nearest(HASHES.get_query_embedding(words), top_k, disputed.scope(without_retracted(None)))
+    assert (len(found), seen) == (top_k, asked)
+
+
+def test_another_space_than_cosine_is_refused(tmp_path):
     chromadb.PersistentClient(path=str(tmp_path)).create_collection("euclid", embedding_function=None)
     with pytest.raises(IndexIdentityError, match="'l2' distance"):
         PubMedVectorStore(persist_dir=str(tmp_path), collection_name="euclid")

@@ -1,0 +1,1 @@
+"""Supervised fine-tuning data from PubMed records: ``python -m data_tools sft``."""
