@@ -12,12 +12,13 @@ _MARK = re.compile(
 )
 _NUMBER = re.compile(r"(?<![\d.])\d{1,9}(?![\d.]\d)")
 _SHA = re.compile(r"SHA\s*:\s*([0-9a-f]{6,})", re.IGNORECASE)
-# "[3]" names a text by its place in a list that no reader sees.
+# "[3]" names a text by its place in a list that no reader sees; "[3–11]" is an interval.
 _PLACE = re.compile(
-    r"(?<!CI)(?<!CI,)(?<!interval)(?<!range)\s*\[(\d{1,2}(?:\s*[,;–-]\s*\d{1,2})*)\](?=\s*(?:[.,;!?]|\Z|\[))"
+    r"(?<!CI)(?<!CI,)(?<!interval)(?<!range)\s*\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\](?=\s*(?:[.,;!?]|\Z|\[))"
 )
 _LIST_MARKER = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)]|\(?[a-z]\))\s+")
-_SPACE_BEFORE_STOP = re.compile(r"\s+([.,;:!?])")
+# "P = .02" keeps its space.
+_SPACE_BEFORE_STOP = re.compile(r"\s+([.,;:!?])(?!\d)")
 
 _QUOTED = re.compile(
     r"[“„«]([^“”„«»]*)[”“»]|\"([^\"]*)\"|(?<![\w’'])‘([^‘]*?)’(?!\w)|(?<![\w'])'((?:[^'\s]+\s+){2,}[^']*?)'(?!\w)"

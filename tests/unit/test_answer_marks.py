@@ -16,6 +16,8 @@ from llama_index_medqa.answer_marks import find_quote, take_apart
         ("It fell PMID 12345678.", "It fell.", ["PMID:12345678"]),
         ("It fell [SHA:0123456789ab].", "It fell.", ["SHA:0123456789ab"]),
         ("It fell [3].", "It fell.", ["[3]"]),
+        ("The stay was 5 days [3–11].", "The stay was 5 days [3–11].", []),
+        ("It fell (P = .02) [2, 5].", "It fell (P = .02).", ["[2, 5]"]),
         ("1. It fell by 12 mg.", "It fell by 12 mg.", []),
         ("- It fell (p = 0.05).", "It fell (p = 0.05).", []),
         ("It fell (https://pubmed.ncbi.nlm.nih.gov/123/).", "It fell.", ["PMID:123"]),
