@@ -20,6 +20,15 @@ ARTICLE = f"""<PubmedArticle><MedlineCitation><PMID Version="1">301</PMID><Artic
 XML = f"<PubmedArticleSet>{ARTICLE}</PubmedArticleSet>"
 SEED = """[{"article_title": "Sleep of nurses", "article_abstract": "Nurses who slept less had more headaches.",
 "pub_date": {"year": "2020", "month": "1", "day": "2"}}]"""
+CASES = """{"id": "1", "question": "Does caffeine affect heart rate recovery after exercise?", "gold_pmids": ["301"]}"""
+ENGINE = """from llama_index_medqa import E5Embedding, MedQAQueryEngine, PubMedIndex
+from llama_index_medqa.weights import locate
+
+
+def engine():
+    embedder = E5Embedding(model_name=str(locate("multilingual-e5-small")))
+    return MedQAQueryEngine.from_index(PubMedIndex.open("medqa_index", embed_model=embedder), llm="extractive")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +38,10 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     (folder / "records.xml.gz").write_bytes(gzip.compress(XML.encode()))
     (folder / "medical_data.json").write_text(SEED)
+    (folder / "cases.jsonl").write_text(CASES)
+    (folder / "margins.toml").write_text("[margins]\n'Recall@5' = 0.05\n")
+    (folder / "my_app").mkdir()
+    (folder / "my_app" / "engines.py").write_text(ENGINE)
     return folder
 
 
@@ -47,15 +60,21 @@ def test_the_commands(folder):
     import shlex
 
     lines = re.findall(r"^(medqa .*)$", README, re.MULTILINE)
-    assert [line.split()[1] for line in lines] == ["index", "index", "update", "ask", "ask", "ask", "info"]
+    named = [line.split()[1] for line in lines]
+    assert named == ["index", "index", "update", "ask", "ask", "ask", "ask", "info", "evaluate", "gate"]
     made_up = synthetic_records(3)
     records = {pmid: made_up[pmid].replace(b"Synthetic record", b"Takotsubo cardiomyopathy") for pmid in made_up}
     records["301"] = ARTICLE.encode()
     with EutilsDouble(records).serve() as address:
-        outputs = {line: command(folder, shlex.split(line, comments=True), address) for line in lines}
+        outputs = {line: command(folder, shlex.split(line, comments=True), address) for line in lines[:-1]}
+        # The candidate of the README is the baseline of the next comparison.
+        (folder / "baseline.json").write_bytes((folder / "candidate.json").read_bytes())
+        assert "Gate:" in command(folder, shlex.split(lines[-1]), address)
     for line, output in outputs.items():
         if "extractive" in line:
             assert "Caffeine slowed the recovery of the heart rate after strength exercise [PMID:301]." in output
+    assert FINDING in (folder / "answer.html").read_text()
+    assert (folder / "report.html").exists()
 
 
 def test_the_python(folder):
