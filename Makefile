@@ -5,10 +5,15 @@ PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 # vLLM's pins and LLaMA-Factory's do not fit together, so it has an environment of its own.
 VLLM_VENV ?= .venv-vllm
 VLLM_PIP = $(VLLM_VENV)/bin/python -m pip --disable-pip-version-check
+# LLaMA-Factory holds transformers at a version whose models OpenVINO cannot trace, so it has one too.
+TRAIN_VENV ?= .venv-train
+TRAIN_PIP = $(TRAIN_VENV)/bin/python -m pip --disable-pip-version-check
+VLLM_FOR_TESTS = MEDQA_VLLM_PYTHON=$(abspath $(VLLM_VENV))/bin/python
+TRAINING_TESTS = tests/integration/test_training_real.py tests/integration/test_trained_adapters_real.py
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: demo test test-integration lint gate baseline bench clean
+.PHONY: demo test test-integration test-training lint gate baseline bench clean
 
 demo: $(VENV)/.local  ## index real abstracts and answer three questions
 	$(VENV)/bin/medqa demo
@@ -16,8 +21,11 @@ demo: $(VENV)/.local  ## index real abstracts and answer three questions
 test: $(VENV)/.dev  ## unit, contract and golden tests; no network
 	$(VENV)/bin/python -m pytest
 
-test-integration: $(VENV)/.train $(VLLM_VENV)/.vllm  ## the real models and a real vLLM, fetched the first time
-	MEDQA_VLLM_PYTHON=$(abspath $(VLLM_VENV))/bin/python $(VENV)/bin/python -m pytest -m integration
+test-integration: $(VENV)/.dev $(VLLM_VENV)/.vllm test-training  ## the real models and a real vLLM, fetched the first time
+	$(VLLM_FOR_TESTS) $(VENV)/bin/python -m pytest -m integration $(TRAINING_TESTS:%=--ignore=%)
+
+test-training: $(TRAIN_VENV)/.train $(VLLM_VENV)/.vllm  ## a real LLaMA-Factory, and its adapters on a real vLLM
+	$(VLLM_FOR_TESTS) $(TRAIN_VENV)/bin/python -m pytest -m integration $(TRAINING_TESTS)
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
@@ -43,7 +51,7 @@ bench: $(VENV)/.dev  ## the measurement that needs nothing but data; the others 
 	$(VENV)/bin/python -m benchmarks.attribution_labels
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) .medqa dist
+	rm -rf $(VENV) $(VLLM_VENV) $(TRAIN_VENV) .medqa dist
 
 # What comes with it for images and sound is built for CUDA, and its import fails without.
 $(VLLM_VENV)/.vllm: constraints-cpu.txt
@@ -64,7 +72,8 @@ $(VENV)/.dev: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/.local
 
 # torchvision and torchaudio come with it; they are built for CUDA, and transformers fails to import the first.
-$(VENV)/.train: $(VENV)/.dev
-	$(PIP) install --quiet --constraint constraints-cpu.txt --editable ".[train]"
-	$(PIP) uninstall --quiet --yes torchvision torchaudio
+$(TRAIN_VENV)/.train: pyproject.toml constraints-cpu.txt
+	$(PYTHON) -m venv $(TRAIN_VENV)
+	$(TRAIN_PIP) install --quiet --constraint constraints-cpu.txt --editable ".[local,dev,train]"
+	$(TRAIN_PIP) uninstall --quiet --yes torchvision torchaudio
 	@touch $@
