@@ -1,4 +1,4 @@
-"""Sentences that tell what was done, written by us, each judged by eye."""
+"""Sentences that tell what was asked or done, written by us, each judged by eye."""
 
 import pytest
 
@@ -14,6 +14,14 @@ from tests.unit.test_attribution import text as passage_of
         "Patients were randomly assigned to apixaban or warfarin.",
         "We searched four databases for trials of statins.",
         "Serum ferritin was then measured in all pregnant women.",
+        "To see if surgeons change what they prescribe when pharmacists teach them.",
+        "OBJECTIVE: To find out whether iron lowers fatigue.",
+        "We review our operations for lung cancer and attempted to clarify the prognostic significance of its stage.",
+        "We determined how often the gene varies, and tested whether it significantly modifies the disease.",
+        "We estimated the life expectancy associated with each treatment.",
+        "It remains controversial whether survival differs between women and men.",
+        "Several reviews stress the need for trials of what reduces dermatitis most effectively.",
+        "Drug A, an oral inhibitor, is being investigated for the treatment of anaemia.",
     ],
 )
 def test_what_was_done_is_conduct(text: str) -> None:
@@ -28,6 +36,14 @@ def test_what_was_done_is_conduct(text: str) -> None:
         "Statins were used by 43% of the patients.",
         "Apixaban reduces strokes.",
         "No difference was recorded.",
+        "We tested whether tea lowers the pulse, and found that it does.",
+        "We tested whether tea lowers the pulse; mortality was lower.",
+        "To prevent strokes, apixaban is effective.",
+        "A drug designed to block the receptor reduced mortality.",
+        "Apixaban is used to treat fibrillation.",
+        "Trials to date show no benefit.",
+        "Age was associated with falls in those whom we examined.",
+        "The mechanism is unclear, but tea lowered the pulse and reduced deaths.",
     ],
 )
 def test_what_was_found_is_not(text: str) -> None:
