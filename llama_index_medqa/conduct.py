@@ -2,14 +2,17 @@
 
 import re
 
+_STUDY_VERBS = (
+    r"(?:aim|analy[sz]e|assess|attempt|calculate|carry out|carried out|collect|compare|conduct|describe|determine|"
+    r"enroll|estimate|evaluate|examine|explore|include|investigate|measure|perform|recruit|review|search|seek|select|sought|"
+    r"stud(?:y|ie)|survey|test|try|trie|use)(?:s|e?d)?"
+)
 _DONE = re.compile(
-    r"\b(?:was|were)\s+(?:\w+ly\s+|then\s+|also\s+|all\s+)?(?:allocated|analy[sz]ed|asked|assessed|assigned|calculated|"
-    r"collected|compared|conducted|determined|divided|enrolled|estimated|evaluated|examined|excluded|included|interviewed|"
-    r"investigated|invited|measured|monitored|obtained|performed|randomi[sz]ed|recorded|recruited|reviewed|screened|"
-    r"selected|stratified|studied|surveyed|tested|undertaken|used)\b"
-    r"|\bwe\s+(?:\w+ly\s+)?(?:aim(?:ed)?|analy[sz]ed?|assess(?:ed)?|attempt(?:ed)?|calculated|collected|compared?|"
-    r"conducted|determined|enrolled|estimated|evaluated?|examined?|explored?|included|investigated?|measured|performed|"
-    r"recruited|review(?:ed)?|searched|seek|selected|sought|stud(?:y|ied)|surveyed|tested|tried|used)\b",
+    r"\b(?:was|were)\s+(?:\w+ly\s+|then\s+|also\s+|all\s+)?(?:administered|allocated|analy[sz]ed|asked|assessed|assigned|"
+    r"calculated|classified|collected|compared|completed|conducted|considered|described|determined|divided|enrolled|"
+    r"estimated|evaluated|examined|excluded|explored|genotyped|included|interviewed|investigated|invited|measured|"
+    r"monitored|obtained|performed|randomi[sz]ed|recorded|recruited|reviewed|screened|selected|stratified|studied|"
+    r"surveyed|tested|undertaken|used)\b|\bunderwent\b",
     re.IGNORECASE,
 )
 _FOUND = re.compile(
@@ -23,25 +26,38 @@ _FOUND = re.compile(
 )
 # What is not known, or was only asked.
 _OPEN = re.compile(
-    r"\b(?:remains?|remained|is|are|was|were)\s+(?:(?:still|highly|largely|currently|also)\s+)*(?:controversial|debated|"
-    r"disputed|unclear|unknown|uncertain|unresolved|"
-    r"a matter of debate|under (?:debate|development|discussion|investigation|study)|"
+    r"\b(?:remains?|remained|is|are|was|were|has been|have been)\s+"
+    r"(?:(?:still|highly|largely|currently|also|relatively|poorly|rather)\s+)*"
+    r"(?:controversial|debated|disputed|elusive|in question|lacking|scarce|unclear|unknown|uncertain|"
+    r"unresolved|understudied|a matter of debate|under (?:debate|development|discussion|investigation|study)|"
     r"being (?:developed|evaluated|investigated|studied|tested))\b"
-    r"|\blittle (?:is|was) known\b|\bneeds? for (?:better |further |more )?(?:data|evidence|research|studies|trials)\b"
+    r"|\b(?:has|have) (?:not|never)(?: yet)? been (?:\w+ly )?"
+    r"(?:assessed|evaluated|examined|explored|investigated|studied)\b"
+    r"|\blittle (?:is|was) known\b|\bneeds? for\b"
+    r"|\b(?:few|not (?:yet )?enough) (?:data|evidence|research|studies|trials)\b"
     r"|\b(?:additional|further|more) (?:data|evidence|research|studies|trials|work) (?:is|are|will be) "
     r"(?:necessary|needed|required|warranted)\b",
     re.IGNORECASE,
 )
+# To the end of the clause, or to what sounds like a result.
+_REST = (
+    r"(?:(?!,\s(?:and|but)\b|\band (?:we )?(?:also )?(?:found|show|observ|demonstrat|identif|detect)"
+    r"|\d\s?%|\bp\s?[<=>])[^;.])*"
+)
 # Within these nothing is asserted, whatever they hold.
-_REST = r"(?:(?!,\s(?:and|but)\b)[^;.])*"
 _UNASSERTED = re.compile(
     rf"\bwhether\b{_REST}"
     rf"|\b(?:see|observe|determine|assess|test|know|ask|find out|investigate|examine)\s+if\b{_REST}"
-    rf"|\b(?:aim|attempt|intend|seek|sought|set out|tried|try)\w*\s+to\s+[a-z]+\b{_REST}"
+    rf"|\b(?:aim|attempt|intend|seek|sought|set out|tried|try)\w*\s+(?:to|at)\s+[a-z]+\b{_REST}"
+    rf"|\b(?:we|(?:this|these|our|(?:the )?(?:present|current)) (?:\w+ )?(?:analysis|article|investigation|paper|"
+    rf"reports?|reviews?|study|studies|trials?|work))\s+(?:\w+\s+)?{_STUDY_VERBS}\b{_REST}"
     rf"|\bneeds? for\b{_REST}",
     re.IGNORECASE,
 )
+# An English sentence that begins so is a question, with or without its mark.
+_ASKED = r"(?:Do|Does|Did|Is|Are|Was|Were|Can|Could|Should|Has|Have|Will|Would)\s"
 _LABEL = r"(?:[A-Z][A-Z &/,]{3,40}:?\s*)?"
+_QUESTION = re.compile(rf"^{_LABEL}{_ASKED}")
 _LEADING_PURPOSE = re.compile(rf"^{_LABEL}(?:In order to|To)\s+[a-z]+\b[^,;]*(?:[,;]|$)")
 
 
@@ -51,7 +67,7 @@ def only_conduct(text: str) -> bool:
     Such a sentence names all that a finding is about, and so looks near to any claim of one: "Knee laxity and outcomes
     were assessed" and "Knee laxity worsens outcomes".
     """
-    asserted = _UNASSERTED.sub(" ", _LEADING_PURPOSE.sub(" ", text))
-    if not re.search(r"\w", asserted):
+    asserted = _OPEN.sub(" ", _UNASSERTED.sub(" ", _LEADING_PURPOSE.sub(" ", text)))
+    if _QUESTION.match(text) or not re.search(r"\w", asserted):
         return True
-    return bool(_DONE.search(text) or _OPEN.search(text) or asserted != text) and not _FOUND.search(asserted)
+    return bool(_DONE.search(text) or asserted != text) and not _FOUND.search(asserted)

@@ -74,7 +74,8 @@ _DOUBT = re.compile(
     r"\b(?:may|might|could|possibl[ey]|possibility|potential(?:ly)?|suggest(?:s|ed|ing|ive)?|"
     r"appear(?:s|ed)? to|seem(?:s|ed)? to|"
     r"(?<!more )(?<!less )likely|unclear|uncertain|unknown|hypothesi[sz]\w*|speculat\w*|presum\w*|perhaps|"
-    r"remains? to be|inconclusive|"
+    r"remains? to be|inconclusive|controversial|"
+    r"(?:is|are|was|were|been) (?:\w+ly )?(?:thought|claimed|believed|assumed|suspected|supposed|said) to|"
     r"tend(?:s|ed)? to|indicat(?:e|es|ing) that .{0,40}(?:may|might|could))\b",
     re.IGNORECASE,
 )
@@ -83,7 +84,7 @@ _REACH_OF_A_NEGATION = 7
 _REACH_OF_A_DOUBT = 7
 _REACH_OF_AN_ADJECTIVE = 2
 # "The role of X remains unclear" doubts what comes before.
-_LOOKS_BACK = re.compile(r"un(?:clear|certain|known)|inconclusive|remains? to be", re.IGNORECASE)
+_LOOKS_BACK = re.compile(r"un(?:clear|certain|known)|inconclusive|controversial|remains? to be", re.IGNORECASE)
 _REACH_OF_A_DIRECTION = 5
 _REACH_OF_A_COMPARISON = 6
 # What a direction is about ends where the next thing is told.
