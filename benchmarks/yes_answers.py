@@ -3,8 +3,9 @@
 Models like to answer "Does A prevent B?" by "Yes, A prevents B." Such a sentence is near to whatever was retrieved by
 the question's words. Of the yes-or-no questions of PubMedQA and BioASQ that answers are not measured on, each question
 is turned into that sentence ("Yes, does A prevent B." has the same words) and held against the papers that hold the
-answer: PubMedQA's abstracts less their conclusions, BioASQ's snippets (of four papers at most). Printed for each
-threshold: how many sentences pass and how many of these are right ("maybe" is not), beside the share of "yes" overall.
+answer: PubMedQA's abstracts less their conclusions, BioASQ's snippets (of four papers at most). Measured twice: judged
+as any other sentence, and as the engine judges it, who tells the question. For some least supports: how many sentences
+pass, and how many of these are right ("maybe" is not), beside the share of "yes" overall.
 
     python -m benchmarks.yes_answers [--data DATA]
 
@@ -16,9 +17,9 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.schema import Document, NodeWithScore, TextNode
 
 from benchmarks.answer_sets import NAMES, AnswerSet, load_answer_set
 from benchmarks.attribution_labels import interval
@@ -29,7 +30,7 @@ from llama_index_medqa.evaluation.statistics import bootstrap_mean
 from llama_index_medqa.evidence import passages_of
 from llama_index_medqa.profiles import EMBEDDED
 
-_THRESHOLDS = (0.55, 0.65, 0.75, 0.85)
+_LEAST = (0.55, 0.65, 0.75, 0.85)
 _MOST_PAPERS = 4
 
 
@@ -42,36 +43,51 @@ def verdicts(name: str, data: Path) -> dict[str, str]:
     return {row["id"]: str(row["exact_answer"]).strip("[]'").lower() for row in rows if row["type"] == "yesno"}
 
 
-def judged(chosen: AnswerSet, known: dict[str, str], attributor: Attributor) -> Iterator[tuple[bool, float]]:
-    """For each question whether "yes" is right, and how near the nearest text is against which nothing was found."""
+class Judged(NamedTuple):
+    """A question: whether "yes" is right, and the support of the sentence that says so, 0 where it does not pass."""
+
+    right: bool
+    as_any_other: float
+    with_the_question: float
+
+
+def judged(chosen: AnswerSet, known: dict[str, str], attributor: Attributor) -> Iterator[Judged]:
+    """Judges the sentences of a set."""
     texts = {document.id_: document for document in chosen.documents}
     for case in chosen.others:
-        if case.case_id not in known:
-            continue
-        papers = [texts[name] for name in case.gold_documents if name in texts][:_MOST_PAPERS]
-        passages = passages_of(
-            [
-                NodeWithScore(node=TextNode(text=paper.text, start_char_idx=0, id_=paper.id_, metadata=paper.metadata))
-                for paper in papers
-            ]
-        )
-        found = attributor.align(f"Yes, {case.question.rstrip('?')}.", passages)
-        yield known[case.case_id] == "yes", max((item.nearness for item in found if not item.findings), default=0.0)
+        if case.case_id in known:
+            papers = [texts[name] for name in case.gold_documents if name in texts][:_MOST_PAPERS]
+            passages = passages_of([NodeWithScore(node=_node(paper)) for paper in papers])
+            sentence = f"Yes, {case.question.rstrip('?')}."
+            found = (attributor.attribute(sentence, passages, question) for question in ("", case.question))
+            yield Judged(known[case.case_id] == "yes", *(one.support if one.supported else 0.0 for one in found))
 
 
-def measure(rows: Sequence[tuple[bool, float]]) -> dict[str, Any]:
-    """How much nearness tells, and what passes."""
-    right, nearness = [row[0] for row in rows], [row[1] for row in rows]
-    passing = {least: [yes for yes, near in rows if near >= least] for least in _THRESHOLDS}
+def _node(paper: Document) -> TextNode:
+    return TextNode(text=paper.text, start_char_idx=0, id_=paper.id_, metadata=paper.metadata)
+
+
+def measure(rows: Sequence[Judged]) -> dict[str, Any]:
+    """How much support tells, and what passes."""
+    right = [row.right for row in rows]
     return {
         "questions": len(rows),
-        "yes": bootstrap_mean(list(map(float, right)))._asdict(),
-        "auroc": interval(nearness, right, list(map(str, range(len(rows))))),
-        "right among those that pass": {
-            str(least): bootstrap_mean(list(map(float, some)))._asdict() if some else None
-            for least, some in passing.items()
-        },
+        "yes": _share(right),
+        "as any other sentence": _passing(right, [row.as_any_other for row in rows]),
+        "with the question": _passing(right, [row.with_the_question for row in rows]),
     }
+
+
+def _passing(right: Sequence[bool], support: Sequence[float]) -> dict[str, Any]:
+    passing = {least: [yes for yes, one in zip(right, support, strict=True) if one >= least] for least in _LEAST}
+    return {
+        "auroc": interval(support, right, list(map(str, range(len(right))))),
+        "right among those that pass": {str(least): _share(some) for least, some in passing.items()},
+    }
+
+
+def _share(right: Sequence[bool]) -> dict[str, float] | None:
+    return bootstrap_mean(list(map(float, right)))._asdict() if right else None
 
 
 def main() -> None:

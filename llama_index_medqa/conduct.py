@@ -5,7 +5,7 @@ import re
 _STUDY_VERBS = (
     r"(?:aim|analy[sz]e|assess|attempt|calculate|carry out|carried out|collect|compare|conduct|describe|determine|"
     r"enroll|estimate|evaluate|examine|explore|include|investigate|measure|perform|recruit|review|search|seek|select|sought|"
-    r"stud(?:y|ie)|survey|test|try|trie|use)(?:s|e?d)?"
+    r"stud(?:y|ie)|survey|test|try|trie|use)(?:e?s|e?d)?"
 )
 _DONE = re.compile(
     r"\b(?:was|were)\s+(?:\w+ly\s+|then\s+|also\s+|all\s+)?(?:administered|allocated|analy[sz]ed|asked|assessed|assigned|"
@@ -50,7 +50,7 @@ _UNASSERTED = re.compile(
     rf"|\b(?:see|observe|determine|assess|test|know|ask|find out|investigate|examine)\s+if\b{_REST}"
     rf"|\b(?:aim|attempt|intend|seek|sought|set out|tried|try)\w*\s+(?:to|at)\s+[a-z]+\b{_REST}"
     rf"|\b(?:we|(?:this|these|our|(?:the )?(?:present|current)) (?:\w+ )?(?:analysis|article|investigation|paper|"
-    rf"reports?|reviews?|study|studies|trials?|work))\s+(?:\w+\s+)?{_STUDY_VERBS}\b{_REST}"
+    rf"reports?|reviews?|study|studies|trials?|work))\s+(?:\w+\s+){{0,2}}{_STUDY_VERBS}\b{_REST}"
     rf"|\bneeds? for\b{_REST}",
     re.IGNORECASE,
 )
@@ -59,6 +59,19 @@ _ASKED = r"(?:Do|Does|Did|Is|Are|Was|Were|Can|Could|Should|Has|Have|Will|Would)\
 _LABEL = r"(?:[A-Z][A-Z &/,]{3,40}:?\s*)?"
 _QUESTION = re.compile(rf"^{_LABEL}{_ASKED}")
 _LEADING_PURPOSE = re.compile(rf"^{_LABEL}(?:In order to|To)\s+[a-z]+\b[^,;]*(?:[,;]|$)")
+
+
+_AIM = re.compile(
+    r"\b(?:aim|goal|hypothes|objective|purpose)\w*|\bwhether\b|\b(?:to|we|study|paper|trial|review)\s+(?:\w+ly\s+)?"
+    r"(?:analy[sz]e|assess|attempt|clarif|compar|describ|determin|estimat|evaluat|examin|explor|identif|investigat|review|"
+    r"sought|stud[iy]|test|tri)",
+    re.IGNORECASE,
+)
+
+
+def sets_out(text: str) -> bool:
+    """Whether a sentence says what a study set out to find: what stands before it was known, or believed, already."""
+    return bool(_LEADING_PURPOSE.match(text) or _AIM.search(text)) and only_conduct(text)
 
 
 def only_conduct(text: str) -> bool:

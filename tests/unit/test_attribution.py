@@ -215,3 +215,11 @@ def test_an_answer_in_the_question_s_own_words_needs_a_nearer_text():
     assert (alone.verdict, kinds(alone)) == ("unsupported", {"word_overlap"})
     assert Attributor().attribute(answer, [near], question).supported
     assert Attributor().attribute("Green tea is drunk by most women.", [far], question).supported
+
+
+def test_what_was_believed_before_a_study_does_not_answer_its_question():
+    question, answer = "Does green tea prevent falls of frail women?", "Yes, green tea prevents falls of frail women."
+    believed, aim = "Green tea prevents falls of frail women in Wales.", "We studied whether it prevents falls in men."
+    assert Attributor().attribute(answer, [text(f"{aim} {believed}")], question).supported
+    assert not Attributor().attribute(answer, [text(f"{believed} {aim}")], question).supported
+    assert Attributor().attribute(answer, [text(f"{believed} {aim}")]).supported

@@ -3,7 +3,7 @@
 import pytest
 
 from llama_index_medqa.attribution import Attributor
-from llama_index_medqa.conduct import only_conduct
+from llama_index_medqa.conduct import only_conduct, sets_out
 from tests.unit.test_attribution import text as passage_of
 
 
@@ -74,3 +74,10 @@ def test_what_was_done_supports_saying_so() -> None:
     done = "Patients with atrial fibrillation were randomly assigned to apixaban or warfarin."
     claim = "Patients were randomly assigned to apixaban or warfarin."
     assert Attributor().attribute(claim, [passage_of(done)]).verdict == "supported"
+
+
+def test_an_aim_is_told_from_other_conduct() -> None:
+    assert sets_out("We examined whether iron lowers fatigue.")
+    assert sets_out("To find out how iron acts.")
+    assert not sets_out("Iron was measured in all women.")
+    assert not sets_out("We studied iron, which lowered fatigue.")
