@@ -41,7 +41,7 @@ _OPEN = re.compile(
 )
 # To the end of the clause, or to what sounds like a result.
 _REST = (
-    r"(?:(?!,\s(?:and|but)\b|\band (?:we )?(?:also )?(?:found|show|observ|demonstrat|identif|detect)"
+    r"(?:(?!,\s(?:and|but|which|who|whose|of whom)\b|\band (?:we )?(?:also )?(?:found|show|observ|demonstrat|identif|detect)"
     r"|\d\s?%|\bp\s?[<=>])[^;.])*"
 )
 # Within these nothing is asserted, whatever they hold.
