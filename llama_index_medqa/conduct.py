@@ -16,7 +16,7 @@ _DONE = re.compile(
     re.IGNORECASE,
 )
 _FOUND = re.compile(
-    r"%|\bp\s*[<=>]|\b(?:significan\w+|increas\w+|decreas\w+|reduc\w+|improv\w+|higher|lower|greater|fewer|longer|shorter|"
+    r"%|\bp\s*[<=>]|\b(?:significan\w+|increas\w+|decreas\w+|reduc\w+|improv\w+|declin\w+|rose|fell|prevented|higher|lower(?:s|ed|ing)?|greater|fewer|longer|shorter|"
     r"better|worse\w*|more|less|differ(?:s|ed|ence|ences)?|similar\w*|correlat\w+|found|showed?n?|observed|"
     # "The costs associated with it were estimated" reports nothing.
     r"(?:is|was|are|were|be|been|being|and|also|\w+ly|not) associated|"
@@ -41,8 +41,8 @@ _OPEN = re.compile(
 )
 # To the end of the clause, or to what sounds like a result.
 _REST = (
-    r"(?:(?!,\s(?:and|but|which|who|whose|of whom)\b|\band (?:we )?(?:also )?(?:found|show|observ|demonstrat|identif|detect)"
-    r"|\d\s?%|\bp\s?[<=>])[^;.])*"
+    r"(?:(?!,\s(?:and|but|which|who|whose|of whom)\b"
+    r"|\band (?:we )?(?:also )?(?:found|show|observ|demonstrat|identif|detect)|\d\s?%|\bp\s?[<=>])[^;.])*"
 )
 # Within these nothing is asserted, whatever they hold.
 _UNASSERTED = re.compile(
