@@ -7,15 +7,14 @@ profile, greedily, with one llama.cpp server: once with all papers, and once as 
 not in the index. Only the second can be wrong in one way: for BioASQ other papers may hold the answer too, so that an
 answer there is not always a false one.
 
-Indexes are built once and kept in FOLDER (minutes); every answer is a line of ``FOLDER/answers.jsonl`` as soon as it
-is there, and is never asked for again: stop it at any time and run the same command. Lines are kept by profile, prompt
-and threshold, not by code: take another FOLDER after a change. A refusal before the model is asked takes a tenth of a
-second.
+Indexes are built once and kept in FOLDER (minutes), and so is every draft of the model, with the seconds that it took,
+as soon as it is written: stop it at any time and run the same command. A draft is kept by what the model was asked, so
+that after a change of the code everything but the model's part is done again. A refusal before the model is asked takes
+a tenth of a second.
 ``--limit`` asks N questions of each set and writes no results file.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import statistics
@@ -25,17 +24,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from llama_index.llms.openai_like import OpenAILike
+
 from benchmarks.answer_sets import NAMES, AnswerSet, WithoutPapers, load_answer_set, open_answer_index
+from benchmarks.kept_drafts import KeptDrafts
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
 from llama_index_medqa.answerability import AnswerabilityGate
-from llama_index_medqa.assembly import Drafter, open_drafter, open_embedder
+from llama_index_medqa.assembly import open_drafter, open_embedder
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.measures.citation import CitationPrecision, CitationRecall, VerdictShare
 from llama_index_medqa.evaluation.statistics import bootstrap_mean
 from llama_index_medqa.profiles import EMBEDDED
-from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
 from llama_index_medqa.response import MedQAResponse
 
 # Chunks to retrieve before the papers that hold the answer are taken out: enough for any of these questions.
@@ -53,7 +54,7 @@ class Answering:
         drafter: writes the answers.
     """
 
-    def __init__(self, chosen: AnswerSet, index: PubMedIndex, drafter: Drafter) -> None:
+    def __init__(self, chosen: AnswerSet, index: PubMedIndex, drafter: KeptDrafts) -> None:
         self._chosen = chosen
         self._index = index
         self._drafter = drafter
@@ -73,6 +74,9 @@ class Answering:
         )
         response = engine.query(case.question)
         assert isinstance(response, MedQAResponse)
+        told = response.metadata
+        if "generate" in told["seconds"]:
+            told["seconds"]["generate"] = self._drafter.seconds
         return {
             "set": self._chosen.name,
             "case": case.case_id,
@@ -80,14 +84,8 @@ class Answering:
             "gold": list(case.gold_documents),
             "retrieved": list(dict.fromkeys(str(item.node.ref_doc_id) for item in response.source_nodes)),
             "cited": list(dict.fromkeys(citation.document_id for citation in response.citations)),
-            "response": response.metadata,
+            "response": told,
         }
-
-
-def identity() -> str:
-    """What decides the answers, beside the code: rows of two identities are not mixed."""
-    settings = (EMBEDDED, template_hash(GROUNDED_ANSWER), Attributor().threshold)
-    return hashlib.sha256(repr(settings).encode()).hexdigest()[:12]
 
 
 def plan(sets: Sequence[AnswerSet], limit: int) -> Iterator[tuple[AnswerSet, EvaluationCase, bool]]:
@@ -99,38 +97,20 @@ def plan(sets: Sequence[AnswerSet], limit: int) -> Iterator[tuple[AnswerSet, Eva
                     yield chosen, chosen.final[number], gold_removed
 
 
-def read_rows(file: Path) -> list[dict[str, Any]]:
-    """The answers that are there; a line that was broken off is left out."""
-    if not file.exists():
-        return []
-    lines = file.read_text(encoding="utf-8").split("\n")
-    rows = [json.loads(line) for line in lines[:-1]]
-    others = {row["identity"] for row in rows} - {identity()}
-    if others:
-        sys.exit(f"{file} holds answers of other settings ({', '.join(sorted(others))}): give another --work.")
-    return rows
-
-
 def ask_all(sets: Sequence[AnswerSet], options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Asks what has not been asked yet; gives all rows."""
-    file = options.work / "answers.jsonl"
-    rows = read_rows(file)
-    known = {(row["set"], row["case"], row["gold_removed"]) for row in rows}
-    left = [item for item in plan(sets, options.limit) if (item[0].name, item[1].case_id, item[2]) not in known]
-    if not left:
-        return rows
+    """Asks all questions; gives a row for each."""
     embedder = open_embedder(EMBEDDED)
     indexes = {chosen.name: open_answer_index(chosen, embedder, options.work / "indexes") for chosen in sets}
-    # A line that an interruption broke off would spoil the one after it.
-    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    with open_drafter(EMBEDDED) as drafter, file.open("a", encoding="utf-8") as stream:
+    rows, todo = [], list(plan(sets, options.limit))
+    with open_drafter(EMBEDDED) as model, (options.work / "answers.jsonl").open("w", encoding="utf-8") as stream:
+        assert isinstance(model, OpenAILike)
+        drafter = KeptDrafts(model, options.work / "drafts.jsonl")
         answering = {chosen.name: Answering(chosen, indexes[chosen.name], drafter) for chosen in sets}
-        for number, (chosen, case, gold_removed) in enumerate(left, start=1):
-            row = {"identity": identity(), **answering[chosen.name].row(case, gold_removed=gold_removed)}
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        for number, (chosen, case, gold_removed) in enumerate(todo, start=1):
+            rows.append(answering[chosen.name].row(case, gold_removed=gold_removed))
+            stream.write(json.dumps(rows[-1], ensure_ascii=False) + "\n")
             stream.flush()
-            rows.append(row)
-            print(f"{number} of {len(left)}: {_told(row)}", file=sys.stderr, flush=True)
+            print(f"{number} of {len(todo)}: {_told(rows[-1])}", file=sys.stderr, flush=True)
     return rows
 
 
@@ -266,13 +246,10 @@ def main() -> None:
     sets = [load_answer_set(name, options.data) for name in options.sets.split(",")]
     options.work.mkdir(parents=True, exist_ok=True)
     rows = ask_all(sets, options)
-    wanted = {(chosen.name, case.case_id) for chosen, case, _ in plan(sets, options.limit)}
-    rows = [row for row in rows if (row["set"], row["case"]) in wanted]
     results: dict[str, Any] = {
         "provenance": provenance(
             [file for chosen in sets for file in chosen.files], ["chromadb", "xllamacpp", "torch"]
         ),
-        "identity": identity(),
         "sets": {
             **{chosen.name: summary([row for row in rows if row["set"] == chosen.name]) for chosen in sets},
             "both": summary(rows),

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from llama_index_medqa.evidence import split_sentences
+
 _IDENTIFIERS = r"PMIDs?[\s:#]*\d+(?:\s*(?:[,;/&]|and)\s*(?:PMIDs?[\s:#]*\d+|\d{2,}))*"
 _MARK = re.compile(
     rf"\s*[\[(【{{]\s*(?:(?:see|cf\.?|source|ref\.?)[\s:]+)?(?:PMID|SHA\s*:|https?://\S*pubmed)[^\[\](){{}}【】]*[\])】}}]"
@@ -16,9 +18,18 @@ _SHA = re.compile(r"SHA\s*:\s*([0-9a-f]{6,})", re.IGNORECASE)
 _PLACE = re.compile(
     r"(?<!CI)(?<!CI,)(?<!interval)(?<!range)\s*\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\](?=\s*(?:[.,;!?]|\Z|\[))"
 )
+_LEADING_MARKS = re.compile(rf"(?=[\[(【{{])(?:{_MARK.pattern}|\s*\[\d[\d,; ]*\])+", re.IGNORECASE)
+# The last may still be being written.
+_ONLY_MARKS = re.compile(
+    rf"(?:{_MARK.pattern}|\s*\[\d[\d,; ]*\]|[\s.,;])*(?:[\[(【{{]\s*(?:P(?:M(?:I(?:Ds?)?)?)?)?[\s:#,;\d]*)?",
+    re.IGNORECASE,
+)
 _LIST_MARKER = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)]|\(?[a-z]\))\s+")
 # "P = .02" keeps its space.
 _SPACE_BEFORE_STOP = re.compile(r"\s+([.,;:!?])(?!\d)")
+
+# "It fell. [PMID:1]." without its mark.
+_STOP_TWICE = re.compile(r"(?<!\.)([.!?])\.$")
 
 _QUOTED = re.compile(
     r"[“„«]([^“”„«»]*)[”“»]|\"([^\"]*)\"|(?<![\w’'])‘([^‘]*?)’(?!\w)|(?<![\w'])'((?:[^'\s]+\s+){2,}[^']*?)'(?!\w)"
@@ -55,8 +66,34 @@ def take_apart(sentence: str) -> MarkedSentence:
     text = _MARK.sub("", sentence)
     claimed += [f"[{match.group(1)}]" for match in _PLACE.finditer(text)]
     text = _SPACE_BEFORE_STOP.sub(r"\1", _PLACE.sub("", text))
-    text = _LIST_MARKER.sub("", text).strip()
+    text = _STOP_TWICE.sub(r"\1", _LIST_MARKER.sub("", text).strip())
     return MarkedSentence(text, tuple(dict.fromkeys(claimed)), tuple(_quotes(text)))
+
+
+def sentences_with_marks(text: str) -> list[tuple[int, int]]:
+    """Where the sentences of a draft lie, as :func:`split_sentences` finds them.
+
+    Marks that follow a full stop ("It fell. [PMID:1] It rose.") belong to the sentence before them.
+    """
+    spans: list[tuple[int, int]] = []
+    for start, end in split_sentences(text):
+        own = start
+        if spans:
+            marks = _marks_end(text, start, end, is_marked=bool(_MARK.search(text, *spans[-1])))
+            if marks > start:
+                spans[-1] = (spans[-1][0], marks)
+            own = marks + len(text[marks:end]) - len(text[marks:end].lstrip())
+        if own < end:
+            spans.append((own, end))
+    return spans
+
+
+def _marks_end(text: str, start: int, end: int, *, is_marked: bool) -> int:
+    """Where the marks at the beginning of a sentence end that belong to the one before it."""
+    if _ONLY_MARKS.fullmatch(text, start, end):
+        return end
+    marks = None if is_marked else _LEADING_MARKS.match(text, start, end)
+    return marks.end() if marks else start
 
 
 def _quotes(text: str) -> Iterator[str]:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date
 
+from llama_index_medqa.answer_marks import sentences_with_marks
 from llama_index_medqa.answer_sentences import AnswerSentence
 from llama_index_medqa.drafting import Piece, TokenUsage
-from llama_index_medqa.evidence import split_sentences
 from llama_index_medqa.evidence_gathering import Evidence, document_of
 from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.response import (
@@ -84,7 +84,7 @@ class DraftCheck:
         self._buffer += piece.text
         self._cut_off = self._cut_off or piece.cut_off
         self._usage = piece.usage or self._usage
-        spans = split_sentences(self._buffer)
+        spans = sentences_with_marks(self._buffer)
         for start, end in spans[:-1]:
             yield from self._check(self._buffer[start:end])
         if len(spans) > 1:
@@ -92,7 +92,7 @@ class DraftCheck:
 
     def finish(self) -> Iterator[str]:
         """Takes the end of the draft; yields what is left to say."""
-        spans = split_sentences(self._buffer)
+        spans = sentences_with_marks(self._buffer)
         if self._cut_off and spans:
             # It may look whole and yet be half: "fell by 3." of "fell by 3.5 beats".
             start, end = spans.pop()

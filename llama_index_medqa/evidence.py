@@ -17,10 +17,12 @@ _SELDOM_LAST = re.compile(r"(?:etc|inc|ltd|jr|(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}|
 _LETTERED = re.compile(
     r"\b(?:vitamins?|hepatitis|groups?|types?|factors?|class|arms?|cohorts?|stage|grade) [A-Z]\Z", re.I
 )
-_SENTENCE_END = re.compile(r"""[.!?]+["'”’)\]]*(?=\s)|\n""")
+# Some records have lost the space before the heading of a part: "… fell.RESULTS: We …".
+_HEADING = r"[A-Z][A-Z &/]{3,40}:"
+_SENTENCE_END = re.compile(rf"""[.!?]+["'”’)\]]*(?=\s|{_HEADING})|\n""")
 _LAST_WORD = re.compile(r"[^\s(\[]+\Z")
 # "mTOR", "p53" and "miR-21" begin a sentence too, in small letters.
-_NEXT_SENTENCE = re.compile(r"""\s+["'“‘(\[]*(?:[A-ZÀ-ÖØ-Þ0-9Α-Ω]|[a-z]{1,3}[A-Z0-9])""")
+_NEXT_SENTENCE = re.compile(rf"""\s+["'“‘(\[]*(?:[A-ZÀ-ÖØ-Þ0-9Α-Ω]|[a-z]{{1,3}}[A-Z0-9])|{_HEADING}""")
 _NEXT_WORD = re.compile(r"""\s+["'“‘(\[]*([^\W_]+)""")
 _LIST_NUMBER = re.compile(r"\s*(?:\d{1,2}|[A-Za-z])")
 _COUNTER = re.compile(r"[A-Z]?\d|[A-Z]\Z|[IVX]+\Z")
@@ -179,9 +181,9 @@ def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passag
 def split_sentences(text: str) -> list[tuple[int, int]]:
     """Where the sentences of a medical text lie: ``text[start:end]``, without whitespace at their ends.
 
-    A full stop ends a sentence when whitespace and an upper-case letter, digit or bracket follow, unless it belongs
-    to an abbreviation ("e.g.", "Fig. 2"), an initial ("H. pylori") or the number of a list's item ("1. Aspirin").
-    A line end always ends one. Each sentence, split again, is one sentence.
+    A full stop ends a sentence when whitespace and an upper-case letter, digit or bracket follow, or a heading in
+    capitals ("RESULTS:"), unless it belongs to an abbreviation ("e.g.", "Fig. 2"), an initial ("H. pylori") or the
+    number of a list's item ("1. Aspirin"). A line end always ends one. Each sentence, split again, is one sentence.
     """
     spans, start = [], 0
     for match in _SENTENCE_END.finditer(text):

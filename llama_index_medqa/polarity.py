@@ -14,8 +14,10 @@ _CLAUSE_END = re.compile(
 )
 _NEGATION = re.compile(
     r"\b(?:no(?! (?:less|more|fewer|later|earlier) than\b)|not(?! only\b)|nor|none|never|neither|cannot|unable|"
-    r"incapable|fail(?:s|ed|ing|ure)? to|non-?significant(?:ly)?|insignificant(?:ly)?|unaffected|unchanged|ineffective|"
-    r"unrelated|unlikely|negligible|refut\w+|rul(?:e|ed|es) out|hardly|barely|"
+    r"incapable|fail(?:s|ed|ing|ure)? to|non-?significant(?:ly)?|insignificant(?:ly)?|unchanged|ineffective|"
+    # "Unrelated families" denies nothing, "was unrelated to" does.
+    r"(?:unrelated|unaffected)(?=\s+(?:to|with|by|in|when|after|during|at|and|or)\b|\s*(?:[.,;:)]|$))|"
+    r"unlikely|negligible|refut\w+|rul(?:e|ed|es) out|hardly|barely|"
     r"little (?:or no )?(?:effect|evidence|difference|impact|benefit))\b|n['’]t\b",
     re.IGNORECASE,
 )
@@ -68,15 +70,21 @@ _CUE = {
     for axis, (up, down) in _UP_AND_DOWN.items()
 } | {"degree": re.compile(rf"\b(?:(?P<up>more)|(?P<down>less))(?={_QUALITY})", re.IGNORECASE)}
 _THAN = re.compile(r"\b(?:than|compared (?:with|to)|versus|vs\.?|relative to)\s+", re.IGNORECASE)
-_HEDGE = re.compile(
+_DOUBT = re.compile(
     r"\b(?:may|might|could|possibl[ey]|possibility|potential(?:ly)?|suggest(?:s|ed|ing|ive)?|"
     r"appear(?:s|ed)? to|seem(?:s|ed)? to|"
-    r"likely|unclear|uncertain|unknown|hypothesi[sz]\w*|speculat\w*|presum\w*|perhaps|remains? to be|inconclusive|"
+    r"(?<!more )(?<!less )likely|unclear|uncertain|unknown|hypothesi[sz]\w*|speculat\w*|presum\w*|perhaps|"
+    r"remains? to be|inconclusive|controversial|"
+    r"(?:is|are|was|were|been) (?:\w+ly )?(?:thought|claimed|believed|assumed|suspected|supposed|said) to|"
     r"tend(?:s|ed)? to|indicat(?:e|es|ing) that .{0,40}(?:may|might|could))\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 _REACH_OF_A_NEGATION = 7
+_REACH_OF_A_DOUBT = 7
+_REACH_OF_AN_ADJECTIVE = 2
+# "The role of X remains unclear" doubts what comes before.
+_LOOKS_BACK = re.compile(r"un(?:clear|certain|known)|inconclusive|controversial|remains? to be", re.IGNORECASE)
 _REACH_OF_A_DIRECTION = 5
 _REACH_OF_A_COMPARISON = 6
 # What a direction is about ends where the next thing is told.
@@ -110,6 +118,19 @@ class Cue:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """A word of doubt.
+
+    Attributes:
+        word: as it stands in the text.
+        terms: the terms that it reaches.
+    """
+
+    word: str
+    terms: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Clause:
     """A part of a sentence that says one thing.
 
@@ -132,14 +153,14 @@ class Polarity:
         clauses: with what each denies.
         alike: whether it calls things alike, or says that something lacks, without a word that denies.
         cues: directions.
-        hedges: words of doubt.
+        doubts: words of doubt, with what they reach.
         compared: for each comparison the terms before "than" and those after it.
     """
 
     clauses: tuple[Clause, ...]
     alike: bool
     cues: tuple[Cue, ...]
-    hedges: tuple[str, ...]
+    doubts: tuple[Doubt, ...]
     compared: tuple[tuple[frozenset[str], frozenset[str]], ...]
 
     @property
@@ -156,7 +177,7 @@ def polarity(text: str) -> Polarity:
         tuple(map(_clause, clauses)),
         bool(_SAME.search(text) or _LACK.search(text)),
         tuple(cue for clause in clauses for cue in _cues(clause)),
-        tuple(match.group().lower() for match in _HEDGE.finditer(text)),
+        tuple(_doubt(clause, match) for clause in clauses for match in _DOUBT.finditer(clause)),
         tuple(
             (terms(clause[: match.start()]), terms(" ".join(_words(clause[match.end() :])[:_REACH_OF_A_COMPARISON])))
             for clause in clauses
@@ -172,6 +193,14 @@ def _clause(text: str) -> Clause:
         denied |= terms(" ".join(_words(text[match.end() :])[:_REACH_OF_A_NEGATION]))
         denied |= terms(" ".join(_words(text[: match.start()])[-1:]))
     return Clause(terms(text), tuple(match.group().lower() for match in found), frozenset(denied))
+
+
+def _doubt(clause: str, match: re.Match[str]) -> Doubt:
+    before, after = _words(clause[: match.start()]), _words(clause[match.end() :])
+    reached = after[: _REACH_OF_AN_ADJECTIVE if match.group().lower() == "potential" else _REACH_OF_A_DOUBT]
+    if not reached or _LOOKS_BACK.search(match.group()):
+        reached = before[-_REACH_OF_A_DOUBT:] + reached
+    return Doubt(match.group().lower(), terms(" ".join(reached)))
 
 
 def _clauses(text: str) -> Iterator[str]:
@@ -275,6 +304,12 @@ def _swapped(mine: Polarity, theirs: Polarity) -> bool:
 
 
 def overstated(sentence: str, evidence: str) -> str | None:
-    """The word of doubt in a text whose sentence has none; None where both are as sure."""
+    """The word of doubt in a text whose sentence has none; None where both are as sure.
+
+    A doubt counts where it reaches a term that both share: "A may be a marker; B fell" is as sure of B as "B fell".
+    """
     mine, theirs = polarity(sentence), polarity(evidence)
-    return f"the text says {theirs.hedges[0]!r}" if theirs.hedges and not mine.hedges else None
+    if mine.doubts:
+        return None
+    words = terms(sentence)
+    return next((f"the text says {doubt.word!r}" for doubt in theirs.doubts if doubt.terms & words), None)

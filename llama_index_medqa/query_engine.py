@@ -264,7 +264,7 @@ class MedQAQueryEngine(BaseQueryEngine):
 
         @dispatcher.span
         def judge(sentence: str) -> AnswerSentence:
-            judged = self._attributor.attribute(sentence, evidence.passages)
+            judged = self._attributor.attribute(sentence, evidence.passages, evidence.question)
             dispatcher.event(SentenceEvent(verdict=judged.verdict, support=judged.support))
             return judged
 

@@ -73,10 +73,10 @@ def _findings(claim: Claim, place: Place) -> Iterator[Finding]:
         yield Finding("negation", detail)
     if detail := opposite_direction(claim.text, place.nearest):
         yield Finding("direction", detail)
-    if detail := overstated(claim.text, place.nearest):
+    if detail := overstated(claim.text, place.text):
         yield Finding("certainty", detail)
     if only_conduct(place.nearest) and not only_conduct(claim.text):
-        yield Finding("conduct", "the text tells what was done, not what was found")
+        yield Finding("conduct", "the text tells what was asked or done, not what was found")
     if strange := strange_names(claim, place):
         yield Finding("entity", f"not near the text: {', '.join(sorted(strange))}")
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.answer_marks import find_quote, take_apart
+from llama_index_medqa.answer_marks import find_quote, sentences_with_marks, take_apart
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,28 @@ from llama_index_medqa.answer_marks import find_quote, take_apart
         ("- It fell (p = 0.05).", "It fell (p = 0.05).", []),
         ("It fell (https://pubmed.ncbi.nlm.nih.gov/123/).", "It fell.", ["PMID:123"]),
         ("It fell.[PMID:123]", "It fell.", ["PMID:123"]),
+        ("It fell. [PMID:123].", "It fell.", ["PMID:123"]),
     ],
 )
 def test_marks(sentence, text, claimed):
     marked = take_apart(sentence)
     assert (marked.text, list(marked.claimed)) == (text, claimed)
+
+
+@pytest.mark.parametrize(
+    ("draft", "sentences"),
+    [
+        ("It fell. [PMID:1] It rose.", ["It fell. [PMID:1]", "It rose."]),
+        ("It fell. [PMID:1] [PMID:22]. It rose (PMID:3).", ["It fell. [PMID:1] [PMID:22].", "It rose (PMID:3)."]),
+        ("It fell.\n[PMID:1]\nIt rose.", ["It fell.\n[PMID:1]", "It rose."]),
+        ("[PMID:1] It fell. [PMID:2] It rose.", ["[PMID:1] It fell.", "[PMID:2] It rose."]),
+        ("It fell. [PMI", ["It fell. [PMI"]),
+        ("It fell. (In men, it rose.", ["It fell.", "(In men, it rose."]),
+        ("[PMID:1]", ["[PMID:1]"]),
+    ],
+)
+def test_marks_after_a_stop_stay_with_their_sentence(draft, sentences):
+    assert [draft[start:end] for start, end in sentences_with_marks(draft)] == sentences
 
 
 @given(st.lists(st.integers(1, 99_999_999), min_size=1, max_size=4), st.sampled_from(["[{}]", "({})", " {}"]))

@@ -205,3 +205,21 @@ def test_an_answer_is_embedded_in_one_batch(evidence):
     attributor.attribute_all(["Green tea lowers the heart rate.", "Coffee cured migraine."], evidence)
     attributor.attribute("Green tea lowers the heart rate.", evidence)
     assert len(batches) == 1
+
+
+def test_an_answer_in_the_question_s_own_words_needs_a_nearer_text():
+    question, answer = "Does green tea prevent falls of frail women?", "Yes, green tea prevents falls of frail women."
+    far, near = text("Green tea is drunk by most frail women."), text("Green tea prevented falls of frail women.")
+    assert Attributor().attribute(answer, [far]).supported
+    alone = Attributor().attribute(answer, [far], question)
+    assert (alone.verdict, kinds(alone)) == ("unsupported", {"word_overlap"})
+    assert Attributor().attribute(answer, [near], question).supported
+    assert Attributor().attribute("Green tea is drunk by most women.", [far], question).supported
+
+
+def test_what_was_believed_before_a_study_does_not_answer_its_question():
+    question, answer = "Does green tea prevent falls of frail women?", "Yes, green tea prevents falls of frail women."
+    believed, aim = "Green tea prevents falls of frail women in Wales.", "We studied whether it prevents falls in men."
+    assert Attributor().attribute(answer, [text(f"{aim} {believed}")], question).supported
+    assert not Attributor().attribute(answer, [text(f"{believed} {aim}")], question).supported
+    assert Attributor().attribute(answer, [text(f"{believed} {aim}")]).supported

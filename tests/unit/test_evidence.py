@@ -33,6 +33,15 @@ SENTENCES = [
 ]
 
 
+def test_a_heading_without_a_space_before_it_begins_a_sentence():
+    text = "Iron fell in 3.5 % (n = 4).RESULTS: It rose.MATERIALS AND METHODS: We used DNA.RNA was not used."
+    assert [text[start:end] for start, end in split_sentences(text)] == [
+        "Iron fell in 3.5 % (n = 4).",
+        "RESULTS: It rose.",
+        "MATERIALS AND METHODS: We used DNA.RNA was not used.",
+    ]
+
+
 @pytest.mark.parametrize("sentences", SENTENCES)
 def test_sentences_of_medical_text(sentences):
     text = " ".join(sentences)

@@ -19,6 +19,10 @@ TWO_WAYS = "Aspirin increased bleeding and decreased stroke."
         ("Tea not only lowered the pulse.", "Tea lowered the pulse.", False),
         ("Mice without the receptor were ill.", "Mice that lacked the receptor were ill.", False),
         ("Tea is ineffective.", "Tea is effective.", True),
+        ("GENE1 causes fever.", "GENE1 was mutated in two unrelated families with fever.", False),
+        ("Tea is related to fever.", "Tea was unrelated to fever.", True),
+        ("Tea changed the pulse.", "The pulse was unaffected by tea.", True),
+        ("The gene is carried.", "The gene was found in unaffected siblings, too.", False),
     ],
 )
 def test_denial(sentence, evidence, opposed):
@@ -56,6 +60,12 @@ def test_direction(sentence, evidence, opposed):
         ("Tea might be safe.", "Tea may be safe.", False),
         ("Tea is safe.", "Tea is safe.", False),
         ("Tea may be safe.", "Tea is safe.", False),
+        ("Tea lowered the pulse.", "Tea lowered the pulse, which may explain longer sleep.", False),
+        ("Tea prolongs sleep.", "Tea lowered the pulse, which may explain that tea prolongs sleep.", True),
+        ("Tea is a marker of health.", "Tea is a potential marker of health.", True),
+        ("Tea lowers the pulse.", "Tea lowers the pulse and has a potential use.", False),
+        ("Tea drinkers died.", "Tea drinkers were more likely to die.", False),
+        ("Tea works.", "Whether tea works remains unclear.", True),
     ],
 )
 def test_certainty(sentence, evidence, stronger):

@@ -150,7 +150,7 @@ def test_a_word_that_is_no_model_is_refused(index):
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 200), max_size=30))
 def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
-    text = f"{TRUE} {INVENTED}\n{SAFE} Drugs, e.g. Aspirin, were stopped."
+    text = f"{TRUE} [PMID:1] {INVENTED}\n{SAFE} Drugs, e.g. Aspirin, were stopped."
     nodes = index.as_retriever(similarity_top_k=6).retrieve(QUESTION)
     from llama_index_medqa.attribution import Attributor
     from llama_index_medqa.draft_check import DraftCheck

@@ -1,0 +1,87 @@
+"""A language model whose drafts are kept, so that what follows them can be measured again without waiting for it."""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseGen, CompletionResponse
+from llama_index.core.llms import CustomLLM, LLMMetadata
+from llama_index.llms.openai_like import OpenAILike
+from openai.types.chat import ChatCompletionChunk
+from pydantic import PrivateAttr
+
+
+class KeptDrafts(CustomLLM):
+    """Asks a chat model what it was not asked before; gives what it wrote then to what it was.
+
+    A draft is a line of the file as soon as it is whole: the name of the model and a hash of the messages, the text,
+    the last parts of the server's stream (why it ended, tokens), and the seconds that it took.
+
+    Args:
+        inner: the model.
+        file: the drafts.
+    """
+
+    _inner: OpenAILike = PrivateAttr()
+    _file: Path = PrivateAttr()
+    _kept: dict[str, dict[str, Any]] = PrivateAttr()
+    _seconds: float = PrivateAttr(default=0.0)
+
+    def __init__(self, inner: OpenAILike, file: Path) -> None:
+        super().__init__()
+        self._inner = inner
+        self._file = file
+        lines = file.read_text(encoding="utf-8").split("\n")[:-1] if file.exists() else []
+        self._kept = {row["key"]: row for row in map(json.loads, lines)}
+        # A line that an interruption broke off would spoil the one after it.
+        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """Of the model that writes."""
+        return self._inner.metadata
+
+    @property
+    def seconds(self) -> float:
+        """What the last draft took the model, whenever that was."""
+        return self._seconds
+
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        """Gives a draft in one piece."""
+        asked = json.dumps([self._inner.model, [[str(item.role), item.content] for item in messages]])
+        key = hashlib.sha256(asked.encode()).hexdigest()[:32]
+        row = self._kept.get(key) or self._ask(key, messages, **kwargs)
+        self._seconds = row["seconds"]
+        yield from self._replayed(row)
+
+    def _ask(self, key: str, messages: Sequence[ChatMessage], **kwargs: Any) -> dict[str, Any]:
+        start = time.perf_counter()
+        parts = list(self._inner.stream_chat(messages, **kwargs))
+        seconds = round(time.perf_counter() - start, 3)
+        text = "".join(part.delta or "" for part in parts)
+        # Why it ended stands in the last part that has a choice, the tokens in the one after it.
+        row = {"key": key, "text": text, "ends": [part.raw.model_dump() for part in parts[-2:]], "seconds": seconds}
+        with self._file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._kept[key] = row
+        return row
+
+    @staticmethod
+    def _replayed(row: dict[str, Any]) -> ChatResponseGen:
+        message = ChatMessage(role="assistant", content=row["text"])
+        for number, end in enumerate(row["ends"]):
+            delta = "" if number else row["text"]
+            yield ChatResponse(message=message, delta=delta, raw=ChatCompletionChunk.model_validate(end))
+
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """Not for this model.
+
+        Raises:
+            NotImplementedError: always; it is asked by chat.
+        """
+        raise NotImplementedError("Kept drafts are those of a chat model.")
+
+    stream_complete = complete
