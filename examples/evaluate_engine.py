@@ -1,7 +1,7 @@
 """A query engine of your own, measured: in Python by LlamaIndex's runner, and by ``medqa evaluate``.
 
-The engine is LlamaIndex's plain ``as_query_engine()`` over a vector store in memory; only its model is scripted, so that
-the example runs in seconds. On the command line the same engine is asked by
+The engine is LlamaIndex's plain ``as_query_engine()`` over a vector store in memory; its model is scripted, so that the
+example runs in seconds. On the command line the same engine is asked by
 
     medqa evaluate cases.jsonl --engine evaluate_engine:engine --output results.json
 """
