@@ -15,13 +15,25 @@ TRAINING_TESTS = tests/integration/test_training_real.py tests/integration/test_
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: demo test test-integration test-training lint docs gate baseline bench clean
+.PHONY: demo test test-versions test-integration test-training lint docs gate baseline bench clean
 
 demo: $(VENV)/.local  ## index real abstracts and answer three questions
 	$(VENV)/bin/medqa demo
 
 test: $(VENV)/.dev  ## unit, contract and golden tests; no network
 	$(VENV)/bin/python -m pytest
+
+# Not for every change: two environments of 2.3 GB, and the tests twice.
+test-versions: $(VENV)/.dev  ## the tests with the lowest and the newest versions that pyproject.toml allows
+	$(PIP) install --quiet uv
+	for versions in lowest newest; do \
+		$(VENV)/bin/uv venv --quiet --clear --python $(PYTHON) .venv-$$versions && \
+		$(VENV)/bin/uv pip install --quiet --python .venv-$$versions/bin/python --constraint constraints-cpu.txt \
+			--resolution $$(test $$versions = lowest && echo lowest-direct || echo highest) \
+			--editable ".[local,ray,dev]" && \
+		.venv-$$versions/bin/python -m pytest || exit 1; \
+	done
+	$(VENV)/bin/python docs/make_versions.py .venv-lowest/lib/python3*/site-packages .venv-newest/lib/python3*/site-packages
 
 test-integration: $(VENV)/.dev $(VLLM_VENV)/.vllm test-training  ## the real models and a real vLLM, fetched the first time
 	$(VLLM_FOR_TESTS) $(VENV)/bin/python -m pytest -m integration $(TRAINING_TESTS:%=--ignore=%)
@@ -56,7 +68,7 @@ bench: $(VENV)/.dev  ## the measurement that needs nothing but data; the others 
 	$(VENV)/bin/python -m benchmarks.attribution_labels
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TRAIN_VENV) $(DOCS_VENV) .medqa dist
+	rm -rf $(VENV) $(VLLM_VENV) $(TRAIN_VENV) $(DOCS_VENV) .venv-lowest .venv-newest .medqa dist
 
 # What comes with it for images and sound is built for CUDA, and its import fails without.
 $(VLLM_VENV)/.vllm: constraints-cpu.txt

@@ -1,8 +1,7 @@
 """Writes licences.md: the licences of all packages that an installation brings, as their own metadata tell.
 
-    python docs/make_licences.py .venv/lib/python3.11/site-packages .venv-train/lib/python3.11/site-packages
-
-A package is looked for in the folders in their order.
+It takes folders of packages, such as ``.venv/lib/python3.11/site-packages`` and the same of ``.venv-train``; a package
+is looked for in their order.
 """
 
 import importlib.metadata

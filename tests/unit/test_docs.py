@@ -173,3 +173,27 @@ def test_where_a_licence_is_told(tmp_path, licence, fields, expected):
     (folder / "METADATA").write_text("\n".join(lines) + "\n")
     make = module_of("make_licences")
     assert make.licence(make.installed([str(tmp_path)])["one"]) == expected
+
+
+def test_the_tested_versions_are_those_that_are_allowed():
+    """A changed bound is tested before the page says so."""
+    make = module_of("make_versions")
+    shown = re.findall(
+        r"^\| ([\w-]+) \| ([^|]+) \| (\S+) \| (\S+) \|", text_of(REPOSITORY / "docs/versions.md"), re.MULTILINE
+    )
+    required = {name: requirement for name, (requirement, _) in make.requirements().items()}
+    assert {name: allowed for name, allowed, _, _ in shown} == {
+        name: make.allowed(requirement) for name, requirement in required.items()
+    }, "run: make test-versions"
+    for name, _, lowest, newest in shown:
+        assert required[name].specifier.contains(lowest)
+        assert required[name].specifier.contains(newest)
+
+
+def test_the_release_checks_what_it_publishes():
+    jobs = yaml.safe_load((REPOSITORY / ".github/workflows/release.yml").read_text())["jobs"]
+    commands = [step["run"] for step in jobs["build"]["steps"] if "run" in step]
+    assert commands[-1] == ".ci/check-wheel dist"
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    assert set(commands[0].split()[1:]) <= targets
+    assert jobs["publish"]["needs"] == "build"
