@@ -19,6 +19,8 @@ from rich.text import Text
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs/pictures"
 QUESTION = "Is vitrification safer than slow freezing for ovarian tissue?"
+# Quotes, which are the same on every machine; a model's draft looks alike.
+LLM = ("--llm", "extractive")
 COLUMNS = 100
 # The candidate's retriever returns the abstracts of another question for one in five.
 PLANTED = "benchmarks.ci_suite:planted_regression"
@@ -62,8 +64,8 @@ def main() -> None:
         work = Path(folder)
         index, answer, candidate, report = (str(work / name) for name in ("index", "a.html", "c.json", "g.html"))
         medqa("index", "examples/papers.jsonl", "--index", index)
-        shown = medqa("ask", QUESTION, "--index", index, "--top-k", "3", "--html", answer)
-        terminal(shown, ["medqa", "ask", f'"{QUESTION}"', "--html", "answer.html"], PICTURES / "terminal.svg")
+        shown = medqa("ask", QUESTION, "--index", index, "--top-k", "3", *LLM, "--html", answer)
+        terminal(shown, ["medqa", "ask", f'"{QUESTION}"', *LLM, "--html", "answer.html"], PICTURES / "terminal.svg")
         photograph(Path(answer), PICTURES / "answer.png", 1100, 620)
         terms = ("--terms", "benchmarks/suite/terms.txt")
         medqa("evaluate", "benchmarks/suite/cases.jsonl", "--engine", PLANTED, *terms, "--output", candidate)

@@ -197,3 +197,13 @@ def test_the_release_checks_what_it_publishes():
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     assert set(commands[0].split()[1:]) <= targets
     assert jobs["publish"]["needs"] == "build"
+
+
+def test_pictures_are_small_and_are_shown():
+    readme = text_of(REPOSITORY / "README.md")
+    pictures = list((REPOSITORY / "docs/pictures").iterdir())
+    assert {path.name for path in pictures} == {"terminal.svg", "answer.png", "gate.png"}
+    for path in pictures:
+        assert path.stat().st_size < 200_000
+        assert f"](docs/pictures/{path.name})" in readme
+    assert "@font-face" not in text_of(REPOSITORY / "docs/pictures/terminal.svg")
