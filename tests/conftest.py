@@ -1,11 +1,13 @@
 """What several tests need: data from outside the repository, tiny models made on the spot, records of our own."""
 
 import os
+import sys
 
 # Read when the libraries below are imported.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TQDM_DISABLE", "1")
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, Pu
 from llama_index_medqa.reader import to_document
 
 REPOSITORY = Path(__file__).parent.parent
+Command = Callable[..., tuple[int, str, str]]
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("no time limits", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -85,6 +88,27 @@ def own_cache(
     """Keeps converted tiny models out of the user's cache; integration tests need the weights that lie there."""
     if "integration" not in request.keywords:
         monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def medqa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs the command in a folder of its own and gives (exit code, standard output, standard error)."""
+    from llama_index_medqa.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["medqa", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Which papers belong to evaluation sets, told by their PMIDs and, for sets with ids of their own, by their titles."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from data_tools.sft.duplicates import SeenTexts, character_shingles
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.json_lines import read_objects
 from llama_index_medqa.pubmed.formats import read_records
 from llama_index_medqa.pubmed.record import PubMedRecord
 
@@ -73,18 +73,9 @@ def _papers(file: Path) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def _of_json_lines(file: Path) -> Iterator[tuple[list[str], list[str]]]:
-    with file.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                item = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"{file}, line {number} is no JSON ({error}). Correct or remove the line.") from None
-            if not isinstance(item, dict):
-                raise InputError(f"{file}, line {number} is no JSON object. Correct or remove the line.")
-            pmids = [pmid for key in _PMID_KEYS for pmid in _texts(item.get(key))]
-            yield pmids, _long(title for key in _TITLE_KEYS for title in _texts(item.get(key)))
+    for _, item in read_objects(file):
+        pmids = [pmid for key in _PMID_KEYS for pmid in _texts(item.get(key))]
+        yield pmids, _long(title for key in _TITLE_KEYS for title in _texts(item.get(key)))
 
 
 def _texts(value: Any) -> list[str]:

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.json_lines import read_objects
 
 Label = Literal["yes", "no", "maybe"]
 
@@ -120,7 +121,7 @@ def load_scifact(folder: str | Path, split: Literal["train", "dev"]) -> list[Eva
     Raises:
         InputError: as :func:`load_cases`.
     """
-    claims = {str(row["_id"]): str(row["text"]) for _, row in _rows(Path(folder) / "queries.jsonl")}
+    claims = {str(row["_id"]): str(row["text"]) for _, row in read_objects(Path(folder) / "queries.jsonl")}
     file = Path(folder) / f"qrels_{split}.tsv"
     documents: dict[str, list[str]] = {}
     for number, line in enumerate(_read(file).split("\n")[1:], start=2):
@@ -135,7 +136,7 @@ def load_scifact(folder: str | Path, split: Literal["train", "dev"]) -> list[Eva
 
 def _checked(path: str | Path, fields: Any) -> list[EvaluationCase]:
     cases: dict[str, EvaluationCase] = {}
-    for number, row in _rows(Path(path)):
+    for number, row in read_objects(Path(path)):
         try:
             case = _case(*fields(row))
         except KeyError as error:
@@ -168,20 +169,6 @@ def _case(
     return EvaluationCase(
         str(case_id), question, documents, tuple(texts), label, tuple(evidence or ()), str(group or "")
     )
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    # Only a line feed ends a line of JSON lines; texts hold other characters that str.splitlines would cut at.
-    for number, line in enumerate(_read(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: not JSON ({error}).") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{path}, line {number}: must be a JSON object, got {type(row).__name__}.")
-        yield number, row
 
 
 def _read(path: Path) -> str:

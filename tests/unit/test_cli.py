@@ -8,8 +8,6 @@ import sys
 
 import pytest
 
-from llama_index_medqa.cli import main
-
 ARTICLE = """
 <PubmedArticle><MedlineCitation><PMID Version="1">{pmid}</PMID><Article>
 <Journal><JournalIssue><PubDate><Year>2020</Year></PubDate></JournalIssue><Title>Invented</Title></Journal>
@@ -30,22 +28,12 @@ def xml(tmp_path):
 
 
 @pytest.fixture
-def medqa(tmp_path, tiny_model, monkeypatch, capsys):
-    """Runs the command and gives (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "200")
+def medqa(medqa, tiny_model):
+    """The command, with a tiny embedder where one is needed."""
 
     def run(*arguments: str, embedder: str | None = tiny_model):
         extra = ["--embedder", embedder] if embedder and arguments[0] in ("index", "ask", "update") else []
-        monkeypatch.setattr(sys, "argv", ["medqa", *map(str, arguments), *extra])
-        code = 0
-        try:
-            main()
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
+        return medqa(*arguments, *extra)
 
     return run
 

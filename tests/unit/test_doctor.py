@@ -7,29 +7,14 @@ import tempfile
 import pytest
 
 from llama_index_medqa.adapter import write_manifest
-from llama_index_medqa.cli import main
 from tests.unit.test_adapter_proof import manifest
 from tests.vllm_double import vllm_double
 
 
 @pytest.fixture
-def medqa(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "200")
+def medqa(medqa, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-    def run(*arguments: str):
-        monkeypatch.setattr(sys, "argv", ["medqa", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return medqa
 
 
 def findings(out: str) -> dict[str, dict[str, str]]:

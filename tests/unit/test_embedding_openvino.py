@@ -90,6 +90,27 @@ def test_a_wrong_conversion_is_refused_and_auto_falls_back_to_torch(tiny_model, 
     assert not list(cache_dir().glob("openvino/*/model.xml"))
 
 
+@pytest.mark.usefixtures("empty_cache")
+def test_inputs_whose_names_are_lost_are_told_and_auto_falls_back_to_torch(tiny_model, openvino, monkeypatch, caplog):
+    """As transformers 4.57 and 5.6 lose them in tracing."""
+    monkeypatch.setattr(backends, "_processor_flags", lambda: {"avx512_bf16"})
+    convert = openvino.convert_model
+
+    def losing(*arguments, **options):
+        graph = convert(*arguments, **options)
+        graph.inputs[0].get_tensor().set_names({"60"})
+        return graph
+
+    monkeypatch.setattr(openvino, "convert_model", losing)
+    with pytest.raises(WeightsError, match=r"takes .*60.* for the inputs .* pip install --upgrade transformers"):
+        TransformerEmbedding(model_name=tiny_model, backend="openvino", precision="bfloat16").get_text_embedding("x")
+    embedder = TransformerEmbedding(model_name=tiny_model, device="cpu")
+    with caplog.at_level(logging.WARNING):
+        embedder.get_text_embedding("x")
+    assert "pip install --upgrade transformers" in caplog.text
+    assert str(embedder.execution) == "torch, bfloat16, cpu"
+
+
 @pytest.mark.usefixtures("openvino")
 def test_an_index_of_int8_is_not_opened_with_other_vectors(tiny_model, tmp_path, documents):
     int8 = E5Embedding(model_name=tiny_model, precision="int8")

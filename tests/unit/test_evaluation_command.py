@@ -1,13 +1,11 @@
 """`medqa evaluate` on the suite of continuous integration, on a profile, on stored answers; LlamaIndex's own runner."""
 
 import json
-import sys
 
 import pytest
 from llama_index.core.evaluation import BatchEvalRunner
 
 from benchmarks.ci_suite import SUITE, engine
-from llama_index_medqa.cli import main
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.cases import load_cases
 from llama_index_medqa.evaluation.evaluator import MeasureEvaluator
@@ -18,23 +16,10 @@ from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
-def medqa(monkeypatch, capsys, tmp_path):
-    """Runs the command from the repository and gives (exit code, standard output, standard error)."""
+def medqa(medqa, monkeypatch):
+    """The command, run from the repository."""
     monkeypatch.chdir(REPOSITORY)
-    monkeypatch.setenv("COLUMNS", "160")
-    monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "cache"))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["medqa", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+    return medqa
 
 
 def evaluated(medqa, tmp_path, name):
