@@ -40,7 +40,3 @@ def test_it_runs(tmp_path):
     assert done.returncode == 0, done.stderr
     assert notebook.stat().st_mtime_ns > before
     check(said(notebook))
-
-
-def test_what_is_committed_is_what_it_says():
-    check(said(REPOSITORY / "examples" / NAME))
