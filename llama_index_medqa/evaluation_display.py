@@ -12,13 +12,12 @@ from llama_index_medqa.evaluation.gate import GateReport
 from llama_index_medqa.evaluation.gate_output import interval, number
 from llama_index_medqa.evaluation.results import Results
 from llama_index_medqa.evaluation.runner import Progress as Asked
+from llama_index_medqa.evaluation.statistics import RepeatedScores
 
 _STYLES = {"pass": "green", "fail": "bold red", "not enough evidence": "yellow", "not gated": "dim"}
 
 
-@contextmanager
-def asking_progress(console: Console) -> Iterator[Callable[[Asked], None]]:
-    """A bar of the questions that are answered, with time and tokens."""
+def _bar(console: Console) -> Progress:
     columns = (
         TextColumn("  {task.description}"),
         BarColumn(),
@@ -27,7 +26,21 @@ def asking_progress(console: Console) -> Iterator[Callable[[Asked], None]]:
         TimeRemainingColumn(),
     )
     shown = console.is_terminal and not console.quiet
-    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+    return Progress(*columns, console=console, transient=True, disable=not shown)
+
+
+@contextmanager
+def judging_progress(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """A bar of the cases that are scored."""
+    with _bar(console) as bar:
+        task = bar.add_task("Scoring", total=None)
+        yield lambda done, cases: bar.update(task, total=cases, completed=done)
+
+
+@contextmanager
+def asking_progress(console: Console) -> Iterator[Callable[[Asked], None]]:
+    """A bar of the questions that are answered, with time and tokens."""
+    with _bar(console) as bar:
         task = bar.add_task("Asking", total=None)
 
         def show(asked: Asked) -> None:
@@ -55,6 +68,19 @@ def print_results(results: Results, console: Console) -> None:
             Text(missing),
         )
     console.print(table)
+    for info in results.measures:
+        judging = results.summary(info.name).judging
+        if judging:
+            console.print(Text(f"{info.name}: {_scatter(judging)}"), soft_wrap=True)
+
+
+def _scatter(judging: RepeatedScores) -> str:
+    """What repeated judging says of a mean."""
+    within, between = (number(variance**0.5) for variance in (judging.within, judging.between))
+    return (
+        f"from one judging to the next a case's score scatters by {within} (standard deviation), from case to case by "
+        f"{between}; judging brings {judging.from_judging:.0%} of the mean's variance"
+    )
 
 
 def print_gate(report: GateReport, console: Console) -> None:

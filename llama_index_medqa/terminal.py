@@ -27,7 +27,7 @@ from llama_index_medqa.doctor import Finding
 from llama_index_medqa.evaluation.gate import GateReport
 from llama_index_medqa.evaluation.results import Results
 from llama_index_medqa.evaluation.runner import Progress as Asked
-from llama_index_medqa.evaluation_display import asking_progress, print_gate, print_results
+from llama_index_medqa.evaluation_display import asking_progress, judging_progress, print_gate, print_results
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.index import IndexInfo
 from llama_index_medqa.ingestion import IngestReport
@@ -178,6 +178,12 @@ class Terminal:
     def asking_progress(self) -> Iterator[Callable[[Asked], None]]:
         """A bar of the questions of an evaluation."""
         with asking_progress(self._progress) as show:
+            yield show
+
+    @contextmanager
+    def judging_progress(self) -> Iterator[Callable[[int, int], None]]:
+        """A bar of the cases that are scored."""
+        with judging_progress(self._progress) as show:
             yield show
 
     def show_evaluation(self, results: Results) -> None:

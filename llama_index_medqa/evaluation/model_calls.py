@@ -151,7 +151,7 @@ class ModelCalls:
             # A proxy of the environment has no way to this machine's own loopback address.
             trust_env=not local,
             verify=loopback_tls() if local else True,
-            timeout=None,  # one limit for the whole request, below
+            timeout=None,  # noqa: S113  # one limit for the whole request, below
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             transport=transport,
         )

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import BaseModel, ValidationError
 
+from llama_index_medqa.embedding import E5Embedding
 from llama_index_medqa.errors import InputError, JudgeError, MissingExtraError
 from llama_index_medqa.evaluation.model_calls import ModelCalls, written_text
 from llama_index_medqa.evaluation.score import Score
@@ -26,11 +27,12 @@ from llama_index_medqa.evaluation.score import Score
 _Filled = TypeVar("_Filled", bound=BaseModel)
 # Seeds of one judging; ragas asks for three questions of an answer at most.
 _SEEDS = 1_000
+_COMPARES_QUESTIONS = "AnswerRelevancy"
 
 
 @cache
 def load_ragas() -> ModuleType:
-    """ragas' metrics; telemetry is off before anything of it is loaded.
+    """The metrics of ragas; telemetry is off before anything of it is loaded.
 
     Raises:
         MissingExtraError: ragas is not installed.
@@ -70,7 +72,7 @@ class RagasJudge:
 
     Raises:
         MissingExtraError: ragas is not installed.
-        InputError: ragas cannot be imported, or without a temperature repeats would all be the same.
+        InputError: ragas cannot be imported.
     """
 
     name = "ragas"
@@ -84,18 +86,17 @@ class RagasJudge:
         temperature: float = 0.0,
         repeats: int = 1,
     ) -> None:
-        if repeats > 1 and not temperature:
-            raise InputError("Without a temperature every repeat gives the same: raise it, or judge once.")
         self._metrics = load_ragas()
         self._calls = calls
         self._embedder = embedder
         self._repeats = repeats
         self._settings = {"max_tokens": max_tokens, "temperature": temperature}
 
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """The version of ragas, the model, and how it is asked."""
-        settings = {**self._settings, "repeats": self._repeats}
+    def identity_of(self, metric: str) -> Mapping[str, Any]:
+        """What decides the scores of a metric: the version of ragas, the model, and how it is asked."""
+        settings: dict[str, Any] = {**self._settings, "repeats": self._repeats}
+        if metric == _COMPARES_QUESTIONS:
+            settings |= _identity_of_embedder(self._embedder)
         return {"judge": self.name, "ragas": version("ragas"), **self._calls.server.identity, **settings}
 
     async def score(self, metric: str, inputs: Mapping[str, Any]) -> Score:
@@ -110,9 +111,9 @@ class RagasJudge:
 
     async def _once(self, metric: str, inputs: Mapping[str, Any], repeat: int) -> Score:
         components: dict[str, Any] = {"llm": _FillingModel(self._calls, self._settings, _SEEDS * repeat)}
-        if metric == "AnswerRelevancy":
+        if metric == _COMPARES_QUESTIONS:
             if self._embedder is None:
-                raise InputError("AnswerRelevancy compares questions by their vectors: give RagasJudge an embedder.")
+                raise InputError(f"{metric} compares questions by their vectors: give RagasJudge an embedder.")
             components["embeddings"] = _Questions(self._embedder)
         try:
             result = await getattr(self._metrics, metric)(**components).ascore(**inputs)
@@ -122,6 +123,14 @@ class RagasJudge:
             return Score.unscored("ragas failed", " ".join(f"{type(error).__name__}: {error}".split()))
         value = float(result.value)
         return Score.of(value) if abs(value) < float("inf") else Score.unscored("not a number", f"ragas gave {value}")
+
+
+def _identity_of_embedder(embedder: BaseEmbedding | None) -> dict[str, Any]:
+    return (
+        dict(embedder.identity())
+        if isinstance(embedder, E5Embedding)
+        else {"embedder": embedder and embedder.model_name}
+    )
 
 
 class _FillingModel:

@@ -31,6 +31,11 @@ RAGAS_NAMES = {f"{metric}(ragas)": metric for metric in _INPUTS}
 """Metrics of ragas by the name of their measure."""
 
 
+def ragas_name(name: str) -> str | None:
+    """The name as it is written, where it is one of :data:`RAGAS_NAMES` in whatever case; None for any other."""
+    return {known.lower(): known for known in RAGAS_NAMES}.get(name.lower())
+
+
 def ragas_measure(name: str, judge: RagasJudge) -> Measure:
     """A metric of ragas as a measure.
 
@@ -45,12 +50,14 @@ def ragas_measure(name: str, judge: RagasJudge) -> Measure:
         judge: asks the model.
     """
     metric = RAGAS_NAMES[name]
-    return Measure(name, _judged(metric, judge), judge=judge.identity)
+    return Measure(name, _judged(metric, judge), judge=judge.identity_of(metric))
 
 
 def _judged(metric: str, judge: RagasJudge) -> Callable[[EvaluationCase, Answer], Awaitable[Score]]:
     async def score(case: EvaluationCase, answer: Answer) -> Score:
         known = _known(case, answer)
+        if not answer.abstained and "response" in _INPUTS[metric] and not known["response"]:
+            return Score.unscored("empty answer")
         for name in _INPUTS[metric]:
             if not known[name]:
                 return Score.not_applicable(_MISSING[name])
