@@ -1,10 +1,10 @@
 """How well do the judges agree with people, and what does each of their signals tell?
 
 Claims that people called supported, refuted, neutral or hallucinated, each with its evidence: SciFact (claims and
-abstracts), HealthVer (claims about COVID-19 and a sentence or two), MedHallu (answers to PubMedQA's questions, half of
-them made up) and RAGTruth (answers of language models from three passages; the questions, not the summaries). A claim of
-several sentences is supported as well as its weakest sentence. Whole groups of pairs are drawn until there are PAIRS of a
-set, with a fixed seed.
+abstracts), HealthVer (claims about COVID-19 and a sentence or two), MedHallu (answers to PubMedQA's questions, half
+of them made up) and RAGTruth (answers of language models from three passages). A claim of several sentences is
+supported as well as its weakest sentence. Whole groups of pairs are drawn until there are PAIRS of a set, with a
+fixed seed.
 
 One regression for all sets, in which each set counts the same. What is reported of it is out of fold: the pairs of a
 fifth of the groups are scored by a regression that was fitted on the other four fifths. The weights that the package
@@ -19,7 +19,6 @@ once; without URL the packaged weights are served by llama.cpp. Needs scipy.
 
 import argparse
 import asyncio
-import json
 import os
 import random
 from collections.abc import Mapping, Sequence
@@ -161,7 +160,7 @@ def rows(items: Sequence[Item], attribution: Sequence[Score]) -> dict[str, tuple
     """By name, the scores of all items, and whether they are chances."""
     return {
         "offline": (out_of_fold(items, OF_TEXT + OF_MODEL), True),
-        "offline without model": (out_of_fold(items, OF_TEXT), True),
+        "offline-without-model": (out_of_fold(items, OF_TEXT), True),
         "attribution": (list(attribution), True),
         **{f"signal: {name}": ([of_signal(item, name) for item in items], False) for name in OF_TEXT + OF_MODEL},
         "word overlap": ([Score.of(word_overlap(item.pair)) for item in items], False),
@@ -215,7 +214,7 @@ def main() -> None:
         "judge": told["judge"],
         "regressions": {
             name: vars(fit(items, names))
-            for name, names in (("offline", OF_TEXT + OF_MODEL), ("offline without model", OF_TEXT))
+            for name, names in (("offline", OF_TEXT + OF_MODEL), ("offline-without-model", OF_TEXT))
         },
         "rows": measured(items, attribution),
         "calls": {"requests": told["totals"].calls, "kept": told["totals"].kept},

@@ -41,7 +41,7 @@ class Regression:
         return 1.0 / (1.0 + math.exp(-max(-700.0, logit)))
 
 
-# Fitted by ``python -m benchmarks.judge_quality --fit`` on all pairs that ``benchmarks/results/judge_quality.json`` names.
+# Fitted by ``python -m benchmarks.judge_quality`` on the pairs that it tells of.
 WITH_MODEL = Regression(0.0, {})
 WITHOUT_MODEL = Regression(0.0, {})
 
@@ -79,8 +79,8 @@ class OfflineJudge:
 
     @property
     def name(self) -> str:
-        """``offline``, or ``offline without model``."""
-        return "offline" if self._language_model else "offline without model"
+        """``offline``, or ``offline-without-model``."""
+        return "offline" if self._language_model else "offline-without-model"
 
     @property
     def identity(self) -> Mapping[str, Any]:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from llama_index_medqa.attribution import Alignment, Attributor
+from llama_index_medqa.attribution import Alignment
 from llama_index_medqa.evidence import EvidenceSentence, Passage
-from llama_index_medqa.support_checks import CONTRARY
 from llama_index_medqa.word_weights import terms, weight
 
 # What a model is shown of long evidence.
