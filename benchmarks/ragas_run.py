@@ -8,8 +8,8 @@ gives the same chunks; a question for which it does not ends the run. The judge 
 Qwen2.5-Coder-1.5B on llama.cpp.
 
 Afterwards the same answers are judged with the contexts of the next question in place of their own: a judge that can
-tell gives nearly 0 there. Every answer of the judge is a line of ``FOLDER/judge.jsonl`` as it comes: stop it at any time
-and run the same command. It takes about a minute a question on two free cores.
+tell gives nearly 0 there. Every answer of the judge is a line of ``FOLDER/judge.jsonl`` as it comes: stop it at any
+time and run the same command. It takes about a minute a question on two free cores.
 """
 
 import argparse
