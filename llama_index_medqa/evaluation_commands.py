@@ -72,6 +72,12 @@ def evaluate(
     journal: Annotated[
         Path | None, typer.Option(help="Where answers are kept as they come; by default OUTPUT.answers.jsonl.")
     ] = None,
+    judge: Annotated[
+        str,
+        typer.Option(
+            help="Of Faithfulness and GoldSupport: attribution, offline, offline-without-model, log-odds or verdict."
+        ),
+    ] = "attribution",
     judge_api_base: Annotated[
         str | None, typer.Option(help="OpenAI-compatible server of the model that judges, in place of the profile's.")
     ] = None,
@@ -91,7 +97,6 @@ def evaluate(
     """Ask a system the questions of a file and score its answers. Run it again to finish an interrupted run."""
     from llama_index_medqa.evaluation.cases import FORMATS
     from llama_index_medqa.evaluation.measures.catalogue import measures_of
-    from llama_index_medqa.evaluation.measures.ragas import ragas_name
     from llama_index_medqa.evaluation.results import write_results
 
     if cases_format not in FORMATS:
@@ -100,14 +105,13 @@ def evaluate(
         raise InputError("Give either --engine or --answers, or neither for a profile.")
     loaded = FORMATS[cases_format](cases)
     headings = _lines(terms) if terms else []
-    # A wrong name is told before anything is loaded; whether an index has headings is known later.
-    judged = [name for name in measure or () if ragas_name(name)]
-    measures_of([name for name in measure or () if name not in judged], headings=headings or _ANY_HEADING)
     changes: dict[str, Any] = {"embedder": embedder, "api_base": api_base, "base_model": model, "adapter": adapter}
     changes |= {"manifest": manifest, "similarity_top_k": top_k, "retrieval": retrieval}
     changes["llm"] = llm or ("server" if api_base else None)
     terminal = terminal_for(as_json)
     judging = Judging(
+        judge=judge,
+        names=measure or (),
         profile=chosen_profile(profile, embedder=embedder),
         api_base=judge_api_base,
         model=judge_model,
@@ -116,8 +120,10 @@ def evaluate(
         timeout=judge_timeout,
         settings={"max_tokens": judge_max_tokens, "repeats": judge_repeats, "temperature": judge_temperature},
     )
-    if judged:
-        judging.check()
+    # A wrong name is told before anything is loaded; whether an index has headings is known later.
+    apart = {*judging.ragas_names, *judging.judged_names}
+    measures_of([name for name in measure or () if name not in apart], headings=headings or _ANY_HEADING)
+    judging.check()
     started, clock = datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
         subject = _subject(stack, terminal, engine, answers, lambda: chosen_profile(profile, **changes), folder)
@@ -128,9 +134,8 @@ def evaluate(
         scored(
             loaded,
             replies,
-            measure or (),
             headings=headings or subject.headings,
-            judging=judging if judged else None,
+            judging=judging,
             terminal=terminal,
             system=dict(subject.system.identity),
             adapter=subject.adapter,

@@ -1,6 +1,6 @@
 """What an evaluation and its gate show on a terminal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -8,9 +8,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from llama_index_medqa.evaluation.calibration import Quality
 from llama_index_medqa.evaluation.gate import GateReport
-from llama_index_medqa.evaluation.gate_output import interval, number
-from llama_index_medqa.evaluation.results import Results
+from llama_index_medqa.evaluation.gate_output import interval, judge_told, number
+from llama_index_medqa.evaluation.results import MeasureInfo, Results
 from llama_index_medqa.evaluation.runner import Progress as Asked
 from llama_index_medqa.evaluation.statistics import RepeatedScores
 
@@ -72,6 +73,12 @@ def print_results(results: Results, console: Console) -> None:
         judging = results.summary(info.name).judging
         if judging:
             console.print(Text(f"{info.name}: {_scatter(judging)}"), soft_wrap=True)
+    _print_judges(results.measures, console)
+
+
+def _print_judges(measures: Iterable[MeasureInfo], console: Console) -> None:
+    for told in filter(None, map(judge_told, measures)):
+        console.print(Text(f"{told}."), soft_wrap=True)
 
 
 def _scatter(judging: RepeatedScores) -> str:
@@ -81,6 +88,23 @@ def _scatter(judging: RepeatedScores) -> str:
         f"from one judging to the next a case's score scatters by {within} (standard deviation), from case to case by "
         f"{between}; judging brings {judging.from_judging:.0%} of the mean's variance"
     )
+
+
+def print_judge_quality(found: Mapping[str, Mapping[str, Quality]], console: Console) -> None:
+    """A row a set and a score: the judge first, then what it has to beat."""
+    figures = ("AUROC", "supported against refuted", "balanced accuracy", "calibration error")
+    table = Table("set", "score", *figures, "pairs", "without a score")
+    for name, rows in found.items():
+        for row, one in rows.items():
+            told = (one.auroc, one.supported_against_refuted, one.balanced_accuracy, one.calibration_error)
+            table.add_row(
+                Text(name),
+                Text(row),
+                *("–" if value is None else "{:.3f} ({:.3f} to {:.3f})".format(*value) for value in told),
+                str(sum(one.pairs.values())),
+                Text(", ".join(f"{count} {reason}" for reason, count in one.unscored.items())),
+            )
+    console.print(table)
 
 
 def print_gate(report: GateReport, console: Console) -> None:
@@ -101,4 +125,5 @@ def print_gate(report: GateReport, console: Console) -> None:
     for one in report.comparisons:
         if one.verdict in ("fail", "not enough evidence"):
             console.print(Text(f"{one.measure.name}: {one.reason}.", style=_STYLES[one.verdict]), soft_wrap=True)
+    _print_judges((one.measure for one in report.comparisons), console)
     console.print(Text(f"Gate: {report.verdict}", style=_STYLES[report.verdict]))

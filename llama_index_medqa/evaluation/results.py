@@ -14,6 +14,7 @@ from typing import Any, get_args
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.cases import fingerprint as fingerprint_of_cases
+from llama_index_medqa.evaluation.judges.measured import measured_quality
 from llama_index_medqa.evaluation.measures.measure import Measure, Unit
 from llama_index_medqa.evaluation.runner import Reply
 from llama_index_medqa.evaluation.score import Score
@@ -26,13 +27,19 @@ _FAILURE_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class MeasureInfo:
-    """What a file tells of a measure; see :class:`Measure`."""
+    """What a file tells of a measure; see :class:`Measure`.
+
+    Attributes:
+        judge_quality: AUROC of its judge against people's labels, by set, each with its interval; None where the judge
+            was not measured.
+    """
 
     name: str
     unit: Unit
     higher_is_better: bool
     repeatable: bool
     judge: Mapping[str, Any] | None = None
+    judge_quality: Mapping[str, Sequence[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -194,11 +201,16 @@ async def score_all(
     return Results(
         system,
         fingerprint_of_cases(cases),
-        [MeasureInfo(one.name, one.unit, one.higher_is_better, one.repeatable, one.judge) for one in measures],
+        list(map(_info, measures)),
         await asyncio.gather(*(one(case, reply) for case, reply in zip(cases, replies, strict=True))),
         adapter,
         run(),
     )
+
+
+def _info(measure: Measure) -> MeasureInfo:
+    known = measured_quality(measure.judge) if measure.judge else None
+    return MeasureInfo(measure.name, measure.unit, measure.higher_is_better, measure.repeatable, measure.judge, known)
 
 
 async def _case_result(case: EvaluationCase, reply: Reply, measures: Sequence[Measure]) -> CaseResult:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered, WordF1
@@ -25,19 +26,24 @@ _TERM_PRECISION = "TermPrecision"
 
 
 def measures_of(
-    names: Iterable[str] = (), *, headings: Iterable[str] = (), ragas: RagasJudge | None = None
+    names: Iterable[str] = (),
+    *,
+    headings: Iterable[str] = (),
+    judge: Judge | None = None,
+    ragas: RagasJudge | None = None,
 ) -> list[Measure]:
     """Measures by name.
 
     Args:
-        names: such as ``nDCG@10`` or ``Accuracy``; none gives all that ask no language model.
+        names: such as ``nDCG@10`` or ``Accuracy``; none gives all but ragas'.
         headings: MeSH headings that ``TermPrecision`` looks for; without any it is left out of "all".
+        judge: says of ``Faithfulness`` and ``GoldSupport`` what is supported; None takes attribution.
         ragas: asks the model of ragas' measures, which are taken by name only.
 
     Raises:
         InputError: a name is not known, or needs what is not given.
     """
-    found = {measure.name.lower(): measure for measure in _all(list(headings))}
+    found = {measure.name.lower(): measure for measure in _all(list(headings), judge or AttributionJudge())}
     return [_of_ragas(name, ragas) or _named(name, found) for name in names] or list(found.values())
 
 
@@ -50,8 +56,7 @@ def _of_ragas(name: str, judge: RagasJudge | None) -> Measure | None:
     return ragas_measure(known, judge)
 
 
-def _all(headings: Sequence[str]) -> list[Measure]:
-    judge = AttributionJudge()
+def _all(headings: Sequence[str], judge: Judge) -> list[Measure]:
     terms = [term_precision(MedicalTerms(headings))] if headings else []
     return [
         *(of_answers(measure) for measure in (nDCG @ 10, Recall @ 5, Recall, Precision)),
