@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ _WORDS = "tea milk salt rice iron zinc wine bread".split()
 _PARTS = "heart liver brain skin".split()
 _THINGS = [(word, part) for word in _WORDS for part in _PARTS]
 
-Side = Callable[[Path], Awaitable[None]]
+Side = Callable[[Path], Coroutine[Any, Any, Any]]
 
 
 class Recording(ModelCalls):
@@ -119,7 +119,7 @@ def compare(server: JudgeServer, ours: Side, bodies: Sequence[Mapping[str, Any]]
             for side in ("ours", "bare") if number % 2 else ("bare", "ours"):
                 start = time.perf_counter()
                 if side == "ours":
-                    asyncio.run(ours(journal))  # type: ignore[arg-type]
+                    asyncio.run(ours(journal))
                 else:
                     texts = asyncio.run(bare(server, bodies))
                 if number:
