@@ -1,6 +1,6 @@
 """ragas' Faithfulness and ContextRecall of real answers, judged by the embedded model, with every outcome counted.
 
-    python -m benchmarks.ragas_run --answers FOLDER --work FOLDER [--data DATA] [--limit N] [--concurrency N] [--control]
+    python -m benchmarks.ragas_run --answers FOLDER --work FOLDER [--limit N] [--concurrency N] [--control]
 
 The answers are those of ``benchmarks.answers`` (its ``--work`` FOLDER): the first N questions of PubMedQA that the
 embedded engine answered with all papers in the index, as a user sees them. Their contexts are retrieved again, which
@@ -8,8 +8,8 @@ gives the same chunks; a question for which it does not ends the run. The judge 
 Qwen2.5-Coder-1.5B on llama.cpp.
 
 With ``--control`` the same answers are judged with the contexts of the next question in place of their own, too: a
-judge that can tell gives nearly 0 there. Every answer of the judge is a line of ``FOLDER/judge.jsonl`` as it comes: stop it at any
-time and run the same command. It takes about a minute a question on two free cores.
+judge that can tell gives nearly 0 there. Every answer of the judge is a line of ``FOLDER/judge.jsonl`` as it comes:
+stop it at any time and run the same command. It takes about a minute a question on two free cores.
 """
 
 import argparse
