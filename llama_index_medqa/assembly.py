@@ -186,13 +186,22 @@ def open_judge(
         api_key = os.environ.get(JUDGE_API_KEY_VARIABLE)
         yield JudgeServer(api_base, _served_name(api_base, api_key, model, "--judge-model"), api_key)
         return
-    if not profile.weights:
-        raise InputError(f"The profile {profile.name!r} has no weights to judge with: give --judge-api-base.")
+    require_judge_weights(profile)
     require_llama_cpp()
     path = locate(profile.weights, progress=progress)
     more = {"weights": PACKAGED[profile.weights].sha256[:16]} if profile.weights in PACKAGED else {}
     with LlamaCppServer(path, profile.context_window, parallel=parallel, model=Path(profile.weights).name) as server:
         yield JudgeServer(server.api_base, server.model, more=more)
+
+
+def require_judge_weights(profile: Profile) -> None:
+    """Tells that a profile has no model of its own to judge with.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not profile.weights:
+        raise InputError(f"The profile {profile.name!r} has no weights to judge with: give --judge-api-base.")
 
 
 def open_engine(

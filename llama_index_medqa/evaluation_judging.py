@@ -77,11 +77,11 @@ class Judging:
         """Tells what is missing before hours are spent on answers.
 
         Raises:
-            InputError: repeats would all be the same, or ragas cannot be imported.
+            InputError: repeats would all be the same, there is no model, or ragas cannot be imported.
             MissingExtraError: ragas or llama.cpp is not installed.
             ServerError: the judge's server does not answer, or does not serve the model.
         """
-        from llama_index_medqa.assembly import open_judge
+        from llama_index_medqa.assembly import open_judge, require_judge_weights
         from llama_index_medqa.evaluation.judges.ragas import load_ragas
         from llama_index_medqa.weights import require_llama_cpp
 
@@ -91,11 +91,12 @@ class Judging:
             load_ragas()
         if not self.asks_model:
             return
-        if not self.api_base:
+        if self.api_base:
+            with open_judge(self.profile, api_base=self.api_base, model=self.model):
+                pass
+        else:
+            require_judge_weights(self.profile)
             require_llama_cpp()
-            return
-        with open_judge(self.profile, api_base=self.api_base, model=self.model):
-            pass
 
     @asynccontextmanager
     async def open(self, terminal: Any) -> AsyncIterator["ModelCalls"]:

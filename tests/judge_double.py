@@ -76,12 +76,17 @@ class _Handler(BaseHTTPRequestHandler):
         # Told before it is answered: a call that a kill interrupts has been paid.
         with self.server.lock, self.server.log.open("a") as file:
             file.write(json.dumps(body, sort_keys=True) + "\n")
+            failing = self.server.failures > 0
+            self.server.failures -= 1
         time.sleep(self.server.seconds)
-        self._send(completion(json.dumps(filled(body))))
+        if failing:
+            self._send({"error": {"message": "still loading"}}, 503)
+        else:
+            self._send(completion(json.dumps(filled(body))))
 
-    def _send(self, data):
+    def _send(self, data, status=200):
         content = json.dumps(data).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -98,10 +103,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(log, seconds=0.0):
-    """Serves the double on a loopback port; gives its address. Every request is a line of ``log``."""
+def serving(log, seconds=0.0, failures=0):
+    """Serves the double on a loopback port; gives its address. Every request is a line of ``log``.
+
+    An answer takes some seconds, and the first requests fail.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.lock, server.log, server.seconds = threading.Lock(), log, seconds
+    server.lock, server.log, server.seconds, server.failures = threading.Lock(), log, seconds, failures
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
