@@ -2,9 +2,8 @@
 
 Claims that people called supported, refuted, neutral or hallucinated, each with its evidence: SciFact (claims and
 abstracts), HealthVer (claims about COVID-19 and a sentence or two), MedHallu (answers to PubMedQA's questions, half
-of them made up) and RAGTruth (answers of language models from three passages). A claim of several sentences is
-supported as well as its weakest sentence. Whole groups of pairs are drawn until there are PAIRS of a set, with a
-fixed seed.
+of them made up) and RAGTruth (answers of language models from three passages). The score of a claim of several
+sentences is their mean. PAIRS of each set are drawn with a fixed seed.
 
 One regression for all sets, in which each set counts the same. What is reported of it is out of fold: the pairs of a
 fifth of the groups are scored by a regression that was fitted on the other four fifths. The weights that the package
@@ -21,6 +20,7 @@ import argparse
 import asyncio
 import os
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,6 @@ SETS = {
 }
 FOLDS = 5
 PENALTY = 1.0
-ROUNDS = 8
 OF_MODEL = ("against_contrary", "against_silence")
 OF_TEXT = ("coverage", "words", "meaning", "support", "contrary", "number", "entity")
 # Of these less is better.
@@ -71,15 +70,10 @@ class Item:
 
 
 def drawn(pairs: Sequence[LabelledPair], number: int) -> list[LabelledPair]:
-    """Whole groups, in the order of the file, until there are so many pairs."""
-    groups = sorted({pair.group for pair in pairs})
-    random.Random(0).shuffle(groups)
-    chosen: set[str] = set()
-    for group in groups:
-        if sum(pair.group in chosen for pair in pairs) >= number:
-            break
-        chosen.add(group)
-    return [pair for pair in pairs if pair.group in chosen]
+    """So many pairs, in the order of the file; a greater number holds all of a lesser one."""
+    places = list(range(len(pairs)))
+    random.Random(0).shuffle(places)
+    return [pairs[place] for place in sorted(places[:number])]
 
 
 async def read(pairs: Sequence[LabelledPair], name: str, judge: OfflineJudge) -> list[Item]:
@@ -107,37 +101,43 @@ def folds(items: Sequence[Item]) -> list[int]:
 
 
 def fit(items: Sequence[Item], names: Sequence[str]) -> Regression:
-    """The regression of "supported" on the signals of each claim's weakest sentence.
+    """The regression of "supported" on the signals of each claim, which are the means of its sentences'.
 
-    Which sentence is the weakest depends on the regression: both are found in turns. Signals are scaled to a standard
-    deviation of 1 for the penalty.
+    First with a constant for each set, so that the weights tell claims of one set apart and not the sets, of which some
+    have more supported claims and other texts; then one constant and one factor for all.
     """
+    rows = np.array([[np.mean([one[name] for one in item.signals]) for name in names] for item in items])
+    scale = rows.std(axis=0)
+    scale[scale == 0] = 1.0
+    sets = sorted({item.set for item in items})
+    own = np.array([[item.set == name for name in sets] for item in items], dtype=float)
+    weights = _least(np.column_stack([rows / scale, own]), items, penalised=len(names))[: len(names)]
+    logits = rows / scale @ weights
+    factor, constant = _least(np.column_stack([logits, np.ones(len(items))]), items, penalised=0)
+    found = dict(zip(names, (round(float(value), 3) for value in factor * weights / scale), strict=True))
+    return Regression(round(float(constant), 3), found)
+
+
+def _least(rows: np.ndarray, items: Sequence[Item], penalised: int) -> np.ndarray:
+    """The weights of least loss, each set counting the same, the first of them drawn towards 0."""
     from scipy.optimize import minimize
 
-    rows = [np.array([[one[name] for name in names] for one in item.signals]) for item in items]
-    scale = np.concatenate(rows).std(axis=0)
-    scale[scale == 0] = 1.0
-    rows = [np.column_stack([row / scale, np.ones(len(row))]) for row in rows]
     supported = np.array([item.pair.supported for item in items])
-    sizes = {name: sum(item.set == name for item in items) for name in {item.set for item in items}}
+    sizes = Counter(item.set for item in items)
     share = np.array([len(items) / len(sizes) / sizes[item.set] for item in items])
-    weights = np.array([-1.0 if name in AGAINST else 1.0 for name in names] + [0.0])
-    for _ in range(ROUNDS):
-        weakest = np.array([row[np.argmin(row @ weights)] for row in rows])
 
-        def loss(values: np.ndarray, weakest: np.ndarray = weakest) -> float:
-            logits = weakest @ values
-            wrong = np.logaddexp(0, -logits) * supported + np.logaddexp(0, logits) * ~supported
-            return float((share * wrong).sum() + PENALTY / 2 * (values[:-1] ** 2).sum())
+    def loss(values: np.ndarray) -> float:
+        logits = rows @ values
+        wrong = np.logaddexp(0, -logits) * supported + np.logaddexp(0, logits) * ~supported
+        return float((share * wrong).sum() + PENALTY / 2 * (values[:penalised] ** 2).sum())
 
-        weights = minimize(loss, weights, method="L-BFGS-B").x
-    found = dict(zip(names, (round(float(value), 3) for value in weights[:-1] / scale), strict=True))
-    return Regression(round(float(weights[-1]), 3), found)
+    found: np.ndarray = minimize(loss, np.zeros(rows.shape[1]), method="L-BFGS-B").x
+    return found
 
 
 def scores(items: Sequence[Item], regression: Regression) -> list[Score]:
-    """The chance of each claim's weakest sentence."""
-    return [Score.of(min(regression.chance(one) for one in item.signals)) for item in items]
+    """The mean chance of each claim's sentences."""
+    return [Score.of(np.mean([regression.chance(one) for one in item.signals])) for item in items]
 
 
 def out_of_fold(items: Sequence[Item], names: Sequence[str]) -> list[Score]:
@@ -151,9 +151,9 @@ def out_of_fold(items: Sequence[Item], names: Sequence[str]) -> list[Score]:
 
 
 def of_signal(item: Item, name: str) -> Score:
-    """One signal alone, of the weakest sentence."""
+    """One signal alone, the mean of the sentences'."""
     sign = -1.0 if name in AGAINST else 1.0
-    return Score.of(min(sign * one[name] for one in item.signals))
+    return Score.of(np.mean([sign * one[name] for one in item.signals]))
 
 
 def rows(items: Sequence[Item], attribution: Sequence[Score]) -> dict[str, tuple[list[Score], bool]]:

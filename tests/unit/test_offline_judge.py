@@ -21,14 +21,14 @@ from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.testing import HashEmbedding
 
 EVIDENCE = "Green tea lowered the resting heart rate by 3.5 beats per minute. Coffee did not change the heart rate."
-EMBEDDER = HashEmbedding(model_name="multilingual-e5-small-0.3.0")
+EMBEDDER = HashEmbedding(model_name="multilingual-e5-small-0.3.0", dimension=384)
 QWEN = "qwen2.5-coder-1.5b-instruct"
 
 
 def signals(claim, evidence=EVIDENCE):
     passages = passages_from([evidence])
     (candidates,) = Attributor(EMBEDDER).candidates_of_all([claim], passages)
-    return signals_of(claim, passages, candidates)
+    return signals_of(claim, passages, candidates, 0.0)
 
 
 def test_signals_tell_what_is_said_denied_and_missing():
