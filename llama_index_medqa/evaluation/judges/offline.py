@@ -73,6 +73,7 @@ class OfflineJudge:
                 f"The offline judge is calibrated for {EMBEDDED.weights}, not for {model}: serve that model, or judge "
                 "with --judge log-odds, which takes any."
             )
+        self.embed_model = embed_model
         self._attributor = Attributor(embed_model)
         self._meaning = Meaning(embed_model)
         self._language_model = language_model
