@@ -115,34 +115,39 @@ def fit(items: Sequence[Item], names: Sequence[str]) -> Regression:
     """The regression of "supported" on the signals of each claim, which are the means of its sentences'.
 
     First with a constant for each set, so that the weights tell claims of one set apart and not the sets, of which some
-    have more supported claims and other texts; then one constant and one factor for all.
+    have more supported claims and other texts; then one constant and one factor for all. No signal counts the wrong
+    way round: what a regression would gain by that on these sets is theirs alone.
     """
     rows = np.array([[np.mean([one[name] for one in item.signals]) for name in names] for item in items])
     scale = rows.std(axis=0)
     scale[scale == 0] = 1.0
     sets = sorted({item.set for item in items})
     own = np.array([[item.set == name for name in sets] for item in items], dtype=float)
-    weights = _least(np.column_stack([rows / scale, own]), items, penalised=len(names))[: len(names)]
+    signs = [-1 if name in AGAINST else 1 for name in names]
+    weights = _least(np.column_stack([rows / scale, own]), items, signs)[: len(names)]
     logits = rows / scale @ weights
-    factor, constant = _least(np.column_stack([logits, np.ones(len(items))]), items, penalised=0)
-    found = dict(zip(names, (round(float(value), 3) for value in factor * weights / scale), strict=True))
-    return Regression(round(float(constant), 3), found)
+    factor, constant = _least(np.column_stack([logits, np.ones(len(items))]), items, [1])
+    found = {name: round(float(value), 3) for name, value in zip(names, factor * weights / scale, strict=True)}
+    return Regression(round(float(constant), 3), {name: value for name, value in found.items() if value})
 
 
-def _least(rows: np.ndarray, items: Sequence[Item], penalised: int) -> np.ndarray:
-    """The weights of least loss, each set counting the same, the first of them drawn towards 0."""
+def _least(rows: np.ndarray, items: Sequence[Item], signs: Sequence[int]) -> np.ndarray:
+    """The weights of least loss, each set counting the same; the first have a sign and are drawn towards 0."""
     from scipy.optimize import minimize
 
     supported = np.array([item.pair.supported for item in items])
     sizes = Counter(item.set for item in items)
     share = np.array([len(items) / len(sizes) / sizes[item.set] for item in items])
+    bounds = [(0.0, None) if sign > 0 else (None, 0.0) for sign in signs] + [(None, None)] * (
+        rows.shape[1] - len(signs)
+    )
 
     def loss(values: np.ndarray) -> float:
         logits = rows @ values
         wrong = np.logaddexp(0, -logits) * supported + np.logaddexp(0, logits) * ~supported
-        return float((share * wrong).sum() + PENALTY / 2 * (values[:penalised] ** 2).sum())
+        return float((share * wrong).sum() + PENALTY / 2 * (values[: len(signs)] ** 2).sum())
 
-    found: np.ndarray = minimize(loss, np.zeros(rows.shape[1]), method="L-BFGS-B").x
+    found: np.ndarray = minimize(loss, np.zeros(rows.shape[1]), method="L-BFGS-B", bounds=bounds).x
     return found
 
 
