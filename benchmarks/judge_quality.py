@@ -5,10 +5,10 @@ abstracts), HealthVer (claims about COVID-19 and a sentence or two), MedHallu (a
 of them made up) and RAGTruth (answers of language models from three passages). The score of a claim of several
 sentences is their mean.
 
-One regression for all sets, fitted on all but MedHallu, each of which counts the same. What is reported of it is out of fold: the pairs of a
-fifth of the groups are scored by a regression that was fitted on the other four fifths. The weights that the package
-ships were fitted on all of them. Intervals (95 %) are bootstrapped over groups. Nothing here is blind: the prompt and
-the signals were chosen among a few on some of these pairs.
+One regression for all sets, fitted on all but MedHallu, each of which counts the same. What is reported of it is out
+of fold: the pairs of a fifth of the groups are scored by a regression that was fitted on the other four fifths. The
+weights that the package ships were fitted on all of them. Intervals (95 %) are bootstrapped over groups. Nothing here
+is blind: the prompt and the signals were chosen among a few on some of these pairs.
 
     python -m benchmarks.judge_quality [--data DATA] [--opinions N N N N] [--kept FOLDER] [--api-base URL]
 
