@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from llama_index.core.async_utils import asyncio_run
 from llama_index.core.base.response.schema import Response
 from llama_index.core.evaluation import BaseEvaluator, EvaluationResult
 from llama_index.core.prompts.mixin import PromptDictType
@@ -49,27 +50,28 @@ class MeasureEvaluator(BaseEvaluator):
     ) -> EvaluationResult:
         """Scores a text; the ids of retrieved documents are known to :meth:`aevaluate_response` only."""
         evidence = None if contexts is None else tuple(Evidence("", text) for text in contexts)
-        return self._result(query, Answer(response or "", evidence))
+        return await self._result(query, Answer(response or "", evidence))
 
     async def aevaluate_response(
         self, query: str | None = None, response: Response | None = None, **kwargs: Any
     ) -> EvaluationResult:
         """Scores a response of a query engine."""
-        return self._result(query, answer_of(response or Response(None)))
+        return await self._result(query, answer_of(response or Response(None)))
 
     def evaluate_response(
         self, query: str | None = None, response: Response | None = None, **kwargs: Any
     ) -> EvaluationResult:
         """As :meth:`aevaluate_response`."""
-        return self._result(query, answer_of(response or Response(None)))
+        result: EvaluationResult = asyncio_run(self._result(query, answer_of(response or Response(None))))
+        return result
 
-    def _result(self, query: str | None, answer: Answer) -> EvaluationResult:
+    async def _result(self, query: str | None, answer: Answer) -> EvaluationResult:
         told: dict[str, Any] = {"query": query, "response": answer.text}
         told["contexts"] = [piece.text for piece in answer.evidence or ()]
         case = self._cases.get(query or "")
         if case is None:
             return EvaluationResult(**told, invalid_result=True, invalid_reason="no case asks this question")
-        score = self._measure.score(case, answer)
+        score = await self._measure.ascore(case, answer)
         if score.value is None:
             return EvaluationResult(**told, invalid_result=True, invalid_reason=score.reason, feedback=score.detail)
         return EvaluationResult(**told, score=score.value)

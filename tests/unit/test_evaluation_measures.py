@@ -124,14 +124,19 @@ def test_faithfulness_is_the_share_of_supported_sentences():
     assert gold_support(judge).score(CASE, answer) == Score.of(0.5)
     assert gold_support(judge).score(BARE, answer).reason == "no evidence text"
     assert faithfulness(judge).name == "Faithfulness(attribution)"
+    assert faithfulness(judge).judge["judge"] == "attribution"
 
 
 def test_a_judge_that_fails_leaves_the_case_unscored():
     class Failing:
         name = "failing"
 
-        def score(self, claim, evidence):
-            return Score.unscored("timeout") if "cancer" in claim else Score.of(0.9)
+        @property
+        def identity(self):
+            return {"judge": self.name}
+
+        async def score_all(self, claims, evidence):
+            return [Score.unscored("timeout") if "cancer" in claim else Score.of(0.9) for claim in claims]
 
     answer = Answer("Tea helps. It cures cancer.", EVIDENCE)
     assert faithfulness(Failing()).score(CASE, answer) == Score.unscored("timeout")

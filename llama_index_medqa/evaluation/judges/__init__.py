@@ -1,7 +1,7 @@
 """Judges say whether a text supports a claim."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from llama_index_medqa.evaluation.score import Score
 
@@ -14,11 +14,18 @@ class Judge(Protocol):
         """What its measures are called by."""
         ...
 
-    def score(self, claim: str, evidence: Sequence[str]) -> Score:
-        """From 0, not supported, to 1, supported; unscored where it failed.
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """All that decides its scores, fit for JSON; scores that are kept are kept under it."""
+        ...
+
+    async def score_all(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
+        """Of each claim from 0, not supported, to 1, supported; unscored where the judge failed.
+
+        Claims of one answer come together, so that its evidence is read once.
 
         Args:
-            claim: one sentence.
-            evidence: texts, any of which may support it.
+            claims: sentences.
+            evidence: texts, any of which may support a claim.
         """
         ...

@@ -1,32 +1,41 @@
 """The check that the query engine itself makes, as a judge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
 
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.evidence import passages_of
+from llama_index_medqa.evidence import Passage, passages_of
 
 
 class AttributionJudge:
-    """Calls a claim supported when attribution finds the text that it stands on. Deterministic.
+    """Calls a claim supported when attribution finds the text that it stands on. Deterministic, without a model.
 
     What it is worth beside people's labels is told in ``benchmarks/README.md``.
-
-    Args:
-        attributor: makes the check; by default by words alone, without a model.
     """
 
     name = "attribution"
 
-    def __init__(self, attributor: Attributor | None = None) -> None:
-        self._attributor = attributor or Attributor()
+    def __init__(self) -> None:
+        self._attributor = Attributor()
 
-    def score(self, claim: str, evidence: Sequence[str]) -> Score:
-        """1 for a supported claim, 0 for any other."""
-        nodes = [
-            NodeWithScore(node=TextNode(id_=str(place), text=text, start_char_idx=0))
-            for place, text in enumerate(evidence)
-        ]
-        return Score.of(self._attributor.attribute(claim, passages_of(nodes)).supported)
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The check by words alone, of this version of the package."""
+        return {"judge": self.name, "package": version("llama-index-medqa"), "threshold": self._attributor.threshold}
+
+    async def score_all(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
+        """1 for each supported claim, 0 for any other."""
+        judged = await self._attributor.aattribute_all(claims, passages_from(evidence))
+        return [Score.of(one.supported) for one in judged]
+
+
+def passages_from(evidence: Sequence[str]) -> list[Passage]:
+    """Texts as evidence, each a record of its own."""
+    nodes = [
+        NodeWithScore(node=TextNode(id_=str(place), text=text, start_char_idx=0)) for place, text in enumerate(evidence)
+    ]
+    return passages_of(nodes)

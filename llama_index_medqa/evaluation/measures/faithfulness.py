@@ -1,6 +1,6 @@
 """Whether a text holds what an answer says, sentence by sentence, as a judge sees it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
@@ -12,18 +12,23 @@ from llama_index_medqa.evidence import split_sentences
 SUPPORTED = 0.5
 
 
+def names_by(judge: str) -> tuple[str, str]:
+    """The names of the two measures, by that of their judge."""
+    return f"Faithfulness({judge})", f"GoldSupport({judge})"
+
+
 def faithfulness(judge: Judge) -> Measure:
     """Share of the answer's sentences that the retrieved texts support (RAGAS: Es et al. 2024, sentences as claims).
 
     With :class:`AttributionJudge` it says nothing of a :class:`MedQAQueryEngine`, which keeps only what passes that
     very check.
     """
-    return Measure(f"Faithfulness({judge.name})", _judged(judge, _retrieved))
+    return Measure(names_by(judge.name)[0], _judged(judge, _retrieved), judge=judge.identity)
 
 
 def gold_support(judge: Judge) -> Measure:
     """Share of the answer's sentences that the gold evidence supports: for answers that were given from memory."""
-    return Measure(f"GoldSupport({judge.name})", _judged(judge, _gold))
+    return Measure(names_by(judge.name)[1], _judged(judge, _gold), judge=judge.identity)
 
 
 def _retrieved(case: EvaluationCase, answer: Answer) -> Sequence[str]:
@@ -36,16 +41,17 @@ def _gold(case: EvaluationCase, answer: Answer) -> Sequence[str]:
 
 def _judged(
     judge: Judge, evidence_of: Callable[[EvaluationCase, Answer], Sequence[str]]
-) -> Callable[[EvaluationCase, Answer], Score]:
-    def score(case: EvaluationCase, answer: Answer) -> Score:
+) -> Callable[[EvaluationCase, Answer], Awaitable[Score]]:
+    async def score(case: EvaluationCase, answer: Answer) -> Score:
         if answer.abstained:
             return Score.not_applicable("abstained")
         evidence = evidence_of(case, answer)
         if not evidence:
             return Score.not_applicable("no evidence text")
-        judged = [judge.score(answer.text[start:end], evidence) for start, end in split_sentences(answer.text)]
-        if not judged:
+        sentences = [answer.text[start:end] for start, end in split_sentences(answer.text)]
+        if not sentences:
             return Score.unscored("empty answer")
+        judged = await judge.score_all(sentences, evidence)
         # One sentence that could not be judged leaves the share unknown.
         failed = next((one for one in judged if one.value is None), None)
         if failed is not None:
