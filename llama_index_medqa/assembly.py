@@ -15,6 +15,7 @@ from llama_index_medqa.chroma_client import place_arguments
 from llama_index_medqa.drafting import EXTRACTIVE
 from llama_index_medqa.embedding import E5Embedding
 from llama_index_medqa.errors import InputError, ServerError
+from llama_index_medqa.evaluation.model_calls import JudgeServer
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.llm import VllmLora
 from llama_index_medqa.node_parser import TokenNodeParser
@@ -29,6 +30,7 @@ Progress = Callable[[str, int, int | None], None]
 Drafter = LLM | Literal["extractive"]
 
 API_KEY_VARIABLE = "MEDQA_API_KEY"
+JUDGE_API_KEY_VARIABLE = "MEDQA_JUDGE_API_KEY"
 
 _MOST_ANSWER_TOKENS = 256
 # A prompt of a thousand tokens takes a minute on a busy laptop.
@@ -128,15 +130,8 @@ def _served_model(profile: Profile) -> LLM:
     if not profile.api_base:
         raise InputError("--llm server needs the address of an OpenAI-compatible server: give --api-base.")
     api_key = os.environ.get(API_KEY_VARIABLE)
-    served = [card.name for card in ServerApi(profile.api_base, api_key=api_key).models()]
-    wanted = profile.adapter or profile.base_model
-    if not wanted and len(served) == 1:
-        wanted = served[0]
-    if wanted not in served:
-        raise ServerError(
-            f"The server at {profile.api_base} does not serve {wanted or 'a single model'!r}; it serves "
-            f"{', '.join(map(repr, served)) or 'nothing'}. Choose one with --model, or an adapter with --adapter."
-        )
+    options = "--model, or an adapter with --adapter"
+    wanted = _served_name(profile.api_base, api_key, profile.adapter or profile.base_model, options)
     settings: dict[str, Any] = {
         "api_base": profile.api_base,
         "api_key": api_key,
@@ -148,6 +143,65 @@ def _served_model(profile: Profile) -> LLM:
         return VllmLora(profile.base_model, profile.adapter, **settings, **proof)
     more = {"api_key": api_key or "none", "context_window": profile.context_window}
     return OpenAILike(model=wanted, temperature=0.0, **{**settings, **more})
+
+
+def _served_name(api_base: str, api_key: str | None, wanted: str | None, options: str) -> str:
+    """The name if it is served, or that of the only model that is."""
+    served = [card.name for card in ServerApi(api_base, api_key=api_key).models()]
+    if not wanted and len(served) == 1:
+        return served[0]
+    if not wanted or wanted not in served:
+        raise ServerError(
+            f"The server at {api_base} does not serve {wanted or 'a single model'!r}; it serves "
+            f"{', '.join(map(repr, served)) or 'nothing'}. Choose one with {options}."
+        )
+    return wanted
+
+
+@contextmanager
+def open_judge(
+    profile: Profile,
+    *,
+    api_base: str | None = None,
+    model: str | None = None,
+    parallel: int = 1,
+    progress: Progress | None = None,
+) -> Iterator[JudgeServer]:
+    """The model that judges, for the length of the ``with`` block: a server's, or else the profile's own weights.
+
+    Args:
+        profile: whose weights llama.cpp serves where no address is given.
+        api_base: address of an OpenAI-compatible server; its key is taken from ``MEDQA_JUDGE_API_KEY``.
+        model: name under which it serves the model; None takes the only one that it serves.
+        parallel: requests that llama.cpp works on at the same time.
+        progress: see :func:`llama_index_medqa.weights.locate`.
+
+    Raises:
+        InputError: there is no address, and the profile has no weights.
+        ServerError: the server does not answer, or does not serve the model.
+        MissingExtraError: llama.cpp is needed and not installed.
+        WeightsError: the weights are missing or have another hash.
+    """
+    if api_base:
+        api_key = os.environ.get(JUDGE_API_KEY_VARIABLE)
+        yield JudgeServer(api_base, _served_name(api_base, api_key, model, "--judge-model"), api_key)
+        return
+    require_judge_weights(profile)
+    require_llama_cpp()
+    path = locate(profile.weights, progress=progress)
+    more = {"weights": PACKAGED[profile.weights].sha256[:16]} if profile.weights in PACKAGED else {}
+    with LlamaCppServer(path, profile.context_window, parallel=parallel, model=Path(profile.weights).name) as server:
+        yield JudgeServer(server.api_base, server.model, more=more)
+
+
+def require_judge_weights(profile: Profile) -> None:
+    """Tells that a profile has no model of its own to judge with.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not profile.weights:
+        raise InputError(f"The profile {profile.name!r} has no weights to judge with: give --judge-api-base.")
 
 
 def open_engine(

@@ -186,6 +186,11 @@ class Attributor:
         claim = Claim.of(sentence)
         return [item for passage in passages for item in self._checked(claim, passage)]
 
+    def candidates_of_all(self, sentences: Sequence[str], passages: Sequence[Passage]) -> list[list[Alignment]]:
+        """As :meth:`candidates` for several sentences; all are embedded at once."""
+        self._embed(sentences, passages)
+        return [self.candidates(sentence, passages) for sentence in sentences]
+
     def _embed(self, texts: Sequence[str], passages: Sequence[Passage]) -> None:
         if self._vectors:
             stating = [item.text for passage in passages for item in passage.sentences if item.states_something]

@@ -8,7 +8,7 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from llama_index_medqa import evaluation_commands, index_commands, serving_commands
+from llama_index_medqa import evaluation_commands, index_commands, judge_commands, serving_commands
 from llama_index_medqa.command_options import (
     EmbedderOption,
     IndexOption,
@@ -138,6 +138,7 @@ app.command()(evaluation_commands.gate)
 app.command()(serving_commands.serve)
 app.command()(serving_commands.doctor)
 app.add_typer(serving_commands.adapter_app, name="adapter")
+app.add_typer(judge_commands.judge_app, name="judge")
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ Each message says what happened and what to do next. The tree::
     ├── IndexIdentityError           the index was built with something else than it is opened with
     ├── StorageError                 the database of an index cannot be read or written: damaged, or the disk is full
     ├── ServerError                  a server of a language model or of Chroma does not answer, or not as expected
-    │   └── AdapterNotActive         the server answers, but not with the LoRA adapter that was asked for
+    │   ├── AdapterNotActive         the server answers, but not with the LoRA adapter that was asked for
+    │   └── JudgeError               a judge's model gave no usable answer; evaluation counts it as an unscored case
     └── EntrezError                  NCBI's E-utilities do not give what was asked for
         ├── EntrezUnavailableError   no usable answer before the deadline: try again later
         ├── EntrezAnswerError        answers came, but none could be read
@@ -93,6 +94,20 @@ class AdapterNotActive(ServerError):  # noqa: N818  # it reads as what it says
     def __init__(self, check: str, detail: str, advice: str) -> None:
         super().__init__(f"The check '{check}' failed: {detail}. {advice}.")
         self.check = check
+
+
+class JudgeError(ServerError):
+    """A judge's model gave no usable answer. Measures turn it into an unscored case.
+
+    Args:
+        reason: why, in words that can be counted.
+        detail: what was seen.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
 
 
 class EntrezError(MedQAError):

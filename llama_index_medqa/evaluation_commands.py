@@ -27,6 +27,7 @@ from llama_index_medqa.command_options import (
     terminal_for,
 )
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.evaluation_judging import Judging, scored, told_of
 from llama_index_medqa.profiles import EMBEDDED, Profile
 
 if TYPE_CHECKING:
@@ -71,12 +72,32 @@ def evaluate(
     journal: Annotated[
         Path | None, typer.Option(help="Where answers are kept as they come; by default OUTPUT.answers.jsonl.")
     ] = None,
+    judge: Annotated[
+        str,
+        typer.Option(
+            help="Of Faithfulness and GoldSupport: attribution, offline, offline-without-model, log-odds or verdict."
+        ),
+    ] = "attribution",
+    judge_api_base: Annotated[
+        str | None, typer.Option(help="OpenAI-compatible server of the model that judges, in place of the profile's.")
+    ] = None,
+    judge_model: Annotated[str | None, typer.Option(help="Name under which it serves the model.")] = None,
+    judge_concurrency: Annotated[int, typer.Option(min=1, help="Most requests to it under way at once.")] = 4,
+    judge_timeout: Annotated[float, typer.Option(min=0.001, help="Seconds after which a request has failed.")] = 600.0,
+    judge_max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer of it.")] = 1024,
+    judge_repeats: Annotated[int, typer.Option(min=1, help="Times that each case is judged.")] = 1,
+    judge_temperature: Annotated[
+        float, typer.Option(min=0.0, help="0 takes the likeliest words; repeats need more.")
+    ] = 0.0,
+    judge_journal: Annotated[
+        Path | None, typer.Option(help="Where its answers are kept; by default OUTPUT.judge.jsonl.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a system the questions of a file and score its answers. Run it again to finish an interrupted run."""
     from llama_index_medqa.evaluation.cases import FORMATS
     from llama_index_medqa.evaluation.measures.catalogue import measures_of
-    from llama_index_medqa.evaluation.results import score_all, write_results
+    from llama_index_medqa.evaluation.results import write_results
 
     if cases_format not in FORMATS:
         raise InputError(f"--format cannot be {cases_format!r}: choose {_CASE_FORMATS}.")
@@ -84,29 +105,46 @@ def evaluate(
         raise InputError("Give either --engine or --answers, or neither for a profile.")
     loaded = FORMATS[cases_format](cases)
     headings = _lines(terms) if terms else []
-    # A wrong name is told before anything is loaded; whether an index has headings is known later.
-    measures_of(measure or (), headings=headings or _ANY_HEADING)
     changes: dict[str, Any] = {"embedder": embedder, "api_base": api_base, "base_model": model, "adapter": adapter}
     changes |= {"manifest": manifest, "similarity_top_k": top_k, "retrieval": retrieval}
     changes["llm"] = llm or ("server" if api_base else None)
     terminal = terminal_for(as_json)
+    judging = Judging(
+        judge=judge,
+        names=measure or (),
+        profile=chosen_profile(profile, embedder=embedder),
+        api_base=judge_api_base,
+        model=judge_model,
+        journal=judge_journal or output.with_name(f"{output.name}.judge.jsonl"),
+        concurrency=judge_concurrency,
+        timeout=judge_timeout,
+        settings={"max_tokens": judge_max_tokens, "repeats": judge_repeats, "temperature": judge_temperature},
+    )
+    # A wrong name is told before anything is loaded; whether an index has headings is known later.
+    apart = {*judging.ragas_names, *judging.judged_names}
+    measures_of([name for name in measure or () if name not in apart], headings=headings or _ANY_HEADING)
+    judging.check()
     started, clock = datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
         subject = _subject(stack, terminal, engine, answers, lambda: chosen_profile(profile, **changes), folder)
-        measures = measures_of(measure or (), headings=headings or subject.headings)
         place = journal or output.with_name(f"{output.name}.answers.jsonl")
         replies = _ask_all(terminal, loaded, subject.system, place, concurrency, timeout)
-    results = score_all(
-        loaded,
-        replies,
-        measures,
-        system=dict(subject.system.identity),
-        adapter=subject.adapter,
-        run=_run_block(started, time.perf_counter() - clock, replies, concurrency),
+    # What answered is closed by now: where it and the judge are one model, there is no room for both.
+    results = asyncio.run(
+        scored(
+            loaded,
+            replies,
+            headings=headings or subject.headings,
+            judging=judging,
+            terminal=terminal,
+            system=dict(subject.system.identity),
+            adapter=subject.adapter,
+            run=lambda: _run_block(started, time.perf_counter() - clock, replies, concurrency),
+        )
     )
     write_results(output, results)
     _tell(terminal, results, output, as_json)
-    if any(reply.answer is None for reply in replies):
+    if any(reply.answer is None for reply in replies) or (results.run.get("judge") or {}).get("failures"):
         sys.exit(EXIT_INCOMPLETE)
 
 
@@ -181,6 +219,8 @@ def _tell(terminal: Any, results: "Results", output: Path, as_json: bool) -> Non
     run = results.run
     asked, kept = run["questions_asked"], run["answers_of_earlier_runs"]
     terminal.line(f"{asked} questions asked, {kept} answers of earlier runs, {run['seconds']} s: {output}")
+    if "judge" in run:
+        terminal.line(told_of(run["judge"]), "red" if run["judge"]["failures"] else "")
     failures = [case for case in results.cases if case.failure]
     if failures:
         terminal.line(

@@ -1,6 +1,6 @@
 """What an evaluation and its gate show on a terminal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -8,17 +8,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from llama_index_medqa.evaluation.calibration import Quality
 from llama_index_medqa.evaluation.gate import GateReport
-from llama_index_medqa.evaluation.gate_output import interval, number
-from llama_index_medqa.evaluation.results import Results
+from llama_index_medqa.evaluation.gate_output import interval, judge_told, number
+from llama_index_medqa.evaluation.results import MeasureInfo, Results
 from llama_index_medqa.evaluation.runner import Progress as Asked
+from llama_index_medqa.evaluation.statistics import RepeatedScores
 
 _STYLES = {"pass": "green", "fail": "bold red", "not enough evidence": "yellow", "not gated": "dim"}
 
 
-@contextmanager
-def asking_progress(console: Console) -> Iterator[Callable[[Asked], None]]:
-    """A bar of the questions that are answered, with time and tokens."""
+def _bar(console: Console) -> Progress:
     columns = (
         TextColumn("  {task.description}"),
         BarColumn(),
@@ -27,7 +27,21 @@ def asking_progress(console: Console) -> Iterator[Callable[[Asked], None]]:
         TimeRemainingColumn(),
     )
     shown = console.is_terminal and not console.quiet
-    with Progress(*columns, console=console, transient=True, disable=not shown) as bar:
+    return Progress(*columns, console=console, transient=True, disable=not shown)
+
+
+@contextmanager
+def judging_progress(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """A bar of the cases that are scored."""
+    with _bar(console) as bar:
+        task = bar.add_task("Scoring", total=None)
+        yield lambda done, cases: bar.update(task, total=cases, completed=done)
+
+
+@contextmanager
+def asking_progress(console: Console) -> Iterator[Callable[[Asked], None]]:
+    """A bar of the questions that are answered, with time and tokens."""
+    with _bar(console) as bar:
         task = bar.add_task("Asking", total=None)
 
         def show(asked: Asked) -> None:
@@ -55,6 +69,42 @@ def print_results(results: Results, console: Console) -> None:
             Text(missing),
         )
     console.print(table)
+    for info in results.measures:
+        judging = results.summary(info.name).judging
+        if judging:
+            console.print(Text(f"{info.name}: {_scatter(judging)}"), soft_wrap=True)
+    _print_judges(results.measures, console)
+
+
+def _print_judges(measures: Iterable[MeasureInfo], console: Console) -> None:
+    for told in filter(None, map(judge_told, measures)):
+        console.print(Text(f"{told}."), soft_wrap=True)
+
+
+def _scatter(judging: RepeatedScores) -> str:
+    """What repeated judging says of a mean."""
+    within, between = (number(variance**0.5) for variance in (judging.within, judging.between))
+    return (
+        f"from one judging to the next a case's score scatters by {within} (standard deviation), from case to case by "
+        f"{between}; judging brings {judging.from_judging:.0%} of the mean's variance"
+    )
+
+
+def print_judge_quality(found: Mapping[str, Mapping[str, Quality]], console: Console) -> None:
+    """A row a set and a score: the judge first, then what it has to beat."""
+    figures = ("AUROC", "supported against refuted", "balanced accuracy", "calibration error")
+    table = Table("set", "score", *figures, "pairs", "without a score")
+    for name, rows in found.items():
+        for row, one in rows.items():
+            told = (one.auroc, one.supported_against_refuted, one.balanced_accuracy, one.calibration_error)
+            table.add_row(
+                Text(name),
+                Text(row),
+                *("–" if value is None else "{:.3f} ({:.3f} to {:.3f})".format(*value) for value in told),
+                str(sum(one.pairs.values())),
+                Text(", ".join(f"{count} {reason}" for reason, count in one.unscored.items())),
+            )
+    console.print(table)
 
 
 def print_gate(report: GateReport, console: Console) -> None:
@@ -75,4 +125,5 @@ def print_gate(report: GateReport, console: Console) -> None:
     for one in report.comparisons:
         if one.verdict in ("fail", "not enough evidence"):
             console.print(Text(f"{one.measure.name}: {one.reason}.", style=_STYLES[one.verdict]), soft_wrap=True)
+    _print_judges((one.measure for one in report.comparisons), console)
     console.print(Text(f"Gate: {report.verdict}", style=_STYLES[report.verdict]))

@@ -1,7 +1,7 @@
 """What the command shows people: progress, reports, answers and their sources."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from itertools import chain
@@ -24,10 +24,17 @@ from rich.text import Text
 from llama_index_medqa.assembly import start_answer
 from llama_index_medqa.crawl_display import crawl_progress, print_summary
 from llama_index_medqa.doctor import Finding
+from llama_index_medqa.evaluation.calibration import Quality
 from llama_index_medqa.evaluation.gate import GateReport
 from llama_index_medqa.evaluation.results import Results
 from llama_index_medqa.evaluation.runner import Progress as Asked
-from llama_index_medqa.evaluation_display import asking_progress, print_gate, print_results
+from llama_index_medqa.evaluation_display import (
+    asking_progress,
+    judging_progress,
+    print_gate,
+    print_judge_quality,
+    print_results,
+)
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.index import IndexInfo
 from llama_index_medqa.ingestion import IngestReport
@@ -180,9 +187,19 @@ class Terminal:
         with asking_progress(self._progress) as show:
             yield show
 
+    @contextmanager
+    def judging_progress(self) -> Iterator[Callable[[int, int], None]]:
+        """A bar of the cases that are scored."""
+        with judging_progress(self._progress) as show:
+            yield show
+
     def show_evaluation(self, results: Results) -> None:
         """What an evaluation found, a row a measure."""
         print_results(results, self._out)
+
+    def show_judge_quality(self, found: Mapping[str, Mapping[str, Quality]]) -> None:
+        """How well a judge agrees with people, a row a set and a score."""
+        print_judge_quality(found, self._out)
 
     def show_gate(self, report: GateReport) -> None:
         """What the gate found, a row a measure."""

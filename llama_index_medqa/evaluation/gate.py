@@ -212,6 +212,9 @@ def _judged(
     told = (info, before, after, differences, margins.level, margin)
     if margin is None:
         return Comparison(*told, reason="reported only")
+    other = _other_judge(info, candidate)
+    if other:
+        return Comparison(*told, verdict="not enough evidence", reason=other)
     if after.unscored_share > margins.unscored_limit:
         unscored = ", ".join(f"{count} {reason}" for reason, count in after.unscored.items())
         shares = f"{after.unscored_share:.1%} of the candidate's cases could not be scored"
@@ -228,6 +231,16 @@ def _judged(
     if verdict == "not enough evidence" and needed:
         reason += f"; with {needed} such cases a worsening by twice the margin would be seen"
     return Comparison(*told, worse[info.name], detectable, needed, _changed(info, differences), verdict, reason)
+
+
+def _other_judge(info: MeasureInfo, candidate: Results) -> str:
+    """Why scores of two judges cannot be compared; empty where one judged both, or a file does not tell."""
+    after = next((one.judge for one in candidate.measures if one.name == info.name), None)
+    if not (info.judge and after) or info.judge == after:
+        return ""
+    different = sorted(key for key in {**info.judge, **after} if info.judge.get(key) != after.get(key))
+    told = ", ".join(f"{key} {info.judge.get(key)!r} and {after.get(key)!r}" for key in different)
+    return f"the two were scored by different judges ({told}): score both by one"
 
 
 def _verdict(

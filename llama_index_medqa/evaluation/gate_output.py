@@ -4,6 +4,7 @@ import re
 from xml.etree import ElementTree
 
 from llama_index_medqa.evaluation.gate import Comparison, GateReport
+from llama_index_medqa.evaluation.results import MeasureInfo
 from llama_index_medqa.evaluation.statistics import Estimate
 
 _MARKS = {"pass": "✅", "fail": "❌", "not enough evidence": "❔", "not gated": ""}
@@ -22,6 +23,20 @@ def interval(estimate: Estimate | None, *, signed: bool = False) -> str:
         return "–"
     plus = "+" if signed and estimate.mean > 0 else ""
     return f"{plus}{number(estimate.mean)} ({number(estimate.low)} to {number(estimate.high)})"
+
+
+def judge_told(measure: MeasureInfo) -> str:
+    """How far a judged measure can be trusted, in a line; empty where no judge was asked."""
+    if measure.judge is None:
+        return ""
+    if not measure.judge_quality:
+        return (
+            f"{measure.name}: it is not measured how well its judge agrees with people (medqa judge calibrate does it)"
+        )
+    shares = ", ".join(
+        f"{name} {value:.2f} ({low:.2f} to {high:.2f})" for name, (value, low, high) in measure.judge_quality.items()
+    )
+    return f"{measure.name}: its judge against people's labels, AUROC: {shares}"
 
 
 def outcomes(comparison: Comparison) -> str:
@@ -58,6 +73,7 @@ def as_markdown(report: GateReport) -> str:
             for one in report.comparisons
             if outcomes(one)
         ),
+        *(f"- {told}." for one in report.comparisons if (told := judge_told(one.measure))),
         "",
         "A positive difference is an improvement. “Would catch” is the least true worsening that is caught with a "
         f"chance of {report.margins.power:.0%}; the chance of a false alarm is at most {report.margins.level:.0%} over "

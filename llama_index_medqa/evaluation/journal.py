@@ -2,17 +2,15 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
-
-from filelock import FileLock, Timeout
+from typing import Any
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer, answer_from_data
+from llama_index_medqa.evaluation.line_file import LineFile, read_rows
 
 
 @dataclass(frozen=True)
@@ -42,20 +40,11 @@ def read_answers(path: str | Path) -> Iterator[StoredAnswer]:
     Raises:
         InputError: the file is missing or broken; the message names the line.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if line.strip():
-            yield _stored_answer(line, f"{path}, line {number}")
+    for place, row in read_rows(path):
+        yield _stored_answer(row, place)
 
 
-def _stored_answer(line: bytes, place: str) -> StoredAnswer:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{place}: not JSON ({error}).") from error
+def _stored_answer(row: Any, place: str) -> StoredAnswer:
     if not isinstance(row, dict) or "id" not in row or "answer" not in row:
         raise InputError(f"{place}: must be an object with 'id' and 'answer'.")
     data = row["answer"]
@@ -69,7 +58,7 @@ def _stored_answer(line: bytes, place: str) -> StoredAnswer:
 class AnswerJournal:
     """A file of answers that grows by one line with each; use :meth:`open`."""
 
-    def __init__(self, known: dict[str, Answer], file: BinaryIO) -> None:
+    def __init__(self, known: dict[str, Answer], file: LineFile) -> None:
         self._known = known
         self._file = file
 
@@ -81,20 +70,8 @@ class AnswerJournal:
         Raises:
             InputError: it is broken elsewhere, or another process writes it.
         """
-        place = Path(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(place.with_name(f"{place.name}.lock"))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise InputError(f"{place} is being written by another run: wait for it, or give another file.") from error
-        try:
-            with place.open("ab+") as file:
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
-                yield cls({row.key: row.answer for row in read_answers(place)}, file)
-        finally:
-            lock.release()
+        with LineFile.open(path) as file:
+            yield cls({row.key: row.answer for row in read_answers(path)}, file)
 
     def get(self, key: str) -> Answer | None:
         """The answer that is kept under a key."""
@@ -102,9 +79,5 @@ class AnswerJournal:
 
     def put(self, key: str, case_id: str, answer: Answer) -> None:
         """Keeps an answer; when this returns, it is on disk."""
-        row = {"id": case_id, "key": key, "answer": answer.as_data()}
-        # One write: a kill leaves all of the line, or none, or a part that is cut off on opening.
-        self._file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self._file.add({"id": case_id, "key": key, "answer": answer.as_data()})
         self._known[key] = answer

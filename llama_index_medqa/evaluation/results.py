@@ -1,9 +1,11 @@
 """The file of results: every case's answer and scores, and apart from them what no other run would repeat."""
 
+import asyncio
 import json
+import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +14,11 @@ from typing import Any, get_args
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.cases import fingerprint as fingerprint_of_cases
+from llama_index_medqa.evaluation.judges.measured import measured_quality
 from llama_index_medqa.evaluation.measures.measure import Measure, Unit
 from llama_index_medqa.evaluation.runner import Reply
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.evaluation.statistics import Estimate, bootstrap_mean
+from llama_index_medqa.evaluation.statistics import Estimate, RepeatedScores, bootstrap_mean, repeated_scores
 
 FORMAT = "llama-index-medqa evaluation 1"
 # Answers that fail everywhere for one reason would otherwise fill the file with it.
@@ -24,12 +27,19 @@ _FAILURE_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class MeasureInfo:
-    """What a file tells of a measure; see :class:`Measure`."""
+    """What a file tells of a measure; see :class:`Measure`.
+
+    Attributes:
+        judge_quality: AUROC of its judge against people's labels, by set, each with its interval; None where the judge
+            was not measured.
+    """
 
     name: str
     unit: Unit
     higher_is_better: bool
     repeatable: bool
+    judge: Mapping[str, Any] | None = None
+    judge_quality: Mapping[str, Sequence[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,17 +72,24 @@ class Summary:
         clusters: of those cases.
         unscored: cases without a number though one was due, by reason.
         not_applicable: cases of which the measure says nothing, by reason.
+        repeats: of the cases that were judged several times, the numbers of each.
     """
 
     values: Sequence[float] = field(repr=False)
     clusters: Sequence[str] = field(repr=False)
     unscored: Mapping[str, int]
     not_applicable: Mapping[str, int]
+    repeats: Sequence[Sequence[float]] = field(default=(), repr=False)
 
     @cached_property
     def estimate(self) -> Estimate | None:
         """Mean and 95 % interval, clustered; None where no case was scored."""
         return bootstrap_mean(self.values, groups=self.clusters) if self.values else None
+
+    @property
+    def judging(self) -> RepeatedScores | None:
+        """What repeated judging adds to the scatter of the scores; None where fewer than two cases were repeated."""
+        return repeated_scores(self.repeats) if len(self.repeats) > 1 else None
 
     @property
     def unscored_share(self) -> float:
@@ -111,6 +128,7 @@ class Results:
             [cluster for _, cluster in scored],
             dict(Counter(score.reason for score in missing if score.applicable)),
             dict(Counter(score.reason for score in missing if not score.applicable)),
+            [score.repeats for score, _ in scores if score.repeats],
         )
 
     def as_data(self) -> dict[str, Any]:
@@ -122,7 +140,7 @@ class Results:
             "system": self.system,
             "cases_fingerprint": self.cases_fingerprint,
             "adapter": self.adapter,
-            "measures": [asdict(info) for info in self.measures],
+            "measures": [_known(asdict(info)) for info in self.measures],
             "summary": {name: _summary_data(self.summary(name)) for name in steady},
             "cases": [
                 {
@@ -143,16 +161,17 @@ class Results:
         }
 
 
-def score_all(
+async def score_all(
     cases: Sequence[EvaluationCase],
     replies: Sequence[Reply],
     measures: Sequence[Measure],
     *,
     system: Mapping[str, Any],
     adapter: Mapping[str, Any] | None = None,
-    run: Mapping[str, Any] | None = None,
+    run: Callable[[], Mapping[str, Any]] = dict,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Results:
-    """Scores every reply by every measure.
+    """Scores every reply by every measure. Judges behind servers are asked for all cases together.
 
     Args:
         cases: the cases.
@@ -160,7 +179,8 @@ def score_all(
         measures: with names that differ.
         system: see :class:`Results`.
         adapter: see :class:`Results`.
-        run: see :class:`Results`.
+        run: gives what :class:`Results` tells of the run; called when all is scored.
+        progress: called after every case, with the number of cases that are scored and of all.
 
     Raises:
         InputError: two measures have the same name.
@@ -168,23 +188,39 @@ def score_all(
     names = [measure.name for measure in measures]
     if len(set(names)) != len(names):
         raise InputError(f"Each measure can be taken once, got {', '.join(names)}.")
+    scored = 0
+
+    async def one(case: EvaluationCase, reply: Reply) -> CaseResult:
+        nonlocal scored
+        result = await _case_result(case, reply, measures)
+        scored += 1
+        if progress:
+            progress(scored, len(cases))
+        return result
+
     return Results(
         system,
         fingerprint_of_cases(cases),
-        [MeasureInfo(one.name, one.unit, one.higher_is_better, one.repeatable) for one in measures],
-        [_case_result(case, reply, measures) for case, reply in zip(cases, replies, strict=True)],
+        list(map(_info, measures)),
+        await asyncio.gather(*(one(case, reply) for case, reply in zip(cases, replies, strict=True))),
         adapter,
-        run or {},
+        run(),
     )
 
 
-def _case_result(case: EvaluationCase, reply: Reply, measures: Sequence[Measure]) -> CaseResult:
+def _info(measure: Measure) -> MeasureInfo:
+    known = measured_quality(measure.judge) if measure.judge else None
+    return MeasureInfo(measure.name, measure.unit, measure.higher_is_better, measure.repeatable, measure.judge, known)
+
+
+async def _case_result(case: EvaluationCase, reply: Reply, measures: Sequence[Measure]) -> CaseResult:
     if reply.answer is None:
         failed = Score.unscored("system failed", reply.failure[:_FAILURE_CHARACTERS])
         scores = {measure.name: failed for measure in measures}
         return CaseResult(case.case_id, case.question, case.cluster, None, reply.failure[:_FAILURE_CHARACTERS], scores)
     answer = reply.answer
-    scores = {measure.name: measure.score(case, answer) for measure in measures}
+    values = await asyncio.gather(*(measure.ascore(case, answer) for measure in measures))
+    scores = {measure.name: value for measure, value in zip(measures, values, strict=True)}
     # Texts of evidence are in the file of answers; here the documents are enough.
     shown = {"text": answer.text, "documents": answer.ranking, "cited": answer.cited, "abstained": answer.abstained}
     return CaseResult(
@@ -198,7 +234,16 @@ def _scores_data(case: CaseResult, names: Sequence[str]) -> dict[str, Any]:
 
 def _summary_data(summary: Summary) -> dict[str, Any]:
     estimate = summary.estimate._asdict() if summary.estimate else None
-    return {"estimate": estimate, "unscored": summary.unscored, "not_applicable": summary.not_applicable}
+    data = {"estimate": estimate, "unscored": summary.unscored, "not_applicable": summary.not_applicable}
+    if summary.judging:
+        # JSON has no nan, which the reliability is where nothing varies.
+        shares = {key: None if math.isnan(value) else value for key, value in summary.judging._asdict().items()}
+        return {**data, "judging": shares}
+    return data
+
+
+def _known(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if value is not None}
 
 
 def write_results(path: str | Path, results: Results) -> None:

@@ -1,6 +1,7 @@
 """The score of one case: a number, or why there is none."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from llama_index_medqa.errors import InputError
 class Score:
     """What a measure says of one case. A failure to score is a value of its own, never a number.
 
-    Make one with :meth:`of`, :meth:`unscored` or :meth:`not_applicable`.
+    Make one with :meth:`of`, :meth:`of_repeats`, :meth:`unscored` or :meth:`not_applicable`.
 
     Attributes:
         value: the number; None where there is none.
@@ -19,12 +20,14 @@ class Score:
         detail: what was seen, for people.
         applicable: False where the measure says nothing of such a case (a case without a gold label has no accuracy);
             True where a number was due. Only what was due and is missing counts against a system.
+        repeats: where the case was judged several times, the numbers of which ``value`` is the mean.
     """
 
     value: float | None
     reason: str = ""
     detail: str = ""
     applicable: bool = True
+    repeats: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, value: float) -> "Score":
@@ -36,6 +39,19 @@ class Score:
         if not math.isfinite(value):
             raise InputError(f"A score cannot be {value}: say with Score.unscored why there is no number.")
         return cls(float(value))
+
+    @classmethod
+    def of_repeats(cls, scores: Sequence["Score"]) -> "Score":
+        """The mean of several judgings of one case; the first that failed, where one did.
+
+        Args:
+            scores: at least one.
+        """
+        failed = next((score for score in scores if score.value is None), None)
+        if failed is not None:
+            return failed
+        values = tuple(score.value for score in scores if score.value is not None)
+        return cls(math.fsum(values) / len(values), repeats=values)
 
     @classmethod
     def unscored(cls, reason: str, detail: str = "") -> "Score":
@@ -50,7 +66,7 @@ class Score:
     def as_data(self) -> Any:
         """As plain data, fit for JSON: the number, or an object that says why there is none."""
         if self.value is not None:
-            return self.value
+            return {"mean": self.value, "repeats": list(self.repeats)} if self.repeats else self.value
         kind = "unscored" if self.applicable else "not_applicable"
         return {kind: self.reason, "detail": self.detail} if self.detail else {kind: self.reason}
 
@@ -63,6 +79,8 @@ class Score:
         """
         if isinstance(data, int | float) and not isinstance(data, bool):
             return cls.of(data)
+        if isinstance(data, dict) and isinstance(data.get("repeats"), list):
+            return cls.of_repeats([cls.of(value) for value in data["repeats"]])
         if isinstance(data, dict) and isinstance(data.get("unscored"), str):
             return cls.unscored(data["unscored"], str(data.get("detail", "")))
         if isinstance(data, dict) and isinstance(data.get("not_applicable"), str):

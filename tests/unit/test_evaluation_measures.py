@@ -130,7 +130,10 @@ def test_faithfulness_is_the_share_of_supported_sentences():
 def test_a_judge_that_fails_leaves_the_case_unscored():
     class Failing:
         name = "failing"
-        identity = {"judge": "failing"}
+
+        @property
+        def identity(self):
+            return {"judge": self.name}
 
         async def score_all(self, claims, evidence):
             return [Score.unscored("timeout") if "cancer" in claim else Score.of(0.9) for claim in claims]

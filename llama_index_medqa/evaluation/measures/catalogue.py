@@ -6,13 +6,16 @@ from collections.abc import Iterable, Sequence
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
+from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered, WordF1
 from llama_index_medqa.evaluation.measures.citation import CitationMeasure, CitationPrecision, CitationRecall
 from llama_index_medqa.evaluation.measures.effort import Seconds, Tokens
 from llama_index_medqa.evaluation.measures.evidence import RetractedEvidence
 from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
 from llama_index_medqa.evaluation.measures.measure import Measure
+from llama_index_medqa.evaluation.measures.ragas import RAGAS_NAMES, ragas_measure, ragas_name
 from llama_index_medqa.evaluation.measures.retrieval import Precision, Recall, nDCG, of_answers
 from llama_index_medqa.evaluation.measures.terms import MedicalTerms, term_precision
 from llama_index_medqa.evaluation.score import Score
@@ -22,22 +25,38 @@ _CUT_OFF = re.compile(r"(\w+)@([1-9]\d*)")
 _TERM_PRECISION = "TermPrecision"
 
 
-def measures_of(names: Iterable[str] = (), *, headings: Iterable[str] = ()) -> list[Measure]:
+def measures_of(
+    names: Iterable[str] = (),
+    *,
+    headings: Iterable[str] = (),
+    judge: Judge | None = None,
+    ragas: RagasJudge | None = None,
+) -> list[Measure]:
     """Measures by name.
 
     Args:
-        names: such as ``nDCG@10`` or ``Accuracy``; none gives all of them.
-        headings: MeSH headings that ``TermPrecision`` looks for; without any it is left out of "all of them".
+        names: such as ``nDCG@10`` or ``Accuracy``; none gives all but ragas'.
+        headings: MeSH headings that ``TermPrecision`` looks for; without any it is left out of "all".
+        judge: says of ``Faithfulness`` and ``GoldSupport`` what is supported; None takes attribution.
+        ragas: asks the model of ragas' measures, which are taken by name only.
 
     Raises:
-        InputError: a name is not known.
+        InputError: a name is not known, or needs what is not given.
     """
-    found = {measure.name.lower(): measure for measure in _all(list(headings))}
-    return [_named(name, found) for name in names] or list(found.values())
+    found = {measure.name.lower(): measure for measure in _all(list(headings), judge or AttributionJudge())}
+    return [_of_ragas(name, ragas) or _named(name, found) for name in names] or list(found.values())
 
 
-def _all(headings: Sequence[str]) -> list[Measure]:
-    judge = AttributionJudge()
+def _of_ragas(name: str, judge: RagasJudge | None) -> Measure | None:
+    known = ragas_name(name)
+    if known is None:
+        return None
+    if judge is None:
+        raise InputError(f"{known} asks a language model: give measures_of a RagasJudge.")
+    return ragas_measure(known, judge)
+
+
+def _all(headings: Sequence[str], judge: Judge) -> list[Measure]:
     terms = [term_precision(MedicalTerms(headings))] if headings else []
     return [
         *(of_answers(measure) for measure in (nDCG @ 10, Recall @ 5, Recall, Precision)),
@@ -74,5 +93,5 @@ def _named(name: str, found: dict[str, Measure]) -> Measure:
         return found[name.lower()]
     if name.lower() == _TERM_PRECISION.lower():
         raise InputError(f"{_TERM_PRECISION} needs MeSH headings: give --terms, or an index whose records carry some.")
-    known = [measure.name for measure in found.values()]
+    known = [*(measure.name for measure in found.values()), *RAGAS_NAMES]
     raise InputError(f"There is no measure {name!r}: choose among {', '.join(known)}; any cutoff may follow nDCG@.")

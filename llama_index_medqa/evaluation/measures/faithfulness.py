@@ -12,18 +12,23 @@ from llama_index_medqa.evidence import split_sentences
 SUPPORTED = 0.5
 
 
+def names_by(judge: str) -> tuple[str, str]:
+    """The names of the two measures, by that of their judge."""
+    return f"Faithfulness({judge})", f"GoldSupport({judge})"
+
+
 def faithfulness(judge: Judge) -> Measure:
     """Share of the answer's sentences that the retrieved texts support (RAGAS: Es et al. 2024, sentences as claims).
 
     With :class:`AttributionJudge` it says nothing of a :class:`MedQAQueryEngine`, which keeps only what passes that
     very check.
     """
-    return Measure(f"Faithfulness({judge.name})", _judged(judge, _retrieved), judge=judge.identity)
+    return Measure(names_by(judge.name)[0], _judged(judge, _retrieved), judge=judge.identity)
 
 
 def gold_support(judge: Judge) -> Measure:
     """Share of the answer's sentences that the gold evidence supports: for answers that were given from memory."""
-    return Measure(f"GoldSupport({judge.name})", _judged(judge, _gold), judge=judge.identity)
+    return Measure(names_by(judge.name)[1], _judged(judge, _gold), judge=judge.identity)
 
 
 def _retrieved(case: EvaluationCase, answer: Answer) -> Sequence[str]:

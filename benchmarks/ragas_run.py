@@ -1,0 +1,169 @@
+"""ragas' Faithfulness and ContextRecall of real answers, judged by the embedded model, with every outcome counted.
+
+    python -m benchmarks.ragas_run --answers FOLDER --work FOLDER [--data DATA] [--limit N] [--concurrency N]
+
+The answers are those of ``benchmarks.answers`` (its ``--work`` FOLDER): the first N questions of PubMedQA that the
+embedded engine answered with all papers in the index, as a user sees them. Their contexts are retrieved again, which
+gives the same chunks; a question for which it does not ends the run. The judge is the embedded profile's
+Qwen2.5-Coder-1.5B on llama.cpp.
+
+Afterwards the same answers are judged with the contexts of the next question in place of their own: a judge that can
+tell gives nearly 0 there. Every answer of the judge is a line of ``FOLDER/judge.jsonl`` as it comes: stop it at any
+time and run the same command. It takes about a minute a question on two free cores.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.answer_sets import AnswerSet, load_answer_set, open_answer_index
+from benchmarks.provenance import provenance, write_results
+from llama_index_medqa import PubMedRetriever
+from llama_index_medqa.assembly import open_embedder, open_judge
+from llama_index_medqa.evaluation.answers import Answer, Evidence
+from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.judges.ragas import RagasJudge
+from llama_index_medqa.evaluation.measures.catalogue import measures_of
+from llama_index_medqa.evaluation.measures.ragas import RAGAS_NAMES
+from llama_index_medqa.evaluation.model_calls import ModelCalls
+from llama_index_medqa.evaluation.results import Results, score_all
+from llama_index_medqa.evaluation.runner import Reply
+from llama_index_medqa.evaluation_judging import cost
+from llama_index_medqa.profiles import EMBEDDED
+
+MEASURES = ("Faithfulness(ragas)", "ContextRecall(ragas)", "Faithfulness(attribution)")
+# Chunks that benchmarks.answers retrieves before it keeps the first few.
+_DEEP = 60
+
+
+def answered(file: Path, chosen: AnswerSet, limit: int) -> list[tuple[EvaluationCase, dict[str, Any]]]:
+    """The first answered questions, with their lines of the file of answers."""
+    cases = {case.case_id: case for case in chosen.final}
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+    found = [
+        (cases[row["case"]], row)
+        for row in rows
+        if row["set"] == chosen.name and not row["gold_removed"] and not row["response"]["abstained"]
+    ]
+    if len(found) < limit:
+        sys.exit(f"{file} holds {len(found)} answers of {chosen.name}: run benchmarks.answers on, or lower --limit.")
+    return found[:limit]
+
+
+def with_evidence(
+    rows: Sequence[tuple[EvaluationCase, dict[str, Any]]], chosen: AnswerSet, folder: Path
+) -> list[Answer]:
+    """The answers with the texts that they were given from."""
+    retriever = PubMedRetriever(open_answer_index(chosen, open_embedder(EMBEDDED), folder), similarity_top_k=_DEEP)
+    answers = []
+    for case, row in rows:
+        items = retriever.retrieve(case.question)[: EMBEDDED.similarity_top_k]
+        evidence = tuple(Evidence(str(item.node.ref_doc_id), item.node.get_content()) for item in items)
+        text = " ".join(sentence["text"] for sentence in row["response"]["sentences"])
+        answer = Answer(text, evidence, tuple(row["cited"]))
+        if answer.ranking != row["retrieved"]:
+            sys.exit(f"Case {case.case_id}: {answer.ranking} is retrieved now, {row['retrieved']} was: answer anew.")
+        answers.append(answer)
+    return answers
+
+
+async def judged(
+    cases: Sequence[EvaluationCase], answers: Sequence[Answer], options: argparse.Namespace
+) -> tuple[Results, Results, dict[str, Any]]:
+    """The scores, those with the contexts of another question, and what the first cost."""
+    others = [replace(answer, evidence=other.evidence) for answer, other in zip(answers, rotated(answers), strict=True)]
+    with open_judge(EMBEDDED, parallel=options.concurrency) as server:
+        limits = {"concurrency": options.concurrency, "timeout": 3_600.0}
+        async with ModelCalls.open(server, options.work / "judge.jsonl", **limits) as calls:
+            judge = RagasJudge(calls)
+            own = await scored(cases, answers, judge, "own contexts")
+            costs = cost(calls.totals, len(cases))
+            return own, await scored(cases, others, judge, "another question's contexts"), costs
+
+
+def rotated(answers: Sequence[Answer]) -> list[Answer]:
+    """Each answer's successor; the last has the first."""
+    return [*answers[1:], answers[0]]
+
+
+async def scored(cases: Sequence[EvaluationCase], answers: Sequence[Answer], judge: RagasJudge, name: str) -> Results:
+    """The scores of answers; tells how far it is."""
+    return await score_all(
+        cases,
+        [Reply(answer) for answer in answers],
+        measures_of(MEASURES, ragas=judge),
+        system={"answers": "benchmarks.answers"},
+        progress=lambda done, count: print(f"{name}: {done} of {count}", file=sys.stderr, flush=True),
+    )
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """Of each measure the mean with its interval, and how many cases came to what."""
+    found = {}
+    for name in MEASURES:
+        one = results.summary(name)
+        outcomes = {"scored": len(one.values), **one.unscored, **one.not_applicable}
+        found[name] = {"estimate": one.estimate._asdict() if one.estimate else None, "outcomes": outcomes}
+    return found
+
+
+def per_case(results: Results) -> dict[str, Any]:
+    """Scores and reasons by case; details hold texts of the data and are left out."""
+    return {
+        case.case_id: {
+            name: score.reason if score.value is None else round(score.value, 4) for name, score in case.scores.items()
+        }
+        for case in results.cases
+    }
+
+
+def main() -> None:
+    """Judges and writes ``results/ragas_run.json``."""
+    options = _options()
+    chosen = load_answer_set("PubMedQA", options.data)
+    file = options.answers / "answers.jsonl"
+    rows = answered(file, chosen, options.limit)
+    answers = with_evidence(rows, chosen, options.work / "indexes")
+    cases = [case for case, _ in rows]
+    own, other, costs = asyncio.run(judged(cases, answers, options))
+    results = {
+        "provenance": provenance(chosen.files, ["ragas", "langchain-community", "xllamacpp"]),
+        "answers": {
+            "count": len(answers),
+            "by": "benchmarks.answers, profile embedded, policy strict, all papers in the index, abstentions left out",
+            "sha256_of_texts": hashlib.sha256("\n".join(answer.text for answer in answers).encode()).hexdigest(),
+        },
+        "judge": next(info.judge for info in own.measures if info.name in RAGAS_NAMES),
+        "concurrency": options.concurrency,
+        "cost": costs,
+        "own contexts": {"summary": summary(own), "cases": per_case(own)},
+        "another question's contexts": {"summary": summary(other), "cases": per_case(other)},
+    }
+    print(json.dumps({key: results[key] for key in ("cost", "judge")}, indent=1))
+    for name in ("own contexts", "another question's contexts"):
+        print(name, json.dumps(results[name]["summary"], indent=1))
+    if options.limit >= 20:
+        write_results("ragas_run", results)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--answers", type=Path, required=True, help="--work of benchmarks.answers")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
+    parser.add_argument("--limit", type=int, default=24)
+    parser.add_argument("--concurrency", type=int, default=4)
+    options = parser.parse_args()
+    options.data = Path(options.data)
+    return options
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""How well a judge agrees with people, measured on pairs of a claim and a text that people labelled."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.evaluation.judges import Judge
+from llama_index_medqa.evaluation.score import Score
+from llama_index_medqa.evidence import content_words, split_sentences
+
+LABELS = ("supported", "refuted", "neutral", "hallucinated")
+THRESHOLD = 0.5
+_BINS = 10
+
+_Floats = npt.NDArray[np.float64]
+_Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LabelledPair:
+    """A claim, the text that it is held against, and what people said.
+
+    Attributes:
+        claim: one sentence or several.
+        evidence: the text.
+        label: one of :data:`LABELS`.
+        group: pairs of one group, such as those on one question, are taken as one draw.
+    """
+
+    claim: str
+    evidence: str
+    label: str
+    group: str
+
+    @property
+    def supported(self) -> bool:
+        """Whether people called the claim supported, and not refuted, neutral or hallucinated."""
+        return self.label == "supported"
+
+
+def load_pairs(path: str | Path) -> list[LabelledPair]:
+    """Reads pairs, a JSON object a line: ``claim``, ``evidence`` (a text or a list of them), ``label``, ``group``.
+
+    Raises:
+        InputError: the file cannot be read, is empty, or a line is no labelled pair.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}.") from error
+    pairs = [_pair(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
+    if not pairs:
+        raise InputError(f"{path} holds no labelled pair.")
+    return pairs
+
+
+def _pair(line: str, place: str) -> LabelledPair:
+    try:
+        row = json.loads(line)
+        evidence = row["evidence"]
+        texts = [evidence] if isinstance(evidence, str) else list(evidence)
+        pair = LabelledPair(str(row["claim"]), "\n".join(texts), str(row["label"]), str(row.get("group", place)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{place} is no labelled pair ({error!r}): give claim, evidence and label.") from error
+    if pair.label not in LABELS:
+        raise InputError(f"{place} has the label {pair.label!r}: use {', '.join(LABELS)}.")
+    return pair
+
+
+async def judge_pairs(
+    judge: Judge, pairs: Sequence[LabelledPair], progress: Callable[[int, int], None] | None = None
+) -> list[Score]:
+    """The judge's score of every pair: a claim of several sentences is supported as well as its weakest sentence.
+
+    Args:
+        judge: any judge.
+        pairs: those with the same evidence that follow one another are judged together.
+        progress: called with the pairs that are judged and the pairs in all.
+    """
+    scores: list[Score] = []
+    for evidence, some in groupby(pairs, key=lambda pair: pair.evidence):
+        claims = [sentences_of(pair.claim) for pair in some]
+        judged = iter(await judge.score_all([sentence for claim in claims for sentence in claim], [evidence]))
+        scores.extend(weakest([next(judged) for _ in claim]) for claim in claims)
+        if progress:
+            progress(len(scores), len(pairs))
+    return scores
+
+
+def sentences_of(claim: str) -> list[str]:
+    """The sentences of a claim, each judged by itself."""
+    return [claim[start:end] for start, end in split_sentences(claim)] or [claim]
+
+
+def weakest(scores: Sequence[Score]) -> Score:
+    """The least score; the first that is missing where one is."""
+    missing = next((score for score in scores if score.value is None), None)
+    return missing or min(scores, key=lambda score: score.value or 0.0)
+
+
+def word_overlap(pair: LabelledPair) -> float:
+    """What any judge has to beat: the share of the claim's meaningful words that stand anywhere in the evidence."""
+    words = content_words(pair.claim)
+    return len(words & content_words(pair.evidence)) / max(len(words), 1)
+
+
+def length(pair: LabelledPair) -> float:
+    """Words of the claim: where people's labels go with it, a set rewards talking much."""
+    return float(len(pair.claim.split()))
+
+
+class Interval(NamedTuple):
+    """A figure with its 95 % interval, bootstrapped over groups."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well scores agree with people's labels.
+
+    Attributes:
+        pairs: scored pairs by label.
+        groups: number of groups.
+        unscored: pairs without a score, by reason; they are in none of the figures.
+        auroc: chance that a supported claim scores higher than another one, 0 to 1; None without both kinds.
+        supported_against_refuted: the same without the neutral claims.
+        balanced_accuracy: mean of the shares of both kinds on the right side of 0.5; None for scores that are no
+            probabilities.
+        calibration_error: expected difference of score and share of supported claims, 0 to 1, in 10 bins of equal
+            width (Guo et al. 2017); None for scores that are no probabilities.
+    """
+
+    pairs: Mapping[str, int]
+    groups: int
+    unscored: Mapping[str, int]
+    auroc: Interval | None
+    supported_against_refuted: Interval | None
+    balanced_accuracy: Interval | None
+    calibration_error: Interval | None
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, fit for JSON, with four decimals."""
+        figures = ("auroc", "supported_against_refuted", "balanced_accuracy", "calibration_error")
+        intervals: dict[str, Interval | None] = {name: getattr(self, name) for name in figures}
+        return {
+            "pairs": dict(self.pairs),
+            "groups": self.groups,
+            "unscored": dict(self.unscored),
+            **{name: one and [round(number, 4) for number in one] for name, one in intervals.items()},
+        }
+
+
+def quality(
+    scores: Sequence[Score], pairs: Sequence[LabelledPair], *, probabilities: bool = True, resamples: int = 1000
+) -> Quality:
+    """How well scores agree with labels.
+
+    Args:
+        scores: one for each pair.
+        pairs: the pairs.
+        probabilities: whether scores mean the chance of "supported"; else only their order is measured.
+        resamples: times that as many groups are drawn with replacement.
+
+    Raises:
+        InputError: scores and pairs are of different numbers, or nothing is scored.
+    """
+    if len(scores) != len(pairs):
+        raise InputError(f"Each pair needs its score: got {len(scores)} scores and {len(pairs)} pairs.")
+    kept = [(score.value, pair) for score, pair in zip(scores, pairs, strict=True) if score.value is not None]
+    if not kept:
+        raise InputError("No pair was scored, so that there is nothing to measure.")
+    values = np.array([value for value, _ in kept], dtype=np.float64)
+    truth = np.array([pair.supported for _, pair in kept])
+    groups = [pair.group for _, pair in kept]
+    decided = np.array([pair.label != "neutral" for _, pair in kept])
+
+    def figure(of: Callable[[_Floats, _Flags, _Floats], float], chosen: _Flags) -> Interval | None:
+        some = [group for group, take in zip(groups, chosen, strict=True) if take]
+        return bootstrapped(of, values[chosen], truth[chosen], some, resamples)
+
+    everything = np.ones(len(kept), dtype=bool)
+    return Quality(
+        pairs=Counter(pair.label for _, pair in kept),
+        groups=len(set(groups)),
+        unscored=Counter(score.reason for score in scores if score.value is None),
+        auroc=figure(auroc, everything),
+        supported_against_refuted=figure(auroc, decided),
+        balanced_accuracy=figure(balanced_accuracy, everything) if probabilities else None,
+        calibration_error=figure(calibration_error, everything) if probabilities else None,
+    )
+
+
+def bootstrapped(
+    of: Callable[[_Floats, _Flags, _Floats], float],
+    scores: _Floats,
+    supported: _Flags,
+    groups: Sequence[str],
+    resamples: int = 1000,
+) -> Interval | None:
+    """A figure with its interval, by drawing groups with replacement; None where it has no value.
+
+    Args:
+        of: the figure of scores, truths and weights.
+        scores: (n,).
+        supported: (n,).
+        groups: of each of the n.
+        resamples: number of draws; always the same ones.
+    """
+    value = of(scores, supported, np.ones(len(scores)))
+    if np.isnan(value):
+        return None
+    names, group = np.unique(np.asarray(groups), return_inverse=True)
+    random = np.random.default_rng(0)
+    drawn = (np.bincount(random.integers(0, len(names), len(names)), minlength=len(names)) for _ in range(resamples))
+    low, high = np.nanquantile([of(scores, supported, counts[group].astype(float)) for counts in drawn], [0.025, 0.975])
+    return Interval(value, float(low), float(high))
+
+
+def auroc(scores: _Floats, positive: _Flags, weights: _Floats) -> float:
+    """The share of pairs of a positive and a negative in which the positive scores higher; a tie counts half.
+
+    Nan where there are not both.
+    """
+    _, tie = np.unique(scores, return_inverse=True)
+    up, down = np.bincount(tie, weights * positive), np.bincount(tie, weights * ~positive)
+    if not (up.sum() and down.sum()):
+        return float("nan")
+    below = np.cumsum(down) - down
+    return float((up * (below + 0.5 * down)).sum() / (up.sum() * down.sum()))
+
+
+def balanced_accuracy(scores: _Floats, positive: _Flags, weights: _Floats) -> float:
+    """The mean of the shares of positives and of negatives on their side of 0.5; nan where there are not both."""
+    called = scores >= THRESHOLD
+    yes, no = weights * positive, weights * ~positive
+    if not (yes.sum() and no.sum()):
+        return float("nan")
+    return float(((yes * called).sum() / yes.sum() + (no * ~called).sum() / no.sum()) / 2)
+
+
+def calibration_error(scores: _Floats, positive: _Flags, weights: _Floats) -> float:
+    """Expected calibration error: mean over the scores of how far their bin's mean is from its share of positives."""
+    place = np.minimum((scores * _BINS).astype(int), _BINS - 1)
+    difference = np.bincount(place, weights * (scores - positive), minlength=_BINS)
+    return float(np.abs(difference).sum() / weights.sum())
