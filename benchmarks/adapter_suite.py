@@ -19,12 +19,12 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.ports import free_port
-from benchmarks.provenance import ROOT
 from llama_index_medqa.serving import VllmProcess, VllmSettings
 from llama_index_medqa.weights import locate
 
 SUITE = Path(__file__).parent / "suite"
-ADAPTER = ROOT / "training" / "adapters" / "smollm2_grounded"
+# From the repository's root, where all of this is run: the path stands in the results.
+ADAPTER = Path("training/adapters/smollm2_grounded")
 BASE_NAME, ADAPTER_NAME = "smollm2", "medqa"
 # Every second question: an answer takes two seconds of two processors.
 QUESTIONS = 30

@@ -17,9 +17,11 @@ writes no results. ``--reference-at`` asks a server that already serves the refe
 """
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,19 @@ from benchmarks.answer_sets import NAMES, load_answer_set
 from benchmarks.experiment_asking import Asking, file_hash
 from benchmarks.experiment_design import LABEL, SETUPS, Cell, Setup
 from benchmarks.experiment_models import models
-from benchmarks.experiment_report import as_data, as_markdown, as_plot, majority, plan
-from benchmarks.experiment_scores import CellScores, Comparison, comparisons, score_cell
+from benchmarks.experiment_report import as_data, as_markdown, as_plot, majority, plan, told_of
+from benchmarks.experiment_scores import CellScores, Comparison, comparisons, ragas_support, score_cell
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa.adapter import MANIFEST_NAME
+from llama_index_medqa.assembly import open_embedder, open_judge
 from llama_index_medqa.errors import MedQAError
-from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
+from llama_index_medqa.evaluation.judges import Judge
+from llama_index_medqa.evaluation.judges.by_name import JUDGES, judge_of, needs_of
+from llama_index_medqa.evaluation.judges.measured import measured_quality
+from llama_index_medqa.evaluation.judges.ragas import RagasJudge
+from llama_index_medqa.evaluation.model_calls import ModelCalls
 from llama_index_medqa.evaluation.runner import Progress
+from llama_index_medqa.profiles import EMBEDDED
 
 _ALL = 1_000_000
 
@@ -52,18 +60,38 @@ def main() -> None:
         failures = asking.ask(cells, _told)
     except MedQAError as error:
         sys.exit(f"Error: {error}")
-    judge = AttributionJudge()
-    scored = [score_cell(cell, asking.replies(cell), judge) for cell in cells]
+    scored, judge = asyncio.run(_measured(cells, asking, options))
     found = comparisons(scored)
     proofs = {cell.name: asking.proof(cell) for cell in cells if cell.subject.adapter}
     _require_proofs(scored, proofs)
     commonest = majority(asking.cases(LABEL, "PubMedQA"))
-    text = as_markdown(scored, found, commonest, f"Judge: {judge.name}.", proofs)
+    text = as_markdown(scored, found, commonest, told_of(judge), proofs)
     print(text)
     if failures:
         sys.exit("\n".join([*failures, f"{len(failures)} questions failed: run the same command again."]))
     if options.limit == _ALL and not options.only:
-        _write(setup, scored, found, proofs, text, [file for chosen in sets.values() for file in chosen.files])
+        _write(setup, scored, found, proofs, judge, text, [file for chosen in sets.values() for file in chosen.files])
+
+
+async def _measured(
+    cells: Sequence[Cell], asking: Asking, options: argparse.Namespace
+) -> tuple[list[CellScores], Judge]:
+    """The scores of all cells, and who judged; what a judge's model said once is kept too."""
+    needs = needs_of(options.judge)
+    async with AsyncExitStack() as stack:
+        calls = None
+        if needs.model or options.ragas:
+            server = stack.enter_context(open_judge(EMBEDDED, api_base=options.judge_at))
+            calls = await stack.enter_async_context(
+                ModelCalls.open(server, options.work / "judge.jsonl", concurrency=1)
+            )
+        judge = judge_of(options.judge, calls, open_embedder(EMBEDDED) if needs.embedder else None)
+        ragas = ragas_support(RagasJudge(calls)) if calls and options.ragas else None
+        scored = []
+        for cell in cells:
+            scored.append(await score_cell(cell, asking.replies(cell), judge, ragas, options.ragas))
+            print(f"{cell.name}: measured", file=sys.stderr, flush=True)
+        return scored, judge
 
 
 def _present(setup: Setup) -> dict[str, bool]:
@@ -101,6 +129,7 @@ def _write(
     scored: Sequence[CellScores],
     found: Sequence[Comparison],
     proofs: dict[str, Any],
+    judge: Judge,
     text: str,
     files: Sequence[Path],
 ) -> None:
@@ -112,6 +141,7 @@ def _write(
             folder.name: file_hash(file) for folder, file in zip(setup.adapters.values(), adapters, strict=True)
         },
         "proofs": proofs,
+        "judge": {"identity": judge.identity, "quality": measured_quality(judge.identity)},
         **as_data(scored, found),
     }
     write_results(name, results)
@@ -128,6 +158,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--plan", action="store_true", help="print what is left to be done, and do nothing")
     parser.add_argument("--limit", type=int, default=_ALL, help="questions of each set")
     parser.add_argument("--only", type=lambda names: names.split(","), help="subjects, such as base,extractive")
+    parser.add_argument("--judge", choices=JUDGES, default="attribution", help="of sentences")
+    parser.add_argument("--judge-at", help="address of a server of the judge's model, with /v1")
+    parser.add_argument("--ragas", type=int, default=0, help="cases of a cell that ragas judges, minutes each")
     parser.add_argument("--reference-at", help="address of a server of the reference model, with /v1")
     options = parser.parse_args()
     options.data = Path(options.data)

@@ -9,6 +9,8 @@ from benchmarks.experiment_scores import CellScores, Comparison, RightLabel
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.charts import means_plot, standalone
 from llama_index_medqa.evaluation.gate_output import interval
+from llama_index_medqa.evaluation.judges import Judge
+from llama_index_medqa.evaluation.judges.measured import measured_quality
 from llama_index_medqa.evaluation.statistics import Estimate, bootstrap_mean
 
 LEVEL = 0.05
@@ -21,6 +23,13 @@ def majority(cases: Sequence[EvaluationCase]) -> tuple[str, Estimate]:
     labels = [case.gold_label for case in cases if case.gold_label]
     [(commonest, _)] = Counter(labels).most_common(1)
     return commonest, bootstrap_mean([float(label == commonest) for label in labels])
+
+
+def told_of(judge: Judge) -> str:
+    """Which judge it was, and how well it agrees with people: AUROC on labelled claims, where that was measured."""
+    quality = measured_quality(judge.identity) or {}
+    known = "; ".join(f"{name} {value:.2f} ({low:.2f} to {high:.2f})" for name, (value, low, high) in quality.items())
+    return f"Judge of sentences: {judge.name}; AUROC against people's labels: {known or 'not measured'}."
 
 
 def as_data(cells: Sequence[CellScores], found: Sequence[Comparison]) -> dict[str, Any]:

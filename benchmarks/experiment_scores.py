@@ -1,6 +1,5 @@
 """From the answers of the experiment to scores, means with intervals, and tested differences."""
 
-import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,13 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from benchmarks.experiment_design import ANSWER, BASE, CLOSED, GROUNDED, RAG, REFERENCE, SEED, Cell, Condition
-from llama_index_medqa.evaluation.answers import Answer
+from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.hypotheses import McNemar, holm, mcnemar, sign_flip_test
 from llama_index_medqa.evaluation.judges import Judge
+from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered
 from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
 from llama_index_medqa.evaluation.measures.measure import Measure
+from llama_index_medqa.evaluation.measures.ragas import ragas_measure
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.evaluation.statistics import Estimate, bootstrap_mean
 
@@ -43,6 +44,17 @@ def measures_of_cell(cell: Cell, judge: Judge) -> list[Measure]:
         return [ForcedLabel if cell.task.choices else RightLabel]
     against_retrieved = [faithfulness(judge)] if cell.condition == RAG else []
     return [gold_support(judge), *against_retrieved, Answered]
+
+
+def ragas_support(judge: RagasJudge) -> Measure:
+    """Faithfulness as ragas computes it, with the gold evidence in place of what was retrieved: for all cells."""
+    metric = ragas_measure("Faithfulness(ragas)", judge)
+
+    async def score(case: EvaluationCase, answer: Answer) -> Score:
+        gold = tuple(Evidence("", text) for text in case.gold_evidence)
+        return await metric.ascore(case, replace(answer, evidence=gold))
+
+    return replace(metric, name="GoldSupport(ragas)", function=score)
 
 
 @dataclass(frozen=True)
@@ -76,11 +88,32 @@ class CellScores:
         return bootstrap_mean([one.score.value or 0.0 for one in scored], groups=[one.cluster for one in scored])
 
 
-def score_cell(cell: Cell, replies: Sequence[tuple[EvaluationCase, Answer | None]], judge: Judge) -> CellScores:
-    """Scores what was answered; questions that are still to be asked are left out."""
+async def score_cell(
+    cell: Cell,
+    replies: Sequence[tuple[EvaluationCase, Answer | None]],
+    judge: Judge,
+    ragas: Measure | None = None,
+    ragas_cases: int = 0,
+) -> CellScores:
+    """Scores what was answered; questions that are still to be asked are left out.
+
+    Args:
+        cell: which.
+        replies: its cases and their answers.
+        judge: says whether the evidence supports a sentence.
+        ragas: what :func:`ragas_support` gives; None leaves it out.
+        ragas_cases: how many cases it scores, of each cell with answers in sentences: it takes minutes for each.
+    """
     answered = [(case, _without_marks(answer)) for case, answer in replies if answer is not None]
-    scores = {measure.name: asyncio.run(_scored(measure, answered)) for measure in measures_of_cell(cell, judge)}
+    scores = {measure.name: await _scored(measure, answered) for measure in measures_of_cell(cell, judge)}
+    if ragas and cell.task.name == ANSWER.name:
+        scores[ragas.name] = await _scored(ragas, _spread(answered, ragas_cases))
     return CellScores(cell, scores, Counter(_outcome(cell, case, answer) for case, answer in answered))
+
+
+def _spread(answered: Sequence[tuple[EvaluationCase, Answer]], number: int) -> Sequence[tuple[EvaluationCase, Answer]]:
+    """As many cases, evenly from all sets."""
+    return answered[:: max(1, len(answered) // number)][:number]
 
 
 async def _scored(measure: Measure, answered: Sequence[tuple[EvaluationCase, Answer]]) -> list[CaseScore]:

@@ -1,5 +1,6 @@
 """The experiment: its design, what it keeps, and differences that were calculated by hand."""
 
+import asyncio
 from contextlib import contextmanager
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -48,7 +49,7 @@ def cell(name, condition, task=LABEL):
 def labels(name, condition, answers):
     """A cell in which these labels were declared; None has not been asked."""
     replies = [None if text is None else Answer(text) for text in answers]
-    return score_cell(cell(name, condition), list(zip(CASES, replies, strict=True)), JUDGE)
+    return asyncio.run(score_cell(cell(name, condition), list(zip(CASES, replies, strict=True)), JUDGE))
 
 
 def effect(name):
@@ -162,7 +163,8 @@ def test_marks_of_the_engine_are_not_judged_and_refusals_have_no_support():
         Answer("Green tea raised it by 9 beats.", (Evidence("PMID:1", FINDING),)),
         Answer("I cannot answer this.", (), abstained="no_evidence"),
     ]
-    scored = score_cell(cell(BASE, RAG, ANSWER), list(zip(CASES, answers, strict=False)), JUDGE)
+    replies = list(zip(CASES, answers, strict=False))
+    scored = asyncio.run(score_cell(cell(BASE, RAG, ANSWER), replies, JUDGE))
     assert scored.outcomes == {"answered": 2, "no evidence": 1}
     for measure in ("GoldSupport(attribution)", "Faithfulness(attribution)"):
         assert [one.score.value for one in scored.scores[measure]] == [1.0, 0.0, None]
