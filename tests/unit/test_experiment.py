@@ -27,10 +27,11 @@ from benchmarks.experiment_design import (
     Subject,
 )
 from benchmarks.experiment_report import as_data, as_markdown, as_plot, conclusions, majority, plan, tokens
-from benchmarks.experiment_scores import EFFECTS, compare, comparisons, score_cell
+from benchmarks.experiment_scores import EFFECTS, compare, comparisons, ragas_support, score_cell
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
+from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.testing import ScriptedLLM
 
 JUDGE = AttributionJudge()
@@ -169,6 +170,27 @@ def test_marks_of_the_engine_are_not_judged_and_refusals_have_no_support():
     for measure in ("GoldSupport(attribution)", "Faithfulness(attribution)"):
         assert [one.score.value for one in scored.scores[measure]] == [1.0, 0.0, None]
     assert scored.estimate("GoldSupport(attribution)").mean == 0.5
+
+
+async def test_ragas_is_shown_the_gold_evidence_in_place_of_what_was_retrieved():
+    asked = []
+
+    class Judge:
+        def identity_of(self, metric):
+            return {"judge": "ragas"}
+
+        async def score(self, metric, inputs):
+            asked.append((metric, inputs["retrieved_contexts"]))
+            return Score.of(0.5)
+
+    measure = ragas_support(Judge())
+    answer = Answer("Green tea helps.", (Evidence("PMID:9", "Something else."),))
+    assert (await measure.ascore(CASES[0], answer), measure.name) == (Score.of(0.5), "GoldSupport(ragas)")
+    assert asked == [("Faithfulness", [FINDING])]
+    # Of ten answers three, from all over the list.
+    replies = [(replace(CASES[0], case_id=str(number)), answer) for number in range(10)]
+    scored = await score_cell(cell(BASE, CLOSED, ANSWER), replies, JUDGE, measure, 3)
+    assert [row.case_id for row in scored.scores["GoldSupport(ragas)"]] == ["0", "3", "6"]
 
 
 def test_tables_plots_and_sentences_say_what_was_found():
