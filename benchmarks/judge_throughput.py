@@ -2,7 +2,7 @@
 
     python -m benchmarks.judge_throughput [--rounds N]
 
-A llama.cpp server with SmolLM2-135M, four requests at a time. Sides, alternating in one process:
+A llama.cpp server with SmolLM2-135M and one thread, four requests at a time. Sides, alternating in one process:
 
 - ``calls``: 32 short requests through ``ModelCalls``, each kept in a journal on disk;
 - ``ragas``: ContextRecall of 32 short cases, through ragas, ``ModelCalls`` and ``score_all``;
@@ -150,7 +150,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with (
         tempfile.TemporaryDirectory() as folder,
-        LlamaCppServer(locate("smollm2-135m-instruct"), parallel=CONCURRENCY) as running,
+        LlamaCppServer(locate("smollm2-135m-instruct"), threads=1, parallel=CONCURRENCY) as running,
     ):
         server = JudgeServer(running.api_base, running.model)
         plain = short_requests()

@@ -26,17 +26,18 @@ from typing import Any
 from benchmarks.answer_sets import AnswerSet, load_answer_set, open_answer_index
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa import PubMedRetriever
-from llama_index_medqa.assembly import open_embedder, open_judge
+from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.measures.ragas import RAGAS_NAMES
-from llama_index_medqa.evaluation.model_calls import ModelCalls
+from llama_index_medqa.evaluation.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.results import Results, score_all
 from llama_index_medqa.evaluation.runner import Reply
 from llama_index_medqa.evaluation_judging import cost
 from llama_index_medqa.profiles import EMBEDDED
+from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate
 
 MEASURES = ("Faithfulness(ragas)", "ContextRecall(ragas)", "Faithfulness(attribution)")
 # Chunks that benchmarks.answers retrieves before it keeps the first few.
@@ -80,8 +81,11 @@ async def judged(
 ) -> tuple[dict[str, Results], dict[str, Any]]:
     """The scores, with ``--control`` those with the contexts of another question too, and what the first cost."""
     others = [replace(answer, evidence=other.evidence) for answer, other in zip(answers, rotated(answers), strict=True)]
-    with open_judge(EMBEDDED, parallel=options.concurrency) as server:
-        limits = {"concurrency": options.concurrency, "timeout": 3_600.0}
+    path, limits = locate(EMBEDDED.weights), {"concurrency": options.concurrency, "timeout": 3_600.0}
+    served = {"parallel": options.concurrency, "model": EMBEDDED.weights}
+    with LlamaCppServer(path, EMBEDDED.context_window, options.threads, **served) as running:
+        more = {"weights": PACKAGED[EMBEDDED.weights].sha256[:16]}
+        server = JudgeServer(running.api_base, running.model, more=more)
         async with ModelCalls.open(server, options.work / "judge.jsonl", **limits) as calls:
             judge = RagasJudge(calls)
             found = {_OWN: await scored(cases, answers, judge, _OWN)}
@@ -145,6 +149,7 @@ def main() -> None:
         },
         "judge": next(info.judge for info in found[_OWN].measures if info.name in RAGAS_NAMES),
         "concurrency": options.concurrency,
+        "threads": options.threads,
         "cost": costs,
         "contexts": {name: {"summary": summary(one), "cases": per_case(one)} for name, one in found.items()},
     }
@@ -162,6 +167,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
     parser.add_argument("--limit", type=int, default=24)
     parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument(
+        "--threads", type=int, help="of llama.cpp; on a machine that does other work, 1 is faster than 2"
+    )
     parser.add_argument("--control", action="store_true", help="judge with the contexts of other questions, too")
     options = parser.parse_args()
     options.data = Path(options.data)
