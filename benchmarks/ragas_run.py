@@ -167,9 +167,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
     parser.add_argument("--limit", type=int, default=24)
     parser.add_argument("--concurrency", type=int, default=4)
-    parser.add_argument(
-        "--threads", type=int, help="of llama.cpp; on a busy machine 1 is faster than 2"
-    )
+    parser.add_argument("--threads", type=int, help="of llama.cpp; on a busy machine 1 is faster than 2")
     parser.add_argument("--control", action="store_true", help="judge with the contexts of other questions, too")
     options = parser.parse_args()
     options.data = Path(options.data)
