@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.answer_sets import AnswerSet, load_answer_set, open_answer_index
-from benchmarks.provenance import provenance, write_results
+from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import PubMedRetriever
 from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.evaluation.answers import Answer, Evidence
@@ -131,8 +131,39 @@ def per_case(results: Results) -> dict[str, Any]:
     }
 
 
+def as_markdown(results: dict[str, Any]) -> str:
+    """The tables of a results file."""
+    costs, origin = results["cost"], results["provenance"]
+    lines = [
+        f"# ragas on {results['answers']['count']} answers, judged by {results['judge']['model']}",
+        "",
+        "Means with 95 % bootstrap intervals over the cases that have a score; every other case is counted with its",
+        "reason.",
+        "",
+        "| contexts | measure | mean | cases and outcomes |",
+        "|---|---|---|---|",
+    ]
+    for name, found in results["contexts"].items():
+        for measure, one in found["summary"].items():
+            estimate = one["estimate"]
+            mean = f"{estimate['mean']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})" if estimate else "-"
+            outcomes = ", ".join(f"{count} {reason}" for reason, count in one["outcomes"].items())
+            lines.append(f"| {name} | {measure} | {mean} | {outcomes} |")
+    each = costs["a_case"]
+    used = costs["calls"] + costs["answers_of_earlier_runs"]
+    lines += [
+        "",
+        f"Their own contexts took {used} calls, {costs['prompt_tokens']} tokens read and {costs['answer_tokens']} "
+        f"written: {each['calls']} calls, {each['tokens']:.0f} tokens and {each['seconds']:.0f} s a case, summed over "
+        f"calls of which {results['concurrency']} were under way at once.",
+        "",
+        f"{origin['date']}, commit {origin['commit'][:10]}, {origin['processor']}: `{origin['command']}`",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
-    """Judges and writes ``results/ragas_run.json``."""
+    """Judges and writes ``results/ragas_run.json`` and ``.md``."""
     options = _options()
     chosen = load_answer_set("PubMedQA", options.data)
     file = options.answers / "answers.jsonl"
@@ -158,6 +189,7 @@ def main() -> None:
         print(name, json.dumps(summary(one), indent=1))
     if options.limit >= 20:
         write_results("ragas_run", results)
+        (RESULTS / "ragas_run.md").write_text(as_markdown(results))
 
 
 def _options() -> argparse.Namespace:
