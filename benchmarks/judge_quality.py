@@ -2,25 +2,27 @@
 
 Claims that people called supported, refuted, neutral or hallucinated, each with its evidence: SciFact (claims and
 abstracts), HealthVer (claims about COVID-19 and a sentence or two), MedHallu (answers to PubMedQA's questions, half
-of them made up) and RAGTruth (answers of language models from three passages). A claim of several sentences is
-supported as well as its weakest sentence. Whole groups of pairs are drawn until there are PAIRS of a set, with a
-fixed seed.
+of them made up) and RAGTruth (answers of language models from three passages). The score of a claim of several
+sentences is their mean.
 
 One regression for all sets, in which each set counts the same. What is reported of it is out of fold: the pairs of a
 fifth of the groups are scored by a regression that was fitted on the other four fifths. The weights that the package
-ships were fitted on all of them. Intervals (95 %) are bootstrapped over groups. Nothing here is blind: the prompt was
-chosen among a few on some of these pairs.
+ships were fitted on all of them. Intervals (95 %) are bootstrapped over groups. Nothing here is blind: the prompt and
+the signals were chosen among a few on some of these pairs.
 
-    python -m benchmarks.judge_quality [--data DATA] [--pairs PAIRS] [--journal FILE] [--api-base URL]
+    python -m benchmarks.judge_quality [--data DATA] [--opinions N N N N] [--kept FOLDER] [--api-base URL]
 
-DATA is the shared data, by default $MEDQA_SHARED_DATA. Opinions of the language model are kept in FILE and asked for
-once; without URL the packaged weights are served by llama.cpp. Needs scipy.
+DATA is the shared data, by default $MEDQA_SHARED_DATA. The language model is asked about N pairs of each set, drawn
+with a fixed seed. Signals and opinions are kept in FOLDER and computed once; without URL the packaged weights are
+served by llama.cpp. Needs scipy.
 """
 
 import argparse
 import asyncio
+import json
 import os
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +56,9 @@ SETS = {
 }
 FOLDS = 5
 PENALTY = 1.0
-ROUNDS = 8
+JUDGES = ("offline", "offline-without-model", "attribution")
+# Pairs of a set below which it is not told.
+LEAST = 50
 OF_MODEL = ("against_contrary", "against_silence")
 OF_TEXT = ("coverage", "words", "meaning", "support", "contrary", "number", "entity")
 # Of these less is better.
@@ -70,29 +74,30 @@ class Item:
     signals: Sequence[Mapping[str, float]]
 
 
-def drawn(pairs: Sequence[LabelledPair], number: int) -> list[LabelledPair]:
-    """Whole groups, in the order of the file, until there are so many pairs."""
-    groups = sorted({pair.group for pair in pairs})
-    random.Random(0).shuffle(groups)
-    chosen: set[str] = set()
-    for group in groups:
-        if sum(pair.group in chosen for pair in pairs) >= number:
-            break
-        chosen.add(group)
-    return [pair for pair in pairs if pair.group in chosen]
+def drawn(pairs: int, number: int) -> list[int]:
+    """The places of so many pairs; a greater number holds all of a lesser one."""
+    places = list(range(pairs))
+    random.Random(0).shuffle(places)
+    return places[:number]
 
 
-async def read(pairs: Sequence[LabelledPair], name: str, judge: OfflineJudge) -> list[Item]:
-    """The signals of all pairs; a pair that the language model gave no opinion on is an error here."""
+async def read(pairs: Sequence[LabelledPair], name: str, judge: OfflineJudge, opinions: int, kept: Path) -> list[Item]:
+    """The signals of all pairs, with the language model's for so many; those of the text are kept in a file."""
+    place = kept / f"{name}.jsonl"
+    known = [json.loads(line) for line in place.read_text().splitlines()] if place.exists() else []
+    alone = OfflineJudge(judge.embed_model)
+    with place.open("a") as file:
+        for pair in pairs[len(known) :]:
+            known.append(await alone.signals(sentences_of(pair.claim), [pair.evidence]))
+            file.write(json.dumps(known[-1]) + "\n")
+    asked = set(drawn(len(pairs), opinions))
     items = []
-    for number, pair in enumerate(pairs):
-        signals = await judge.signals(sentences_of(pair.claim), [pair.evidence])
-        failed = [one for one in signals if isinstance(one, Score)]
+    for number, (pair, signals) in enumerate(zip(pairs, known, strict=True)):
+        found = await judge.signals(sentences_of(pair.claim), [pair.evidence]) if number in asked else signals
+        failed = [one for one in found if isinstance(one, Score)]
         if failed:
             raise RuntimeError(f"{name}, pair {number}: {failed[0]}")
-        items.append(Item(name, pair, [one for one in signals if not isinstance(one, Score)]))
-        if number % 100 == 0:
-            print(f"{name}: {number} of {len(pairs)}", flush=True)
+        items.append(Item(name, pair, found))
     return items
 
 
@@ -107,37 +112,48 @@ def folds(items: Sequence[Item]) -> list[int]:
 
 
 def fit(items: Sequence[Item], names: Sequence[str]) -> Regression:
-    """The regression of "supported" on the signals of each claim's weakest sentence.
+    """The regression of "supported" on the signals of each claim, which are the means of its sentences'.
 
-    Which sentence is the weakest depends on the regression: both are found in turns. Signals are scaled to a standard
-    deviation of 1 for the penalty.
+    First with a constant for each set, so that the weights tell claims of one set apart and not the sets, of which some
+    have more supported claims and other texts; then one constant and one factor for all. No signal counts the wrong
+    way round: what a regression would gain by that on these sets is theirs alone.
     """
+    rows = np.array([[np.mean([one[name] for one in item.signals]) for name in names] for item in items])
+    scale = rows.std(axis=0)
+    scale[scale == 0] = 1.0
+    sets = sorted({item.set for item in items})
+    own = np.array([[item.set == name for name in sets] for item in items], dtype=float)
+    signs = [-1 if name in AGAINST else 1 for name in names]
+    weights = _least(np.column_stack([rows / scale, own]), items, signs)[: len(names)]
+    logits = rows / scale @ weights
+    factor, constant = _least(np.column_stack([logits, np.ones(len(items))]), items, [1])
+    found = {name: round(float(value), 3) for name, value in zip(names, factor * weights / scale, strict=True)}
+    return Regression(round(float(constant), 3), {name: value for name, value in found.items() if value})
+
+
+def _least(rows: np.ndarray, items: Sequence[Item], signs: Sequence[int]) -> np.ndarray:
+    """The weights of least loss, each set counting the same; the first have a sign and are drawn towards 0."""
     from scipy.optimize import minimize
 
-    rows = [np.array([[one[name] for name in names] for one in item.signals]) for item in items]
-    scale = np.concatenate(rows).std(axis=0)
-    scale[scale == 0] = 1.0
-    rows = [np.column_stack([row / scale, np.ones(len(row))]) for row in rows]
     supported = np.array([item.pair.supported for item in items])
-    sizes = {name: sum(item.set == name for item in items) for name in {item.set for item in items}}
+    sizes = Counter(item.set for item in items)
     share = np.array([len(items) / len(sizes) / sizes[item.set] for item in items])
-    weights = np.array([-1.0 if name in AGAINST else 1.0 for name in names] + [0.0])
-    for _ in range(ROUNDS):
-        weakest = np.array([row[np.argmin(row @ weights)] for row in rows])
+    bounds = [(0.0, None) if sign > 0 else (None, 0.0) for sign in signs] + [(None, None)] * (
+        rows.shape[1] - len(signs)
+    )
 
-        def loss(values: np.ndarray, weakest: np.ndarray = weakest) -> float:
-            logits = weakest @ values
-            wrong = np.logaddexp(0, -logits) * supported + np.logaddexp(0, logits) * ~supported
-            return float((share * wrong).sum() + PENALTY / 2 * (values[:-1] ** 2).sum())
+    def loss(values: np.ndarray) -> float:
+        logits = rows @ values
+        wrong = np.logaddexp(0, -logits) * supported + np.logaddexp(0, logits) * ~supported
+        return float((share * wrong).sum() + PENALTY / 2 * (values[: len(signs)] ** 2).sum())
 
-        weights = minimize(loss, weights, method="L-BFGS-B").x
-    found = dict(zip(names, (round(float(value), 3) for value in weights[:-1] / scale), strict=True))
-    return Regression(round(float(weights[-1]), 3), found)
+    found: np.ndarray = minimize(loss, np.zeros(rows.shape[1]), method="L-BFGS-B", bounds=bounds).x
+    return found
 
 
 def scores(items: Sequence[Item], regression: Regression) -> list[Score]:
-    """The chance of each claim's weakest sentence."""
-    return [Score.of(min(regression.chance(one) for one in item.signals)) for item in items]
+    """The mean chance of each claim's sentences."""
+    return [Score.of(np.mean([regression.chance(one) for one in item.signals])) for item in items]
 
 
 def out_of_fold(items: Sequence[Item], names: Sequence[str]) -> list[Score]:
@@ -151,35 +167,47 @@ def out_of_fold(items: Sequence[Item], names: Sequence[str]) -> list[Score]:
 
 
 def of_signal(item: Item, name: str) -> Score:
-    """One signal alone, of the weakest sentence."""
+    """One signal alone, the mean of the sentences'."""
     sign = -1.0 if name in AGAINST else 1.0
-    return Score.of(min(sign * one[name] for one in item.signals))
+    return Score.of(np.mean([sign * one[name] for one in item.signals]))
 
 
-def rows(items: Sequence[Item], attribution: Sequence[Score]) -> dict[str, tuple[list[Score], bool]]:
-    """By name, the scores of all items, and whether they are chances."""
-    return {
-        "offline": (out_of_fold(items, OF_TEXT + OF_MODEL), True),
-        "offline-without-model": (out_of_fold(items, OF_TEXT), True),
-        "attribution": (list(attribution), True),
-        **{f"signal: {name}": ([of_signal(item, name) for item in items], False) for name in OF_TEXT + OF_MODEL},
-        "word overlap": ([Score.of(word_overlap(item.pair)) for item in items], False),
-        "length": ([Score.of(length(item.pair)) for item in items], False),
+def has_opinion(item: Item) -> bool:
+    """Whether the language model was asked."""
+    return OF_MODEL[0] in item.signals[0]
+
+
+def rows(items: Sequence[Item], attribution: Sequence[Score]) -> dict[str, list[tuple[Item, Score]]]:
+    """By name, what was scored and how."""
+    asked = [item for item in items if has_opinion(item)]
+    told = {
+        "offline": list(zip(asked, out_of_fold(asked, OF_TEXT + OF_MODEL), strict=True)) if asked else [],
+        "offline-without-model": list(zip(items, out_of_fold(items, OF_TEXT), strict=True)),
+        "attribution": list(zip(items, attribution, strict=True)),
     }
+    for name in OF_MODEL:
+        told[f"signal: {name}"] = [(item, of_signal(item, name)) for item in asked]
+    for name in OF_TEXT:
+        told[f"signal: {name}"] = [(item, of_signal(item, name)) for item in items]
+    told["word overlap"] = [(item, Score.of(word_overlap(item.pair))) for item in items]
+    told["length"] = [(item, Score.of(length(item.pair))) for item in items]
+    # On the same pairs as the judge that asks the model, to be held against it.
+    for name in [name for name in told if name not in ("offline", *(f"signal: {one}" for one in OF_MODEL))]:
+        told[f"{name}, same pairs"] = [(item, score) for item, score in told[name] if has_opinion(item)]
+    return told
 
 
 def measured(items: Sequence[Item], attribution: Sequence[Score]) -> dict[str, Any]:
     """All figures, by row and set."""
     told: dict[str, Any] = {}
-    for row, (values, probabilities) in rows(items, attribution).items():
+    for row, scored in rows(items, attribution).items():
         told[row] = {}
         for name in SETS:
-            some = [number for number, item in enumerate(items) if item.set == name]
-            if some:
+            some = [(item, score) for item, score in scored if item.set == name]
+            if len(some) >= LEAST:
+                probabilities = row.removesuffix(", same pairs") in JUDGES
                 figures = quality(
-                    [values[number] for number in some],
-                    [items[number].pair for number in some],
-                    probabilities=probabilities,
+                    [score for _, score in some], [item.pair for item, _ in some], probabilities=probabilities
                 )
                 told[row][name] = figures.as_data()
     return told
@@ -189,35 +217,44 @@ async def collected(options: argparse.Namespace, files: Mapping[str, Path]) -> t
     """The signals of all pairs, and what attribution says of them."""
     items: list[Item] = []
     attribution: list[Score] = []
+    options.kept.mkdir(parents=True, exist_ok=True)
+    asked = dict(zip(SETS, options.opinions, strict=True))
     with open_judge(EMBEDDED, api_base=options.api_base, model=options.model) as server:
-        async with ModelCalls.open(server, options.journal) as calls:
+        async with ModelCalls.open(server, options.kept / "opinions.jsonl") as calls:
             judge = OfflineJudge(open_embedder(EMBEDDED), LogOddsJudge(calls))
             for name, path in files.items():
-                pairs = drawn(load_pairs(path), options.pairs)
-                items += await read(pairs, name, judge)
+                pairs = load_pairs(path)
+                items += await read(pairs, name, judge, asked[name], options.kept)
                 attribution += await judge_pairs(AttributionJudge(), pairs)
-            return items, attribution, {"judge": judge.identity, "totals": calls.totals}
+            return items, attribution, dict(judge.identity)
 
 
 def main() -> None:
     """Measures all sets and writes ``results/judge_quality.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("MEDQA_SHARED_DATA", "../shared/data")))
-    parser.add_argument("--pairs", type=int, default=500, help="pairs of each set, about")
-    parser.add_argument("--journal", default="judge_quality.judge.jsonl", help="file of the opinions")
+    parser.add_argument(
+        "--opinions",
+        type=int,
+        nargs=len(SETS),
+        default=[500] * len(SETS),
+        help="pairs of each set that are asked about",
+    )
+    parser.add_argument("--kept", type=Path, default=Path("judge_quality"), help="folder of signals and opinions")
     parser.add_argument("--api-base", help="server of the language model, in place of the packaged weights")
     parser.add_argument("--model", help="name under which it serves the model")
     options = parser.parse_args()
     files = {name: options.data / "faithfulness" / f"{file}.jsonl" for name, file in SETS.items()}
-    items, attribution, told = asyncio.run(collected(options, files))
+    items, attribution, identity = asyncio.run(collected(options, files))
+    asked = [item for item in items if has_opinion(item)]
     results = {
-        "judge": told["judge"],
+        "judge": identity,
+        "asked": Counter(item.set for item in asked),
         "regressions": {
-            name: vars(fit(items, names))
-            for name, names in (("offline", OF_TEXT + OF_MODEL), ("offline-without-model", OF_TEXT))
+            **({"offline": vars(fit(asked, OF_TEXT + OF_MODEL))} if asked else {}),
+            "offline-without-model": vars(fit(items, OF_TEXT)),
         },
         "rows": measured(items, attribution),
-        "calls": {"requests": told["totals"].calls, "kept": told["totals"].kept},
         "folds": FOLDS,
         "penalty": PENALTY,
         "provenance": provenance(files.values(), ["numpy", "scipy", "llama-index-core", "xllamacpp", "openvino"]),

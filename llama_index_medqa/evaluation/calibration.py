@@ -78,7 +78,7 @@ def _pair(line: str, place: str) -> LabelledPair:
 async def judge_pairs(
     judge: Judge, pairs: Sequence[LabelledPair], progress: Callable[[int, int], None] | None = None
 ) -> list[Score]:
-    """The judge's score of every pair: a claim of several sentences is supported as well as its weakest sentence.
+    """The judge's score of every pair: that of a claim of several sentences is their mean.
 
     Args:
         judge: any judge.
@@ -89,7 +89,7 @@ async def judge_pairs(
     for evidence, some in groupby(pairs, key=lambda pair: pair.evidence):
         claims = [sentences_of(pair.claim) for pair in some]
         judged = iter(await judge.score_all([sentence for claim in claims for sentence in claim], [evidence]))
-        scores.extend(weakest([next(judged) for _ in claim]) for claim in claims)
+        scores.extend(mean_of([next(judged) for _ in claim]) for claim in claims)
         if progress:
             progress(len(scores), len(pairs))
     return scores
@@ -100,10 +100,10 @@ def sentences_of(claim: str) -> list[str]:
     return [claim[start:end] for start, end in split_sentences(claim)] or [claim]
 
 
-def weakest(scores: Sequence[Score]) -> Score:
-    """The least score; the first that is missing where one is."""
+def mean_of(scores: Sequence[Score]) -> Score:
+    """The mean of several scores; the first that is missing where one is."""
     missing = next((score for score in scores if score.value is None), None)
-    return missing or min(scores, key=lambda score: score.value or 0.0)
+    return missing or Score.of(sum(score.value or 0.0 for score in scores) / len(scores))
 
 
 def word_overlap(pair: LabelledPair) -> float:

@@ -20,6 +20,12 @@ from llama_index_medqa import VllmLora
 from llama_index_medqa.adapter import MANIFEST_NAME, read_manifest, write_manifest
 from llama_index_medqa.adapter_canaries import make_manifest
 from llama_index_medqa.errors import AdapterNotActive, ServerError
+from llama_index_medqa.evaluation.answers import Answer, Evidence
+from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.judges.ragas import RagasJudge
+from llama_index_medqa.evaluation.line_file import read_rows
+from llama_index_medqa.evaluation.measures.catalogue import measures_of
+from llama_index_medqa.evaluation.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.prompts import PROMPT_FORMATS
 from llama_index_medqa.server_api import ServerApi
 from llama_index_medqa.serving import PYTHON_VARIABLE, VllmProcess, VllmSettings
@@ -246,6 +252,21 @@ def test_answers_fit_a_schema(served):
     template = PromptTemplate("{question} Answer yes or no, in JSON.")
     verdict = served.llm(max_tokens=60).structured_predict(Verdict, template, question=QUESTIONS[0])
     assert verdict.answer in ("yes", "no")
+
+
+async def test_ragas_takes_a_served_model_as_its_judge(smollm2, tmp_path):
+    evidence = "Green tea lowered the resting heart rate."
+    case = EvaluationCase("1", "Does green tea lower the heart rate?", ("PMID:1",))
+    server, journal = JudgeServer(smollm2.server.api_base, "base"), tmp_path / "judge.jsonl"
+    async with ModelCalls.open(server, journal, timeout=300) as calls:
+        (measure,) = measures_of(["Faithfulness(ragas)"], ragas=RagasJudge(calls, max_tokens=150))
+        score = await measure.ascore(case, Answer("Green tea lowers it.", (Evidence("PMID:1", evidence),)))
+    # So small a model judges nothing well, and may write on and on; but what it writes fits the schema.
+    assert calls.totals.failures == {}
+    assert score.value is not None or score.reason in ("judge truncated", "no statements")
+    texts = [row["answer"]["choices"][0]["message"]["content"] for _, row in read_rows(journal)]
+    assert texts
+    assert all(text.replace(" ", "").startswith('{"statements":[') for text in texts)
 
 
 def test_what_the_server_tells(served):

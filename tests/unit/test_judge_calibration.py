@@ -17,8 +17,8 @@ from llama_index_medqa.evaluation.calibration import (
     judge_pairs,
     length,
     load_pairs,
+    mean_of,
     quality,
-    weakest,
     word_overlap,
 )
 from llama_index_medqa.evaluation.score import Score
@@ -128,7 +128,7 @@ class Counting:
         return [Score.unscored("judge timeout") if "fails" in claim else Score.of(len(claim) / 100) for claim in claims]
 
 
-async def test_a_claim_is_supported_as_well_as_its_weakest_sentence_and_evidence_is_read_once():
+async def test_sentences_of_a_claim_are_judged_one_by_one_and_evidence_is_read_once():
     judge = Counting()
     pairs = [
         pair("supported", claim="Tea helps greatly. It does.", evidence="A."),
@@ -137,7 +137,7 @@ async def test_a_claim_is_supported_as_well_as_its_weakest_sentence_and_evidence
     ]
     told = []
     assert await judge_pairs(judge, pairs, lambda done, whole: told.append((done, whole))) == [
-        Score.of(0.08),
+        Score.of((0.18 + 0.08) / 2),
         Score.of(0.1),
         Score.unscored("judge timeout"),
     ]
@@ -146,7 +146,7 @@ async def test_a_claim_is_supported_as_well_as_its_weakest_sentence_and_evidence
         (["It fails.", "Tea."], ["B."]),
     ]
     assert told == [(2, 3), (3, 3)]
-    assert weakest([Score.of(0.4), Score.of(0.2)]) == Score.of(0.2)
+    assert mean_of([Score.of(0.5), Score.of(0.25)]) == Score.of(0.375)
 
 
 def test_baselines():

@@ -15,6 +15,7 @@ from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.judges.attribution import passages_from
 from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge, Opinion
+from llama_index_medqa.evaluation.judges.meaning import Meaning
 from llama_index_medqa.evaluation.judges.signals import Signals, shown_to_model, signals_of
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.profiles import EMBEDDED
@@ -72,7 +73,9 @@ class OfflineJudge:
                 f"The offline judge is calibrated for {EMBEDDED.weights}, not for {model}: serve that model, or judge "
                 "with --judge log-odds, which takes any."
             )
+        self.embed_model = embed_model
         self._attributor = Attributor(embed_model)
+        self._meaning = Meaning(embed_model)
         self._language_model = language_model
         # Answers are judged side by side, and the attributor keeps the vectors of sentences.
         self._reading = threading.Lock()
@@ -113,9 +116,11 @@ class OfflineJudge:
         passages = passages_from(evidence)
         with self._reading:
             found = self._attributor.candidates_of_all(claims, passages)
+            sentences = [sentence.text for passage in passages for sentence in passage.sentences]
+            meanings = self._meaning.nearest(claims, sentences)
         return [
-            (signals_of(claim, passages, candidates), shown_to_model(passages, candidates))
-            for claim, candidates in zip(claims, found, strict=True)
+            (signals_of(claim, passages, candidates, meaning), shown_to_model(passages, candidates))
+            for claim, candidates, meaning in zip(claims, found, meanings, strict=True)
         ]
 
 

@@ -8,7 +8,7 @@ from llama_index_medqa.evidence import EvidenceSentence, Passage
 from llama_index_medqa.word_weights import terms, weight
 
 # What a model is shown of long evidence.
-_MOST_WORDS_SHOWN = 90
+_MOST_WORDS_SHOWN = 60
 
 
 class Signals(NamedTuple):
@@ -17,7 +17,7 @@ class Signals(NamedTuple):
     Attributes:
         coverage: share of the claim's words that stand anywhere in the evidence, each weighed by its rarity, 0 to 1.
         words: the same for the one or two sentences that hold most of them.
-        meaning: the greatest cosine of the claim and a sentence.
+        meaning: the greatest cosine of the claim, as a query, and a sentence; see :class:`Meaning`.
         support: logit of the text that supports the claim best, as attribution sees it.
         contrary: by how much the nearest text that says the contrary is nearer than the nearest that does not;
             negative where it is not.
@@ -34,20 +34,18 @@ class Signals(NamedTuple):
     entity: float
 
 
-_NOTHING_FOUND = 0.0
-
-
-def signals_of(claim: str, passages: Sequence[Passage], candidates: Sequence[Alignment]) -> Signals:
+def signals_of(claim: str, passages: Sequence[Passage], candidates: Sequence[Alignment], meaning: float) -> Signals:
     """The signals of a claim.
 
     Args:
         claim: a sentence.
         passages: the evidence.
         candidates: the nearest texts, as :meth:`Attributor.candidates` gives them.
+        meaning: see :class:`Signals`.
     """
     coverage = _coverage(claim, passages)
     if not candidates:
-        return Signals(coverage, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0)
+        return Signals(coverage, 0.0, meaning, 0.0, -1.0, 0.0, 0.0)
     nearest = max(candidates, key=lambda item: item.nearness)
     kinds = {finding.kind for finding in nearest.findings}
     against = max((item.nearness for item in candidates if item.contrary), default=0.0)
@@ -55,7 +53,7 @@ def signals_of(claim: str, passages: Sequence[Passage], candidates: Sequence[Ali
     return Signals(
         coverage,
         max(item.words for item in candidates),
-        max(item.meaning for item in candidates),
+        meaning,
         max(item.support for item in candidates),
         against - beside,
         float(bool(kinds & {"number", "unit"})),

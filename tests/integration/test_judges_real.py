@@ -1,0 +1,43 @@
+"""The offline judge with its real models, on sentences written for this test."""
+
+import pytest
+
+from llama_index_medqa.assembly import open_embedder, open_judge
+from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge, VerdictJudge
+from llama_index_medqa.evaluation.judges.offline import OfflineJudge
+from llama_index_medqa.evaluation.model_calls import ModelCalls
+from llama_index_medqa.profiles import EMBEDDED
+
+pytestmark = pytest.mark.integration
+
+EVIDENCE = [
+    "In 240 adults with hypertension, ramipril lowered systolic pressure by 11 mmHg against 2 mmHg with placebo. "
+    "Cough was more frequent with ramipril. Kidney function did not change."
+]
+SUPPORTED = ["Ramipril reduces systolic blood pressure.", "People on ramipril cough more often."]
+REFUTED = ["Ramipril raises systolic blood pressure.", "Cough is rarer with ramipril."]
+NEUTRAL = ["Metformin prevents colorectal cancer.", "Statins are tolerated well by children."]
+
+
+async def test_what_is_supported_is_told_from_what_is_not_and_every_time_alike(tmp_path):
+    claims = SUPPORTED + REFUTED + NEUTRAL
+    with open_judge(EMBEDDED) as server:
+        async with ModelCalls.open(server, tmp_path / "calls.jsonl") as calls:
+            asking = LogOddsJudge(calls)
+            judge = OfflineJudge(open_embedder(EMBEDDED), asking)
+            values = [score.value for score in await judge.score_all(claims, EVIDENCE)]
+            odds = await asking.opinions([(claim, EVIDENCE[0]) for claim in claims])
+            verdicts = await VerdictJudge(calls).score_all(claims[:1], EVIDENCE)
+            asked = calls.totals.calls
+            assert [score.value for score in await judge.score_all(claims, EVIDENCE)] == values
+            assert calls.totals.calls == asked
+        # Another journal: the model is asked anew, and says the same.
+        async with ModelCalls.open(server, tmp_path / "again.jsonl") as calls:
+            again = await OfflineJudge(open_embedder(EMBEDDED), LogOddsJudge(calls)).score_all(claims, EVIDENCE)
+    assert [score.value for score in again] == pytest.approx(values, abs=1e-3)
+    assert min(values[:2]) > max(values[4:])
+    assert sum(values[:2]) > sum(values[2:4])
+    assert min(one.supports / one.contradicts for one in odds[:2]) > max(
+        one.supports / one.contradicts for one in odds[2:4]
+    )
+    assert verdicts[0].value is not None
