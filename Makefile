@@ -15,7 +15,8 @@ TRAINING_TESTS = tests/integration/test_training_real.py tests/integration/test_
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: demo test test-versions test-integration test-training lint docs gate baseline bench clean
+.PHONY: demo test test-versions test-integration test-training lint docs gate baseline gate-adapter baseline-adapter \
+	experiment bench clean
 
 demo: $(VENV)/.local  ## index real abstracts and answer three questions
 	$(VENV)/bin/medqa demo
@@ -64,6 +65,23 @@ gate: $(VENV)/.dev  ## is the query engine as good as its baseline on the small 
 baseline: $(VENV)/.dev  ## take the answers of this checkout as the new baseline
 	rm -rf $(GATE_FOLDER) && mkdir -p $(GATE_FOLDER)
 	$(SUITE) --output benchmarks/baselines/suite.json --journal $(GATE_FOLDER)/baseline.answers.jsonl
+
+ADAPTER_SUITE = $(VLLM_FOR_TESTS) $(VENV)/bin/python -m benchmarks.adapter_suite
+ADAPTER_FOLDER ?= .medqa/gate-adapter
+
+gate-adapter: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## is the committed adapter, served by vLLM, proved and as good as its baseline?
+	rm -rf $(ADAPTER_FOLDER) && mkdir -p $(ADAPTER_FOLDER)
+	$(ADAPTER_SUITE) --output $(ADAPTER_FOLDER)/candidate.json
+	$(VENV)/bin/medqa gate benchmarks/baselines/adapter.json $(ADAPTER_FOLDER)/candidate.json \
+		--margins benchmarks/suite/adapter_margins.toml --html $(ADAPTER_FOLDER)/gate.html \
+		--junit $(ADAPTER_FOLDER)/gate.xml
+
+baseline-adapter: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## take the adapter's answers as the new baseline
+	rm -rf $(ADAPTER_FOLDER) && mkdir -p $(ADAPTER_FOLDER)
+	$(ADAPTER_SUITE) --output benchmarks/baselines/adapter.json --journal $(ADAPTER_FOLDER)/baseline.answers.jsonl
+
+experiment: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## RAG and fine-tuning, with and without; hours, resumable; PLAN=--plan tells what it would do
+	$(VLLM_FOR_TESTS) $(VENV)/bin/python -m benchmarks.experiment $(PLAN)
 
 bench: $(VENV)/.dev  ## the measurement that needs nothing but data; the others say in their first lines what they need
 	$(VENV)/bin/python -m benchmarks.attribution_labels

@@ -2,7 +2,7 @@
 
     python -m benchmarks.judge_throughput [--rounds N]
 
-A llama.cpp server with SmolLM2-135M, four requests at a time. Sides, alternating in one process:
+A llama.cpp server with SmolLM2-135M and one thread, four requests at a time. Sides, alternating in one process:
 
 - ``calls``: 32 short requests through ``ModelCalls``, each kept in a journal on disk;
 - ``ragas``: ContextRecall of 32 short cases, through ragas, ``ModelCalls`` and ``score_all``;
@@ -37,12 +37,14 @@ from llama_index_medqa.weights import LlamaCppServer, locate
 
 REQUESTS = 32
 CONCURRENCY = 4
+# Requests before the sides change: whatever else the machine does falls on both.
+BLOCK = 8
 PATH = "chat/completions"
 _WORDS = "tea milk salt rice iron zinc wine bread".split()
 _PARTS = "heart liver brain skin".split()
 _THINGS = [(word, part) for word in _WORDS for part in _PARTS]
 
-Side = Callable[[Path], Coroutine[Any, Any, Any]]
+Side = Callable[[Path, int], Coroutine[Any, Any, Any]]
 
 
 class Recording(ModelCalls):
@@ -74,13 +76,15 @@ async def through_calls(server: JudgeServer, journal: Path, bodies: Sequence[Map
         await asyncio.gather(*(calls.ask(PATH, body) for body in bodies))
 
 
-async def through_ragas(server: JudgeServer, journal: Path) -> list[Mapping[str, Any]]:
+async def through_ragas(
+    server: JudgeServer, journal: Path, things: Sequence[tuple[str, str]]
+) -> list[Mapping[str, Any]]:
     """ContextRecall of short cases, with answers cut after 32 tokens; gives the requests that it came to."""
     cases = [
-        EvaluationCase(str(number), f"Is {word} good?", ("PMID:1",), (f"Too much {word} harms the {part}.",))
-        for number, (word, part) in enumerate(_THINGS)
+        EvaluationCase(f"{word} {part}", f"Is {word} good?", ("PMID:1",), (f"Too much {word} harms the {part}.",))
+        for word, part in things
     ]
-    replies = [Reply(Answer("No.", (Evidence("PMID:1", f"Much {word} harms the {part}."),))) for word, part in _THINGS]
+    replies = [Reply(Answer("No.", (Evidence("PMID:1", f"Much {word} harms the {part}."),))) for word, part in things]
     async with Recording.open(server, journal, concurrency=CONCURRENCY) as calls:
         assert isinstance(calls, Recording)
         calls.bodies = []
@@ -110,36 +114,44 @@ def texts_of(journal: Path, server: JudgeServer, bodies: Sequence[Mapping[str, A
 
 
 def compare(server: JudgeServer, ours: Side, bodies: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Any]:
-    """Both sides, alternating, the first round of each not counted."""
-    rates: dict[str, list[float]] = {"ours": [], "bare": []}
+    """Both sides, alternating block by block; the first round is not counted."""
+    seconds: dict[str, list[float]] = {"ours": [], "bare": []}
+    processor: dict[str, float] = {"ours": 0.0, "bare": 0.0}
     equal = 0
     for number in range(rounds + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            journal, texts = Path(folder) / "judge.jsonl", []
-            for side in ("ours", "bare") if number % 2 else ("bare", "ours"):
-                start = time.perf_counter()
-                if side == "ours":
-                    asyncio.run(ours(journal))
-                else:
-                    texts = asyncio.run(bare(server, bodies))
-                if number:
-                    rates[side].append(len(bodies) / (time.perf_counter() - start))
-            if number:
-                equal += sum(one == other for one, other in zip(texts, texts_of(journal, server, bodies), strict=True))
-        print(
-            f"round {number}: { ({side: round(values[-1], 2) for side, values in rates.items() if values}) }",
-            file=sys.stderr,
-        )
+        spent = {"ours": 0.0, "bare": 0.0}
+        for start in range(0, len(bodies), BLOCK):
+            block = bodies[start : start + BLOCK]
+            with tempfile.TemporaryDirectory() as folder:
+                journal, texts = Path(folder) / "judge.jsonl", []
+                for side in ("ours", "bare") if (number + start // BLOCK) % 2 else ("bare", "ours"):
+                    clock, cpu = time.perf_counter(), time.process_time()
+                    if side == "ours":
+                        asyncio.run(ours(journal, start))
+                    else:
+                        texts = asyncio.run(bare(server, block))
+                    spent[side] += time.perf_counter() - clock
+                    processor[side] += (time.process_time() - cpu) * bool(number)
+                kept = texts_of(journal, server, block)
+                equal += sum(one == other for one, other in zip(texts, kept, strict=True)) * bool(number)
+        if number:
+            for side, values in seconds.items():
+                values.append(spent[side])
+        rates = {side: round(len(bodies) / value, 2) for side, value in spent.items()}
+        print(f"round {number}: {rates} requests a second", file=sys.stderr, flush=True)
+    rates = {side: [len(bodies) / value for value in values] for side, values in seconds.items()}
     medians = {side: statistics.median(values) for side, values in rates.items()}
-    shares = [one / other for one, other in zip(rates["ours"], rates["bare"], strict=True)]
+    calls = rounds * len(bodies)
     return {
         "requests": len(bodies),
         "requests_per_second": {side: [round(value, 3) for value in values] for side, values in rates.items()},
         "median_requests_per_second": {side: round(value, 3) for side, value in medians.items()},
         "ours_of_bare": round(medians["ours"] / medians["bare"], 4),
-        "ours_of_bare_round_by_round": round(statistics.median(shares), 4),
+        "client_milliseconds_of_processor_a_call": {
+            side: round(1e3 * cpu / calls, 2) for side, cpu in processor.items()
+        },
         "equal_answers": equal,
-        "compared_answers": rounds * len(bodies),
+        "compared_answers": calls,
     }
 
 
@@ -150,18 +162,28 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with (
         tempfile.TemporaryDirectory() as folder,
-        LlamaCppServer(locate("smollm2-135m-instruct"), parallel=CONCURRENCY) as running,
+        LlamaCppServer(locate("smollm2-135m-instruct"), threads=1, parallel=CONCURRENCY) as running,
     ):
         server = JudgeServer(running.api_base, running.model)
         plain = short_requests()
-        asked = asyncio.run(through_ragas(server, Path(folder) / "first.jsonl"))
+        asked = asyncio.run(through_ragas(server, Path(folder) / "first.jsonl", _THINGS))
         results = {
             "provenance": provenance([], ["ragas", "httpx", "xllamacpp"]),
             "model": running.model,
             "concurrency": CONCURRENCY,
             "rounds": rounds,
-            "calls": compare(server, lambda journal: through_calls(server, journal, plain), plain, rounds),
-            "ragas": compare(server, lambda journal: through_ragas(server, journal), asked, rounds),
+            "calls": compare(
+                server,
+                lambda journal, start: through_calls(server, journal, plain[start : start + BLOCK]),
+                plain,
+                rounds,
+            ),
+            "ragas": compare(
+                server,
+                lambda journal, start: through_ragas(server, journal, _THINGS[start : start + BLOCK]),
+                asked,
+                rounds,
+            ),
         }
     for name in ("calls", "ragas"):
         print(name, {key: value for key, value in results[name].items() if key != "requests_per_second"})

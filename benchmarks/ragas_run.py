@@ -24,19 +24,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.answer_sets import AnswerSet, load_answer_set, open_answer_index
-from benchmarks.provenance import provenance, write_results
+from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import PubMedRetriever
-from llama_index_medqa.assembly import open_embedder, open_judge
+from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.measures.ragas import RAGAS_NAMES
-from llama_index_medqa.evaluation.model_calls import ModelCalls
+from llama_index_medqa.evaluation.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.results import Results, score_all
 from llama_index_medqa.evaluation.runner import Reply
 from llama_index_medqa.evaluation_judging import cost
 from llama_index_medqa.profiles import EMBEDDED
+from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate
 
 MEASURES = ("Faithfulness(ragas)", "ContextRecall(ragas)", "Faithfulness(attribution)")
 # Chunks that benchmarks.answers retrieves before it keeps the first few.
@@ -80,8 +81,11 @@ async def judged(
 ) -> tuple[dict[str, Results], dict[str, Any]]:
     """The scores, with ``--control`` those with the contexts of another question too, and what the first cost."""
     others = [replace(answer, evidence=other.evidence) for answer, other in zip(answers, rotated(answers), strict=True)]
-    with open_judge(EMBEDDED, parallel=options.concurrency) as server:
-        limits = {"concurrency": options.concurrency, "timeout": 3_600.0}
+    path, limits = locate(EMBEDDED.weights), {"concurrency": options.concurrency, "timeout": 3_600.0}
+    served = {"parallel": options.concurrency, "model": EMBEDDED.weights}
+    with LlamaCppServer(path, EMBEDDED.context_window, options.threads, **served) as running:
+        more = {"weights": PACKAGED[EMBEDDED.weights].sha256[:16]}
+        server = JudgeServer(running.api_base, running.model, more=more)
         async with ModelCalls.open(server, options.work / "judge.jsonl", **limits) as calls:
             judge = RagasJudge(calls)
             found = {_OWN: await scored(cases, answers, judge, _OWN)}
@@ -127,8 +131,39 @@ def per_case(results: Results) -> dict[str, Any]:
     }
 
 
+def as_markdown(results: dict[str, Any]) -> str:
+    """The tables of a results file."""
+    costs, origin = results["cost"], results["provenance"]
+    lines = [
+        f"# ragas on {results['answers']['count']} answers, judged by {results['judge']['model']}",
+        "",
+        "Means with 95 % bootstrap intervals over the cases that have a score; every other case is counted with its",
+        "reason.",
+        "",
+        "| contexts | measure | mean | cases and outcomes |",
+        "|---|---|---|---|",
+    ]
+    for name, found in results["contexts"].items():
+        for measure, one in found["summary"].items():
+            estimate = one["estimate"]
+            mean = f"{estimate['mean']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})" if estimate else "-"
+            outcomes = ", ".join(f"{count} {reason}" for reason, count in one["outcomes"].items())
+            lines.append(f"| {name} | {measure} | {mean} | {outcomes} |")
+    each = costs["a_case"]
+    used = costs["calls"] + costs["answers_of_earlier_runs"]
+    lines += [
+        "",
+        f"Their own contexts took {used} calls, {costs['prompt_tokens']} tokens read and {costs['answer_tokens']} "
+        f"written: {each['calls']} calls, {each['tokens']:.0f} tokens and {each['seconds']:.0f} s a case, summed over "
+        f"calls of which {results['concurrency']} were under way at once.",
+        "",
+        f"{origin['date']}, commit {origin['commit'][:10]}, {origin['processor']}: `{origin['command']}`",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
-    """Judges and writes ``results/ragas_run.json``."""
+    """Judges and writes ``results/ragas_run.json`` and ``.md``."""
     options = _options()
     chosen = load_answer_set("PubMedQA", options.data)
     file = options.answers / "answers.jsonl"
@@ -145,6 +180,7 @@ def main() -> None:
         },
         "judge": next(info.judge for info in found[_OWN].measures if info.name in RAGAS_NAMES),
         "concurrency": options.concurrency,
+        "threads": options.threads,
         "cost": costs,
         "contexts": {name: {"summary": summary(one), "cases": per_case(one)} for name, one in found.items()},
     }
@@ -153,6 +189,7 @@ def main() -> None:
         print(name, json.dumps(summary(one), indent=1))
     if options.limit >= 20:
         write_results("ragas_run", results)
+        (RESULTS / "ragas_run.md").write_text(as_markdown(results))
 
 
 def _options() -> argparse.Namespace:
@@ -162,6 +199,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
     parser.add_argument("--limit", type=int, default=24)
     parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--threads", type=int, help="of llama.cpp; on a busy machine 1 is faster than 2")
     parser.add_argument("--control", action="store_true", help="judge with the contexts of other questions, too")
     options = parser.parse_args()
     options.data = Path(options.data)

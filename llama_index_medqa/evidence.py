@@ -1,6 +1,7 @@
 """Retrieved chunks as evidence: stretches of records, cut into sentences, each with its span in the record."""
 
 import re
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -67,7 +68,8 @@ _INSTRUCTION = re.compile(
     rf"|^\W*(?:assistant|system|user|instructions?|note to (?:the )?(?:{_READER}|reader))\s*:",
     re.IGNORECASE,
 )
-_stemmer = snowballstemmer.stemmer("english")
+# A stemmer holds the word that it works on: two threads that share one get wrong stems, or an error.
+_stemmers = threading.local()
 
 
 @dataclass(frozen=True)
@@ -231,4 +233,6 @@ def content_words(text: str) -> frozenset[str]:
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """The stem of a lower-case English word, by the Snowball stemmer."""
-    return str(_stemmer.stemWord(word))
+    if not hasattr(_stemmers, "english"):
+        _stemmers.english = snowballstemmer.stemmer("english")
+    return str(_stemmers.english.stemWord(word))

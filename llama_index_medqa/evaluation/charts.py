@@ -23,11 +23,22 @@ class _Axis:
         return self.left + (value - self.low) / (self.high - self.low) * (self.right - self.left)
 
 
-def means_plot(rows: Sequence[tuple[str, Estimate | None, Estimate | None]]) -> str:
+_PAIR = "Means with 95 % intervals: baseline above, candidate below"
+# The light colours of the gate's report, for a picture that stands alone.
+_ALONE = (
+    "svg { background: #fff } text { font: 12px system-ui, sans-serif; fill: #1d2733 } "
+    ".tick { fill: #5c6b7a; font-size: 11px; text-anchor: middle } .end { text-anchor: end } "
+    ".grid { stroke: #d9e0e7 } g line { stroke: currentColor; stroke-width: 2.5 } g circle { fill: currentColor } "
+    "g.baseline { color: #7a8899 } g.candidate { color: #1f6feb }"
+)
+
+
+def means_plot(rows: Sequence[tuple[str, Estimate | None, Estimate | None]], title: str = _PAIR) -> str:
     """Means with intervals on an axis from 0 to 1: baseline above candidate, a row a measure.
 
     Args:
         rows: name, baseline and candidate of each measure.
+        title: of the plot.
     """
     axis = _Axis(0.0, 1.0, _LABELS, _WIDTH - _EDGE)
     bottom = _ROW * len(rows)
@@ -40,7 +51,14 @@ def means_plot(rows: Sequence[tuple[str, Estimate | None, Estimate | None]]) -> 
             for one, shift, kind in ((before, -7, "baseline"), (after, 7, "candidate"))
             if one
         )
-    return _svg(parts, bottom + 24, "Means with 95 % intervals: baseline above, candidate below")
+    return _svg(parts, bottom + 24, title)
+
+
+def standalone(svg: str) -> str:
+    """A plot as a file of its own, with its title in the picture."""
+    return svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
+        "<title>", f"<style>{_ALONE}</style><title>", 1
+    )
 
 
 def difference_plot(name: str, difference: Estimate, margin: float | None, verdict: str) -> str:

@@ -1,13 +1,15 @@
 """Sentences and passages; expected cuts were made by eye."""
 
 import itertools
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
 
-from llama_index_medqa.evidence import content_words, passages_of, split_sentences
+from llama_index_medqa.evidence import content_words, passages_of, split_sentences, stem
 
 SENTENCES = [
     ["Mortality fell (p < 0.05; Fig. 2).", "No harm was seen."],
@@ -137,3 +139,17 @@ def test_words():
     assert content_words("The patients' blood-pressure was NOT measured in 12 of them") == content_words(
         "patient measuring blood pressure blood-pressure"
     )
+
+
+def test_words_are_stemmed_alike_in_several_threads():
+    endings = "ing ed s ies ization fulness ously ement ational able".split()
+    words = [f"{first}{middle}{ending}" for first in "bcdfg" for middle in ("oner", "alat", "ist") for ending in endings]
+    alone = [stem.__wrapped__(word) for word in words]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            together = list(threads.map(lambda _: [stem.__wrapped__(word) for word in words], range(16)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(stems == alone for stems in together)

@@ -1,0 +1,88 @@
+"""The fine-tuned model that continuous integration gates: the committed LoRA adapter of SmolLM2, served by vLLM.
+
+    MEDQA_VLLM_PYTHON=.venv-vllm/bin/python python -m benchmarks.adapter_suite --output results.json
+    medqa gate benchmarks/baselines/adapter.json results.json --margins benchmarks/suite/adapter_margins.toml
+
+The questions and abstracts are those of ``suite/``; index and answers are made by the commands ``medqa index`` and
+``medqa evaluate`` with the embedded profile, its model exchanged for the served one. Before the first question ``medqa
+evaluate`` proves that the server answers with the adapter which was trained: the proof stands in the results, and the
+gate fails without it.
+
+``make gate-adapter`` runs both. After a change that is meant to change answers, ``make baseline-adapter`` writes the
+baseline anew.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.ports import free_port
+from llama_index_medqa.serving import VllmProcess, VllmSettings
+from llama_index_medqa.weights import locate
+
+SUITE = Path(__file__).parent / "suite"
+# From the repository's root, where all of this is run: the path stands in the results.
+ADAPTER = Path("training/adapters/smollm2_grounded")
+BASE_NAME, ADAPTER_NAME = "smollm2", "medqa"
+# Every second question: an answer takes two seconds of two processors.
+QUESTIONS = 30
+
+
+def settings(adapter: Path, port: int) -> VllmSettings:
+    """The server: in float32, in which answers do not depend on which others are computed beside them."""
+    return VllmSettings(
+        model=str(locate("smollm2-135m-instruct-bf16")),
+        adapters={ADAPTER_NAME: str(adapter)},
+        served_model_name=BASE_NAME,
+        port=port,
+        dtype="float32",
+        max_model_len=1024,
+        max_lora_rank=8,
+        enforce_eager=True,
+    )
+
+
+def write_cases(file: Path) -> None:
+    """Every second case of the suite, so that all its kinds are there."""
+    lines = (SUITE / "cases.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(lines[:: len(lines) // QUESTIONS]), encoding="utf-8")
+
+
+def medqa(*arguments: str | Path) -> None:
+    """Runs the command; ends with its status where it fails."""
+    program = Path(sys.executable).with_name("medqa")
+    status = subprocess.run([program, *map(str, arguments)], check=False).returncode
+    if status:
+        sys.exit(status)
+
+
+def evaluate(adapter: Path, output: Path, journal: Path) -> None:
+    """Serves the adapter, proves it, asks it and writes the results."""
+    # Without torch's compiler, which takes a minute for the first log-probabilities and gives the same.
+    environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "TORCHDYNAMO_DISABLE": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        index, cases = Path(folder) / "index", Path(folder) / "cases.jsonl"
+        write_cases(cases)
+        medqa("index", SUITE / "corpus.jsonl", "--index", index)
+        with VllmProcess(settings(adapter, free_port()), environment=environment) as server:
+            medqa(
+                *("evaluate", cases, "--output", output, "--journal", journal, "--index", index),
+                *("--api-base", server.api_base, "--model", BASE_NAME, "--adapter", ADAPTER_NAME),
+                *("--manifest", adapter, "--terms", SUITE / "terms.txt"),
+            )
+
+
+def main() -> None:
+    """Writes the file of results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--adapter", type=Path, default=ADAPTER, help="its folder, with the manifest")
+    parser.add_argument("--journal", type=Path, help="answers as they come; by default beside the results")
+    options = parser.parse_args()
+    evaluate(options.adapter, options.output, options.journal or options.output.with_suffix(".answers.jsonl"))
+
+
+if __name__ == "__main__":
+    main()
