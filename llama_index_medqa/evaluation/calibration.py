@@ -1,6 +1,5 @@
 """How well a judge agrees with people, measured on pairs of a claim and a text that people labelled."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.judges import Judge
+from llama_index_medqa.evaluation.line_file import read_rows
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.evidence import content_words, split_sentences
 
@@ -52,23 +52,18 @@ def load_pairs(path: str | Path) -> list[LabelledPair]:
     Raises:
         InputError: the file cannot be read, is empty, or a line is no labelled pair.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
-    pairs = [_pair(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
+    pairs = [_pair(row, place) for place, row in read_rows(path)]
     if not pairs:
         raise InputError(f"{path} holds no labelled pair.")
     return pairs
 
 
-def _pair(line: str, place: str) -> LabelledPair:
+def _pair(row: Any, place: str) -> LabelledPair:
     try:
-        row = json.loads(line)
         evidence = row["evidence"]
         texts = [evidence] if isinstance(evidence, str) else list(evidence)
         pair = LabelledPair(str(row["claim"]), "\n".join(texts), str(row["label"]), str(row.get("group", place)))
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{place} is no labelled pair ({error!r}): give claim, evidence and label.") from error
     if pair.label not in LABELS:
         raise InputError(f"{place} has the label {pair.label!r}: use {', '.join(LABELS)}.")

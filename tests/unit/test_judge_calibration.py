@@ -158,7 +158,8 @@ def test_pairs_are_read(tmp_path):
     place = tmp_path / "labels.jsonl"
     place.write_text(
         '{"claim": "Tea helps.", "evidence": ["Tea.", "Coffee."], "label": "neutral", "group": "7"}\n'
-        '{"claim": "Tea.", "evidence": "Tea.", "label": "supported"}\n\n'
+        # A line separator of Unicode's ends no line of JSON.
+        '{"claim": "Tea.", "evidence": "Tea.\u2028", "label": "supported"}\n\n'
     )
     first, second = load_pairs(place)
     assert first == LabelledPair("Tea helps.", "Tea.\nCoffee.", "neutral", "7")
@@ -172,7 +173,7 @@ def test_pairs_are_read(tmp_path):
         ('{"claim": "Tea.", "evidence": "x", "label": "true"}', "line 1 has the label 'true'"),
         ('{"claim": "Tea.", "label": "neutral"}', "line 1 is no labelled pair"),
         ("[]", "line 1 is no labelled pair"),
-        ("tea", "line 1 is no labelled pair"),
+        ("tea", "line 1: not JSON"),
         ("", "holds no labelled pair"),
     ],
 )

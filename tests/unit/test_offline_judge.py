@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.judges import offline
-from llama_index_medqa.evaluation.judges.attribution import passages_from
+from llama_index_medqa.evaluation.judges.attribution import AttributionJudge, passages_from
 from llama_index_medqa.evaluation.judges.by_name import JUDGES, judge_of
 from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge
+from llama_index_medqa.evaluation.judges.measured import measured_quality
 from llama_index_medqa.evaluation.judges.offline import OfflineJudge, Regression
 from llama_index_medqa.evaluation.judges.signals import shown_to_model, signals_of
 from llama_index_medqa.evaluation.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.testing import HashEmbedding
+from tests.conftest import REPOSITORY
 
 EVIDENCE = "Green tea lowered the resting heart rate by 3.5 beats per minute. Coffee did not change the heart rate."
 EMBEDDER = HashEmbedding(model_name="multilingual-e5-small-0.3.0", dimension=384)
@@ -134,3 +136,15 @@ async def test_judges_are_known_by_the_names_that_they_have(tmp_path):
         judge_of("offline")
     with pytest.raises(InputError, match="'log-odds' needs a language model"):
         judge_of("log-odds")
+
+
+def test_weights_and_quality_are_those_that_were_measured():
+    found = json.loads((REPOSITORY / "benchmarks" / "results" / "judge_quality.json").read_text())
+    for name, regression in (("offline", offline.WITH_MODEL), ("offline-without-model", offline.WITHOUT_MODEL)):
+        assert {"constant": regression.constant, "weights": dict(regression.weights)} == found["regressions"][name]
+    for judge in (OfflineJudge(EMBEDDER), AttributionJudge()):
+        told = measured_quality(judge.identity)
+        assert told == {name: figures["auroc"] for name, figures in found["rows"][judge.name].items()}
+    served = {**found["judge"], "weights": "0123456789abcdef"}
+    assert measured_quality(served) == {name: one["auroc"] for name, one in found["rows"]["offline"].items()}
+    assert measured_quality({**served, "prompt": 0}) is None
