@@ -143,7 +143,9 @@ def test_words():
 
 def test_words_are_stemmed_alike_in_several_threads():
     endings = "ing ed s ies ization fulness ously ement ational able".split()
-    words = [f"{first}{middle}{ending}" for first in "bcdfg" for middle in ("oner", "alat", "ist") for ending in endings]
+    words = [
+        f"{first}{middle}{ending}" for first in "bcdfg" for middle in ("oner", "alat", "ist") for ending in endings
+    ]
     alone = [stem.__wrapped__(word) for word in words]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
