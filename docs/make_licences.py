@@ -93,4 +93,6 @@ def page(packages: Installed) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        sys.exit("Give the folders of installed packages, such as .venv/lib/python3.11/site-packages.")
     PAGE.write_text(page(installed(sys.argv[1:])))
