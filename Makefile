@@ -71,14 +71,14 @@ ADAPTER_FOLDER ?= .medqa/gate-adapter
 
 gate-adapter: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## is the committed adapter, served by vLLM, proved and as good as its baseline?
 	rm -rf $(ADAPTER_FOLDER) && mkdir -p $(ADAPTER_FOLDER)
-	$(ADAPTER_SUITE) --output $(ADAPTER_FOLDER)/candidate.json
+	$(ADAPTER_SUITE) --output $(ADAPTER_FOLDER)/candidate.json --work $(ADAPTER_FOLDER)
 	$(VENV)/bin/medqa gate benchmarks/baselines/adapter.json $(ADAPTER_FOLDER)/candidate.json \
 		--margins benchmarks/suite/adapter_margins.toml --html $(ADAPTER_FOLDER)/gate.html \
 		--junit $(ADAPTER_FOLDER)/gate.xml
 
 baseline-adapter: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## take the adapter's answers as the new baseline
 	rm -rf $(ADAPTER_FOLDER) && mkdir -p $(ADAPTER_FOLDER)
-	$(ADAPTER_SUITE) --output benchmarks/baselines/adapter.json --journal $(ADAPTER_FOLDER)/baseline.answers.jsonl
+	$(ADAPTER_SUITE) --output benchmarks/baselines/adapter.json --work $(ADAPTER_FOLDER)
 
 experiment: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## RAG and fine-tuning, with and without; hours, resumable; PLAN=--plan tells what it would do
 	$(VLLM_FOR_TESTS) $(VENV)/bin/python -m benchmarks.experiment $(PLAN)

@@ -15,15 +15,14 @@ baseline anew.
 import argparse
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from benchmarks.ports import free_port
 from llama_index_medqa.serving import VllmProcess, VllmSettings
 from llama_index_medqa.weights import locate
 
-SUITE = Path(__file__).parent / "suite"
-# From the repository's root, where all of this is run: the path stands in the results.
+# From the repository's root, where all of this is run: the paths stand in the results.
+SUITE = Path("benchmarks/suite")
 ADAPTER = Path("training/adapters/smollm2_grounded")
 BASE_NAME, ADAPTER_NAME = "smollm2", "medqa"
 # Every second question: an answer takes two seconds of two processors.
@@ -58,20 +57,19 @@ def medqa(*arguments: str | Path) -> None:
         sys.exit(status)
 
 
-def evaluate(adapter: Path, output: Path, journal: Path) -> None:
+def evaluate(adapter: Path, output: Path, journal: Path, work: Path) -> None:
     """Serves the adapter, proves it, asks it and writes the results."""
     # Without torch's compiler, which takes a minute for the first log-probabilities and gives the same.
     environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "TORCHDYNAMO_DISABLE": "1"}
-    with tempfile.TemporaryDirectory() as folder:
-        index, cases = Path(folder) / "index", Path(folder) / "cases.jsonl"
-        write_cases(cases)
-        medqa("index", SUITE / "corpus.jsonl", "--index", index)
-        with VllmProcess(settings(adapter, free_port()), environment=environment) as server:
-            medqa(
-                *("evaluate", cases, "--output", output, "--journal", journal, "--index", index),
-                *("--api-base", server.api_base, "--model", BASE_NAME, "--adapter", ADAPTER_NAME),
-                *("--manifest", adapter, "--terms", SUITE / "terms.txt"),
-            )
+    index, cases = work / "index", work / "cases.jsonl"
+    write_cases(cases)
+    medqa("index", SUITE / "corpus.jsonl", "--index", index)
+    with VllmProcess(settings(adapter, free_port()), environment=environment) as server:
+        medqa(
+            *("evaluate", cases, "--output", output, "--journal", journal, "--index", index),
+            *("--api-base", server.api_base, "--model", BASE_NAME, "--adapter", ADAPTER_NAME),
+            *("--manifest", adapter, "--terms", SUITE / "terms.txt"),
+        )
 
 
 def main() -> None:
@@ -79,9 +77,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--adapter", type=Path, default=ADAPTER, help="its folder, with the manifest")
-    parser.add_argument("--journal", type=Path, help="answers as they come; by default beside the results")
+    parser.add_argument("--work", type=Path, default=Path(".medqa/gate-adapter"), help="folder of index and journal")
     options = parser.parse_args()
-    evaluate(options.adapter, options.output, options.journal or options.output.with_suffix(".answers.jsonl"))
+    options.work.mkdir(parents=True, exist_ok=True)
+    evaluate(options.adapter, options.output, options.work / f"{options.output.stem}.answers.jsonl", options.work)
 
 
 if __name__ == "__main__":
