@@ -5,7 +5,7 @@
 A llama.cpp server with SmolLM2-135M and one thread, four requests at a time. Sides, alternating in one process:
 
 - ``calls``: 32 short requests through ``ModelCalls``, each kept in a journal on disk;
-- ``ragas``: ContextRecall of 32 short cases, through ragas, ``ModelCalls`` and ``score_all``;
+- ``ragas``: ContextRecall of 8 short cases, whose prompts are long, through ragas, ``ModelCalls`` and ``score_all``;
 - of each a bare side: the same requests by httpx and nothing else.
 
 Answers are compared. The model is small so that the server is fast, which is what shows an overhead; that it judges
@@ -35,7 +35,6 @@ from llama_index_medqa.evaluation.results import score_all
 from llama_index_medqa.evaluation.runner import Reply
 from llama_index_medqa.weights import LlamaCppServer, locate
 
-REQUESTS = 32
 CONCURRENCY = 4
 # Requests before the sides change: whatever else the machine does falls on both.
 BLOCK = 8
@@ -166,7 +165,7 @@ def main() -> None:
     ):
         server = JudgeServer(running.api_base, running.model)
         plain = short_requests()
-        asked = asyncio.run(through_ragas(server, Path(folder) / "first.jsonl", _THINGS))
+        asked = asyncio.run(through_ragas(server, Path(folder) / "first.jsonl", _THINGS[:BLOCK]))
         results = {
             "provenance": provenance([], ["ragas", "httpx", "xllamacpp"]),
             "model": running.model,
