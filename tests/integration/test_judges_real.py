@@ -34,7 +34,8 @@ async def test_what_is_supported_is_told_from_what_is_not_and_every_time_alike(t
         # Another journal: the model is asked anew, and says the same.
         async with ModelCalls.open(server, tmp_path / "again.jsonl") as calls:
             again = await OfflineJudge(open_embedder(EMBEDDED), LogOddsJudge(calls)).score_all(claims, EVIDENCE)
-    assert [score.value for score in again] == pytest.approx(values, abs=1e-3)
+    # llama.cpp adds up in another order where another part of the prompt is still in its cache.
+    assert [score.value for score in again] == pytest.approx(values, abs=0.02)
     assert min(values[:2]) > max(values[4:])
     assert sum(values[:2]) > sum(values[2:4])
     assert min(one.supports / one.contradicts for one in odds[:2]) > max(
