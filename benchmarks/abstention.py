@@ -11,8 +11,6 @@ Indexes are built once and kept in FOLDER; with them it takes some minutes.
 """
 
 import argparse
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ import numpy.typing as npt
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from benchmarks.answer_sets import NAMES, AnswerSet, load_answer_set, open_answer_index
+from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import PubMedRetriever, TransformerEmbedding
 from llama_index_medqa.answerability import Signals, signals_of
@@ -175,16 +174,15 @@ def main() -> None:
     """Measures and writes ``results/abstention.json`` and ``.md``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--limit", type=int, default=1_000, help="questions of each set")
     options = parser.parse_args()
-    if not Path(options.data).is_dir():
-        sys.exit(f"There is no data at {options.data}: give --data.")
+    require_data(options.data)
     embedder = open_embedder(EMBEDDED)
     rows: list[dict[str, Any]] = []
     files: list[Path] = []
     for name in NAMES:
-        chosen = load_answer_set(name, Path(options.data))
+        chosen = load_answer_set(name, options.data)
         files += chosen.files
         index = open_answer_index(chosen, embedder, options.work / "indexes")
         own = measured(chosen, PubMedRetriever(index, similarity_top_k=_DEEP), embedder)

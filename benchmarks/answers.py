@@ -16,7 +16,6 @@ a tenth of a second.
 
 import argparse
 import json
-import os
 import statistics
 import sys
 from collections import Counter
@@ -27,6 +26,7 @@ from typing import Any
 from llama_index.llms.openai_like import OpenAILike
 
 from benchmarks.answer_sets import NAMES, AnswerSet, WithoutPapers, load_answer_set, open_answer_index
+from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.kept_drafts import KeptDrafts
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
@@ -265,13 +265,11 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--limit", type=int, default=1_000, help="questions of each set")
     parser.add_argument("--sets", default=",".join(NAMES))
     options = parser.parse_args()
-    options.data = Path(options.data)
-    if not options.data.is_dir():
-        sys.exit(f"There is no data at {options.data}: give --data.")
+    require_data(options.data)
     return options
 
 

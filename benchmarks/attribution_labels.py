@@ -18,7 +18,6 @@ their vectors are kept in FOLDER. ``--fit`` needs scipy.
 
 import argparse
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from typing import Any
 import numpy as np
 from llama_index.core.schema import NodeWithScore, TextNode
 
+from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa import E5Embedding
 from llama_index_medqa.attribution import Alignment, Attributor
@@ -235,7 +235,7 @@ def thresholds(pairs: Sequence[Pair], embedder: E5Embedding | None) -> list[dict
 def main() -> None:
     """Measures all sets and writes ``results/attribution_labels.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("MEDQA_SHARED_DATA", "../shared/data")))
+    add_data_option(parser)
     parser.add_argument("--vectors", default="vectors", help="folder of the vectors")
     parser.add_argument("--fit", action="store_true", help="fit on SciFact's training claims, print and stop")
     options = parser.parse_args()

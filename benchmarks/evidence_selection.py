@@ -12,15 +12,14 @@ from the top until the budget is spent, as before. The weights of the selection 
 import argparse
 import json
 import math
-import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
 
+from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.evaluation.statistics import bootstrap_mean
@@ -113,10 +112,10 @@ def _node(row: dict[str, Any]) -> NodeWithScore:
 def main() -> None:
     """Measures and writes ``results/evidence_selection.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--claims", type=int, default=1_000, help="of each split")
     options = parser.parse_args()
-    file = Path(options.data) / "faithfulness" / "scifact_pairs.jsonl"
+    file = options.data / "faithfulness" / "scifact_pairs.jsonl"
     if not file.is_file():
         sys.exit(f"There is no data at {file}: give --data.")
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]

@@ -18,7 +18,6 @@ writes no results. ``--reference-at`` asks a server that already serves the refe
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.answer_sets import NAMES, load_answer_set
+from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.experiment_asking import Asking, file_hash
 from benchmarks.experiment_design import LABEL, SETUPS, Cell, Setup
 from benchmarks.experiment_models import models
@@ -153,7 +153,7 @@ def _write(
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(".medqa/experiment"))
-    parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--profile", choices=SETUPS, default="embedded")
     parser.add_argument("--plan", action="store_true", help="print what is left to be done, and do nothing")
     parser.add_argument("--limit", type=int, default=_ALL, help="questions of each set")
@@ -163,9 +163,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--ragas", type=int, default=0, help="cases of a cell that ragas judges, minutes each")
     parser.add_argument("--reference-at", help="address of a server of the reference model, with /v1")
     options = parser.parse_args()
-    options.data = Path(options.data)
-    if not options.data.is_dir():
-        sys.exit(f"There is no data at {options.data}: give --data.")
+    require_data(options.data)
     return options
 
 

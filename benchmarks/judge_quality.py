@@ -20,7 +20,6 @@ served by llama.cpp. Needs scipy.
 import argparse
 import asyncio
 import json
-import os
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa.assembly import open_embedder, open_judge
 from llama_index_medqa.evaluation.calibration import (
@@ -236,7 +236,7 @@ async def collected(options: argparse.Namespace, files: Mapping[str, Path]) -> t
 def main() -> None:
     """Measures all sets and writes ``results/judge_quality.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("MEDQA_SHARED_DATA", "../shared/data")))
+    add_data_option(parser)
     parser.add_argument(
         "--opinions",
         type=int,

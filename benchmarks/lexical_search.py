@@ -12,7 +12,6 @@ FOLDER holds MEDLINE files (.xml.gz), DATA is the shared data (default $MEDQA_SH
 """
 
 import argparse
-import os
 import re
 import statistics
 import tempfile
@@ -26,6 +25,7 @@ import bm25s
 import numpy as np
 from llama_index.core import Document
 
+from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import RESULTS, provenance, write_results
 from benchmarks.retrieval_sets import RetrievalSet, load_set
 from llama_index_medqa import PubMedIndex, PubMedReader, TokenNodeParser
@@ -248,11 +248,10 @@ def main() -> None:
     """Measures and writes ``results/lexical_search.json`` and ``.md``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--medline", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--chunks", type=int, default=100_000)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "medqa-lexical-search")
     options = parser.parse_args()
-    options.data = Path(options.data)
     options.work.mkdir(parents=True, exist_ok=True)
     results = {"choices": choices(options.data), **compare(build_collection(options), options)}
     files = [file for name in ("SciFact", "BioASQ") for file in load_set(name, options.data).files]

@@ -20,7 +20,6 @@ Caught is what does not come out as supported; a wrong PMID is caught when it is
 import argparse
 import json
 import math
-import os
 import random
 import re
 from collections import defaultdict
@@ -31,6 +30,7 @@ from typing import Any
 
 from llama_index.core.schema import NodeWithScore, TextNode
 
+from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import E5Embedding
 from llama_index_medqa.attribution import AnswerSentence, Attributor
@@ -348,7 +348,7 @@ def table(results: dict[str, Any]) -> str:
 def main() -> None:
     """Plants, judges and writes ``results/planted_cases.json`` and ``.md``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("MEDQA_SHARED_DATA", "../shared/data")))
+    add_data_option(parser)
     parser.add_argument("--vectors", default="vectors", help="folder of the vectors")
     parser.add_argument("--show", help="print the cases of this kind that came through, or the controls that did not")
     options = parser.parse_args()

@@ -16,7 +16,6 @@ import argparse
 import asyncio
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.answer_sets import AnswerSet, load_answer_set, open_answer_index
+from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import PubMedRetriever
 from llama_index_medqa.assembly import open_embedder
@@ -196,14 +196,12 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--answers", type=Path, required=True, help="--work of benchmarks.answers")
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--limit", type=int, default=24)
     parser.add_argument("--concurrency", type=int, default=4)
     parser.add_argument("--threads", type=int, help="of llama.cpp; on a busy machine 1 is faster than 2")
     parser.add_argument("--control", action="store_true", help="judge with the contexts of other questions, too")
-    options = parser.parse_args()
-    options.data = Path(options.data)
-    return options
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -15,8 +15,6 @@ difference of two rows needs both in one run.
 
 import argparse
 import json
-import os
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -25,6 +23,7 @@ from typing import Any
 
 from llama_index.core.schema import QueryBundle
 
+from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import RESULTS, provenance, write_results
 from benchmarks.retrieval_sets import NAMES, RetrievalSet, load_set
 from llama_index_medqa import E5Embedding, PubMedIndex, PubMedRetriever, TokenNodeParser, TransformerEmbedding
@@ -269,7 +268,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
+    add_data_option(parser)
     parser.add_argument("--sets", default=",".join(NAMES))
     parser.add_argument("--tune", action="store_true")
     parser.add_argument("--embedders", default="e5,minilm,e5_without_prefixes", help="rows of others are left out")
@@ -277,10 +276,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--indexes", type=Path, default=Path(tempfile.gettempdir()) / "medqa-indexes")
     parser.add_argument("--beside", action="store_true", help="keep the rows of an earlier run that this one lacks")
     options = parser.parse_args()
-    options.data = Path(options.data)
     options.embedders = options.embedders.split(",")
-    if not options.data.is_dir():
-        sys.exit(f"There is no data at {options.data}: give --data.")
+    require_data(options.data)
     return options
 
 

@@ -14,7 +14,6 @@ DATA is the shared data, by default $MEDQA_SHARED_DATA. Two minutes on two cores
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from llama_index.core.schema import Document, NodeWithScore, TextNode
 
 from benchmarks.answer_sets import NAMES, AnswerSet, load_answer_set
 from benchmarks.attribution_labels import interval
+from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.attribution import Attributor
@@ -93,8 +93,8 @@ def _share(right: Sequence[bool]) -> dict[str, float] | None:
 def main() -> None:
     """Measures both sets and writes ``results/yes_answers.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("MEDQA_SHARED_DATA", "../shared/data"))
-    data = Path(parser.parse_args().data)
+    add_data_option(parser)
+    data = parser.parse_args().data
     attributor = Attributor(open_embedder(EMBEDDED))
     sets = [load_answer_set(name, data) for name in NAMES]
     results = {

@@ -16,8 +16,9 @@ _DONE = re.compile(
     re.IGNORECASE,
 )
 _FOUND = re.compile(
-    r"%|\bp\s*[<=>]|\b(?:significan\w+|increas\w+|decreas\w+|reduc\w+|improv\w+|declin\w+|rose|fell|prevented|higher|lower(?:s|ed|ing)?|greater|fewer|longer|shorter|"
-    r"better|worse\w*|more|less|differ(?:s|ed|ence|ences)?|similar\w*|correlat\w+|found|showed?n?|observed|"
+    r"%|\bp\s*[<=>]|\b(?:significan\w+|increas\w+|decreas\w+|reduc\w+|improv\w+|declin\w+|rose|fell|prevented|"
+    r"higher|lower(?:s|ed|ing)?|greater|fewer|longer|shorter|better|worse\w*|more|less|"
+    r"differ(?:s|ed|ence|ences)?|similar\w*|correlat\w+|found|showed?n?|observed|"
     # "The costs associated with it were estimated" reports nothing.
     r"(?:is|was|are|were|be|been|being|and|also|\w+ly|not) associated|"
     r"detected|revealed|demonstrated|identified|resulted|predict\w+|effective\w*|benefi\w+|caus(?:e|es|ed)|led|median|"
@@ -33,7 +34,7 @@ _OPEN = re.compile(
     r"being (?:developed|evaluated|investigated|studied|tested))\b"
     r"|\b(?:has|have) (?:not|never)(?: yet)? been (?:\w+ly )?"
     r"(?:assessed|evaluated|examined|explored|investigated|studied)\b"
-    r"|\blittle (?:is|was) known\b|\bneeds? for\b"
+    r"|\blittle (?:is|was) known\b"
     r"|\b(?:few|not (?:yet )?enough) (?:data|evidence|research|studies|trials)\b"
     r"|\b(?:additional|further|more) (?:data|evidence|research|studies|trials|work) (?:is|are|will be) "
     r"(?:necessary|needed|required|warranted)\b",
@@ -54,13 +55,10 @@ _UNASSERTED = re.compile(
     rf"|\bneeds? for\b{_REST}",
     re.IGNORECASE,
 )
-# An English sentence that begins so is a question, with or without its mark.
-_ASKED = r"(?:Do|Does|Did|Is|Are|Was|Were|Can|Could|Should|Has|Have|Will|Would)\s"
 _LABEL = r"(?:[A-Z][A-Z &/,]{3,40}:?\s*)?"
-_QUESTION = re.compile(rf"^{_LABEL}{_ASKED}")
+# An English sentence that begins so is a question, with or without its mark.
+_QUESTION = re.compile(rf"^{_LABEL}(?:Do|Does|Did|Is|Are|Was|Were|Can|Could|Should|Has|Have|Will|Would)\s")
 _LEADING_PURPOSE = re.compile(rf"^{_LABEL}(?:In order to|To)\s+[a-z]+\b[^,;]*(?:[,;]|$)")
-
-
 _AIM = re.compile(
     r"\b(?:aim|goal|hypothes|objective|purpose)\w*|\bwhether\b|\b(?:to|we|study|paper|trial|review)\s+(?:\w+ly\s+)?"
     r"(?:analy[sz]e|assess|attempt|clarif|compar|describ|determin|estimat|evaluat|examin|explor|identif|investigat|review|"

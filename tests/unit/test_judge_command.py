@@ -1,11 +1,9 @@
 """`medqa judge calibrate`, and what reports tell of judges."""
 
 import json
-import sys
 
 import pytest
 
-from llama_index_medqa.cli import main
 from llama_index_medqa.evaluation.gate_output import judge_told
 from llama_index_medqa.evaluation.results import MeasureInfo
 
@@ -23,24 +21,6 @@ def labels(tmp_path):
     rows = ({"claim": claim, "evidence": evidence, "label": label} for claim, label in PAIRS)
     place.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return place
-
-
-@pytest.fixture
-def medqa(monkeypatch, capsys, tmp_path):
-    """Runs the command and gives (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["medqa", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_a_judge_is_held_against_labels_beside_what_it_has_to_beat(medqa, labels, tmp_path):

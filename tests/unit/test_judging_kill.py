@@ -1,23 +1,22 @@
 """Judging that is killed at random moments and started again: the same file, and no judge call paid twice."""
 
 import json
-import multiprocessing
 import os
-import random
 import sys
-import time
 
 import llama_index_medqa.evaluation.judges.attribution
 import llama_index_medqa.terminal  # noqa: F401  # what the command needs is loaded once, and the processes are forked
 from llama_index_medqa.cli import main
 from llama_index_medqa.evaluation.judges.ragas import load_ragas
 from tests.judge_double import serving
+from tests.killed_runs import calls, finish, killed_and_resumed, started
 
 CASES = 60
 # Of a case two for Faithfulness and one for ContextRecall.
 CALLS = 3 * CASES
 KILLS = 12
 CONCURRENCY = 4
+SECONDS = 240
 
 
 def test_killed_and_resumed_gives_the_same_file_and_pays_no_call_twice(tmp_path):
@@ -25,29 +24,21 @@ def test_killed_and_resumed_gives_the_same_file_and_pays_no_call_twice(tmp_path)
     for name, rows in (("cases", cases()), ("answers", answers())):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with serving(tmp_path / "undisturbed.calls") as place:
-        finish(started(tmp_path, "undisturbed", place))
+        finish(started(evaluate, tmp_path, "undisturbed", place), SECONDS)
     assert len(calls(tmp_path, "undisturbed")) == CALLS
 
-    source, kept = random.Random(7), set()
     with serving(tmp_path / "killed.calls", seconds=0.01) as place:
-        for _ in range(KILLS):
-            before = len(calls(tmp_path, "killed"))
-            process = started(tmp_path, "killed", place)
-            # By calls, not by time, so that a busy machine is killed at such moments too.
-            enough = before + source.randint(1, 10)
-            while len(calls(tmp_path, "killed")) < enough and process.is_alive():
-                time.sleep(0.001)
-            time.sleep(source.uniform(0, 0.02))
-            assert process.is_alive(), "it was done before the last kill"
-            process.kill()
-            process.join()
-            # No answer that was kept before this run was paid for in it.
-            assert not kept & set(calls(tmp_path, "killed")[before:])
-            kept = answered(tmp_path)
-        before = len(calls(tmp_path, "killed"))
-        finish(started(tmp_path, "killed", place))
+        kept = killed_and_resumed(
+            tmp_path,
+            lambda: started(evaluate, tmp_path, "killed", place),
+            answered,
+            kills=KILLS,
+            most_calls=10,
+            longest_wait=0.02,
+            seed=7,
+            seconds=SECONDS,
+        )
     assert len(kept) > CALLS / 6
-    assert not kept & set(calls(tmp_path, "killed")[before:])
     # What is paid twice was under way when a kill came.
     assert CALLS < len(calls(tmp_path, "killed")) <= CALLS + KILLS * CONCURRENCY
     assert set(calls(tmp_path, "killed")) == set(calls(tmp_path, "undisturbed"))
@@ -73,17 +64,6 @@ def answers():
         yield {"id": str(number), "answer": {"text": f"Finding {number} holds.", "evidence": evidence}}
 
 
-def started(folder, name, place):
-    process = multiprocessing.get_context("fork").Process(target=evaluate, args=(folder, name, place))
-    process.start()
-    return process
-
-
-def finish(process):
-    process.join(240)
-    assert process.exitcode == 0
-
-
 def evaluate(folder, name, place):
     os.chdir(folder)
     sys.stdout = sys.stderr = (folder / "output.txt").open("a")
@@ -91,12 +71,6 @@ def evaluate(folder, name, place):
     sys.argv += ["--measure", "Faithfulness(ragas)", "--measure", "ContextRecall(ragas)", "--measure", "WordF1"]
     sys.argv += ["--judge-api-base", place, "--judge-concurrency", str(CONCURRENCY)]
     main()
-
-
-def calls(folder, name):
-    """The requests that reached the server, whole."""
-    path = folder / f"{name}.calls"
-    return path.read_text().splitlines() if path.exists() else []
 
 
 def answered(folder):

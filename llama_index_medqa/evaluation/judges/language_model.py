@@ -84,14 +84,14 @@ def _question(claim: str, evidence: str) -> str:
     return f"Evidence: {evidence}\n\nClaim: {claim}"
 
 
-class LogOddsJudge:
-    """How likely the next word is "Yes", beside "No" and "Maybe": one pass over the prompt, nothing is written.
+class _ModelJudge:
+    """Asks a language model, and is known by it.
 
     Args:
-        calls: asks the model. Its server must give log-probabilities of chats, as llama.cpp and vLLM do.
+        calls: asks the model.
     """
 
-    name = "log-odds"
+    name: str
 
     def __init__(self, calls: ModelCalls) -> None:
         self._calls = calls
@@ -100,6 +100,16 @@ class LogOddsJudge:
     def identity(self) -> Mapping[str, Any]:
         """The model and the prompt."""
         return {"judge": self.name, "prompt": PROMPT_VERSION, **self._calls.server.identity}
+
+
+class LogOddsJudge(_ModelJudge):
+    """How likely the next word is "Yes", beside "No" and "Maybe": one pass over the prompt, nothing is written.
+
+    Args:
+        calls: asks the model. Its server must give log-probabilities of chats, as llama.cpp and vLLM do.
+    """
+
+    name = "log-odds"
 
     async def score_all(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
         """The chance that the evidence supports each claim, as the model sees it."""
@@ -138,7 +148,7 @@ def opinion_of(answer: Mapping[str, Any]) -> Opinion:
     return Opinion(*(chance / sum(kept) for chance in kept))
 
 
-class VerdictJudge:
+class VerdictJudge(_ModelJudge):
     """The verdict that a model writes as JSON: 1 for "supported", else 0. For servers without log-probabilities.
 
     Args:
@@ -146,14 +156,6 @@ class VerdictJudge:
     """
 
     name = "verdict"
-
-    def __init__(self, calls: ModelCalls) -> None:
-        self._calls = calls
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """The model and the prompt."""
-        return {"judge": self.name, "prompt": PROMPT_VERSION, **self._calls.server.identity}
 
     async def score_all(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
         """1 for each claim that the model calls supported, 0 for any other."""
