@@ -76,6 +76,14 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
                 "not scored, no gold label: Is vitrification of ovarian tissue safer than slow freezing?",
             ],
         ),
+        (
+            "own_judge.py",
+            [
+                # It cannot tell a claim from its contrary.
+                "supported against refuted:  AUROC 0.50",
+                "'Green tea raised the resting heart rate.': 1.0",
+            ],
+        ),
     ],
 )
 def test_an_example_runs(name, expected, tmp_path):
