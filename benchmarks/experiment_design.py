@@ -108,7 +108,7 @@ class Cell:
 
 
 BASE, SEED, GROUNDED = "base", "seed SFT", "grounded SFT"
-REFERENCE, QUOTES = "Qwen2.5-Coder-1.5B, untuned", "extractive"
+REFERENCE, QUOTES = "untuned Qwen2.5-Coder-1.5B", "extractive"
 
 
 @dataclass(frozen=True)
