@@ -43,7 +43,23 @@ def measures_of_cell(cell: Cell, judge: Judge) -> list[Measure]:
     if cell.task.name != ANSWER.name:
         return [ForcedLabel if cell.task.choices else RightLabel]
     against_retrieved = [faithfulness(judge)] if cell.condition == RAG else []
-    return [gold_support(judge), *against_retrieved, Answered]
+    return [gold_support(judge), hallucination(judge), *against_retrieved, Answered]
+
+
+def hallucination(judge: Judge) -> Measure:
+    """What is said that the gold evidence does not support, of all questions; who does not answer says nothing wrong.
+
+    Beside :data:`Answered`: silence alone brings it to 0.
+    """
+    supported = gold_support(judge)
+
+    async def score(case: EvaluationCase, answer: Answer) -> Score:
+        if answer.abstained:
+            return Score.of(0.0)
+        found = await supported.ascore(case, answer)
+        return found if found.value is None else Score.of(1.0 - found.value)
+
+    return replace(supported, name=f"Hallucination({judge.name})", function=score, higher_is_better=False)
 
 
 def ragas_support(judge: RagasJudge) -> Measure:

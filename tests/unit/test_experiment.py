@@ -170,6 +170,8 @@ def test_marks_of_the_engine_are_not_judged_and_refusals_have_no_support():
     for measure in ("GoldSupport(attribution)", "Faithfulness(attribution)"):
         assert [one.score.value for one in scored.scores[measure]] == [1.0, 0.0, None]
     assert scored.estimate("GoldSupport(attribution)").mean == 0.5
+    # Of all three questions one is answered with what nothing supports.
+    assert [one.score.value for one in scored.scores["Hallucination(attribution)"]] == [0.0, 1.0, 0.0]
 
 
 async def test_ragas_is_shown_the_gold_evidence_in_place_of_what_was_retrieved():
