@@ -158,7 +158,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--plan", action="store_true", help="print what is left to be done, and do nothing")
     parser.add_argument("--limit", type=int, default=_ALL, help="questions of each set")
     parser.add_argument("--only", type=lambda names: names.split(","), help="subjects, such as base,extractive")
-    parser.add_argument("--judge", choices=JUDGES, default="attribution", help="of sentences")
+    parser.add_argument("--judge", choices=JUDGES, default="offline", help="of sentences")
     parser.add_argument("--judge-at", help="address of a server of the judge's model, with /v1")
     parser.add_argument("--ragas", type=int, default=0, help="cases of a cell that ragas judges, minutes each")
     parser.add_argument("--reference-at", help="address of a server of the reference model, with /v1")

@@ -15,7 +15,7 @@ from llama_index.core.llms import LLM
 from llama_index.core.prompts import PromptTemplate
 
 from benchmarks.answer_sets import AnswerSet, open_answer_index
-from benchmarks.experiment_design import CLOSED, KINDS, UNKNOWN, Cell, Kind, Setup, Task, questions_of
+from benchmarks.experiment_design import CLOSED, KINDS, Cell, Kind, Setup, Task, questions_of
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, VllmLora
 from llama_index_medqa.answers import is_cut_off
 from llama_index_medqa.assembly import Drafter, open_embedder
@@ -57,7 +57,7 @@ class ClosedBook:
         text = _whole_sentences(response.text) if is_cut_off(response) else response.text.strip()
         return Answer(
             text,
-            abstained=_abstained(text),
+            abstained=None if text else "nothing said",
             prompt_tokens=usage.prompt_tokens,
             answer_tokens=usage.answer_tokens,
             seconds=round(time.perf_counter() - start, 3),
@@ -67,12 +67,6 @@ class ClosedBook:
 def _whole_sentences(text: str) -> str:
     spans = split_sentences(text)
     return text[: spans[-2][1]].strip() if len(spans) > 1 else ""
-
-
-def _abstained(text: str) -> str | None:
-    if not text:
-        return "nothing said"
-    return "model_declined" if text.startswith(UNKNOWN.rstrip(".")) else None
 
 
 def identity_of(cell: Cell, setup: Setup, papers: Sequence[Path]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from benchmarks.experiment_design import ANSWER, BASE, CLOSED, GROUNDED, RAG, REFERENCE, SEED, Cell, Condition
+from benchmarks.experiment_design import ANSWER, BASE, CLOSED, GROUNDED, RAG, REFERENCE, SEED, UNKNOWN, Cell, Condition
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.hypotheses import McNemar, holm, mcnemar, sign_flip_test
@@ -22,6 +22,8 @@ from llama_index_medqa.evaluation.statistics import Estimate, bootstrap_mean
 FORCED_LABEL: Final = "ForcedLabel"
 # The engine's own marks: they tell a judge what another check thought, and no claim.
 _MARK = re.compile(r"\s*\[(?:PMID|SHA):\w+\]")
+# Small models say it with a dash or a "No" before it.
+_DECLINED = re.compile(rf"\W*(?:no,\s+)?{re.escape(UNKNOWN.rstrip('.'))}\b", re.IGNORECASE)
 
 
 def _right_label(case: EvaluationCase, answer: Answer) -> Score:
@@ -120,7 +122,7 @@ async def score_cell(
         ragas: what :func:`ragas_support` gives; None leaves it out.
         ragas_cases: how many cases it scores, of each cell with answers in sentences: it takes minutes for each.
     """
-    answered = [(case, _without_marks(answer)) for case, answer in replies if answer is not None]
+    answered = [(case, _as_said(answer)) for case, answer in replies if answer is not None]
     scores = {measure.name: await _scored(measure, answered) for measure in measures_of_cell(cell, judge)}
     if ragas and cell.task.name == ANSWER.name:
         scores[ragas.name] = await _scored(ragas, _spread(answered, ragas_cases))
@@ -137,8 +139,9 @@ async def _scored(measure: Measure, answered: Sequence[tuple[EvaluationCase, Ans
     return [CaseScore(case.case_id, case.cluster, await measure.ascore(case, answer)) for case, answer in answered]
 
 
-def _without_marks(answer: Answer) -> Answer:
-    return replace(answer, text=_MARK.sub("", answer.text))
+def _as_said(answer: Answer) -> Answer:
+    declined = "model_declined" if _DECLINED.match(answer.text) else None
+    return replace(answer, text=_MARK.sub("", answer.text), abstained=answer.abstained or declined)
 
 
 def _outcome(cell: Cell, case: EvaluationCase, answer: Answer) -> str:

@@ -84,7 +84,6 @@ def test_the_plan_tells_what_is_missing_and_what_is_left(tmp_path):
     ("said", "text", "abstained"),
     [
         (f" {FINDING} ", FINDING, None),
-        (UNKNOWN, UNKNOWN, "model_declined"),
         ("", "", "nothing said"),
     ],
 )
@@ -172,6 +171,20 @@ def test_marks_of_the_engine_are_not_judged_and_refusals_have_no_support():
     assert scored.estimate("GoldSupport(attribution)").mean == 0.5
     # Of all three questions one is answered with what nothing supports.
     assert [one.score.value for one in scored.scores["Hallucination(attribution)"]] == [0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        (UNKNOWN, "model declined"),
+        ("- I do not know.", "model declined"),
+        ("No, I do not know the answer to this question.", "model declined"),
+        ("No, drugs do not help. I do not know more.", "answered"),
+    ],
+)
+async def test_who_says_that_it_does_not_know_has_declined(text, outcome):
+    scored = await score_cell(cell(BASE, CLOSED, ANSWER), [(CASES[0], Answer(text))], JUDGE)
+    assert scored.outcomes == {outcome: 1}
 
 
 async def test_ragas_is_shown_the_gold_evidence_in_place_of_what_was_retrieved():
