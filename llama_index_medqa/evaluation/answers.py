@@ -70,7 +70,8 @@ class Answer:
 
     def as_data(self) -> dict[str, Any]:
         """As plain data, fit for JSON."""
-        return {key: value for key, value in asdict(self).items() if value not in (None, "")}
+        known = {key: value for key, value in asdict(self).items() if value not in (None, "")}
+        return {"text": self.text, **known}
 
 
 def answer_of(response: Response) -> Answer:

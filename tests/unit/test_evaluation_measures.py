@@ -1,9 +1,10 @@
 """Scores of single cases, by hand."""
 
+import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from llama_index.core.base.response.schema import Response
 from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
@@ -191,6 +192,25 @@ def test_an_answer_of_any_query_engine():
     assert answer == Answer("Yes.", (Evidence("PMID:1", "Tea.", "current", ("Tea",)),))
     assert answer_of(Response("Empty Response")).abstained == "empty response"
     assert answer_from_data(answer.as_data()) == answer
+
+
+TOKENS = st.none() | st.integers(0, 9)
+ANSWERS = st.builds(
+    Answer,
+    st.text(max_size=3),
+    st.none() | st.lists(st.builds(Evidence, st.text(max_size=3), st.text(max_size=3))).map(tuple),
+    st.none() | st.lists(st.text(max_size=3)).map(tuple),
+    st.none() | st.sampled_from(["no_evidence", "nothing said"]),
+    st.text(max_size=3),
+    TOKENS,
+    TOKENS,
+)
+
+
+@given(ANSWERS)
+@example(Answer("", abstained="nothing said"))
+def test_answers_survive_json(answer):
+    assert answer_from_data(json.loads(json.dumps(answer.as_data()))) == answer
 
 
 @pytest.mark.parametrize("row", [{}, {"text": 3}, {"text": "x", "evidence": "PMID:1"}, {"text": "x", "evidence": [3]}])
