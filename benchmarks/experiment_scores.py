@@ -45,23 +45,21 @@ def measures_of_cell(cell: Cell, judge: Judge) -> list[Measure]:
     if cell.task.name != ANSWER.name:
         return [ForcedLabel if cell.task.choices else RightLabel]
     against_retrieved = [faithfulness(judge)] if cell.condition == RAG else []
-    return [gold_support(judge), hallucination(judge), *against_retrieved, Answered]
+    return [gold_support(judge), *against_retrieved, Answered]
 
 
-def hallucination(judge: Judge) -> Measure:
+def hallucination(answer: Answer, supported: Score) -> Score:
     """What is said that the gold evidence does not support, of all questions; who does not answer says nothing wrong.
 
     Beside :data:`Answered`: silence alone brings it to 0.
+
+    Args:
+        answer: the answer.
+        supported: its score by :func:`gold_support`.
     """
-    supported = gold_support(judge)
-
-    async def score(case: EvaluationCase, answer: Answer) -> Score:
-        if answer.abstained:
-            return Score.of(0.0)
-        found = await supported.ascore(case, answer)
-        return found if found.value is None else Score.of(1.0 - found.value)
-
-    return replace(supported, name=f"Hallucination({judge.name})", function=score, higher_is_better=False)
+    if answer.abstained:
+        return Score.of(0.0)
+    return supported if supported.value is None else Score.of(1.0 - supported.value)
 
 
 def ragas_support(judge: RagasJudge) -> Measure:
@@ -123,7 +121,14 @@ async def score_cell(
         ragas_cases: how many cases it scores, of each cell with answers in sentences: it takes minutes for each.
     """
     answered = [(case, _as_said(answer)) for case, answer in replies if answer is not None]
-    scores = {measure.name: await _scored(measure, answered) for measure in measures_of_cell(cell, judge)}
+    scores: dict[str, list[CaseScore]] = {}
+    for measure in measures_of_cell(cell, judge):
+        scores[measure.name] = rows = await _scored(measure, answered)
+        if measure.name == gold_support(judge).name:
+            scores[f"Hallucination({judge.name})"] = [
+                replace(row, score=hallucination(answer, row.score))
+                for (_, answer), row in zip(answered, rows, strict=True)
+            ]
     if ragas and cell.task.name == ANSWER.name:
         scores[ragas.name] = await _scored(ragas, _spread(answered, ragas_cases))
     return CellScores(cell, scores, Counter(_outcome(cell, case, answer) for case, answer in answered))
