@@ -147,7 +147,8 @@ def _write(
     write_results(name, results)
     (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
     for measure in dict.fromkeys(measure for one in scored for measure in one.scores):
-        (RESULTS / f"{name}_{measure.partition('(')[0]}.svg").write_text(as_plot(scored, measure), encoding="utf-8")
+        picture = f"{name}_{measure.replace('(', '_').rstrip(')')}.svg"
+        (RESULTS / picture).write_text(as_plot(scored, measure), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

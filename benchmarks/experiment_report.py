@@ -146,7 +146,7 @@ def conclusions(found: Sequence[Comparison]) -> list[str]:
     shown = [one for one in found if one.corrected < LEVEL]
     lines = [
         f"- {one.measure}, {one.effect.name}: {'higher' if one.difference.mean > 0 else 'lower'} by "
-        f"{abs(one.difference.mean):.3f} (p = {_p(one.corrected)})."
+        f"{abs(one.difference.mean):.3f} (corrected p: {_p(one.corrected)})."
         for one in shown
     ]
     rest = [f"{one.measure}, {one.effect.name}" for one in found if one.corrected >= LEVEL]

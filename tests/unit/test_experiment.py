@@ -10,6 +10,7 @@ from llama_index.core import Document
 from scipy.stats import binomtest
 
 from benchmarks.answer_sets import AnswerSet
+from benchmarks.experiment_again import compared
 from benchmarks.experiment_asking import Asking, ClosedBook
 from benchmarks.experiment_design import (
     ANSWER,
@@ -221,10 +222,20 @@ def test_tables_plots_and_sentences_say_what_was_found():
     # Three of four changed: too few to show anything.
     assert conclusions(found) == ["- Not shown, either way: RightLabel, RAG, base."]
     [sure] = [one._replace(corrected=0.01) for one in found]
-    assert conclusions([sure]) == ["- RightLabel, RAG, base: higher by 0.750 (p = 0.010)."]
+    assert conclusions([sure]) == ["- RightLabel, RAG, base: higher by 0.750 (corrected p: 0.010)."]
     data = as_data(cells, found)
     assert data["cells"]["base, RAG, label"]["scores"]["RightLabel"] == {"0": 1.0, "1": 1.0, "2": 1.0, "3": 1.0}
     assert "drug" not in str(data)
     picture = ElementTree.fromstring(as_plot(cells, "RightLabel"))
     assert picture.tag == "{http://www.w3.org/2000/svg}svg"
     assert {"baseline", "candidate"} <= {part.get("class") for part in picture.iter()}
+
+
+def test_a_second_run_is_compared_by_all_but_its_seconds():
+    said = Answer("Yes.", evidence=(Evidence("PMID:1", FINDING),), answer_tokens=2, seconds=1.0)
+    first = list(zip(CASES, (said, said, said, said), strict=True))
+    other_evidence = replace(said, evidence=(Evidence("PMID:2", FINDING),))
+    again = list(zip(CASES, (replace(said, seconds=9.0), replace(said, text="No."), other_evidence, None), strict=True))
+    assert compared(first, again) == {"asked": 4, "twice": 3, "equal": 1, "unlike": ["1", "2"]}
+    # The order of the questions does not matter.
+    assert compared(first, again[::-1])["equal"] == 1
