@@ -108,13 +108,22 @@ async def read(pairs: Sequence[LabelledPair], name: str, judge: OfflineJudge, op
 
 
 def folds(items: Sequence[Item]) -> list[int]:
-    """A fold for each item; the groups of each set are dealt out in turn."""
-    dealt: dict[tuple[str, str], int] = {}
-    for name in SETS:
-        groups = sorted({item.pair.group for item in items if item.set == name})
-        random.Random(1).shuffle(groups)
-        dealt |= {(name, group): number % FOLDS for number, group in enumerate(groups)}
-    return [dealt[item.set, item.pair.group] for item in items]
+    """A fold for each item, those of a group in the same; each fold has its share of every set, supported and not.
+
+    Else the regression of a fold with many supported pairs would be one that saw few, and call them less likely: such
+    scores of several folds, ranked together, tell less than the judge.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    kinds = [f"{item.set} {item.pair.supported}" for item in items]
+    groups = [f"{item.set} {item.pair.group}" for item in items]
+    found = [0] * len(items)
+    for fold, (_, places) in enumerate(
+        StratifiedGroupKFold(FOLDS, shuffle=True, random_state=1).split(kinds, kinds, groups)
+    ):
+        for place in places:
+            found[place] = fold
+    return found
 
 
 def fit(items: Sequence[Item], names: Sequence[str]) -> Regression:
