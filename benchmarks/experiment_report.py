@@ -11,6 +11,7 @@ from llama_index_medqa.evaluation.charts import means_plot, standalone
 from llama_index_medqa.evaluation.gate_output import interval
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.measured import measured_quality
+from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.evaluation.statistics import Estimate, bootstrap_mean
 
 LEVEL = 0.05
@@ -124,8 +125,21 @@ def _cell(one: CellScores | None, measure: str) -> str:
         return "–"
     if not one.outcomes:
         return _NOT_RUN
-    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(one.outcomes.items()))
+    scores = [row.score for row in one.scores[measure]]
+    if len(scores) == sum(one.outcomes.values()):
+        counts = Counter(one.outcomes)
+        counts.update(_came_of(score) for score in scores if score.value is None and score.applicable)
+    else:
+        # Only some of the questions: what became of the others does not belong here.
+        counts = Counter(map(_came_of, scores))
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
     return f"{interval(one.estimate(measure))}; {told}"
+
+
+def _came_of(score: Score) -> str:
+    if score.value is not None:
+        return "scored"
+    return f"unscored: {score.reason}" if score.applicable else score.reason
 
 
 def _row(one: Comparison) -> str:

@@ -28,7 +28,7 @@ from benchmarks.experiment_design import (
     Subject,
 )
 from benchmarks.experiment_report import as_data, as_markdown, as_plot, conclusions, majority, plan, tokens
-from benchmarks.experiment_scores import EFFECTS, compare, comparisons, ragas_support, score_cell
+from benchmarks.experiment_scores import EFFECTS, CaseScore, CellScores, compare, comparisons, ragas_support, score_cell
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
@@ -207,6 +207,18 @@ async def test_ragas_is_shown_the_gold_evidence_in_place_of_what_was_retrieved()
     replies = [(replace(CASES[0], case_id=str(number)), answer) for number in range(10)]
     scored = await score_cell(cell(BASE, CLOSED, ANSWER), replies, JUDGE, measure, 3)
     assert [row.case_id for row in scored.scores["GoldSupport(ragas)"]] == ["0", "3", "6"]
+
+
+def test_what_a_judge_failed_to_score_is_counted_in_the_tables():
+    failed = Score.unscored("judge timeout")
+    some = [CaseScore("0", "0", Score.of(1.0)), CaseScore("1", "1", failed)]
+    rows = [*some, CaseScore("2", "2", Score.not_applicable("abstained")), CaseScore("3", "3", Score.of(1.0))]
+    scored = CellScores(
+        cell(BASE, RAG, ANSWER), {"all": rows, "sample": rows[:3]}, {"answered": 3, "model declined": 1}
+    )
+    text = as_markdown([scored], [], None, "", {})
+    assert "| 1.000 (1.000 to 1.000); 3 answered, 1 model declined, 1 unscored: judge timeout |" in text
+    assert "; 1 abstained, 1 scored, 1 unscored: judge timeout |" in text
 
 
 def test_tables_plots_and_sentences_say_what_was_found():
