@@ -4,12 +4,13 @@
     python -m benchmarks.experiment_again FOLDER AGAIN [--data DATA] [--profile mistral7b]
 
 FOLDER is the one that the experiment was run with, AGAIN an empty one, which gets indexes and answers of its own.
-Compared is all of an answer but the seconds: its text, its evidence, its citations and its tokens.
+Compared is what is scored: text, evidence, citations, tokens and what became of the question; not the seconds, and not
+the name under which a server serves the model.
 """
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from benchmarks.data_folder import add_data_option
 from benchmarks.experiment_asking import Asking
 from benchmarks.experiment_design import SETUPS, Cell
 from benchmarks.experiment_models import models
+from benchmarks.experiment_scores import as_said
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
 
 _ALL = 1_000_000
+_COMPARED = [field.name for field in fields(Answer) if field.name not in ("seconds", "answered_by")]
 Replies = Sequence[tuple[EvaluationCase, Answer | None]]
 
 
@@ -34,24 +37,27 @@ def compared(first: Replies, again: Replies) -> dict[str, Any]:
         again: the same of the second run.
 
     Returns:
-        ``asked``, ``twice``, ``equal``: how many; ``unlike``: the other cases, by their identifiers.
+        ``asked``, ``twice``, ``equal_text``, ``equal``: how many; ``unlike``: by the identifiers of the other cases,
+        what of their answers differs.
     """
     answers = {case.case_id: answer for case, answer in again if answer is not None}
-    twice = [
-        (case.case_id, _without_time(answer) == _without_time(answers[case.case_id]))
+    unlike = {
+        case.case_id: _unlike(answer, answers[case.case_id])
         for case, answer in first
         if answer is not None and case.case_id in answers
-    ]
+    }
     return {
         "asked": len(first),
-        "twice": len(twice),
-        "equal": sum(equal for _, equal in twice),
-        "unlike": [name for name, equal in twice if not equal],
+        "twice": len(unlike),
+        "equal_text": sum("text" not in names for names in unlike.values()),
+        "equal": sum(not names for names in unlike.values()),
+        "unlike": {case_id: names for case_id, names in unlike.items() if names},
     }
 
 
-def _without_time(answer: Answer) -> Answer:
-    return replace(answer, seconds=None)
+def _unlike(one: Answer, other: Answer) -> list[str]:
+    said, again = as_said(one), as_said(other)
+    return [name for name in _COMPARED if getattr(said, name) != getattr(again, name)]
 
 
 def main() -> None:
@@ -73,7 +79,7 @@ def main() -> None:
         return compared(*(run.replies(cell) for run in runs))
 
     cells = {cell.name: told(cell) for cell in setup.cells}
-    counts = {name: sum(cell[name] for cell in cells.values()) for name in ("asked", "twice", "equal")}
+    counts = {name: sum(cell[name] for cell in cells.values()) for name in ("asked", "twice", "equal_text", "equal")}
     files = [file for chosen in sets.values() for file in chosen.files]
     results = {"answers": counts, "cells": cells, "provenance": provenance(files, ["chromadb", "xllamacpp", "torch"])}
     print(write_results("experiment_again", results).read_text())

@@ -243,11 +243,17 @@ def test_tables_plots_and_sentences_say_what_was_found():
     assert {"baseline", "candidate"} <= {part.get("class") for part in picture.iter()}
 
 
-def test_a_second_run_is_compared_by_all_but_its_seconds():
-    said = Answer("Yes.", evidence=(Evidence("PMID:1", FINDING),), answer_tokens=2, seconds=1.0)
+def test_a_second_run_is_compared_by_what_is_scored():
+    said = Answer("Yes.", evidence=(Evidence("PMID:1", FINDING),), answer_tokens=2, seconds=1.0, answered_by="qwen")
     first = list(zip(CASES, (said, said, said, said), strict=True))
+    elsewhere = replace(said, seconds=9.0, answered_by="qwen-q4")
     other_evidence = replace(said, evidence=(Evidence("PMID:2", FINDING),))
-    again = list(zip(CASES, (replace(said, seconds=9.0), replace(said, text="No."), other_evidence, None), strict=True))
-    assert compared(first, again) == {"asked": 4, "twice": 3, "equal": 1, "unlike": ["1", "2"]}
+    again = list(zip(CASES, (elsewhere, replace(said, text="No."), other_evidence, None), strict=True))
+    counts = {"asked": 4, "twice": 3, "equal_text": 2, "equal": 1}
+    assert compared(first, again) == {**counts, "unlike": {"1": ["text"], "2": ["evidence"]}}
     # The order of the questions does not matter.
     assert compared(first, again[::-1])["equal"] == 1
+    # A mark that an engine gives now and did not then says nothing else than the text does.
+    declined = Answer(UNKNOWN)
+    marked = replace(declined, abstained="model_declined")
+    assert compared([(CASES[0], declined)], [(CASES[0], marked)])["equal"] == 1
