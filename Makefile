@@ -28,7 +28,7 @@ test: $(VENV)/.dev  ## unit, contract and golden tests; no network
 test-versions: $(VENV)/.dev  ## the tests with the lowest and the newest versions that pyproject.toml allows
 	$(PIP) install --quiet uv
 	for versions in lowest newest; do \
-		$(VENV)/bin/uv venv --quiet --clear --python $(PYTHON) .venv-$$versions && \
+		$(VENV)/bin/uv venv --quiet --clear --seed --python $(PYTHON) .venv-$$versions && \
 		$(VENV)/bin/uv pip install --quiet --python .venv-$$versions/bin/python --constraint constraints-cpu.txt \
 			--resolution $$(test $$versions = lowest && echo lowest-direct || echo highest) \
 			--editable ".[local,ray,dev]" && \

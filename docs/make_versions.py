@@ -21,8 +21,8 @@ Written by `make test-versions`; change that, not this page. It installs the low
 on Python 3.11 and Linux. Between the two columns nothing was run. torch is held at the version of
 `constraints-cpu.txt`. `eval` and `train` allow one version of ragas and of LLaMA-Factory.
 
-OpenVINO traces models of transformers 5.24, not of 4.57 (which the lowest versions bring) or 5.6: with those,
-`backend="auto"` says so and takes torch, and the tests of OpenVINO are left out.
+OpenVINO traces models of transformers 5.24, not of 4.57 or 5.6: with those, `backend="auto"` says so and takes torch.
+The lowest versions bring 5.12, with which it was not tried: the tests of OpenVINO are left out there.
 
 | package | allowed | lowest tested | newest tested | for |
 |---|---|---|---|---|

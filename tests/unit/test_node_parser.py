@@ -4,7 +4,7 @@ import json
 import logging
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from llama_index.core import Document
 from llama_index.core.node_parser import TokenTextSplitter
@@ -49,6 +49,14 @@ def peer(folder: str, size: int, overlap: int) -> TokenTextSplitter:
     )
 
 
+def peer_chunks(splitter, text):
+    try:
+        return [chunk for chunk in splitter.split_text(text) if chunk]
+    except RecursionError:
+        # LlamaIndex before 0.14.23 has no end on some texts: nothing to compare with.
+        reject()
+
+
 @pytest.mark.parametrize("kind", ["word_piece", "unigram", "merging"])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS, size=st.integers(2, 40), share=st.floats(0, 0.9))
@@ -56,7 +64,7 @@ def test_boundaries_equal_llama_index(request, kind, text, size, share):
     folder = request.getfixturevalue(kind)
     overlap = int(size * share)
     ours = TokenNodeParser(tokenizer=folder, chunk_size=size, chunk_overlap=overlap)
-    assert ours.split_text(text) == [chunk for chunk in peer(folder, size, overlap).split_text(text) if chunk]
+    assert ours.split_text(text) == peer_chunks(peer(folder, size, overlap), text)
 
 
 @pytest.mark.parametrize("kind", ["word_piece", "unigram", "merging"])
@@ -72,7 +80,7 @@ def test_many_texts_are_split_as_each_by_itself(request, kind, texts):
     assert [node.text for node in nodes] == [
         text[start:end] for text, spans in zip(texts, found, strict=True) for start, end in spans
     ]
-    assert [node.text for node in nodes] == [chunk for text in texts for chunk in splitter.split_text(text) if chunk]
+    assert [node.text for node in nodes] == [chunk for text in texts for chunk in peer_chunks(splitter, text)]
 
 
 def test_a_full_cache_of_words_changes_nothing(word_piece, monkeypatch):
