@@ -26,7 +26,7 @@ from typing import Any
 
 from benchmarks.answer_sets import NAMES, load_answer_set
 from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.experiment_asking import Asking, file_hash
+from benchmarks.experiment_asking import ALL, Asking, file_hash
 from benchmarks.experiment_design import LABEL, SETUPS, Cell, Setup
 from benchmarks.experiment_models import models
 from benchmarks.experiment_report import as_data, as_markdown, as_plot, majority, plan, told_of
@@ -42,8 +42,6 @@ from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.model_calls import ModelCalls
 from llama_index_medqa.evaluation.runner import Progress
 from llama_index_medqa.profiles import EMBEDDED
-
-_ALL = 1_000_000
 
 
 def main() -> None:
@@ -69,7 +67,7 @@ def main() -> None:
     print(text)
     if failures:
         sys.exit("\n".join([*failures, f"{len(failures)} questions failed: run the same command again."]))
-    if options.limit == _ALL and not options.only:
+    if options.limit == ALL and not options.only:
         _write(setup, scored, found, proofs, judge, text, [file for chosen in sets.values() for file in chosen.files])
 
 
@@ -157,7 +155,7 @@ def _options() -> argparse.Namespace:
     add_data_option(parser)
     parser.add_argument("--profile", choices=SETUPS, default="embedded")
     parser.add_argument("--plan", action="store_true", help="print what is left to be done, and do nothing")
-    parser.add_argument("--limit", type=int, default=_ALL, help="questions of each set")
+    parser.add_argument("--limit", type=int, default=ALL, help="questions of each set")
     parser.add_argument("--only", type=lambda names: names.split(","), help="subjects, such as base,extractive")
     parser.add_argument("--judge", choices=JUDGES, default="offline", help="of sentences")
     parser.add_argument("--judge-at", help="address of a server of the judge's model, with /v1")

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.answer_sets import NAMES, load_answer_set
 from benchmarks.data_folder import add_data_option
-from benchmarks.experiment_asking import Asking
+from benchmarks.experiment_asking import ALL, Asking
 from benchmarks.experiment_design import SETUPS, Cell
 from benchmarks.experiment_models import models
 from benchmarks.experiment_scores import as_said
@@ -24,7 +24,6 @@ from benchmarks.provenance import provenance, write_results
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
 
-_ALL = 1_000_000
 _COMPARED = [field.name for field in fields(Answer) if field.name not in ("seconds", "answered_by")]
 Replies = Sequence[tuple[EvaluationCase, Answer | None]]
 
@@ -71,7 +70,7 @@ def main() -> None:
     setup = SETUPS[options.profile]
     sets = {name: load_answer_set(name, options.data) for name in NAMES}
     runs = [
-        Asking(setup, sets, folder, _ALL, lambda kind: models(setup, kind, None))
+        Asking(setup, sets, folder, ALL, lambda kind: models(setup, kind, None))
         for folder in (options.first, options.again)
     ]
 

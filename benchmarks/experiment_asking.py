@@ -31,6 +31,8 @@ from llama_index_medqa.prompts import CHAT, template_hash
 
 # Of an answer, in seconds: a server works on many at once.
 TIMEOUT = 1800.0
+ALL = 1_000_000
+"""A limit above the number of questions of any set."""
 Told = Callable[[Cell, Progress], None]
 Models = Callable[[Kind], AbstractContextManager[Callable[[Cell], Drafter]]]
 
