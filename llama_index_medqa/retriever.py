@@ -298,12 +298,21 @@ class PubMedRetriever(BaseRetriever):
         return {names[position]: chunk_ids[names[position]] for position in picked}
 
     def _limited(self, chunk_ids: dict[str, list[str]]) -> list[tuple[str, str]]:
-        """Record and chunk ids: of each record so many that one record does not fill the list."""
-        quota = self._chunks_per_record
-        longest = max(map(len, chunk_ids.values()), default=0)
-        while quota < longest and sum(min(quota, len(ids)) for ids in chunk_ids.values()) < self._similarity_top_k:
-            quota += 1
-        return [(name, chunk_id) for name, ids in chunk_ids.items() for chunk_id in ids[:quota]]
+        """Record and chunk ids: of each record so many that one record does not fill the list.
+
+        Where that does not fill the list, records give one more each, the best first, until it is full: none is pushed
+        out by more of another.
+        """
+        quotas = {name: min(self._chunks_per_record, len(ids)) for name, ids in chunk_ids.items()}
+        missing = self._similarity_top_k - sum(quotas.values())
+        while missing > 0:
+            giving = [name for name, ids in chunk_ids.items() if len(ids) > quotas[name]][:missing]
+            if not giving:
+                break
+            for name in giving:
+                quotas[name] += 1
+            missing -= len(giving)
+        return [(name, chunk_id) for name, ids in chunk_ids.items() for chunk_id in ids[: quotas[name]]]
 
     def _read(self, ranked: dict[str, _Candidate], picked: Sequence[tuple[str, str]]) -> list[NodeWithScore]:
         """The chunks with their scores; without those that were deleted meanwhile."""
