@@ -148,3 +148,11 @@ def test_weights_and_quality_are_those_that_were_measured():
     served = {**found["judge"], "weights": "0123456789abcdef"}
     assert measured_quality(served) == {name: one["auroc"] for name, one in found["rows"]["offline"].items()}
     assert measured_quality({**served, "prompt": 0}) is None
+
+
+@pytest.mark.parametrize("name", ["suite", "adapter"])
+def test_the_baselines_were_judged_by_the_judge_that_is_compared_with_them(name):
+    """Take them again (``make baseline``, ``make baseline-adapter``) where the judge has another version."""
+    baseline = json.loads((REPOSITORY / "benchmarks" / "baselines" / f"{name}.json").read_text())
+    judges = [measure.get("judge") for measure in baseline["measures"] if measure["name"].endswith("(attribution)")]
+    assert judges == [AttributionJudge().identity] * 2
