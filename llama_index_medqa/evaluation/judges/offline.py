@@ -54,9 +54,11 @@ WITHOUT_MODEL = Regression(
 
 
 class OfflineJudge:
-    """The chance that people would call a claim supported by its evidence. Deterministic, without a key.
+    """The chance that people would call a claim supported by its evidence. Needs no key.
 
-    How well it agrees with people is told in ``benchmarks/README.md`` and beside its scores.
+    How well it agrees with people is told in ``benchmarks/README.md`` and beside its scores. Without a language model
+    it says the same every time. With one, what its journal holds stays to the last digit; asked anew, llama.cpp can
+    move a chance by a few hundredths.
 
     Args:
         embed_model: the embedded profile's embedder; the cosines of another mean something else.
