@@ -1,35 +1,25 @@
-"""Where a model runs and in which precision, how texts become batches of tokens, and the model on torch."""
+"""Where a model runs and in which precision, and texts through it in batches."""
 
-import hashlib
-import json
+import importlib.metadata
 import logging
-import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from llama_index_medqa.embedding_openvino import OpenVINORunner
+from llama_index_medqa.embedding_openvino import on_openvino
+from llama_index_medqa.embedding_tokens import Tokens, plan_batches
+from llama_index_medqa.embedding_torch import LazyModel, ReadyModel, Vectors
 from llama_index_medqa.errors import InputError, MissingExtraError, WeightsError
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 logger = logging.getLogger(__name__)
 
-_READ_SIZE = 1 << 20
-
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 Backend = Literal["auto", "torch", "openvino"]
-Vectors = NDArray[np.float32]
-# What a tokenizer makes of texts: input_ids, attention_mask and so on, each with a list of integers for every text.
-Tokens = Mapping[str, list[list[int]]]
 
 # A CPU is fastest when a batch's activations stay in its caches (all-MiniLM-L6-v2 takes a sixth longer with 4,096
 # tokens than with 1,024), a GPU when it has much to do at once.
@@ -77,13 +67,11 @@ def choose_execution(
         MissingExtraError: torch is not installed.
         InputError: the backend has no such precision, or does not run on the device.
     """
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(feature, "embeddings") from error
+    if find_spec("torch") is None:
+        raise MissingExtraError(feature, "embeddings")
     needs_cpu = backend == "openvino" or precision == "int8"
-    device = device or ("cuda" if torch.cuda.is_available() and not needs_cpu else "cpu")
-    kind = torch.device(device).type
+    device = device or ("cpu" if needs_cpu or not _has_cuda() else "cuda")
+    kind = _kind(device)
     if needs_cpu and (backend == "torch" or kind != "cpu"):
         raise InputError(
             f"{feature} has no backend={backend!r} with precision={precision!r} on {device!r}: int8 is OpenVINO's, and "
@@ -99,14 +87,26 @@ def choose_execution(
     return Execution("openvino" if on_openvino else "torch", chosen, device, most, automatic=backend == "auto")
 
 
-def _computes_in_bfloat16(device: str) -> bool:
-    """Whether the device has instructions for products of bfloat16 matrices, not only an emulation."""
+def _kind(device: str) -> str:
+    return device.partition(":")[0]
+
+
+def _has_cuda() -> bool:
+    # A build of torch for processors only need not be imported, which takes seconds.
+    if importlib.metadata.version("torch").endswith("+cpu"):
+        return False
     import torch
 
-    kind = torch.device(device).type
-    if kind == "cuda":
+    return torch.cuda.is_available()
+
+
+def _computes_in_bfloat16(device: str) -> bool:
+    """Whether the device has instructions for products of bfloat16 matrices, not only an emulation."""
+    if _kind(device) == "cuda":
+        import torch
+
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    return kind == "cpu" and bool({"avx512_bf16", "amx_bf16", "bf16"} & _processor_flags())
+    return _kind(device) == "cpu" and bool({"avx512_bf16", "amx_bf16", "bf16"} & _processor_flags())
 
 
 def _processor_flags() -> set[str]:
@@ -116,17 +116,6 @@ def _processor_flags() -> set[str]:
     return next(
         (set(line.partition(":")[2].split()) for line in lines if line.startswith(("flags", "Features"))), set()
     )
-
-
-class Runner(Protocol):
-    """Runs a batch of token ids through a model and its pooling."""
-
-    def __call__(self, batch: Mapping[str, NDArray[np.int64]]) -> Vectors:
-        """Vectors of shape (texts, dimension), of any length.
-
-        Args:
-            batch: ``input_ids``, ``attention_mask`` and what else the tokenizer makes, each of shape (texts, tokens).
-        """
 
 
 class TextEncoder:
@@ -140,37 +129,34 @@ class TextEncoder:
         execution: see :func:`choose_execution`.
         feature: what loads the model, for error messages.
 
+    Attributes:
+        model_name: as given.
+        execution: how the model is run; another than was given where ``auto`` had to take another.
+        fingerprint: of the weights.
+
     Raises:
-        MissingExtraError: sentence-transformers is not installed.
+        MissingExtraError: sentence-transformers is not installed, or the OpenVINO that was asked for.
         WeightsError: there is no model of that name.
         InputError: the model does not begin with a transformer over texts.
     """
 
     def __init__(self, model_name: str, execution: Execution, feature: str) -> None:
+        model = LazyModel(model_name, execution.device, feature)
         self.model_name = model_name
         self.execution = execution
-        self.model = _load_model(model_name, execution.device, feature)
-        _require_text_transformer(self.model, model_name, feature)
-        self._tokenizer: Any = self.model.tokenizer
         self._busy = threading.Lock()
-        self.fingerprint = _fingerprint(model_name, self.model)
-        self._run: Runner = self._make_runner(feature)
+        self._ready = self._make_ready(model, feature)
+        self.fingerprint = model.fingerprint
 
     @property
     def dimension(self) -> int:
         """Length of the vectors."""
-        return self.model.get_embedding_dimension() or 0
-
-    @property
-    def most_tokens(self) -> int:
-        """Most tokens of a text that are read, special ones included; the rest is cut off."""
-        return int(self.model.max_seq_length or min(self._tokenizer.model_max_length, sys.maxsize))
+        return self._ready.dimension
 
     @property
     def settings(self) -> str:
         """What else than weights and text decides the vectors: modules, pooling and the longest text."""
-        modules = [f"{type(module).__name__} {_settings_of(module)}" for module in self.model]
-        return "; ".join([*modules, f"{self.most_tokens} tokens"])
+        return self._ready.settings
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """The model's inputs for texts, one list for each text, not yet padded.
@@ -178,19 +164,14 @@ class TextEncoder:
         Args:
             texts: with their prefixes; those that are too long are cut, and a warning says how many.
         """
-        most = self.most_tokens
-        with self._busy:
-            tokens = self._tokenizer(list(texts), truncation=True, max_length=most, verbose=False)
-            full = [text for text, ids in zip(texts, tokens["input_ids"], strict=True) if len(ids) == most]
-            whole = self._tokenizer(full, verbose=False)["input_ids"] if full else []
-        too_long = sum(len(ids) > most for ids in whole)
-        if too_long:
+        tokens, cut = self._ready.tokenizer.tokenize(texts)
+        if cut:
             logger.warning(
                 "%d of %d texts are longer than the %d tokens that %s reads; the rest of each is not embedded. "
                 "Split them into smaller chunks.",
-                too_long, len(texts), most, self.model_name,
+                cut, len(texts), self._ready.tokenizer.most_tokens, self.model_name,
             )  # fmt: skip
-        return dict(tokens)
+        return tokens
 
     def encode(self, tokens: Tokens, rows: Sequence[int] | None = None) -> Vectors:
         """L2-normalised vectors of shape (texts, dimension), in the order that was asked for.
@@ -204,137 +185,19 @@ class TextEncoder:
         lengths = [len(tokens["input_ids"][row]) for row in rows]
         with self._busy:
             for places in plan_batches(lengths, self.execution.tokens_per_batch):
-                vectors[places] = self._run(self._pad(tokens, [rows[place] for place in places]))
+                batch = self._ready.tokenizer.pad(tokens, [rows[place] for place in places])
+                vectors[places] = self._ready.run(batch)
         # As torch.nn.functional.normalize does it: a vector of zeros stays one.
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return vectors
 
-    def _make_runner(self, feature: str) -> Runner:
+    def _make_ready(self, model: LazyModel, feature: str) -> ReadyModel:
         if self.execution.backend == "openvino":
             try:
-                runner = OpenVINORunner(
-                    self.model,
-                    fingerprint=self.fingerprint,
-                    settings=self.settings,
-                    precision=self.execution.precision,
-                    batch=self._batch_of,
-                    reference=_TorchRunner(self.model, replace(self.execution, precision="float32")),
-                    feature=feature,
-                )
+                return on_openvino(model, self.execution.precision, feature)
             except WeightsError as error:
                 if not self.execution.automatic or self.execution.precision == "int8":
                     raise
                 logger.warning("%s: %s That is done now.", self.model_name, error)
                 self.execution = replace(self.execution, backend="torch")
-            else:
-                # OpenVINO has the weights; torch's copy is memory for nothing.
-                self.model.to("meta")
-                return runner
-        return _TorchRunner(self.model, self.execution)
-
-    def _batch_of(self, texts: Sequence[str]) -> dict[str, NDArray[np.int64]]:
-        tokens = self._tokenizer(list(texts), truncation=True, max_length=self.most_tokens, verbose=False)
-        return self._pad(dict(tokens), range(len(texts)))
-
-    def _pad(self, tokens: Tokens, rows: Sequence[int]) -> dict[str, NDArray[np.int64]]:
-        fillers = {"input_ids": self._tokenizer.pad_token_id, "token_type_ids": self._tokenizer.pad_token_type_id}
-        longest = max(len(tokens["input_ids"][row]) for row in rows)
-        left = self._tokenizer.padding_side == "left"
-        padded = {}
-        for name, values in tokens.items():
-            array = np.full((len(rows), longest), fillers.get(name, 0), dtype=np.int64)
-            for line, row in zip(array, rows, strict=True):
-                start = longest - len(values[row]) if left else 0
-                line[start : start + len(values[row])] = values[row]
-            padded[name] = array
-        return padded
-
-
-def _settings_of(module: Any) -> str:
-    return json.dumps(module.get_config_dict(), sort_keys=True, default=str)
-
-
-def plan_batches(lengths: Sequence[int], most_tokens: int) -> list[list[int]]:
-    """Groups texts of like length, so that none of the groups exceeds a number of tokens when padded.
-
-    Args:
-        lengths: tokens of each text.
-        most_tokens: of a group, padding included. A text that is longer by itself is a group of its own.
-
-    Returns:
-        Indices into ``lengths``, the longest texts first, so that a lack of memory shows at once.
-    """
-    groups: list[list[int]] = []
-    most_texts = 0
-    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
-        if not groups or len(groups[-1]) == most_texts:
-            most_texts = max(1, most_tokens // max(1, lengths[index]))
-            groups.append([])
-        groups[-1].append(index)
-    return groups
-
-
-class _TorchRunner:
-    def __init__(self, model: "SentenceTransformer", execution: Execution) -> None:
-        self._model = model.eval()
-        self._execution = execution
-
-    def __call__(self, batch: Mapping[str, NDArray[np.int64]]) -> Vectors:
-        import torch
-
-        kind = torch.device(self._execution.device).type
-        bfloat16 = self._execution.precision == "bfloat16"
-        with torch.inference_mode(), torch.autocast(kind, torch.bfloat16) if bfloat16 else nullcontext():
-            features = {name: torch.from_numpy(array).to(self._execution.device) for name, array in batch.items()}
-            vectors = self._model(features)["sentence_embedding"]
-        result: Vectors = vectors.float().cpu().numpy()
-        return result
-
-
-def _load_model(model_name: str, device: str, feature: str) -> "SentenceTransformer":
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(feature, "embeddings") from error
-    try:
-        # Weights are kept in float32 whatever they are saved in, so that precision alone decides how they are used.
-        return SentenceTransformer(model_name, device=device, model_kwargs={"dtype": "float32"})
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"No embedding model could be loaded from {model_name!r} ({_first_line(error)}). "
-            "Give the folder of a sentence-transformers model, or a model id that the Hugging Face hub can deliver."
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def _require_text_transformer(model: "SentenceTransformer", model_name: str, feature: str) -> None:
-    first: Any = model[0]
-    plain_texts = set(getattr(first, "modality_config", {"text": None})) == {"text"}
-    if not (plain_texts and hasattr(first, "auto_model") and getattr(model.tokenizer, "is_fast", False)):
-        raise InputError(
-            f"{feature} runs models that begin with a transformer over plain texts and a fast tokenizer; "
-            f"{model_name!r} begins with {type(first).__name__}. Use LlamaIndex's HuggingFaceEmbedding for it."
-        )
-
-
-def _fingerprint(model_name: str, model: "SentenceTransformer") -> str:
-    """The hash of a folder's weights, or the revision of a model of the hub (its name where the hub tells none)."""
-    folder = Path(model_name)
-    if folder.is_dir():
-        return _hash_of_weights(folder)
-    first: Any = model[0]
-    return str(first.auto_model.config._commit_hash or model_name)
-
-
-def _hash_of_weights(folder: Path) -> str:
-    """16 hexadecimal digits of the SHA-256 of all weight files of a model folder, in the order of their names."""
-    digest = hashlib.sha256()
-    files = sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.bin")])
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(_READ_SIZE):
-                digest.update(block)
-    return digest.hexdigest()[:16]
+        return model.on_torch(self.execution.precision)

@@ -6,27 +6,24 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import filelock
 import numpy as np
-from numpy.typing import NDArray
 
 from llama_index_medqa.cache_folder import cache_dir
+from llama_index_medqa.embedding_tokens import Batch, TextTokenizer
+from llama_index_medqa.embedding_torch import LazyModel, ReadyModel, Runner, Vectors
 from llama_index_medqa.errors import MissingExtraError, WeightsError
 
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
-Vectors = NDArray[np.float32]
-Batch = Mapping[str, NDArray[np.int64]]
-
 # Raised when what is written for the same model changes, so that older conversions are made again.
-_CONVERTER = 1
+_CONVERTER = 2
 _MODEL = "model.xml"
+_TOKENIZER = "tokenizer.json"
 _MANIFEST = "manifest.json"
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}
 
@@ -64,70 +61,61 @@ CALIBRATION_TEXTS = (
 """Texts on which activations are measured for int8 and conversions are checked; written for this purpose."""
 
 
-class OpenVINORunner:
-    """Runs batches of tokens through a model that OpenVINO has compiled for the CPU.
+def on_openvino(model: LazyModel, precision: str, feature: str) -> ReadyModel:
+    """The model compiled by OpenVINO for the CPU. It is loaded only where its conversion is not in the cache.
 
     Args:
-        model: on torch, in float32; read when the conversion is not in the cache.
-        fingerprint: of its weights.
-        settings: what else decides its vectors.
+        model: to be run.
         precision: ``float32``, ``bfloat16`` or ``int8``.
-        batch: makes a padded batch of texts.
-        reference: runs a batch on torch in float32; conversions are compared with it.
         feature: what needs OpenVINO, for error messages.
 
     Raises:
         MissingExtraError: openvino or nncf is not installed.
         WeightsError: the model cannot be converted, or what comes out differs from torch.
     """
+    openvino = _import_openvino(feature)
+    kind = "int8" if precision == "int8" else "float"
+    folder = cache_dir() / "openvino" / f"{model.fingerprint}-{kind}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made_of = {"converter": _CONVERTER, "configuration": model.configuration, "versions": _versions(kind)}
+    with filelock.FileLock(f"{folder}.lock"):
+        kept = _read_manifest(folder)
+        if kept and all(kept.get(name) == value for name, value in made_of.items()):
+            run = _Runner(_compile(openvino, folder / _MODEL, precision))
+            return ReadyModel(run, TextTokenizer.load(folder / _TOKENIZER), kept["dimension"], kept["settings"])
+        graph = _convert(openvino, model)
+        if kind == "int8":
+            graph = _quantize(graph, model.tokenizer, feature)
+        run = _Runner(_compile(openvino, graph, precision))
+        _compare(run, model, precision)
+        manifest = {**made_of, "dimension": model.dimension, "settings": model.settings}
+        _save(openvino, graph, model.tokenizer, folder, manifest)
+    return ReadyModel(run, model.tokenizer, model.dimension, model.settings)
 
-    def __init__(
-        self,
-        model: "SentenceTransformer",
-        *,
-        fingerprint: str,
-        settings: str,
-        precision: str,
-        batch: Callable[[Sequence[str]], Batch],
-        reference: Callable[[Batch], Vectors],
-        feature: str,
-    ) -> None:
-        openvino = _import_openvino(feature)
-        kind = "int8" if precision == "int8" else "float"
-        self._folder = cache_dir() / "openvino" / f"{fingerprint}-{kind}"
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
-        made_of = {"converter": _CONVERTER, "settings": settings, "versions": _versions(kind)}
-        with filelock.FileLock(f"{self._folder}.lock"):
-            if _read_manifest(self._folder) != made_of:
-                graph = _convert(openvino, model, batch)
-                if kind == "int8":
-                    graph = _quantize(graph, batch, feature)
-                self._compiled = _compile(openvino, graph, precision)
-                self._compare(reference, batch, precision)
-                _save(openvino, graph, self._folder, made_of)
-            else:
-                self._compiled = _compile(openvino, self._folder / _MODEL, precision)
+
+class _Runner:
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
 
     def __call__(self, batch: Batch) -> Vectors:
-        """Vectors of shape (texts, dimension), of any length."""
         result: Vectors = self._compiled({port.any_name: batch[port.any_name] for port in self._compiled.inputs})[0]
         return result
 
-    def _compare(
-        self, reference: Callable[[Batch], Vectors], batch: Callable[[Sequence[str]], Batch], precision: str
-    ) -> None:
-        lowest = 1.0
-        for some in _groups():
-            tokens = batch(some)
-            given, expected = self(tokens), reference(tokens)
-            lengths = np.linalg.norm(given, axis=1) * np.linalg.norm(expected, axis=1)
-            lowest = min(lowest, float(((given * expected).sum(axis=1) / lengths).min()))
-        # Not below, rather than at least: a vector of nan is refused too.
-        if not lowest >= _LOWEST_COSINES[precision]:
-            raise WeightsError(
-                f"OpenVINO's {precision} vectors have cosines down to {lowest:.5f} with torch's float32, below "
-                f"{_LOWEST_COSINES[precision]}. Use backend='torch'."
-            )
+
+def _compare(run: Runner, model: LazyModel, precision: str) -> None:
+    reference = model.on_torch("float32").run
+    lowest = 1.0
+    for some in _groups():
+        batch = model.tokenizer.batch_of(some)
+        given, expected = run(batch), reference(batch)
+        lengths = np.linalg.norm(given, axis=1) * np.linalg.norm(expected, axis=1)
+        lowest = min(lowest, float(((given * expected).sum(axis=1) / lengths).min()))
+    # Not below, rather than at least: a vector of nan is refused too.
+    if not lowest >= _LOWEST_COSINES[precision]:
+        raise WeightsError(
+            f"OpenVINO's {precision} vectors have cosines down to {lowest:.5f} with torch's float32, below "
+            f"{_LOWEST_COSINES[precision]}. Use backend='torch'."
+        )
 
 
 def _groups() -> list[Sequence[str]]:
@@ -151,12 +139,12 @@ def _import_openvino(feature: str) -> Any:
 
 
 def _versions(kind: str) -> dict[str, str]:
-    names = ["openvino", "torch", "transformers", *(["nncf"] if kind == "int8" else [])]
-    installed = {distribution.name for distribution in importlib.metadata.distributions()}
-    return {name: importlib.metadata.version(name) for name in names if name in installed}
+    names = ["openvino", "sentence_transformers", "tokenizers", "torch", "transformers"]
+    names += ["nncf"] if kind == "int8" else []
+    return {name: importlib.metadata.version(name) for name in names if find_spec(name)}
 
 
-def _convert(openvino: Any, model: "SentenceTransformer", batch: Callable[[Sequence[str]], Batch]) -> Any:
+def _convert(openvino: Any, source: LazyModel) -> Any:
     import torch
 
     class Graph(torch.nn.Module):
@@ -164,7 +152,7 @@ def _convert(openvino: Any, model: "SentenceTransformer", batch: Callable[[Seque
 
         def __init__(self) -> None:
             super().__init__()
-            self.model = model
+            self.model = source.model
 
         def forward(
             self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
@@ -175,7 +163,8 @@ def _convert(openvino: Any, model: "SentenceTransformer", batch: Callable[[Seque
             result: torch.Tensor = self.model(features)["sentence_embedding"]
             return result
 
-    example = {name: torch.from_numpy(array) for name, array in batch(CALIBRATION_TEXTS[2:4]).items()}
+    batch = source.tokenizer.batch_of(CALIBRATION_TEXTS[2:4])
+    example = {name: torch.from_numpy(batch[name]) for name in source.inputs if name in batch}
     with torch.no_grad(), warnings.catch_warnings():
         # Tracing warns of what it takes for constant; the comparison with torch says whether it was right.
         warnings.simplefilter("ignore")
@@ -194,7 +183,7 @@ def _convert(openvino: Any, model: "SentenceTransformer", batch: Callable[[Seque
     return graph
 
 
-def _quantize(graph: Any, batch: Callable[[Sequence[str]], Batch], feature: str) -> Any:
+def _quantize(graph: Any, tokenizer: TextTokenizer, feature: str) -> Any:
     """Weights and activations of the products of matrices in 8 bits, ranges measured on the texts above."""
     # It logs and shows its progress on what standard output is when it is imported; ours may be a program's.
     with redirect_stdout(sys.stderr):
@@ -203,7 +192,7 @@ def _quantize(graph: Any, batch: Callable[[Sequence[str]], Batch], feature: str)
         except ModuleNotFoundError as error:
             raise MissingExtraError(feature, "openvino") from error
         names = {port.any_name for port in graph.inputs}
-        samples = [{name: batch([text])[name] for name in names} for text in CALIBRATION_TEXTS]
+        samples = [{name: tokenizer.batch_of([text])[name] for name in names} for text in CALIBRATION_TEXTS]
         return nncf.quantize(
             graph, nncf.Dataset(samples), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(samples)
         )
@@ -215,7 +204,7 @@ def _compile(openvino: Any, graph: Any, precision: str) -> Any:
 
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:
-    """What a conversion was made of; None where it is not whole."""
+    """What was written with a conversion; None where it is not whole."""
     try:
         manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -225,7 +214,7 @@ def _read_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest if whole else None
 
 
-def _save(openvino: Any, graph: Any, folder: Path, made_of: Mapping[str, Any]) -> None:
+def _save(openvino: Any, graph: Any, tokenizer: TextTokenizer, folder: Path, manifest: Mapping[str, Any]) -> None:
     """Writes a conversion beside its place and renames it, so that it is whole or not there."""
     partial = folder.with_name(f"{folder.name}.partial")
     try:
@@ -234,11 +223,12 @@ def _save(openvino: Any, graph: Any, folder: Path, made_of: Mapping[str, Any]) -
                 shutil.rmtree(leftover)
         partial.mkdir()
         openvino.save_model(graph, partial / _MODEL, compress_to_fp16=False)
+        tokenizer.save(partial / _TOKENIZER)
         for path in partial.iterdir():
             with path.open("rb+") as stream:
                 os.fsync(stream.fileno())
         sizes = {path.name: path.stat().st_size for path in partial.iterdir()}
-        (partial / _MANIFEST).write_text(json.dumps({**made_of, "sizes": sizes}))
+        (partial / _MANIFEST).write_text(json.dumps({**manifest, "sizes": sizes}))
         partial.rename(folder)
     except OSError as error:
         raise WeightsError(

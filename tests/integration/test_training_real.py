@@ -176,14 +176,14 @@ def test_a_killed_run_goes_on_to_the_same_number_of_steps(undisturbed, base, dat
 
 
 def test_a_full_disk_at_a_checkpoint_is_one_line(base, data, tmp_path):
-    plan = make_plan(tiny(base, data, tmp_path / "adapter", "num_train_epochs=100.0", "save_steps=200"))
+    plan = make_plan(tiny(base, data, tmp_path / "adapter", "num_train_epochs=30.0", "save_steps=60"))
     folder = plan.recipe.run_dir
     start = start_or_resume(folder, plan.arguments, plan.dataset.sha256)
     write_chosen(plan.items, folder / DATA)
 
     def fill_the_disk(_: object) -> None:
         # Every write to this device fails as one to a full disk does.
-        checkpoint = folder / "checkpoint-200"
+        checkpoint = folder / "checkpoint-60"
         if not checkpoint.exists():
             checkpoint.mkdir()
             (checkpoint / "optimizer.pt").symlink_to("/dev/full")
@@ -193,7 +193,7 @@ def test_a_full_disk_at_a_checkpoint_is_one_line(base, data, tmp_path):
     # Space was made.
     assert start_or_resume(folder, plan.arguments, plan.dataset.sha256) == 0
     train(folder, plan.arguments, 0, quiet)
-    assert loss_curve(folder)[-1][0] == 200
+    assert loss_curve(folder)[-1][0] == 60
 
 
 def test_the_templates_that_serving_knows_are_told_from_those_it_does_not(base, data):

@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from llama_index_medqa import E5Embedding, TransformerEmbedding
 from llama_index_medqa import embedding_backends as backends
-from llama_index_medqa.embedding_backends import choose_execution, plan_batches
+from llama_index_medqa.embedding_backends import choose_execution
 from llama_index_medqa.errors import InputError
 from tests.conftest import RECORDS
 
@@ -98,7 +96,7 @@ def test_a_tokenizer_that_pads_on_the_left(tiny_model, tmp_path):
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "padding_side": "left"}))
     embedder = TransformerEmbedding(model_name=str(folder), precision="float32")
-    batch = embedder._load()._pad(embedder._load().tokenize(["tea", "green tea and the heart"]), [0, 1])
+    batch = embedder._load()._ready.tokenizer.batch_of(["tea", "green tea and the heart"])
     assert batch["attention_mask"][0].tolist() == sorted(batch["attention_mask"][0].tolist())
     # Absolute positions shift with the padding, so a text's vector depends on its batch: here it is the same one.
     texts = ["tea", "green tea and the heart"]
@@ -118,7 +116,7 @@ def test_weights_saved_in_half_precision_are_computed_in_float32(tiny_model, tmp
     folder = shutil.copytree(tiny_model, tmp_path / "half")
     AutoModel.from_pretrained(tiny_model, dtype=torch.float16).save_pretrained(folder)
     embedder = TransformerEmbedding(model_name=str(folder), precision="float32")
-    assert {parameter.dtype for parameter in embedder._load().model.parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in embedder._load()._ready.run.model.parameters()} == {torch.float32}
 
 
 def test_a_model_without_a_transformer_is_told(tmp_path):
@@ -130,18 +128,6 @@ def test_a_model_without_a_transformer_is_told(tmp_path):
     SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=4)]).save(str(tmp_path))
     with pytest.raises(InputError, match=r"begins with StaticEmbedding\. Use LlamaIndex's HuggingFaceEmbedding"):
         TransformerEmbedding(model_name=str(tmp_path)).get_text_embedding("tea")
-
-
-@given(st.lists(st.integers(0, 600)), st.integers(1, 2_000))
-def test_batches_hold_every_text_once_and_no_more_tokens_than_allowed(lengths, most):
-    groups = plan_batches(lengths, most)
-    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
-    for group in groups:
-        assert len(group) == 1 or len(group) * max(lengths[index] for index in group) <= most
-
-
-def test_like_lengths_are_put_together():
-    assert plan_batches([5, 100, 6, 99, 7, 1], 200) == [[1, 3], [4, 2, 0, 5]]
 
 
 @pytest.mark.parametrize(

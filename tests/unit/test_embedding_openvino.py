@@ -1,6 +1,9 @@
 """OpenVINO against torch, on a tiny model; the conversion is kept and made again when it is not whole."""
 
+import json
 import logging
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +63,76 @@ def test_a_conversion_is_kept_and_made_again_when_it_is_not_whole(tiny_model, em
     manifest.write_text(manifest.read_text().replace('"openvino": "', '"openvino": "older than '))
     assert (vector(), len(conversions)) == (first, 3)
     assert [path.name for path in empty_cache.iterdir() if path.is_dir()] == [folder.name]
+
+
+@pytest.mark.usefixtures("openvino")
+def test_a_kept_conversion_needs_neither_torch_nor_transformers(tiny_model, empty_cache):
+    script = (
+        "import json, sys\n"
+        "from llama_index_medqa import TransformerEmbedding\n"
+        f"embedder = TransformerEmbedding(model_name={tiny_model!r}, backend='openvino', device='cpu')\n"
+        "vector = embedder.get_text_embedding('green tea')\n"
+        "loaded = sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules))\n"
+        "print(json.dumps([loaded, embedder.identity(), embedder._load().settings, vector]))"
+    )
+    first, second = (
+        json.loads(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout)
+        for _ in range(2)
+    )
+    assert first[0] == ["sentence_transformers", "torch", "transformers"]
+    assert second[0] == []
+    assert second[1:] == first[1:]
+
+
+@pytest.mark.usefixtures("openvino")
+def test_a_conversion_is_made_again_when_a_file_beside_the_weights_changes(tiny_model, empty_cache, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+
+    def check() -> None:
+        embedder = TransformerEmbedding(model_name=str(folder), backend="openvino", precision="float32")
+        assert cosines(embedder.get_text_embedding_batch(TEXTS), encoded(str(folder), TEXTS)).min() >= 0.999999
+
+    check()
+    # Every text is cut after eight tokens.
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 8}))
+    check()
+    # Words have other pieces.
+    file = folder / "tokenizer.json"
+    tokenizer = json.loads(file.read_text())
+    tokenizer["normalizer"]["lowercase"] = not tokenizer["normalizer"]["lowercase"]
+    file.write_text(json.dumps(tokenizer))
+    check()
+
+
+@pytest.mark.usefixtures("openvino")
+def test_a_model_of_the_hub_keeps_its_conversion_too(tiny_model, empty_cache, tmp_path):
+    revision = "a" * 40
+    hub = tmp_path / "hub" / "models--nobody--tiny-bert"
+    shutil.copytree(tiny_model, hub / "snapshots" / revision)
+    (hub / "refs").mkdir()
+    (hub / "refs" / "main").write_text(revision)
+    script = (
+        "import json\n"
+        "from llama_index_medqa import TransformerEmbedding\n"
+        "embedder = TransformerEmbedding(model_name='nobody/tiny-bert', backend='openvino', device='cpu')\n"
+        "print(json.dumps([embedder.identity()['weights'], embedder.get_text_embedding('green tea')]))"
+    )
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    environment.pop("HF_HUB_CACHE", None)
+
+    def run() -> tuple[str, list[float]]:
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    first = run()
+    (folder,) = (path for path in empty_cache.iterdir() if path.is_dir())
+    written = folder.stat().st_mtime_ns
+    assert run() == first
+    assert folder.stat().st_mtime_ns == written
+    assert first[0] == revision
+    assert cosines([first[1]], encoded(tiny_model, ["green tea"])).min() >= 0.9999
 
 
 @pytest.mark.usefixtures("openvino", "empty_cache")
@@ -188,7 +261,7 @@ def test_what_does_not_go_together_is_told(settings):
 )
 def test_what_is_chosen(monkeypatch, flags, installed, backend, precision, chosen):
     monkeypatch.setattr(backends, "_processor_flags", lambda: flags)
-    monkeypatch.setattr(backends, "find_spec", lambda name: name if installed else None)
+    monkeypatch.setattr(backends, "find_spec", lambda name: name if installed or name == "torch" else None)
     assert str(choose_execution(backend, precision, "cpu", None, "E5Embedding")) == chosen
 
 
