@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
@@ -178,7 +179,9 @@ def _cached_revision(model_name: str) -> str:
     """The revision of a model in the hub's cache; its name where it is not there."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = [try_to_load_from_cache(model_name, name) for name in ("modules.json", "config.json")]
+    # Where sentence-transformers keeps models; None is the hub's own cache.
+    cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
+    found = [try_to_load_from_cache(model_name, name, cache_dir=cache) for name in ("modules.json", "config.json")]
     return next((Path(path).parent.name for path in found if isinstance(path, str)), model_name)
 
 

@@ -105,34 +105,31 @@ def test_a_conversion_is_made_again_when_a_file_beside_the_weights_changes(tiny_
 
 
 @pytest.mark.usefixtures("openvino")
-def test_a_model_of_the_hub_keeps_its_conversion_too(tiny_model, empty_cache, tmp_path):
+@pytest.mark.parametrize("variable", ["HF_HUB_CACHE", "SENTENCE_TRANSFORMERS_HOME"])
+def test_a_model_of_the_hub_keeps_its_conversion_too(tiny_model, empty_cache, tmp_path, variable):
     revision = "a" * 40
     hub = tmp_path / "hub" / "models--nobody--tiny-bert"
     shutil.copytree(tiny_model, hub / "snapshots" / revision)
     (hub / "refs").mkdir()
     (hub / "refs" / "main").write_text(revision)
     script = (
-        "import json\n"
+        "import json, pathlib\n"
         "from llama_index_medqa import TransformerEmbedding\n"
-        "embedder = TransformerEmbedding(model_name='nobody/tiny-bert', backend='openvino', device='cpu')\n"
-        "print(json.dumps([embedder.identity()['weights'], embedder.get_text_embedding('green tea')]))"
+        "def found():\n"
+        "    embedder = TransformerEmbedding(model_name='nobody/tiny-bert', backend='openvino', device='cpu')\n"
+        "    return [embedder.identity()['weights'], embedder.get_text_embedding('green tea')]\n"
+        "first = found()\n"
+        f"[manifest] = pathlib.Path({str(empty_cache)!r}).glob('*/manifest.json')\n"
+        "written = manifest.stat().st_mtime_ns\n"
+        "print(json.dumps([*first, found() == first, manifest.stat().st_mtime_ns == written]))"
     )
-    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
-    environment.pop("HF_HUB_CACHE", None)
-
-    def run() -> tuple[str, list[float]]:
-        command = [sys.executable, "-c", script]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    first = run()
-    (folder,) = (path for path in empty_cache.iterdir() if path.is_dir())
-    written = folder.stat().st_mtime_ns
-    assert run() == first
-    assert folder.stat().st_mtime_ns == written
-    assert first[0] == revision
-    assert cosines([first[1]], encoded(tiny_model, ["green tea"])).min() >= 0.9999
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "empty"), "HF_HUB_OFFLINE": "1", variable: str(hub.parent)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    weights, vector, alike, kept = json.loads(done.stdout)
+    assert (weights, alike, kept) == (revision, True, True)
+    assert cosines([vector], encoded(tiny_model, ["green tea"])).min() >= 0.9999
 
 
 @pytest.mark.usefixtures("openvino", "empty_cache")
