@@ -21,7 +21,7 @@ from llama_index_medqa.embedding_torch import LazyModel, ReadyModel, Runner, Vec
 from llama_index_medqa.errors import MissingExtraError, WeightsError
 
 # Raised when what is written for the same model changes, so that older conversions are made again.
-_CONVERTER = 2
+_CONVERTER = 3
 _MODEL = "model.xml"
 _TOKENIZER = "tokenizer.json"
 _MANIFEST = "manifest.json"
@@ -82,13 +82,15 @@ def on_openvino(model: LazyModel, precision: str, feature: str) -> ReadyModel:
         kept = _read_manifest(folder)
         if kept and all(kept.get(name) == value for name, value in made_of.items()):
             run = _Runner(_compile(openvino, folder / _MODEL, precision))
-            return ReadyModel(run, TextTokenizer.load(folder / _TOKENIZER), kept["dimension"], kept["settings"])
+            tokenizer = TextTokenizer.load(folder / _TOKENIZER, kept["splits_special_tokens"])
+            return ReadyModel(run, tokenizer, kept["dimension"], kept["settings"])
         graph = _convert(openvino, model)
         if kind == "int8":
             graph = _quantize(graph, model.tokenizer, feature)
         run = _Runner(_compile(openvino, graph, precision))
         _compare(run, model, precision)
-        manifest = {**made_of, "dimension": model.dimension, "settings": model.settings}
+        told = {"dimension": model.dimension, "settings": model.settings}
+        manifest = {**made_of, **told, "splits_special_tokens": model.tokenizer.splits_special_tokens}
         _save(openvino, graph, model.tokenizer, folder, manifest)
     return ReadyModel(run, model.tokenizer, model.dimension, model.settings)
 

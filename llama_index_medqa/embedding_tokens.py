@@ -58,13 +58,21 @@ class TextTokenizer:
         )
         return cls(fast)
 
+    @property
+    def splits_special_tokens(self) -> bool:
+        """Whether a special token that a text spells out is read as other text is."""
+        splits: bool = self._tokenizer.encode_special_tokens
+        return splits
+
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """What :meth:`save` has written."""
-        return cls(Tokenizer.from_file(str(path)))
+    def load(cls, path: Path, splits_special_tokens: bool) -> Self:
+        """What :meth:`save` has written, and the one thing that the format of the file has no place for."""
+        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer.encode_special_tokens = splits_special_tokens
+        return cls(tokenizer)
 
     def save(self, path: Path) -> None:
-        """Writes it to a file, its truncation and padding too."""
+        """Writes it to a file, its truncation and padding too, but not :attr:`splits_special_tokens`."""
         options = {name: value for name, value in self._padding.items() if value is not None}
         self._tokenizer.enable_padding(**options)
         self._tokenizer.save(str(path))

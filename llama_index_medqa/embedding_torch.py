@@ -19,7 +19,6 @@ from llama_index_medqa.errors import InputError, MissingExtraError, WeightsError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-_READ_SIZE = 1 << 20
 _WEIGHTS = {".bin", ".safetensors"}
 # Weights of other programs, which nothing here reads.
 _OTHER_WEIGHTS = {".gguf", ".h5", ".msgpack", ".onnx", ".ot"}
@@ -198,6 +197,5 @@ def _hash_of(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:
-            while block := stream.read(_READ_SIZE):
-                digest.update(block)
+            hashlib.file_digest(stream, lambda: digest)
     return digest.hexdigest()[:16]

@@ -11,7 +11,7 @@ import pytest
 from llama_index_medqa import E5Embedding, TransformerEmbedding
 from llama_index_medqa import embedding_backends as backends
 from llama_index_medqa.embedding_backends import choose_execution
-from llama_index_medqa.errors import InputError
+from llama_index_medqa.errors import InputError, MissingExtraError
 from tests.conftest import RECORDS
 
 TEXTS = [record.text for record in RECORDS] + ["x", "tea " * 300, "Green tea lowered the heart rate."] * 3
@@ -139,6 +139,22 @@ def test_bfloat16_is_chosen_where_the_processor_computes_in_it(monkeypatch, flag
     execution = choose_execution("auto", "auto", "cpu", None, "E5Embedding")
     assert (execution.precision, execution.device) == (precision, "cpu")
     assert choose_execution("auto", "float32", "cpu", None, "E5Embedding").precision == "float32"
+
+
+@pytest.mark.parametrize(("version", "device"), [("2.13.0", "cuda"), ("2.13.0+cu130", "cuda"), ("2.13.0+cpu", "cpu")])
+def test_a_gpu_is_taken_where_torch_can_have_one(monkeypatch, version, device):
+    import torch
+
+    monkeypatch.setattr(backends.importlib.metadata, "version", lambda _: version)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_execution("auto", "float32", None, None, "E5Embedding").device == device
+    assert choose_execution("openvino", "float32", None, None, "E5Embedding").device == "cpu"
+
+
+def test_a_missing_torch_is_told(monkeypatch):
+    monkeypatch.setattr(backends, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r'E5Embedding needs .* pip install "llama-index-medqa\[embeddings\]"'):
+        choose_execution("auto", "auto", None, None, "E5Embedding")
 
 
 def test_what_was_chosen_is_said(tiny_model, caplog):

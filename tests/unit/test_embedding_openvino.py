@@ -29,6 +29,14 @@ def empty_cache(monkeypatch, tmp_path) -> Path:
     return tmp_path / "cache" / "openvino"
 
 
+def printed(script: str, **environment: str) -> str:
+    """What a process of its own prints that runs the script."""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.usefixtures("openvino")
 @pytest.mark.parametrize(("precision", "lowest"), [("float32", 0.999999), ("bfloat16", 0.9999), ("int8", 0.98)])
 def test_vectors_are_near_torch_s(tiny_model, precision, lowest):
@@ -75,10 +83,7 @@ def test_a_kept_conversion_needs_neither_torch_nor_transformers(tiny_model, empt
         "loaded = sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules))\n"
         "print(json.dumps([loaded, embedder.identity(), embedder._load().settings, vector]))"
     )
-    first, second = (
-        json.loads(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout)
-        for _ in range(2)
-    )
+    first, second = (json.loads(printed(script)) for _ in range(2))
     assert first[0] == ["sentence_transformers", "torch", "transformers"]
     assert second[0] == []
     assert second[1:] == first[1:]
@@ -123,11 +128,8 @@ def test_a_model_of_the_hub_keeps_its_conversion_too(tiny_model, empty_cache, tm
         "written = manifest.stat().st_mtime_ns\n"
         "print(json.dumps([*first, found() == first, manifest.stat().st_mtime_ns == written]))"
     )
-    environment = {**os.environ, "HF_HOME": str(tmp_path / "empty"), "HF_HUB_OFFLINE": "1", variable: str(hub.parent)}
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    weights, vector, alike, kept = json.loads(done.stdout)
+    environment = {"HF_HOME": str(tmp_path / "empty"), "HF_HUB_OFFLINE": "1", variable: str(hub.parent)}
+    weights, vector, alike, kept = json.loads(printed(script, **environment))
     assert (weights, alike, kept) == (revision, True, True)
     assert cosines([vector], encoded(tiny_model, ["green tea"])).min() >= 0.9999
 
@@ -218,8 +220,7 @@ def test_openvino_reports_its_use_to_nobody(tiny_model, tmp_path):
         "assert 'openvino' in sys.modules and not [name for name in sys.modules if name.startswith('openvino_tele')"
         " and sys.modules[name]]"
     )
-    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert printed(script) == ""
 
 
 @pytest.mark.parametrize("missing", ["openvino", "nncf"])

@@ -16,14 +16,15 @@ WORDS = st.sampled_from(["tea", "Green", "heart-rate", "[SEP]", "[PAD]", "(95%",
 TEXTS = st.lists(st.lists(WORDS, max_size=30).map(" ".join), min_size=1, max_size=6)
 
 
-@pytest.fixture(scope="module", params=["left", "right"])
+@pytest.fixture(scope="module", params=[("left", False), ("right", False), ("right", True)])
 def folder(tiny_model: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """A tokenizer that pads and cuts on one side."""
-    folder = tmp_path_factory.mktemp(request.param) / "model"
+    """A tokenizer that pads and cuts on one side, and may read "[SEP]" in a text as a text."""
+    side, splits = request.param
+    folder = tmp_path_factory.mktemp(side) / "model"
     shutil.copytree(tiny_model, folder)
     file = folder / "tokenizer_config.json"
-    sides = {"padding_side": request.param, "truncation_side": request.param}
-    file.write_text(json.dumps({**json.loads(file.read_text()), **sides}))
+    changes = {"padding_side": side, "truncation_side": side, "split_special_tokens": splits}
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
     return folder
 
 
@@ -42,7 +43,7 @@ def ours(folder: Path) -> TextTokenizer:
 def kept(ours: TextTokenizer, tmp_path_factory: pytest.TempPathFactory) -> TextTokenizer:
     path = tmp_path_factory.mktemp("kept") / "tokenizer.json"
     ours.save(path)
-    return TextTokenizer.load(path)
+    return TextTokenizer.load(path, ours.splits_special_tokens)
 
 
 @pytest.fixture(scope="module")
