@@ -31,8 +31,9 @@ from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa import E5Embedding
 from llama_index_medqa.attribution import Alignment, Attributor
-from llama_index_medqa.evidence import Passage, content_words, passages_of
 from llama_index_medqa.support_checks import ALL_CHECKS
+from llama_index_medqa.text.words import content_words
+from llama_index_medqa.verification.passages import Passage, passages_of
 from llama_index_medqa.weights import locate
 
 RESAMPLES = 1000

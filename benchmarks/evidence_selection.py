@@ -23,9 +23,10 @@ from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.evaluation.statistics import bootstrap_mean
-from llama_index_medqa.evidence import Passage, content_words, passages_of
 from llama_index_medqa.evidence_selection import EvidenceSelector, as_context, stretches, token_count
 from llama_index_medqa.profiles import EMBEDDED
+from llama_index_medqa.text.words import content_words
+from llama_index_medqa.verification.passages import Passage, passages_of
 
 BUDGETS = (150, 200, 300, 450, 600)
 _RECORDS = 5

@@ -26,8 +26,8 @@ from llama_index_medqa.evaluation.journal import AnswerJournal, answer_key, read
 from llama_index_medqa.evaluation.runner import Progress, collect
 from llama_index_medqa.evaluation.systems import QueryEngineSystem, System
 from llama_index_medqa.evaluation.token_usage import counted_tokens
-from llama_index_medqa.evidence import split_sentences
 from llama_index_medqa.prompts import CHAT, template_hash
+from llama_index_medqa.text.sentences import split_sentences
 
 # Of an answer, in seconds: a server works on many at once.
 TIMEOUT = 1800.0

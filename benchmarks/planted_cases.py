@@ -34,7 +34,7 @@ from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import E5Embedding
 from llama_index_medqa.attribution import AnswerSentence, Attributor
-from llama_index_medqa.evidence import Passage, passages_of
+from llama_index_medqa.verification.passages import Passage, passages_of
 from llama_index_medqa.weights import locate
 
 SEED = 6

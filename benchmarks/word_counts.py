@@ -1,4 +1,4 @@
-"""Makes ``llama_index_medqa/word_counts.txt``: in how many abstracts each common word stands.
+"""Makes ``llama_index_medqa/text/word_counts.txt``: in how many abstracts each common word stands.
 
     python -m benchmarks.word_counts pubmed21n1298.xml.gz
 
@@ -11,9 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.provenance import ROOT
-from llama_index_medqa.evidence import content_words
 from llama_index_medqa.pubmed.formats import read_records
 from llama_index_medqa.pubmed.record import PubMedRecord
+from llama_index_medqa.text.words import content_words
 
 LEAST = 100
 
@@ -28,7 +28,7 @@ def main() -> None:
             counts.update(content_words(item.text))
     common = sorted((word, count) for word, count in counts.items() if count >= LEAST)
     lines = [f"# {records} abstracts", *(f"{word} {count}" for word, count in common)]
-    path = Path(ROOT) / "llama_index_medqa" / "word_counts.txt"
+    path = Path(ROOT) / "llama_index_medqa" / "text" / "word_counts.txt"
     path.write_text("\n".join(lines) + "\n")
     print(f"{len(common)} words of {records} abstracts in {path.name}")
 

@@ -27,8 +27,8 @@ from benchmarks.provenance import provenance, write_results
 from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.evaluation.statistics import bootstrap_mean
-from llama_index_medqa.evidence import passages_of
 from llama_index_medqa.profiles import EMBEDDED
+from llama_index_medqa.verification.passages import passages_of
 
 _LEAST = (0.55, 0.65, 0.75, 0.85)
 _MOST_PAPERS = 4

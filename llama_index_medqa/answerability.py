@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evidence import Passage, content_words, passages_of
 from llama_index_medqa.question_words import question_weights
 from llama_index_medqa.retriever import RetrievedChunk
+from llama_index_medqa.text.words import content_words
+from llama_index_medqa.verification.passages import Passage, passages_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 
-from llama_index_medqa.answer_marks import MarkedSentence, find_quote, take_apart
-from llama_index_medqa.answer_sentences import AnswerSentence, Citation, Finding, FindingKind, Verdict
 from llama_index_medqa.conduct import sets_out
-from llama_index_medqa.evidence import EvidenceSentence, Passage
 from llama_index_medqa.sentence_vectors import SentenceVectors
 from llama_index_medqa.support_checks import ALL_CHECKS, CONTRARY, Claim, Place, check
-from llama_index_medqa.word_weights import terms, weight
+from llama_index_medqa.text.term_weights import idf as weight
+from llama_index_medqa.text.term_weights import terms
+from llama_index_medqa.verification.citation_marks import MarkedSentence, find_quote, take_apart
+from llama_index_medqa.verification.passages import EvidenceSentence, Passage
+from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding, FindingKind, Verdict
 
 __all__ = ["AnswerSentence", "Attributor", "Citation", "Finding", "Verdict"]
 

@@ -13,9 +13,9 @@ from llama_index.core.memory import BaseMemory, ChatMemoryBuffer
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.tools import ToolOutput
 
-from llama_index_medqa.evidence import content_words
 from llama_index_medqa.prompts import CONDENSED_QUESTION
 from llama_index_medqa.response import MedQAAsyncStreamingResponse, MedQAResponse, MedQAStreamingResponse
+from llama_index_medqa.text.words import content_words
 
 # What a follow-up cannot be understood without the question before it.
 _LEANS_BACK = re.compile(

@@ -4,10 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date
 
-from llama_index_medqa.answer_marks import sentences_with_marks
-from llama_index_medqa.answer_sentences import AnswerSentence
 from llama_index_medqa.drafting import Piece, TokenUsage
-from llama_index_medqa.evidence_gathering import Evidence, document_of
+from llama_index_medqa.evidence_gathering import Evidence
 from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.response import (
     Abstention,
@@ -17,6 +15,9 @@ from llama_index_medqa.response import (
     spoken,
 )
 from llama_index_medqa.stopwatch import Stopwatch
+from llama_index_medqa.verification.citation_marks import sentences_with_marks
+from llama_index_medqa.verification.passages import document_id_of
+from llama_index_medqa.verification.verdicts import AnswerSentence
 
 # What a small model says in its own words when it finds no answer.
 _ABOUT_THE_EVIDENCE = re.compile(
@@ -68,7 +69,7 @@ class DraftCheck:
         self._as_of = as_of
         self._notice = notice
         self._statuses = {
-            document_of(item): str(item.node.metadata["status"])
+            document_id_of(item.node): str(item.node.metadata["status"])
             for item in evidence.nodes
             if item.node.metadata.get("status") in _UNUSUAL
         }

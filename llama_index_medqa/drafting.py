@@ -12,10 +12,11 @@ from llama_index.core.prompts import BasePromptTemplate
 
 from llama_index_medqa.answers import StreamEnd, is_cut_off
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evidence import Passage, content_words
 from llama_index_medqa.evidence_selection import as_context, token_count
 from llama_index_medqa.llm import VllmLora
 from llama_index_medqa.server_errors import model_name, server_errors, server_place
+from llama_index_medqa.text.words import content_words
+from llama_index_medqa.verification.passages import Passage
 
 EXTRACTIVE: Final = "extractive"
 

@@ -7,12 +7,12 @@ from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa.answerability import AnswerabilityGate
 from llama_index_medqa.drafting import Answerer
-from llama_index_medqa.evidence import EvidenceSentence, Passage, passages_of
 from llama_index_medqa.evidence_selection import EvidenceSelector, stretches
 from llama_index_medqa.fusion import reciprocal_rank_fusion
 from llama_index_medqa.planted_instructions import records_that_give_orders
 from llama_index_medqa.question_parts import QuestionPart
 from llama_index_medqa.response import Abstention
+from llama_index_medqa.verification.passages import EvidenceSentence, Passage, document_id_of, passages_of
 
 
 @dataclass
@@ -76,7 +76,7 @@ class EvidenceGatherer:
             found: for each part its chunks, the best first.
         """
         withheld = records_that_give_orders(passages_of(fused(found)))
-        found = [[item for item in items if document_of(item) not in withheld] for items in found]
+        found = [[item for item in items if document_id_of(item.node) not in withheld] for items in found]
         nodes = fused(found)
         passages = passages_of(nodes)
         evidence = Evidence(question, nodes, passages, searched=[part.search for part in parts], withheld=withheld)
@@ -111,11 +111,6 @@ class EvidenceGatherer:
             for passage in self._selector.select(part.search, passages, most_tokens // len(parts)):
                 kept.setdefault(passage.document_id, set()).update(passage.sentences)
         return [part for passage in passages for part in stretches(passage, kept.get(passage.document_id, ()))]
-
-
-def document_of(item: NodeWithScore) -> str:
-    """The id of the record that a chunk belongs to."""
-    return item.node.ref_doc_id or item.node.node_id
 
 
 def _sentence_count(passages: Sequence[Passage]) -> int:

@@ -9,8 +9,9 @@ import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.utils import get_tokenizer
 
-from llama_index_medqa.evidence import EvidenceSentence, Passage, content_words
 from llama_index_medqa.question_words import question_weights
+from llama_index_medqa.text.words import content_words
+from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 
 # How much a sentence gains that ends its record, where the conclusions are, and that stands in the best record. Chosen
 # by judgement, not fitted; benchmarks/evidence_selection.py tells what comes of them.

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from filelock import FileLock
 
-from llama_index_medqa.acronyms import find_acronyms
 from llama_index_medqa.cache_folder import cache_dir
 from llama_index_medqa.errors import SearchCacheError
-from llama_index_medqa.lexical_terms import lexical_terms, rules_fingerprint
+from llama_index_medqa.text.abbreviations import find_acronyms
+from llama_index_medqa.text.search_terms import lexical_terms, rules_fingerprint
 from llama_index_medqa.vector_store import PubMedVectorStore
 
 _logger = logging.getLogger(__name__)

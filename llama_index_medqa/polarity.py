@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from llama_index_medqa.word_weights import terms
+from llama_index_medqa.text.term_weights import terms
 
 _CLAUSE_END = re.compile(
     r"[;:]|,?\s\b(?:but|whereas|while|although|though|however|nevertheless|yet|except|despite)\b"

@@ -19,7 +19,6 @@ from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.prompts.mixin import PromptDictType
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from llama_index_medqa.answer_sentences import AnswerSentence
 from llama_index_medqa.answerability import AnswerabilityGate, is_calibrated
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.chat_engine import MedQAChatEngine
@@ -29,7 +28,6 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence_gathering import Evidence, EvidenceGatherer
 from llama_index_medqa.evidence_selection import EvidenceSelector
 from llama_index_medqa.index import PubMedIndex
-from llama_index_medqa.language import foreign_language
 from llama_index_medqa.profiles import Policy, RetrievalMode
 from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
 from llama_index_medqa.query_events import AbstentionEvent, EvidenceEvent, SentenceEvent
@@ -44,6 +42,8 @@ from llama_index_medqa.response import (
 )
 from llama_index_medqa.retriever import PubMedRetriever
 from llama_index_medqa.stopwatch import Stopwatch
+from llama_index_medqa.text.language import foreign_language
+from llama_index_medqa.verification.verdicts import AnswerSentence
 
 __all__ = ["MedQAAsyncStreamingResponse", "MedQAQueryEngine", "MedQAResponse", "MedQAStreamingResponse"]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from llama_index_medqa.lexical_index import LexicalIndex, heading_key, heading_term
-from llama_index_medqa.lexical_terms import lexical_terms
+from llama_index_medqa.text.search_terms import lexical_terms
 
 _WORD = re.compile(r"[^\s()\[\],;:?!\"]+")
 # A definition that one paper alone uses, or one of several meanings, would bring in another subject.

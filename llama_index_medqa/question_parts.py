@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from llama_index_medqa.evidence import content_words
+from llama_index_medqa.text.words import content_words
 
 _ASKING = (
     r"(?:what|which|who|why|how|when|where|whether|is|are|was|were|do|does|did|can|could|should|will|would|has|have)\b"

@@ -1,6 +1,6 @@
 """Which words of a question say what it is about."""
 
-from llama_index_medqa.evidence import content_words
+from llama_index_medqa.text.words import content_words
 
 _GENERAL_WEIGHT = 0.25
 _GENERAL_WORDS = content_words(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.verification.passages import document_id_of
 
 PUBMED = "https://pubmed.ncbi.nlm.nih.gov"
 # Characters that mean something to TeX, and what stands for them.
@@ -47,7 +48,7 @@ def references(response: MedQAResponse) -> list[Reference]:
     """The papers that an answer cites, in the order in which it does."""
     metadata: dict[str, dict[str, Any]] = {}
     for item in response.source_nodes:
-        metadata.setdefault(item.node.ref_doc_id or item.node.node_id, item.node.metadata)
+        metadata.setdefault(document_id_of(item.node), item.node.metadata)
     found: dict[str, Reference] = {}
     for citation in response.citations:
         known = metadata.get(citation.document_id, {})

@@ -9,6 +9,7 @@ from llama_index_medqa.freshness import freshness
 from llama_index_medqa.references import Reference, references
 from llama_index_medqa.response import MedQAResponse
 from llama_index_medqa.retriever import RetrievedChunk
+from llama_index_medqa.verification.passages import document_id_of
 
 _MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|"})
 
@@ -38,7 +39,7 @@ def sources(response: MedQAResponse) -> list[Source]:
     found: dict[str, Source] = {}
     for item in response.source_nodes:
         metadata = item.node.metadata
-        document_id = item.node.ref_doc_id or item.node.node_id
+        document_id = document_id_of(item.node)
         source = Source(
             document_id,
             str(metadata.get("title", "")),

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import date
 from html import escape
 
-from llama_index_medqa.answer_sentences import AnswerSentence, Citation
-from llama_index_medqa.evidence import Passage, passages_of
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.references import Reference, references
 from llama_index_medqa.rendering import notes, sources
 from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.verification.passages import Passage, passages_of
+from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
 _STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #f6f7f9; margin: 0; }

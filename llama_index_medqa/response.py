@@ -7,10 +7,10 @@ from typing import Any, Literal, Protocol
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse, Response, StreamingResponse
 
-from llama_index_medqa.answer_sentences import AnswerSentence, Citation
 from llama_index_medqa.drafting import TokenUsage
 from llama_index_medqa.freshness import ATTRIBUTION
 from llama_index_medqa.profiles import Policy
+from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
 Abstention = Literal["language", "no_evidence", "model_declined", "nothing_supported"]
 

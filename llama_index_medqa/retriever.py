@@ -20,10 +20,10 @@ from llama_index_medqa.evidence_level import evidence_level
 from llama_index_medqa.fusion import RRF_K, maximal_marginal_relevance, reciprocal_rank_fusion
 from llama_index_medqa.index import PubMedIndex, without_retracted
 from llama_index_medqa.lexical_index import LexicalHit, LexicalIndex, record_of
-from llama_index_medqa.lexical_terms import lexical_terms
 from llama_index_medqa.profiles import RetrievalMode
 from llama_index_medqa.query_expansion import expand_query
 from llama_index_medqa.query_filters import papers_of
+from llama_index_medqa.text.search_terms import lexical_terms
 
 # How much more is read when filters leave too few.
 _GROWTH = 4

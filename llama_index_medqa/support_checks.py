@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from llama_index_medqa.acronyms import find_acronyms
-from llama_index_medqa.answer_sentences import Finding, FindingKind
 from llama_index_medqa.conduct import only_conduct
 from llama_index_medqa.polarity import denial, opposite_direction, overstated
 from llama_index_medqa.quantities import Quantity, bare, quantities
-from llama_index_medqa.word_weights import is_name, terms
+from llama_index_medqa.text.abbreviations import find_acronyms
+from llama_index_medqa.text.term_weights import is_entity_like as is_name
+from llama_index_medqa.text.term_weights import terms
+from llama_index_medqa.verification.verdicts import Finding, FindingKind
 
 ALL_CHECKS: frozenset[FindingKind] = frozenset(
     {"number", "unit", "negation", "direction", "certainty", "entity", "conduct"}

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from data_tools.sft.questions import question_of_objective, question_of_title, states_aim
 from data_tools.sft.sections import Part, Stretch, stretches_of, without
-from llama_index_medqa.evidence import content_words, split_sentences
 from llama_index_medqa.pubmed.record import PubMedRecord
+from llama_index_medqa.text.sentences import split_sentences
+from llama_index_medqa.text.words import content_words
 
 _AIMS = frozenset({Part.OBJECTIVE, Part.BACKGROUND, Part.UNLABELLED})
 _MOST_WORDS = 60

@@ -7,7 +7,8 @@ from itertools import groupby
 from llama_index.core.utils import get_tokenizer
 
 from data_tools.sft.questions import states_aim
-from llama_index_medqa.evidence import Passage, content_words
+from llama_index_medqa.text.words import content_words
+from llama_index_medqa.verification.passages import Passage
 
 
 def by_paper(passages: Sequence[Passage]) -> list[list[Passage]]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from data_tools.sft.duplicates import SeenTexts
 from data_tools.sft.evaluation_sets import EvaluationSets
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evidence import FUNCTION_WORDS
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
+from llama_index_medqa.text.words import FUNCTION_WORDS
 
 # The seed's filters, in characters: a title or abstract of this length is still too short.
 SHORT_TITLE = 5

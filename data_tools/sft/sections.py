@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from llama_index_medqa.evidence import split_sentences
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
+from llama_index_medqa.text.sentences import split_sentences
 
 
 class Part(StrEnum):

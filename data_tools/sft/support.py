@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from llama_index_medqa.attribution import AnswerSentence, Attributor
-from llama_index_medqa.evidence import Passage
+from llama_index_medqa.verification.passages import Passage
 
 # Evidence that holds half of what a sentence says does not show that there is none.
 _HALF = 0.5

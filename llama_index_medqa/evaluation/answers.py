@@ -9,6 +9,7 @@ from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.verification.passages import document_id_of
 
 # What LlamaIndex's own synthesizers say when nothing was retrieved.
 _EMPTY_RESPONSE = "Empty Response"
@@ -95,7 +96,7 @@ def answer_of(response: Response) -> Answer:
 def _evidence(item: NodeWithScore) -> Evidence:
     metadata = item.node.metadata
     return Evidence(
-        item.node.ref_doc_id or item.node.node_id,
+        document_id_of(item.node),
         item.node.get_content(),
         str(metadata["status"]) if "status" in metadata else None,
         tuple(map(str, metadata.get("mesh") or ())),

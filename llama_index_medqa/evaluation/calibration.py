@@ -14,7 +14,8 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.line_file import read_rows
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.evidence import content_words, split_sentences
+from llama_index_medqa.text.sentences import split_sentences
+from llama_index_medqa.text.words import content_words
 
 LABELS = ("supported", "refuted", "neutral", "hallucinated")
 THRESHOLD = 0.5

@@ -8,7 +8,6 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
-from llama_index_medqa.answer_sentences import AnswerSentence, Citation
 from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
@@ -16,6 +15,7 @@ from llama_index_medqa.query_filters import FilteredQuery, PaperFilter
 from llama_index_medqa.reader import to_document
 from llama_index_medqa.response import disagreements, spoken
 from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
+from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
 QUESTION = "Does green tea lower the resting heart rate?"
 TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water."

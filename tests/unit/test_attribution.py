@@ -5,8 +5,8 @@ from llama_index.core import Document
 
 from llama_index_medqa import TokenNodeParser
 from llama_index_medqa.attribution import AnswerSentence, Attributor
-from llama_index_medqa.evidence import Passage, passages_of
 from llama_index_medqa.testing import HashEmbedding
+from llama_index_medqa.verification.passages import Passage, passages_of
 
 
 def passage(document: Document) -> Passage:

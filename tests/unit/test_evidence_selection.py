@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
 
-from llama_index_medqa.evidence import Passage, passages_of
 from llama_index_medqa.evidence_selection import EvidenceSelector, as_context, stretches, token_count
 from llama_index_medqa.testing import HashEmbedding
+from llama_index_medqa.verification.passages import Passage, passages_of
 
 TITLE = "Tea and the heart."
 BODY = (

@@ -8,7 +8,6 @@ from io import BytesIO, StringIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xml_samples import article, articles, document
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, SourceFormatError
 from llama_index_medqa.pubmed.formats import expand_sources, read_newest, read_records
@@ -18,6 +17,7 @@ from llama_index_medqa.pubmed.nbib import read_nbib
 from llama_index_medqa.pubmed.nbib_output import write_nbib
 from llama_index_medqa.pubmed.record import Author, Deletion, PubMedRecord
 from llama_index_medqa.pubmed.xml import read_xml
+from tests.unit.xml_samples import article, articles, document
 
 NBIB = """
 PMID- 20

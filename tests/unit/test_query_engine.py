@@ -154,10 +154,10 @@ def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
     nodes = index.as_retriever(similarity_top_k=6).retrieve(QUESTION)
     from llama_index_medqa.attribution import Attributor
     from llama_index_medqa.draft_check import DraftCheck
-    from llama_index_medqa.evidence import passages_of
     from llama_index_medqa.evidence_gathering import Evidence
     from llama_index_medqa.response import AnswerIdentity
     from llama_index_medqa.stopwatch import Stopwatch
+    from llama_index_medqa.verification.passages import passages_of
 
     passages, attributor = passages_of(nodes), Attributor()
 
@@ -178,7 +178,7 @@ def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
 
 def test_words_of_any_subject_do_not_carry_a_question():
     from llama_index_medqa.answerability import question_coverage
-    from llama_index_medqa.evidence import Passage
+    from llama_index_medqa.verification.passages import Passage
 
     def coverage(text: str) -> float:
         question = "How should migraine in children be treated?"

@@ -11,12 +11,12 @@ from html.parser import HTMLParser
 import pytest
 from llama_index.core.schema import NodeWithScore
 
-from llama_index_medqa.answer_sentences import AnswerSentence, Citation
 from llama_index_medqa.references import as_bibtex, as_ris, references
 from llama_index_medqa.rendering import as_data, as_markdown, as_text
 from llama_index_medqa.rendering_html import as_html
 from llama_index_medqa.response import Disagreement, MedQAResponse
 from llama_index_medqa.saving import save_answer
+from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
 TODAY = date(2026, 1, 31)
 QUESTION = "Does <green> tea lower the heart rate & is it safe?"

@@ -18,10 +18,10 @@ from llama_index_medqa.evidence_level import evidence_level
 from llama_index_medqa.fusion import maximal_marginal_relevance, reciprocal_rank_fusion
 from llama_index_medqa.index_identity import write_as_of
 from llama_index_medqa.lexical_index import record_of
-from llama_index_medqa.lexical_terms import lexical_terms
 from llama_index_medqa.query_expansion import expand_query
 from llama_index_medqa.retriever import RetrievedChunk
 from llama_index_medqa.testing import HashEmbedding
+from llama_index_medqa.text.search_terms import lexical_terms
 
 WORDS = "tea heart failure mice insulin cancer trial sleep pressure nurses cells aspirin fever children asthma".split()
 HASHES = HashEmbedding(dimension=64)

@@ -16,12 +16,13 @@ from data_tools.sft.output import draw
 from data_tools.sft.screening import is_english
 from llama_index_medqa import PubMedIndex, PubMedRetriever, TokenNodeParser
 from llama_index_medqa.drafting import GenerativeAnswerer
-from llama_index_medqa.evidence import passages_of, split_sentences
 from llama_index_medqa.evidence_selection import EvidenceSelector
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
 from llama_index_medqa.pubmed.jsonl import write_jsonl
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
 from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
+from llama_index_medqa.text.sentences import split_sentences
+from llama_index_medqa.verification.passages import passages_of
 
 THINGS = ("tea", "coffee", "cocoa", "water", "juice", "milk", "broth", "wine")
 EFFECTS = ("sleep", "pressure", "pulse", "weight", "appetite", "memory", "vision", "balance")

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xml_samples import article, articles, document
 
 from llama_index_medqa.errors import InputError, SourceFormatError
 from llama_index_medqa.pubmed.files import Pieces
 from llama_index_medqa.pubmed.record import Author, Deletion, Link, PubMedRecord, identity_of
 from llama_index_medqa.pubmed.xml import read_identities, read_xml
+from tests.unit.xml_samples import article, articles, document
 
 
 def read(content):

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from xml_samples import article, articles, plain
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.record import Author
@@ -14,6 +13,7 @@ from llama_index_medqa.pubmed.xml.escaped import Unusual, is_ordinary, plain_eac
 from llama_index_medqa.pubmed.xml.fast import record_from_match
 from llama_index_medqa.pubmed.xml.grammar import RECORD
 from llama_index_medqa.pubmed.xml.tree import record_from_tree
+from tests.unit.xml_samples import article, articles, plain
 
 
 def fast(source):

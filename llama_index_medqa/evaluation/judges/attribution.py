@@ -7,7 +7,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 
 from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.evidence import Passage, passages_of
+from llama_index_medqa.verification.passages import Passage, passages_of
 
 # Another number where the check says something else of any claim; part of every identity.
 VERSION = 1

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from llama_index_medqa.attribution import Alignment
-from llama_index_medqa.evidence import EvidenceSentence, Passage
-from llama_index_medqa.word_weights import terms, weight
+from llama_index_medqa.text.term_weights import idf, terms
+from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 
 # What a model is shown of long evidence.
 _MOST_WORDS_SHOWN = 60
@@ -63,9 +63,9 @@ def signals_of(claim: str, passages: Sequence[Passage], candidates: Sequence[Ali
 
 def _coverage(claim: str, passages: Sequence[Passage]) -> float:
     wanted = terms(claim)
-    total = sum(map(weight, wanted))
+    total = sum(map(idf, wanted))
     there = frozenset[str]().union(*(terms(passage.text) for passage in passages))
-    return sum(map(weight, wanted & there)) / total if total else 0.0
+    return sum(map(idf, wanted & there)) / total if total else 0.0
 
 
 def shown_to_model(passages: Sequence[Passage], candidates: Sequence[Alignment]) -> str:

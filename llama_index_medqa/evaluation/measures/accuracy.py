@@ -7,7 +7,7 @@ from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase, Label
 from llama_index_medqa.evaluation.measures.measure import Measure
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.lexical_terms import lexical_terms
+from llama_index_medqa.text.search_terms import lexical_terms
 
 _DECLARED = r"(?:the\s+)?(?:final\s+)?answer(?:\s+is|\s*[:=-])\s*"
 # The word stands alone: a punctuation mark, a citation or the end follows. "No effect was seen" declares nothing.

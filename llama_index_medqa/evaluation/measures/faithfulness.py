@@ -7,7 +7,7 @@ from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.measures.measure import Measure
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.evidence import split_sentences
+from llama_index_medqa.text.sentences import split_sentences
 
 SUPPORTED = 0.5
 

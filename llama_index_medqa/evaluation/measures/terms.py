@@ -8,7 +8,7 @@ from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.measures.measure import Measure
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.lexical_terms import lexical_terms
+from llama_index_medqa.text.search_terms import lexical_terms
 
 Term = tuple[str, ...]
 

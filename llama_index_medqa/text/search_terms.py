@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 
-from llama_index_medqa.evidence import FUNCTION_WORDS, stem
+from llama_index_medqa.text.words import FUNCTION_WORDS, stem
 
 GREEK_NAMES = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta",

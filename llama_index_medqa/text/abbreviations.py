@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from llama_index_medqa.lexical_terms import GREEK_NAMES
+from llama_index_medqa.text.search_terms import GREEK_NAMES
 
 # The limits of Schwartz and Hearst 2003, "A simple algorithm for identifying abbreviation definitions in biomedical
 # text", section 3.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.acronyms import find_acronyms
+from llama_index_medqa.text.abbreviations import find_acronyms
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llama_index_medqa.language import foreign_language
+from llama_index_medqa.text.language import foreign_language
 
 
 @pytest.mark.parametrize(

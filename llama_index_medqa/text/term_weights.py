@@ -4,8 +4,8 @@ import math
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from llama_index_medqa.evidence import content_words
-from llama_index_medqa.lexical_terms import GREEK_NAMES
+from llama_index_medqa.text.search_terms import GREEK_NAMES
+from llama_index_medqa.text.words import content_words
 
 # Stands in fewer abstracts than the list tells.
 _RARE_COUNT = 30
@@ -71,13 +71,13 @@ def terms(text: str) -> frozenset[str]:
 
 
 @cache
-def weight(term: str) -> float:
+def idf(term: str) -> float:
     """How much a stem tells: the logarithm of abstracts for each that holds it (inverse document frequency)."""
     abstracts, counts = _counts()
     return math.log(abstracts / counts.get(term, _RARE_COUNT))
 
 
-def is_name(term: str) -> bool:
+def is_entity_like(term: str) -> bool:
     """Whether a stem is likely to name a drug, disease, gene, organism or group of people.
 
     Words that stand in 100 and more of 18,445 abstracts name none, but for a list made by eye.

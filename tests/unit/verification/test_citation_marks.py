@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.answer_marks import find_quote, sentences_with_marks, take_apart
+from llama_index_medqa.verification.citation_marks import find_quote, sentences_with_marks, take_apart
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from llama_index_medqa.evidence import split_sentences
+from llama_index_medqa.text.sentences import split_sentences
 
 _IDENTIFIERS = r"PMIDs?[\s:#]*\d+(?:\s*(?:[,;/&]|and)\s*(?:PMIDs?[\s:#]*\d+|\d{2,}))*"
 _MARK = re.compile(

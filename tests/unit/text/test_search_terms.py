@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_index_medqa.lexical_index import heading_term
-from llama_index_medqa.lexical_terms import lexical_terms, rules_fingerprint
+from llama_index_medqa.text.search_terms import lexical_terms, rules_fingerprint
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_no_text_holds_the_term_of_a_heading():
 
 
 def test_the_fingerprint_follows_the_rules(monkeypatch):
-    from llama_index_medqa import lexical_terms as module
+    from llama_index_medqa.text import search_terms as module
 
     before = rules_fingerprint()
     assert before == rules_fingerprint()

@@ -1,0 +1,136 @@
+"""Retrieved chunks as evidence: stretches of records, cut into sentences, each with its span in the record."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from llama_index.core.schema import BaseNode, NodeWithScore, TextNode
+
+from llama_index_medqa.text.prompt_injection import gives_orders
+from llama_index_medqa.text.sentences import split_sentences
+
+# What a study set out to do, or what was not known before it, is not what it found.
+_PURPOSE = re.compile(
+    # Some abstracts carry their headings in the text: "OBJECTIVE To …".
+    r"^(?-i:[A-Z][A-Z &/,]{3,40}:?\s+)?(?:\W*(?:in order )?"
+    r"to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|"
+    r"analy[sz]e|identify|review|test|explain|characteri[sz]e|estimate|understand|develop|report|summari[sz]e|clarify|measure)\b"
+    r"|.{0,40}\b(?:aims?|objectives?|purposes?|goals?)\b.{0,60}\b(?:was|were|is|are|of)\b"
+    r"|.{0,80}\bto (?:determine|test|assess|examine|investigate|evaluate|study) (?:whether|if)\b"
+    r"|(?-i:(?:MAIN |PRIMARY )?OUTCOMES?(?: AND| MEASURES?)\b)"
+    r"|.{0,40}\b(?:aim(?:s|ed)?|sought|intend(?:s|ed)?|set out)\s+to\b"
+    r"|.{0,60}\b(?:few|no) (?:studies|trials|data|reports)\b|.{0,60}\blittle is known\b"
+    r"|.{0,40}\bwe (?:evaluated|assessed|investigated|examined|explored|studied|compared) (?:whether|if)\b)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class EvidenceSentence:
+    """A sentence of a retrieved record.
+
+    Attributes:
+        text: the sentence as the record has it.
+        start: its first character in the record's text.
+        end: the character after its last.
+        complete: whether the retrieved stretch holds the whole sentence.
+        in_title: whether it belongs to the record's title.
+        steered: whether it, or a sentence before it in the stretch, gives the reader orders ("ignore the rules …").
+    """
+
+    text: str
+    start: int
+    end: int
+    complete: bool
+    in_title: bool
+    steered: bool = False
+
+    @property
+    def states_something(self) -> bool:
+        """Whether it can support a claim: a title, a question, a purpose or an order to the reader cannot."""
+        is_question = self.text.rstrip("\"'”’)").endswith("?")
+        return not (self.in_title or self.steered or is_question or _PURPOSE.match(self.text))
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A contiguous stretch of one record, of one or more overlapping chunks.
+
+    Attributes:
+        document_id: ``PMID:123``, or ``SHA:…`` for a record without a PMID.
+        title: title of the record.
+        text: the stretch; ``record.text[start:start + len(text)]``.
+        start: its first character in the record's text.
+        sentences: the sentences of the stretch, in order.
+    """
+
+    document_id: str
+    title: str
+    text: str
+    start: int
+    sentences: tuple[EvidenceSentence, ...] = field(repr=False)
+
+    @property
+    def pmid(self) -> str | None:
+        """PubMed identifier; None for a record without one."""
+        kind, _, identifier = self.document_id.partition(":")
+        return identifier if kind == "PMID" else None
+
+
+def document_id_of(node: BaseNode) -> str:
+    """The id of the document that a chunk was cut from; the node's own id where it belongs to none."""
+    return node.ref_doc_id or node.node_id
+
+
+def passages_of(nodes: Sequence[NodeWithScore]) -> list[Passage]:
+    """Joins the overlapping chunks of each record; the record with the best chunk comes first.
+
+    Args:
+        nodes: retrieved chunks, the best first, with ``start_char_idx`` set. A chunk without it stands alone.
+    """
+    by_document: dict[str, list[TextNode]] = {}
+    for item in nodes:
+        if isinstance(item.node, TextNode):
+            by_document.setdefault(document_id_of(item.node), []).append(item.node)
+    return [
+        _passage(document_id, chunks[0], text, start)
+        for document_id, chunks in by_document.items()
+        for start, text in _joined(chunks)
+    ]
+
+
+def _joined(chunks: Iterable[TextNode]) -> list[tuple[int, str]]:
+    """Stretches ``(start, text)`` of overlapping or touching chunks of one record, in the order of the record."""
+    stretches: list[tuple[int, str]] = []
+    for chunk in sorted(chunks, key=lambda chunk: chunk.start_char_idx or 0):
+        start, text = chunk.start_char_idx or 0, chunk.get_content()
+        if stretches and start <= stretches[-1][0] + len(stretches[-1][1]):
+            first, before = stretches[-1]
+            stretches[-1] = (first, before + text[first + len(before) - start :])
+        else:
+            stretches.append((start, text))
+    return stretches
+
+
+def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passage:
+    spans = split_sentences(text)
+    title = str(chunk.metadata.get("title", ""))
+    title_end = len(title) if start == 0 and text.startswith(title) else 0
+    # Whoever plants an order plants what follows it.
+    orders = (
+        number for number, (first, last) in enumerate(spans) if last > title_end and gives_orders(text[first:last])
+    )
+    first_order = next(orders, len(spans))
+    sentences = tuple(
+        EvidenceSentence(
+            text=text[first:last],
+            start=start + first,
+            end=start + last,
+            # A stretch may begin or end inside a sentence, because windows are cut between words.
+            complete=(number > 0 or start == 0) and (number < len(spans) - 1 or text[last - 1] in ".!?)”\"'"),
+            in_title=last <= title_end,
+            steered=number >= first_order,
+        )
+        for number, (first, last) in enumerate(spans)
+    )
+    return Passage(document_id, title, text, start, sentences)
