@@ -1,4 +1,4 @@
-"""The commands ``python -m training run`` and ``export``."""
+"""The commands ``python -m training run``, ``export`` and ``verifier``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +82,29 @@ def export_command(
         if gguf:
             to_gguf(out, file, gguf)
             console.print(f"GGUF: {file}", soft_wrap=True)
+
+
+def verifier_command(
+    data: Annotated[Path, typer.Option(envvar="MEDQA_SHARED_DATA", help="Folder with nli, claims, sft and qa.")],
+    work: Annotated[Path, typer.Option(help="Folder for the checkpoint and the trained model.")] = Path(
+        ".medqa/verifier"
+    ),
+    start: Annotated[
+        str, typer.Option(help="The cross-encoder to start from: packaged weights, or a folder.")
+    ] = "ms-marco-minilm-l12-v2",
+) -> None:
+    """Train the verifier; run the same again after an interruption and it goes on.
+
+    Exit status: 0 all well, 1 error, 130 interrupted.
+    """
+    from llama_index_medqa.weights import locate
+    from training.verifier.recipe import VerifierRecipe
+    from training.verifier.run import train
+
+    console = Console(stderr=True)
+    with _errors(console):
+        folder = train(VerifierRecipe(), data, locate(start), work, console.print)
+        console.print(f"The verifier is in {folder}.", soft_wrap=True)
 
 
 @contextmanager

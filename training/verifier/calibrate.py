@@ -1,0 +1,167 @@
+"""Choose the verifier's temperature and thresholds on one half of the kept-back claims, and measure on the other."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from llama_index_medqa.verification.entailment import Entailment, EntailmentEncoder
+from llama_index_medqa.verification.passages import EvidenceSentence, Passage
+from llama_index_medqa.verification.verifier import ClaimVerifier, Reading
+from training.verifier.rows import read_rows
+
+# Of the wrong claims of the choosing half the share that may pass.
+WRONG_THAT_MAY_PASS: Mapping[str, float] = {"strict": 0.05, "balanced": 0.15, "open": 0.25}
+_CONTRADICTION_PRECISION = 0.8
+_TEMPERATURES = tuple(number / 10 for number in range(5, 41))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim that the verifier has read beside its abstract.
+
+    Attributes:
+        label: ``supported``, ``contradicted`` or ``not_stated``.
+        kind: kind of the claim.
+        choosing: whether it belongs to the half that thresholds are chosen on.
+        readings: of its windows.
+    """
+
+    label: str
+    kind: str
+    choosing: bool
+    readings: tuple[Reading, ...]
+
+    @property
+    def support(self) -> float:
+        """Chance of support, as the verifier holds it against a threshold: 0 where it contradicts more surely."""
+        support = max((reading.support for reading in self.readings), default=0.0)
+        return support if support >= self.contradicted else 0.0
+
+    @property
+    def contradicted(self) -> float:
+        """The greatest chance of contradiction."""
+        return max((reading.entailment.contradicted for reading in self.readings), default=0.0)
+
+
+def judge_claims(folder: Path, model: EntailmentEncoder) -> list[Judged]:
+    """Return the kept-back claims, each read beside its whole abstract.
+
+    Args:
+        folder: holds ``claims.jsonl.gz`` and ``abstracts.jsonl.gz``.
+        model: with temperature 1.
+    """
+    verifier = ClaimVerifier(model)
+    abstracts = {row["pmid"]: row for row in read_rows(folder / "abstracts.jsonl.gz")}
+    return [
+        Judged(
+            row["label"],
+            row["kind"],
+            crc32(row["pmid"].encode()) % 2 == 0,
+            tuple(verifier.readings(row["claim"], [passage_of(abstracts[row["pmid"]])])),
+        )
+        for row in read_rows(folder / "claims.jsonl.gz")
+        if row["part"] == "dev"
+    ]
+
+
+def passage_of(abstract: Mapping[str, Any]) -> Passage:
+    """Return an abstract {pmid, title, sentences} as a passage: title, then the sentences with a space between."""
+    text = f"{abstract['title']}\n"
+    sentences = [EvidenceSentence(abstract["title"], 0, len(abstract["title"]), complete=True, in_title=True)]
+    for sentence in abstract["sentences"]:
+        start = len(text)
+        text += f"{sentence} "
+        sentences.append(EvidenceSentence(sentence, start, start + len(sentence), complete=True, in_title=False))
+    return Passage(f"PMID:{abstract['pmid']}", abstract["title"], text, 0, tuple(sentences))
+
+
+def calibrated(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Return temperature and thresholds chosen on the choosing half, and what they do on the other.
+
+    Args:
+        judged: by a model with temperature 1.
+    """
+    choosing = [one for one in judged if one.choosing]
+    temperature = min(_TEMPERATURES, key=lambda value: _surprise(choosing, value))
+    cooled = [at_temperature(one, temperature) for one in judged]
+    chosen = [one for one in cooled if one.choosing]
+    wrong = sorted((one.support for one in chosen if one.label != "supported"), reverse=True)
+    thresholds = {name: _above(wrong, share) for name, share in WRONG_THAT_MAY_PASS.items()}
+    thresholds["contradicted"] = _precise(chosen)
+    others = [one for one in cooled if not one.choosing]
+    return {
+        "temperature": temperature,
+        "thresholds": thresholds,
+        "chosen_on": {"claims": len(chosen), **_passing(chosen, thresholds)},
+        "measured_on": {"claims": len(others), **_passing(others, thresholds)},
+    }
+
+
+def at_temperature(judged: Judged, temperature: float) -> Judged:
+    """Return a claim as a model of another temperature would have read it."""
+
+    def cooled(chances: Entailment) -> Entailment:
+        powers = [max(chance, 1e-9) ** (1.0 / temperature) for chance in chances]
+        return Entailment(*(power / sum(powers) for power in powers))
+
+    return replace(judged, readings=tuple(replace(one, entailment=cooled(one.entailment)) for one in judged.readings))
+
+
+def _surprise(judged: Sequence[Judged], temperature: float) -> float:
+    """Return the mean negative log-likelihood of the labels, by the window that is surest of support."""
+    total = 0.0
+    for one in judged:
+        support = max(
+            (reading.entailment.supported for reading in at_temperature(one, temperature).readings), default=0.0
+        )
+        chance = support if one.label == "supported" else 1.0 - support
+        total -= math.log(max(chance, 1e-6))
+    return total / max(1, len(judged))
+
+
+def _above(descending: Sequence[float], share: float) -> float:
+    """Return the least threshold, in thousandths, that at most a share of the figures reach."""
+    allowed = int(share * len(descending))
+    highest = descending[allowed] if allowed < len(descending) else 0.0
+    return math.floor(highest * 1000 + 1) / 1000
+
+
+def _precise(judged: Sequence[Judged]) -> float:
+    """Return the least threshold above .5 from which claims told as contradicted are so."""
+    for thousandths in range(500, 1000, 5):
+        told = [one.label == "contradicted" for one in judged if one.contradicted >= thousandths / 1000]
+        if told and sum(told) >= _CONTRADICTION_PRECISION * len(told):
+            return thousandths / 1000
+    return 1.0
+
+
+def _passing(judged: Sequence[Judged], thresholds: Mapping[str, float]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for name in WRONG_THAT_MAY_PASS:
+        passes = _at_least(thresholds[name])
+        told[name] = {
+            "true_kept": _share(passes, (one for one in judged if one.label == "supported")),
+            "wrong_passed": _share(passes, (one for one in judged if one.label != "supported")),
+            "passed_by_kind": {
+                kind: _share(passes, (one for one in judged if one.kind == kind))
+                for kind in sorted({one.kind for one in judged})
+            },
+        }
+    contradicted = [one.label == "contradicted" for one in judged if one.contradicted >= thresholds["contradicted"]]
+    told["contradicted"] = {
+        "told": len(contradicted),
+        "precision": round(sum(contradicted) / len(contradicted), 3) if contradicted else None,
+    }
+    return told
+
+
+def _at_least(threshold: float) -> Callable[[Judged], bool]:
+    return lambda one: one.support >= threshold
+
+
+def _share(passes: Callable[[Judged], bool], judged: Iterator[Judged]) -> float:
+    values = [passes(one) for one in judged]
+    return round(sum(values) / len(values), 3) if values else 0.0

