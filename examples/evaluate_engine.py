@@ -20,7 +20,7 @@ from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
 
 FOLDER = Path(__file__).parent
-MEASURES = ("Recall@5", "Accuracy", "Faithfulness(attribution)")
+MEASURES = ("Recall@5", "Accuracy", "Faithfulness(verifier)")
 
 
 def engine() -> BaseQueryEngine:

@@ -24,6 +24,7 @@ from llama_index_medqa.query_engine import MedQAQueryEngine
 from llama_index_medqa.query_filters import FilteredQuery, PaperFilter
 from llama_index_medqa.response import MedQAStreamingResponse
 from llama_index_medqa.server_api import ServerApi
+from llama_index_medqa.verification.verdicts import Strictness
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
 
 Progress = Callable[[str, int, int | None], None]
@@ -211,6 +212,7 @@ def open_engine(
     *,
     include_retracted: bool = False,
     policy: Policy = "strict",
+    strictness: Strictness = "balanced",
 ) -> MedQAQueryEngine:
     """A streaming query engine over an index, by the profile's figures."""
     return MedQAQueryEngine.from_index(
@@ -221,6 +223,7 @@ def open_engine(
         include_retracted=include_retracted,
         evidence_tokens=profile.evidence_tokens,
         policy=policy,
+        strictness=strictness,
         streaming=True,
     )
 

@@ -24,6 +24,7 @@ from llama_index_medqa.command_options import (
 )
 from llama_index_medqa.errors import InputError, MedQAError
 from llama_index_medqa.profiles import EMBEDDED, Policy
+from llama_index_medqa.verification.verdicts import Strictness
 
 app = typer.Typer(
     help="Medical question answering over PubMed: every sentence points at the abstract that supports it.",
@@ -58,6 +59,10 @@ def ask(
         str,
         typer.Option(help="Sentences that nothing supports: strict (left out), mark (marked) or report (kept)."),
     ] = "strict",
+    strictness: Annotated[
+        str,
+        typer.Option(help="How sure the verifier must be that a text supports a sentence: strict, balanced or open."),
+    ] = "balanced",
     first_year: Annotated[int | None, typer.Option("--from-year", help="Papers of this year or later.")] = None,
     last_year: Annotated[int | None, typer.Option("--to-year", help="Papers of this year or earlier.")] = None,
     publication_type: Annotated[
@@ -82,6 +87,8 @@ def ask(
     papers = PaperFilter(first_year, last_year, publication_type or (), journal or ())
     if policy not in get_args(Policy):
         raise InputError(f"--policy cannot be {policy!r}: choose {', '.join(get_args(Policy))}.")
+    if strictness not in get_args(Strictness):
+        raise InputError(f"--strictness cannot be {strictness!r}: choose {', '.join(get_args(Strictness))}.")
     chosen = chosen_profile(
         profile,
         embedder=embedder,
@@ -101,7 +108,12 @@ def ask(
                 open_drafter(chosen, weights=weights, weights_sha256=weights_sha256, progress=progress)
             )
         engine = open_engine(
-            chosen, opened, drafter, include_retracted=include_retracted, policy=cast("Policy", policy)
+            chosen,
+            opened,
+            drafter,
+            include_retracted=include_retracted,
+            policy=cast("Policy", policy),
+            strictness=cast("Strictness", strictness),
         )
         if as_json:
             response = start_answer(engine, question, papers).get_response()

@@ -135,7 +135,7 @@ class DraftCheck:
         if sentence.startswith(ABSTENTION.rstrip(".")) or _ABOUT_THE_EVIDENCE.match(sentence):
             self._declined = True
             return
-        with self.watch.stage("attribute"):
+        with self.watch.stage("verify"):
             judged = self._judge(sentence)
         if any(judged.text == said.text for said in self._sentences):
             # Small models repeat themselves.

@@ -74,10 +74,8 @@ def evaluate(
     ] = None,
     judge: Annotated[
         str,
-        typer.Option(
-            help="Of Faithfulness and GoldSupport: attribution, offline, offline-without-model, log-odds or verdict."
-        ),
-    ] = "attribution",
+        typer.Option(help="Of Faithfulness and GoldSupport: verifier, offline, log-odds or verdict."),
+    ] = "verifier",
     judge_api_base: Annotated[
         str | None, typer.Option(help="OpenAI-compatible server of the model that judges, in place of the profile's.")
     ] = None,
@@ -171,6 +169,7 @@ def _profile_subject(stack: ExitStack, terminal: Any, profile: Profile, folder: 
     from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index
     from llama_index_medqa.evaluation.systems import QueryEngineSystem, content_of, profile_identity
     from llama_index_medqa.llm import VllmLora
+    from llama_index_medqa.verification.verifier import ClaimVerifier
 
     require_index(folder)
     with terminal.weights_progress() as progress:
@@ -181,8 +180,8 @@ def _profile_subject(stack: ExitStack, terminal: Any, profile: Profile, folder: 
         proof = drafter.verify()
         adapter = {"name": drafter.adapter, "verified": not proof.gap, **asdict(proof)}
     content = content_of(index)
-    system = QueryEngineSystem(open_engine(profile, index, drafter), profile_identity(profile, index, content))
-    return _Subject(system, content.headings, adapter)
+    identity = profile_identity(profile, index, content, ClaimVerifier().identity)
+    return _Subject(QueryEngineSystem(open_engine(profile, index, drafter), identity), content.headings, adapter)
 
 
 def _ask_all(
@@ -213,7 +212,8 @@ def _tell(terminal: Any, results: "Results", output: Path, as_json: bool) -> Non
     if as_json:
         data = results.as_data()
         summary = {**data["summary"], **data["run"]["summary"]}
-        print_json({"output": str(output), "summary": summary})
+        own_work = {info.name: info.own_work for info in results.measures if info.own_work}
+        print_json({"output": str(output), "summary": summary, **({"own_work": own_work} if own_work else {})})
         return
     terminal.show_evaluation(results)
     run = results.run

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from llama_index_medqa.evaluation.calibration import Quality
 from llama_index_medqa.evaluation.gate import GateReport
-from llama_index_medqa.evaluation.gate_output import interval, judge_told, number
-from llama_index_medqa.evaluation.results import MeasureInfo, Results
+from llama_index_medqa.evaluation.gate_output import interval, judge_told, judges_told, number
+from llama_index_medqa.evaluation.results import Results
 from llama_index_medqa.evaluation.runner import Progress as Asked
 from llama_index_medqa.evaluation.statistics import RepeatedScores
 
@@ -73,11 +73,11 @@ def print_results(results: Results, console: Console) -> None:
         judging = results.summary(info.name).judging
         if judging:
             console.print(Text(f"{info.name}: {_scatter(judging)}"), soft_wrap=True)
-    _print_judges(results.measures, console)
+    _print_judges(map(judge_told, results.measures), console)
 
 
-def _print_judges(measures: Iterable[MeasureInfo], console: Console) -> None:
-    for told in filter(None, map(judge_told, measures)):
+def _print_judges(lines: Iterable[str], console: Console) -> None:
+    for told in filter(None, lines):
         console.print(Text(f"{told}."), soft_wrap=True)
 
 
@@ -125,5 +125,5 @@ def print_gate(report: GateReport, console: Console) -> None:
     for one in report.comparisons:
         if one.verdict in ("fail", "not enough evidence"):
             console.print(Text(f"{one.measure.name}: {one.reason}.", style=_STYLES[one.verdict]), soft_wrap=True)
-    _print_judges((one.measure for one in report.comparisons), console)
+    _print_judges(map(judges_told, report.comparisons), console)
     console.print(Text(f"Gate: {report.verdict}", style=_STYLES[report.verdict]))

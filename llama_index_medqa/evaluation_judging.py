@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.profiles import EMBEDDED, Profile
+from llama_index_medqa.profiles import Profile
 
 if TYPE_CHECKING:
-    from llama_index_medqa.embedding import E5Embedding
     from llama_index_medqa.evaluation.cases import EvaluationCase
     from llama_index_medqa.evaluation.judges import Judge
-    from llama_index_medqa.evaluation.judges.by_name import Needs
     from llama_index_medqa.evaluation.model_calls import CallTotals, ModelCalls
     from llama_index_medqa.evaluation.results import Results
     from llama_index_medqa.evaluation.runner import Reply
@@ -61,17 +59,16 @@ class Judging:
         return [name for name in self.names or known if name.lower() in map(str.lower, known)]
 
     @property
-    def needs(self) -> "Needs":
-        """What the chosen measures ask."""
-        from llama_index_medqa.evaluation.judges.by_name import Needs, needs_of
-
-        known = needs_of(self.judge)
-        return known if self.judged_names else Needs()
-
-    @property
     def asks_model(self) -> bool:
-        """Whether a language model is asked at all."""
-        return bool(self.ragas_names) or self.needs.model
+        """Whether a language model is asked at all.
+
+        Raises:
+            InputError: there is no such judge.
+        """
+        from llama_index_medqa.evaluation.judges.by_name import asks_model
+
+        judge_asks = asks_model(self.judge)
+        return bool(self.ragas_names) or (bool(self.judged_names) and judge_asks)
 
     def check(self) -> None:
         """Tells what is missing before hours are spent on answers.
@@ -118,17 +115,8 @@ class Judging:
         from llama_index_medqa.evaluation.judges.by_name import judge_of
 
         async with AsyncExitStack() as stack:
-            calls = await stack.enter_async_context(self.open(terminal)) if self.needs.model else None
-            yield judge_of(self.judge, calls, self.embedder(terminal))
-
-    def embedder(self, terminal: Any) -> "E5Embedding | None":
-        """What the judge of sentences compares them with; None where it needs nothing."""
-        from llama_index_medqa.assembly import open_embedder
-
-        if not self.needs.embedder:
-            return None
-        with terminal.weights_progress() as progress:
-            return open_embedder(EMBEDDED, progress)
+            calls = await stack.enter_async_context(self.open(terminal)) if self.asks_model else None
+            yield judge_of(self.judge, calls)
 
 
 async def scored(
@@ -164,7 +152,7 @@ async def scored(
     answered = sum(reply.answer is not None for reply in replies)
     async with AsyncExitStack() as stack:
         calls = await stack.enter_async_context(judging.open(terminal)) if judging.asks_model else None
-        judge = judge_of(judging.judge, calls, judging.embedder(terminal)) if judging.judged_names else None
+        judge = judge_of(judging.judge, calls) if judging.judged_names else None
         ragas = None
         if calls and judging.ragas_names:
             compares = "AnswerRelevancy(ragas)" in map(ragas_name, judging.ragas_names)

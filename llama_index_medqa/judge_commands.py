@@ -27,9 +27,7 @@ def _judge() -> None:
 @judge_app.command()
 def calibrate(
     labels: Annotated[list[Path], typer.Argument(help="Labelled pairs of claim and evidence, as JSON lines.")],
-    judge: Annotated[
-        str, typer.Option(help="offline, offline-without-model, attribution, log-odds or verdict.")
-    ] = "offline",
+    judge: Annotated[str, typer.Option(help="verifier, offline, log-odds or verdict.")] = "offline",
     judge_api_base: Annotated[
         str | None, typer.Option(help="OpenAI-compatible server of the judge's model, in place of packaged weights.")
     ] = None,

@@ -19,8 +19,7 @@ from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.prompts.mixin import PromptDictType
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from llama_index_medqa.answerability import AnswerabilityGate, is_calibrated
-from llama_index_medqa.attribution import Attributor
+from llama_index_medqa.answerability import AnswerabilityGate
 from llama_index_medqa.chat_engine import MedQAChatEngine
 from llama_index_medqa.draft_check import DraftCheck
 from llama_index_medqa.drafting import EXTRACTIVE, Answerer, ExtractiveAnswerer, GenerativeAnswerer, Piece
@@ -43,7 +42,8 @@ from llama_index_medqa.response import (
 from llama_index_medqa.retriever import PubMedRetriever
 from llama_index_medqa.stopwatch import Stopwatch
 from llama_index_medqa.text.language import foreign_language
-from llama_index_medqa.verification.verdicts import AnswerSentence
+from llama_index_medqa.verification.verdicts import AnswerSentence, Strictness
+from llama_index_medqa.verification.verifier import ClaimVerifier, Verifier
 
 __all__ = ["MedQAAsyncStreamingResponse", "MedQAQueryEngine", "MedQAResponse", "MedQAStreamingResponse"]
 
@@ -53,10 +53,10 @@ dispatcher = get_dispatcher(__name__)
 class MedQAQueryEngine(BaseQueryEngine):
     """Answers medical questions from retrieved PubMed records, and says so when they hold no answer.
 
-    Every sentence of an answer is judged by code, whatever the model claims: tied to a PMID and a character span, or
-    not supported, or contradicted. A question is refused before any model is asked where what was retrieved does not
-    meet it, and where it is not in English. Then, and where the policy leaves nothing, the answer is "I cannot answer
-    this from the indexed literature."
+    Every sentence of an answer is verified, whatever the model claims: tied to a PMID and a character span that
+    supports it, or not supported, or contradicted. A question is refused before any model is asked where what was
+    retrieved does not meet it, and where it is not in English. Then, and where the policy leaves nothing, the answer
+    is "I cannot answer this from the indexed literature."
 
     A question that asks several things is searched for part by part. Records whose text gives orders to the model are
     not used. ``query`` takes a text, a LlamaIndex ``QueryBundle`` or a :class:`FilteredQuery`.
@@ -71,8 +71,11 @@ class MedQAQueryEngine(BaseQueryEngine):
         policy: what becomes of sentences that are not supported: ``strict`` leaves them out and counts them;
             ``mark`` keeps them and says so behind each; ``report`` keeps them and says so in the fields alone.
         evidence_tokens: most tokens of evidence that the model is shown, counted with LlamaIndex's global tokenizer.
-        embed_model: compares sentences by meaning beside words; None compares words alone.
-        attributor: judges sentences; None takes an :class:`Attributor` with the same ``embed_model``.
+        embed_model: compares sentences with the question by meaning beside words when evidence is chosen; None
+            compares words alone.
+        strictness: how sure the verifier must be that a text supports a sentence: ``strict``, ``balanced`` or
+            ``open``; see :class:`ClaimVerifier`.
+        verifier: decides whether a text supports a sentence; None takes a :class:`ClaimVerifier` of this strictness.
         gate: decides whether a question is tried at all; None takes the one that was calibrated for words alone.
         streaming: whether ``query`` returns a stream.
         as_of: the day whose state of PubMed the index has, to be said with every answer.
@@ -94,7 +97,8 @@ class MedQAQueryEngine(BaseQueryEngine):
         policy: Policy = "strict",
         evidence_tokens: int = 300,
         embed_model: BaseEmbedding | None = None,
-        attributor: Attributor | None = None,
+        strictness: Strictness = "balanced",
+        verifier: Verifier | None = None,
         gate: AnswerabilityGate | None = None,
         streaming: bool = False,
         as_of: date | None = None,
@@ -114,7 +118,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         self._gatherer = EvidenceGatherer(
             gate or AnswerabilityGate(), EvidenceSelector(embed_model), self._answerer, evidence_tokens
         )
-        self._attributor = attributor or Attributor(embed_model)
+        self._verifier: Verifier = verifier or ClaimVerifier(strictness=strictness)
         self._policy: Policy = policy
         self._streaming = streaming
         self._as_of = as_of
@@ -132,7 +136,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         include_retracted: bool = False,
         **kwargs: Any,
     ) -> "MedQAQueryEngine":
-        """An engine over an index, which compares sentences with the index's own embedder where that was calibrated.
+        """An engine over an index, which compares sentences with the question by the index's own embedder.
 
         Args:
             index: where to retrieve.
@@ -153,7 +157,6 @@ class MedQAQueryEngine(BaseQueryEngine):
         embedder = str(index.identity["embedder"])
         defaults = {
             "embed_model": index._embed_model,
-            "attributor": Attributor(index._embed_model if is_calibrated(embedder) else None),
             "gate": AnswerabilityGate.for_embedder(embedder),
             "as_of": index.as_of,
             "index_identity": index.identity,
@@ -259,12 +262,16 @@ class MedQAQueryEngine(BaseQueryEngine):
     def _checked(self, evidence: Evidence, watch: Stopwatch) -> DraftCheck:
         prompt = self._answerer.prompt
         identity = AnswerIdentity(
-            self._answerer.name, template_hash(prompt) if prompt else None, self._policy, self._index_identity
+            self._answerer.name,
+            template_hash(prompt) if prompt else None,
+            self._policy,
+            self._index_identity,
+            dict(self._verifier.identity),
         )
 
         @dispatcher.span
         def judge(sentence: str) -> AnswerSentence:
-            judged = self._attributor.attribute(sentence, evidence.passages, evidence.question)
+            [judged] = self._verifier.verify([sentence], evidence.passages, evidence.question)
             dispatcher.event(SentenceEvent(verdict=judged.verdict, support=judged.support))
             return judged
 

@@ -26,12 +26,14 @@ class AnswerIdentity:
         prompt: hash of the prompt's template; None without a model.
         policy: what was done with sentences that nothing supports.
         index: what the index was built with; empty where the retriever does not tell.
+        verifier: the version and hash of what decided which sentences are supported.
     """
 
     model: str
     prompt: str | None
     policy: Policy
     index: dict[str, Any] = field(default_factory=dict)
+    verifier: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class MedQAResponse(Response):
         as_of: the day whose state of PubMed the index has; None where unknown.
         identity: with what the answer was made.
         usage: tokens that the model read and wrote; None where none was asked.
-        seconds: time by stage: ``retrieve``, ``select``, ``generate`` and ``attribute``.
+        seconds: time by stage: ``retrieve``, ``select``, ``generate`` and ``verify``.
     """
 
     sentences: list[AnswerSentence] = field(default_factory=list)

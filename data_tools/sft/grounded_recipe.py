@@ -4,7 +4,7 @@ The answer is made of sentences that the passages hold, chosen by what the autho
 share most words with the conclusions. The conclusions themselves, and the aim that the question was made of, are taken
 out of the evidence. With them in it the answer would always be the end of the passage that repeats the question, and a
 model would learn the place instead of reading; and an answer made of conclusions that the evidence no longer holds
-would teach it to conclude more than it was shown, which is what attribution drops.
+would teach it to conclude more than it was shown, which is what the verifier drops.
 """
 
 import json

@@ -1,25 +1,48 @@
-"""What the package's attribution says of sentences, in the two ways that the grounded recipe asks it."""
+"""What the package's verifier says of sentences, and whether a passage speaks of the same, for the grounded recipe."""
 
 from collections.abc import Sequence
+from functools import cache
 
-from llama_index_medqa.attribution import AnswerSentence, Attributor
+from llama_index_medqa.text.term_weights import idf, terms
 from llama_index_medqa.verification.passages import Passage
+from llama_index_medqa.verification.verdicts import AnswerSentence
+from llama_index_medqa.verification.verifier import ClaimVerifier, Verifier
 
 # Evidence that holds half of what a sentence says does not show that there is none.
 _HALF = 0.5
 
 
-def judged(sentences: Sequence[str], passages: Sequence[Passage]) -> list[AnswerSentence]:
-    """The sentences of an answer as the query engine gives them, with the citations of what supports them.
+@cache
+def packaged_verifier() -> Verifier:
+    """Return the verifier that the query engine decides by, the same at every call: its model is read once."""
+    return ClaimVerifier()
 
-    Words alone are compared: the answers stand in the passages word for word.
+
+def judged(
+    sentences: Sequence[str], passages: Sequence[Passage], verifier: Verifier | None = None
+) -> list[AnswerSentence]:
+    """Return the sentences of an answer as the query engine gives them, with the citations of what supports them.
+
+    Args:
+        sentences: without citation marks.
+        passages: the evidence.
+        verifier: what decides; None takes the one of the package.
     """
-    return Attributor().attribute_all(sentences, passages)
+    return (verifier or packaged_verifier()).verify(sentences, passages)
 
 
 def speaks_of(sentence: str, passages: Sequence[Passage]) -> bool:
-    """Whether a text of a passage holds at least half of a sentence's words, each weighed by its rarity in PubMed.
+    """Whether one or two sentences of a passage hold at least half of a sentence's words, weighed by their rarity.
 
-    Whatever the checks say: other numbers, or the contrary, are an answer too.
+    Whatever they say of them: other numbers, or the contrary, are an answer too. Two sentences follow one another.
     """
-    return any(item.words >= _HALF for item in Attributor().candidates(sentence, passages))
+    wanted = terms(sentence)
+    least = _HALF * sum(map(idf, wanted))
+    if not least:
+        return False
+    for passage in passages:
+        held = [wanted & terms(item.text) if item.states_something else frozenset() for item in passage.sentences]
+        pairs = zip(held, [*held[1:], frozenset()], strict=True)
+        if any(sum(map(idf, first | second)) >= least for first, second in pairs):
+            return True
+    return False

@@ -1,7 +1,7 @@
 """What a system under test said to a question: text, evidence and citations, as measures read them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from llama_index.core.base.response.schema import Response
@@ -45,6 +45,8 @@ class Answer:
         prompt_tokens: tokens that models read for it; None where they do not tell.
         answer_tokens: tokens that models wrote for it; None where they do not tell.
         seconds: time that it took; None where unknown.
+        verifier: identity of the verifier that decided which sentences were said; None where none did, or it is
+            unknown.
     """
 
     text: str
@@ -55,6 +57,7 @@ class Answer:
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
     seconds: float | None = None
+    verifier: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @property
     def ranking(self) -> list[str] | None:
@@ -85,7 +88,8 @@ def answer_of(response: Response) -> Answer:
     evidence = tuple(_evidence(item) for item in response.source_nodes)
     if isinstance(response, MedQAResponse):
         cited = dict.fromkeys(citation.document_id for citation in response.citations)
-        answer = Answer(text, evidence, tuple(cited), response.abstained, response.answered_by)
+        verifier = (response.identity.verifier if response.identity else None) or None
+        answer = Answer(text, evidence, tuple(cited), response.abstained, response.answered_by, verifier=verifier)
         if response.usage is None or response.usage.counted_by != "server":
             return answer
         return replace(answer, prompt_tokens=response.usage.prompt, answer_tokens=response.usage.completion)
@@ -125,6 +129,7 @@ def answer_from_data(row: Mapping[str, Any]) -> Answer:
         row.get("prompt_tokens"),
         row.get("answer_tokens"),
         row.get("seconds"),
+        _mapping(row.get("verifier"), "verifier"),
     )
 
 
@@ -134,6 +139,12 @@ def _evidence_from_data(piece: Any) -> Evidence:
     if isinstance(piece, dict) and isinstance(piece.get("document_id"), str):
         return Evidence(piece["document_id"], piece.get("text", ""), piece.get("status"), tuple(piece.get("mesh", ())))
     raise InputError(f"evidence must be document ids such as 'PMID:123', or objects with 'document_id', got {piece!r}.")
+
+
+def _mapping(value: Any, name: str) -> Mapping[str, Any] | None:
+    if not (value is None or isinstance(value, Mapping)):
+        raise InputError(f"'{name}' must be an object, got {value!r}.")
+    return value
 
 
 def _list(value: Any, name: str) -> Sequence[Any]:

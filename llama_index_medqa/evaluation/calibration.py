@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.judges import Judge
+from llama_index_medqa.evaluation.judges import GivesChances, Judge
 from llama_index_medqa.evaluation.line_file import read_rows
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.text.sentences import split_sentences
@@ -74,17 +74,20 @@ def _pair(row: Any, place: str) -> LabelledPair:
 async def judge_pairs(
     judge: Judge, pairs: Sequence[LabelledPair], progress: Callable[[int, int], None] | None = None
 ) -> list[Score]:
-    """The judge's score of every pair: that of a claim of several sentences is their mean.
+    """The judge's score of every pair, its chances where it gives some beside verdicts.
+
+    The score of a claim of several sentences is their mean.
 
     Args:
         judge: any judge.
         pairs: those with the same evidence that follow one another are judged together.
         progress: called with the pairs that are judged and the pairs in all.
     """
+    ask = judge.chances if isinstance(judge, GivesChances) else judge.score_all
     scores: list[Score] = []
     for evidence, some in groupby(pairs, key=lambda pair: pair.evidence):
         claims = [sentences_of(pair.claim) for pair in some]
-        judged = iter(await judge.score_all([sentence for claim in claims for sentence in claim], [evidence]))
+        judged = iter(await ask([sentence for claim in claims for sentence in claim], [evidence]))
         scores.extend(mean_of([next(judged) for _ in claim]) for claim in claims)
         if progress:
             progress(len(scores), len(pairs))

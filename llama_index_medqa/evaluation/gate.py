@@ -25,10 +25,10 @@ scored by, and a LoRA adapter that was not proved to be the one that answered. C
 are left out of the differences; the report counts them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.hypotheses import McNemar, holm, mcnemar, sign_flip_test
@@ -78,6 +78,7 @@ class Comparison:
         changed: for scores of 0 and 1, cases gained and lost, with McNemar's exact p-value; else None.
         verdict: the verdict.
         reason: one line that says why.
+        candidate_measure: the measure as the candidate's file tells it; None where it was not scored by it.
     """
 
     measure: MeasureInfo
@@ -92,6 +93,7 @@ class Comparison:
     changed: McNemar | None = None
     verdict: Verdict = "not gated"
     reason: str = ""
+    candidate_measure: MeasureInfo | None = None
 
     @cached_property
     def better_by(self) -> Estimate | None:
@@ -164,8 +166,12 @@ def compare(baseline: Results, candidate: Results, margins: Margins) -> GateRepo
     raw = [_p_values(differences[info.name], margins.margin_of(info) or 0.0) for info in tested]
     worse = dict(zip((info.name for info in tested), holm([one[0] for one in raw]), strict=True))
     within = {info.name: one[1] for info, one in zip(tested, raw, strict=True)}
+    told = {info.name: info for info in candidate.measures}
     comparisons = [
-        _judged(info, baseline, candidate, differences[info.name], margins, len(gated), worse, within)
+        replace(
+            _judged(info, baseline, candidate, differences[info.name], margins, len(gated), worse, within),
+            candidate_measure=told.get(info.name),
+        )
         for info in baseline.measures
     ]
     return GateReport(comparisons, _problems(candidate, margins), margins)
@@ -238,9 +244,20 @@ def _other_judge(info: MeasureInfo, candidate: Results) -> str:
     after = next((one.judge for one in candidate.measures if one.name == info.name), None)
     if not (info.judge and after) or info.judge == after:
         return ""
-    different = sorted(key for key in {**info.judge, **after} if info.judge.get(key) != after.get(key))
-    told = ", ".join(f"{key} {info.judge.get(key)!r} and {after.get(key)!r}" for key in different)
+    first, second = _flat(info.judge), _flat(after)
+    different = sorted(key for key in {**first, **second} if first.get(key) != second.get(key))
+    told = ", ".join(f"{key} {first.get(key)!r} and {second.get(key)!r}" for key in different)
     return f"the two were scored by different judges ({told}): score both by one"
+
+
+def _flat(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an identity without nesting: ``verifier.version`` for the version of the verifier within it."""
+    flat: dict[str, Any] = {}
+    for key, value in identity.items():
+        flat |= (
+            {f"{key}.{name}": one for name, one in _flat(value).items()} if isinstance(value, Mapping) else {key: value}
+        )
+    return flat
 
 
 def _verdict(

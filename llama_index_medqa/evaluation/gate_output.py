@@ -27,16 +27,31 @@ def interval(estimate: Estimate | None, *, signed: bool = False) -> str:
 
 def judge_told(measure: MeasureInfo) -> str:
     """How far a judged measure can be trusted, in a line; empty where no judge was asked."""
+    return _told(measure, measure.own_work or "")
+
+
+def judges_told(comparison: Comparison) -> str:
+    """The same of both runs of a measure."""
+    runs = {"baseline": comparison.measure, "candidate": comparison.candidate_measure}
+    own = {run: info.own_work for run, info in runs.items() if info and info.own_work}
+    if len(set(own.values())) == 1 and len(own) == len(runs):
+        return judge_told(comparison.measure)
+    return _told(comparison.measure, "; ".join(f"the {run} was {told}" for run, told in own.items()))
+
+
+def _told(measure: MeasureInfo, own_work: str) -> str:
     if measure.judge is None:
         return ""
-    if not measure.judge_quality:
-        return (
-            f"{measure.name}: it is not measured how well its judge agrees with people (medqa judge calibrate does it)"
-        )
     shares = ", ".join(
-        f"{name} {value:.2f} ({low:.2f} to {high:.2f})" for name, (value, low, high) in measure.judge_quality.items()
+        f"{name} {value:.2f} ({low:.2f} to {high:.2f})"
+        for name, (value, low, high) in (measure.judge_quality or {}).items()
     )
-    return f"{measure.name}: its judge against people's labels, AUROC: {shares}"
+    quality = (
+        f"its judge against people's labels, AUROC: {shares}"
+        if shares
+        else "it is not measured how well its judge agrees with people (medqa judge calibrate does it)"
+    )
+    return f"{measure.name}: {'; '.join(filter(None, (own_work, quality)))}"
 
 
 def outcomes(comparison: Comparison) -> str:
@@ -73,7 +88,7 @@ def as_markdown(report: GateReport) -> str:
             for one in report.comparisons
             if outcomes(one)
         ),
-        *(f"- {told}." for one in report.comparisons if (told := judge_told(one.measure))),
+        *(f"- {told}." for one in report.comparisons if (told := judges_told(one))),
         "",
         "A positive difference is an improvement. “Would catch” is the least true worsening that is caught with a "
         f"chance of {report.margins.power:.0%}; the chance of a false alarm is at most {report.margins.level:.0%} over "

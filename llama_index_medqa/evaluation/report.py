@@ -7,7 +7,7 @@ from typing import Any
 
 from llama_index_medqa.evaluation.charts import cases_plot, difference_plot, means_plot
 from llama_index_medqa.evaluation.gate import CaseDifference, Comparison, GateReport
-from llama_index_medqa.evaluation.gate_output import interval, judge_told, number, outcomes
+from llama_index_medqa.evaluation.gate_output import interval, judges_told, number, outcomes
 from llama_index_medqa.evaluation.results import CaseResult, Results
 
 _WORST = 5
@@ -109,7 +109,7 @@ def _table(report: GateReport) -> str:
 
 def _cells(comparison: Comparison) -> str:
     missing = outcomes(comparison)
-    told = judge_told(comparison.measure).removeprefix(f"{comparison.measure.name}: ")
+    told = judges_told(comparison).removeprefix(f"{comparison.measure.name}: ")
     notes = "; ".join(filter(None, (comparison.reason, missing and f"without a score: {missing}", told)))
     cells = (
         escape(comparison.measure.name),

@@ -6,7 +6,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +15,7 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.cases import fingerprint as fingerprint_of_cases
 from llama_index_medqa.evaluation.judges.measured import measured_quality
+from llama_index_medqa.evaluation.judges.verifier import own_work
 from llama_index_medqa.evaluation.measures.measure import Measure, Unit
 from llama_index_medqa.evaluation.runner import Reply
 from llama_index_medqa.evaluation.score import Score
@@ -32,6 +33,7 @@ class MeasureInfo:
     Attributes:
         judge_quality: AUROC of its judge against people's labels, by set, each with its interval; None where the judge
             was not measured.
+        own_work: says so where its judge stands on the verifier that decided in the system too; else None.
     """
 
     name: str
@@ -40,6 +42,7 @@ class MeasureInfo:
     repeatable: bool
     judge: Mapping[str, Any] | None = None
     judge_quality: Mapping[str, Sequence[float]] | None = None
+    own_work: str | None = None
 
 
 @dataclass(frozen=True)
@@ -201,16 +204,20 @@ async def score_all(
     return Results(
         system,
         fingerprint_of_cases(cases),
-        list(map(_info, measures)),
+        [_info(measure, replies) for measure in measures],
         await asyncio.gather(*(one(case, reply) for case, reply in zip(cases, replies, strict=True))),
         adapter,
         run(),
     )
 
 
-def _info(measure: Measure) -> MeasureInfo:
-    known = measured_quality(measure.judge) if measure.judge else None
-    return MeasureInfo(measure.name, measure.unit, measure.higher_is_better, measure.repeatable, measure.judge, known)
+def _info(measure: Measure, replies: Sequence[Reply]) -> MeasureInfo:
+    info = MeasureInfo(measure.name, measure.unit, measure.higher_is_better, measure.repeatable, measure.judge)
+    if info.judge is None:
+        return info
+    deciding = (reply.answer.verifier for reply in replies if reply.answer and reply.answer.verifier)
+    own = next(filter(None, (own_work(info.judge, verifier) for verifier in deciding)), None)
+    return replace(info, judge_quality=measured_quality(info.judge), own_work=own)
 
 
 async def _case_result(case: EvaluationCase, reply: Reply, measures: Sequence[Measure]) -> CaseResult:

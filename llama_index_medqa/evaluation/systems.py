@@ -147,7 +147,16 @@ def content_of(index: PubMedIndex) -> IndexContent:
     return IndexContent(hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16], headings)
 
 
-def profile_identity(profile: Profile, index: PubMedIndex, content: IndexContent) -> dict[str, Any]:
-    """The identity of a profile's engine over an index. Addresses and folders decide nothing and are left out."""
+def profile_identity(
+    profile: Profile, index: PubMedIndex, content: IndexContent, verifier: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The identity of a profile's engine over an index. Addresses and folders decide nothing and are left out.
+
+    Args:
+        profile: the profile.
+        index: the index.
+        content: what the index holds.
+        verifier: identity of the verifier that decides which sentences are said.
+    """
     settings = {key: value for key, value in asdict(profile).items() if key not in ("description", "api_base")}
-    return {"profile": settings, "index": index.identity, "records": content.fingerprint}
+    return {"profile": settings, "index": index.identity, "records": content.fingerprint, "verifier": dict(verifier)}

@@ -12,6 +12,7 @@ __all__ = [
     "Fault",
     "HashEmbedding",
     "ReceivedRequest",
+    "ScriptedEntailment",
     "ScriptedLLM",
     "VirtualTime",
     "random_faults",
@@ -19,11 +20,16 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from llama_index_medqa.testing.entailment import ScriptedEntailment
     from llama_index_medqa.testing.models import HashEmbedding, ScriptedLLM
 
 
 def __getattr__(name: str) -> Any:
-    # Only these two need LlamaIndex, which takes seconds to import.
+    # Only these need numpy, or LlamaIndex, which takes seconds to import.
+    if name == "ScriptedEntailment":
+        from llama_index_medqa.testing import entailment
+
+        return entailment.ScriptedEntailment
     if name in ("HashEmbedding", "ScriptedLLM"):
         from llama_index_medqa.testing import models
 

@@ -1,6 +1,5 @@
 """Retrieved chunks as evidence: stretches of records, cut into sentences, each with its span in the record."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -8,21 +7,7 @@ from llama_index.core.schema import BaseNode, NodeWithScore, TextNode
 
 from llama_index_medqa.text.prompt_injection import gives_orders
 from llama_index_medqa.text.sentences import split_sentences
-
-# What a study set out to do, or what was not known before it, is not what it found.
-_PURPOSE = re.compile(
-    # Some abstracts carry their headings in the text: "OBJECTIVE To …".
-    r"^(?-i:[A-Z][A-Z &/,]{3,40}:?\s+)?(?:\W*(?:in order )?"
-    r"to (?:evaluate|assess|investigate|examine|determine|explore|compare|study|describe|"
-    r"analy[sz]e|identify|review|test|explain|characteri[sz]e|estimate|understand|develop|report|summari[sz]e|clarify|measure)\b"
-    r"|.{0,40}\b(?:aims?|objectives?|purposes?|goals?)\b.{0,60}\b(?:was|were|is|are|of)\b"
-    r"|.{0,80}\bto (?:determine|test|assess|examine|investigate|evaluate|study) (?:whether|if)\b"
-    r"|(?-i:(?:MAIN |PRIMARY )?OUTCOMES?(?: AND| MEASURES?)\b)"
-    r"|.{0,40}\b(?:aim(?:s|ed)?|sought|intend(?:s|ed)?|set out)\s+to\b"
-    r"|.{0,60}\b(?:few|no) (?:studies|trials|data|reports)\b|.{0,60}\blittle is known\b"
-    r"|.{0,40}\bwe (?:evaluated|assessed|investigated|examined|explored|studied|compared) (?:whether|if)\b)",
-    re.IGNORECASE,
-)
+from llama_index_medqa.verification.rhetorical_roles import reports_no_result
 
 
 @dataclass(frozen=True)
@@ -47,9 +32,8 @@ class EvidenceSentence:
 
     @property
     def states_something(self) -> bool:
-        """Whether it can support a claim: a title, a question, a purpose or an order to the reader cannot."""
-        is_question = self.text.rstrip("\"'”’)").endswith("?")
-        return not (self.in_title or self.steered or is_question or _PURPOSE.match(self.text))
+        """Whether it can support a claim: a title, a question, an aim or an order to the reader cannot."""
+        return not (self.in_title or self.steered or reports_no_result(self.text))
 
 
 @dataclass(frozen=True)

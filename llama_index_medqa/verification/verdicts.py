@@ -4,18 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["supported", "unsupported", "contradicted"]
+Strictness = Literal["strict", "balanced", "open"]
 FindingKind = Literal[
-    "number",
-    "unit",
-    "negation",
-    "direction",
-    "certainty",
-    "entity",
-    "conduct",
-    "quote",
-    "wrong_mark",
-    "unknown_mark",
-    "word_overlap",
+    "no_claim", "no_evidence", "not_entailed", "quantity", "entity", "quote", "wrong_mark", "unknown_mark"
 ]
 
 
@@ -47,10 +38,13 @@ class Citation:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found against a sentence, or against a mark or quotation in it.
+    """Why a sentence is not supported, or what was wrong with a mark or quotation in it.
 
     Attributes:
-        kind: which check.
+        kind: ``no_claim``: it states nothing, or asks; ``no_evidence``: no retrieved text speaks of it;
+            ``not_entailed``: none says it; ``quantity``, ``entity``: a number with its unit, or a name, is not there;
+            ``quote``: nor are the words in quotation marks; ``wrong_mark``, ``unknown_mark``: a record that the model
+            cites does not say it, or was not retrieved.
         detail: what it saw, for people, such as ``"3.5" is not in the text``.
     """
 

@@ -171,7 +171,7 @@ def test_the_answer_says_with_what_it_was_made(index):
     assert response.identity.index["embedder"] == "HashEmbedding:hash"
     assert response.usage.counted_by == "estimate"
     assert response.usage.prompt > response.usage.completion > 10
-    assert set(response.seconds) == {"retrieve", "select", "generate", "attribute"}
+    assert set(response.seconds) == {"retrieve", "select", "generate", "verify"}
     assert response.notice == "This is a summary of literature, not medical advice."
     data = json.loads(json.dumps(response.metadata))
     assert data["identity"]["prompt"] == response.identity.prompt

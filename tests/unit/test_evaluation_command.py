@@ -12,7 +12,15 @@ from llama_index_medqa.evaluation.evaluator import MeasureEvaluator
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.results import read_results
 from llama_index_medqa.pubmed.jsonl import read_jsonl
+from llama_index_medqa.testing import ScriptedEntailment
+from llama_index_medqa.verification import verifier
 from tests.conftest import REPOSITORY
+
+
+@pytest.fixture(autouse=True)
+def scripted(monkeypatch):
+    """Verifies by shared words: the packaged model would read thousands of pairs for the three runs of the suite."""
+    monkeypatch.setattr(verifier, "EntailmentEncoder", ScriptedEntailment)
 
 
 @pytest.fixture
@@ -82,9 +90,11 @@ def test_a_profile_is_evaluated_and_knows_its_own_headings(medqa, tmp_path, tiny
     place = ["--index", tmp_path / "index", "--embedder", tiny_model]
     assert medqa("index", SUITE / "corpus.jsonl", *place)[0] == 0
     arguments = ["--llm", "extractive", "--retrieval", "lexical", "--output", tmp_path / "r.json"]
-    code, _, err = medqa("evaluate", SUITE / "cases.jsonl", *place, *arguments)
+    code, out, err = medqa("evaluate", SUITE / "cases.jsonl", *place, *arguments)
     assert code == 0, err
+    assert "Faithfulness(verifier): judged by the verifier that also decided in the engine: the system marked" in out
     results = read_results(tmp_path / "r.json")
+    assert results.system["verifier"] == verifier.ClaimVerifier().identity
     assert results.system["profile"]["retrieval"] == "lexical"
     assert results.adapter is None
     assert results.summary("Recall@5").estimate.mean == 1.0

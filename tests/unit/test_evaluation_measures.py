@@ -12,7 +12,7 @@ from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNode
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer, Evidence, answer_from_data, answer_of
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
+from llama_index_medqa.evaluation.judges.verifier import VerifierJudge
 from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered, WordF1, parse_label
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.measures.effort import Seconds, Tokens
@@ -21,6 +21,9 @@ from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gol
 from llama_index_medqa.evaluation.measures.retrieval import Precision, Recall, of_answers
 from llama_index_medqa.evaluation.measures.terms import MedicalTerms, term_precision
 from llama_index_medqa.evaluation.score import Score
+from llama_index_medqa.response import AnswerIdentity, MedQAResponse
+from llama_index_medqa.testing import ScriptedEntailment
+from llama_index_medqa.verification.verifier import ClaimVerifier
 
 CASE = EvaluationCase(
     "1",
@@ -119,13 +122,13 @@ def test_effort():
 
 
 def test_faithfulness_is_the_share_of_supported_sentences():
-    judge = AttributionJudge()
+    judge = VerifierJudge(ClaimVerifier(ScriptedEntailment()))
     answer = Answer("Green tea lowered the resting heart rate by 3.5 beats per minute. Tea cures cancer.", EVIDENCE)
     assert faithfulness(judge).score(CASE, answer) == Score.of(0.5)
     assert gold_support(judge).score(CASE, answer) == Score.of(0.5)
     assert gold_support(judge).score(BARE, answer).reason == "no evidence text"
-    assert faithfulness(judge).name == "Faithfulness(attribution)"
-    assert faithfulness(judge).judge["judge"] == "attribution"
+    assert faithfulness(judge).name == "Faithfulness(verifier)"
+    assert faithfulness(judge).judge["judge"] == "verifier"
 
 
 def test_a_judge_that_fails_leaves_the_case_unscored():
@@ -194,6 +197,14 @@ def test_an_answer_of_any_query_engine():
     assert answer_from_data(answer.as_data()) == answer
 
 
+def test_an_answer_tells_which_verifier_decided_in_the_engine():
+    verifier = {"verifier": "medqa-verifier", "sha256": "ab"}
+    response = MedQAResponse("Yes.", identity=AnswerIdentity("extractive", None, "strict", verifier=verifier))
+    assert answer_of(response).verifier == verifier
+    unknown = MedQAResponse("Yes.", identity=AnswerIdentity("extractive", None, "strict"))
+    assert [answer_of(one).verifier for one in (unknown, MedQAResponse("Yes."), Response("Yes."))] == [None] * 3
+
+
 TOKENS = st.none() | st.integers(0, 9)
 ANSWERS = st.builds(
     Answer,
@@ -204,6 +215,8 @@ ANSWERS = st.builds(
     st.text(max_size=3),
     TOKENS,
     TOKENS,
+    st.none() | st.floats(0, 9),
+    st.none() | st.dictionaries(st.text(max_size=3), st.text(max_size=3), min_size=1),
 )
 
 
@@ -213,7 +226,16 @@ def test_answers_survive_json(answer):
     assert answer_from_data(json.loads(json.dumps(answer.as_data()))) == answer
 
 
-@pytest.mark.parametrize("row", [{}, {"text": 3}, {"text": "x", "evidence": "PMID:1"}, {"text": "x", "evidence": [3]}])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"text": 3},
+        {"text": "x", "evidence": "PMID:1"},
+        {"text": "x", "evidence": [3]},
+        {"text": "x", "verifier": "v"},
+    ],
+)
 def test_what_is_no_answer_is_an_error(row):
     with pytest.raises(InputError):
         answer_from_data(row)

@@ -31,11 +31,12 @@ from benchmarks.experiment_report import as_data, as_markdown, as_plot, conclusi
 from benchmarks.experiment_scores import EFFECTS, CaseScore, CellScores, compare, comparisons, ragas_support, score_cell
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
+from llama_index_medqa.evaluation.judges.verifier import VerifierJudge
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.testing import ScriptedLLM
+from llama_index_medqa.testing import ScriptedEntailment, ScriptedLLM
+from llama_index_medqa.verification.verifier import ClaimVerifier
 
-JUDGE = AttributionJudge()
+JUDGE = VerifierJudge(ClaimVerifier(ScriptedEntailment()))
 FINDING = "Green tea lowered the resting heart rate by 3.5 beats per minute."
 CASES = [
     EvaluationCase(str(number), f"Does drug {number} help?", (f"PMID:{number}",), (), label, (FINDING,))
@@ -98,7 +99,7 @@ async def test_a_closed_book_answer(said, text, abstained):
 def test_what_was_answered_is_not_asked_again(tmp_path):
     documents = [Document(id_=case.gold_documents[0], text=f"{FINDING} {case.case_id}") for case in CASES]
     bare = [replace(case, gold_evidence=()) for case in CASES]
-    sets = {name: AnswerSet(name, documents, bare[:2], bare[2:], []) for name in ("PubMedQA", "BioASQ")}
+    sets = {name: AnswerSet(name, documents, bare[:2], bare[2:], [], []) for name in ("PubMedQA", "BioASQ")}
     model = ScriptedLLM(["Yes."])
 
     @contextmanager
@@ -167,11 +168,11 @@ def test_marks_of_the_engine_are_not_judged_and_refusals_have_no_support():
     replies = list(zip(CASES, answers, strict=False))
     scored = asyncio.run(score_cell(cell(BASE, RAG, ANSWER), replies, JUDGE))
     assert scored.outcomes == {"answered": 2, "no evidence": 1}
-    for measure in ("GoldSupport(attribution)", "Faithfulness(attribution)"):
+    for measure in ("GoldSupport(verifier)", "Faithfulness(verifier)"):
         assert [one.score.value for one in scored.scores[measure]] == [1.0, 0.0, None]
-    assert scored.estimate("GoldSupport(attribution)").mean == 0.5
+    assert scored.estimate("GoldSupport(verifier)").mean == 0.5
     # Of all three questions one is answered with what nothing supports.
-    assert [one.score.value for one in scored.scores["Hallucination(attribution)"]] == [0.0, 1.0, 0.0]
+    assert [one.score.value for one in scored.scores["Hallucination(verifier)"]] == [0.0, 1.0, 0.0]
 
 
 @pytest.mark.parametrize(

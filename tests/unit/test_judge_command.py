@@ -6,6 +6,9 @@ import pytest
 
 from llama_index_medqa.evaluation.gate_output import judge_told
 from llama_index_medqa.evaluation.results import MeasureInfo
+from llama_index_medqa.testing import ScriptedEntailment
+from llama_index_medqa.verification import verifier
+from llama_index_medqa.verification.entailment import Entailment
 
 PAIRS = [
     ("Green tea lowered the resting heart rate.", "supported"),
@@ -23,20 +26,30 @@ def labels(tmp_path):
     return place
 
 
+@pytest.fixture
+def scripted(monkeypatch):
+    """A verifier that goes by shared words, but knows what was raised and what was lowered."""
+    told = {("lowered", PAIRS[1][0]): Entailment(0.25, 0.05, 0.7)}
+    monkeypatch.setattr(verifier, "EntailmentEncoder", lambda: ScriptedEntailment(told))
+
+
+@pytest.mark.usefixtures("scripted")
 def test_a_judge_is_held_against_labels_beside_what_it_has_to_beat(medqa, labels, tmp_path):
     output = tmp_path / "quality.json"
-    code, out, err = medqa("judge", "calibrate", labels, "--judge", "attribution", "--json", "--output", output)
+    code, out, err = medqa("judge", "calibrate", labels, "--judge", "verifier", "--json", "--output", output)
     assert (code, err) == (0, "")
     found = json.loads(out)
     assert found == json.loads(output.read_text())
-    assert found["judge"]["judge"] == "attribution"
-    assert list(found["sets"]["tea"]) == ["attribution", "word overlap", "length"]
-    assert found["sets"]["tea"]["attribution"]["auroc"][0] == 1.0
-    assert found["sets"]["tea"]["attribution"]["balanced_accuracy"][0] == 1.0
+    assert found["judge"]["judge"] == "verifier"
+    assert list(found["sets"]["tea"]) == ["verifier", "word overlap", "length"]
+    assert found["sets"]["tea"]["verifier"]["auroc"][0] == 1.0
+    assert found["sets"]["tea"]["verifier"]["balanced_accuracy"][0] == 1.0
+    # Chances of 1, 1/4 and 0: 1/4 over a third of the pairs, in its bin alone.
+    assert found["sets"]["tea"]["verifier"]["calibration_error"][0] == pytest.approx(0.25 / 3, abs=1e-4)
     # All words but "lowered" or "raised" stand there.
     assert found["sets"]["tea"]["word overlap"]["supported_against_refuted"][0] == 1.0
     assert found["sets"]["tea"]["length"]["calibration_error"] is None
-    code, out, _ = medqa("judge", "calibrate", labels, "--judge", "attribution")
+    code, out, _ = medqa("judge", "calibrate", labels, "--judge", "verifier")
     assert code == 0
     assert "word overlap" in out
 
@@ -44,7 +57,9 @@ def test_a_judge_is_held_against_labels_beside_what_it_has_to_beat(medqa, labels
 def test_mistakes_are_told_in_a_line(medqa, labels):
     code, _, err = medqa("judge", "calibrate", labels, "--judge", "oracle")
     assert (code, err.startswith("Error: There is no judge 'oracle'")) == (1, True)
-    code, _, err = medqa("judge", "calibrate", labels, labels, "--judge", "attribution")
+    code, _, err = medqa("judge", "calibrate", labels, "--judge", "attribution")
+    assert (code, err) == (1, "Error: The judge 'attribution' is no more: choose 'verifier', which took its place.\n")
+    code, _, err = medqa("judge", "calibrate", labels, labels, "--judge", "verifier")
     assert (code, "Two files have the same name" in err) == (1, True)
 
 

@@ -91,6 +91,8 @@ def test_scores_of_two_judges_are_not_compared(medqa, tmp_path):
     [
         (["--judge-model", "gpt-9"], "does not serve 'gpt-9'; it serves 'canned-judge'. Choose one with --judge-model"),
         (["--measure", "Faithfulness(rags)"], "no measure 'Faithfulness(rags)'"),
+        (["--measure", "Faithfulness(attribution)"], "no measure 'Faithfulness(attribution)': choose among"),
+        (["--judge", "attribution"], "The judge 'attribution' is no more: choose 'verifier', which took its place."),
     ],
 )
 def test_a_mistake_is_one_line_before_anything_is_asked(medqa, tmp_path, options, message):

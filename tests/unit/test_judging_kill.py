@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-import llama_index_medqa.evaluation.judges.attribution
+import llama_index_medqa.evaluation.judges.verifier
 import llama_index_medqa.terminal  # noqa: F401  # what the command needs is loaded once, and the processes are forked
 from llama_index_medqa.cli import main
 from llama_index_medqa.evaluation.judges.ragas import load_ragas

@@ -1,5 +1,6 @@
-"""The offline judge and its signals, with a deterministic embedder and a scripted server; the choice of judges."""
+"""The judges that need no key, with a scripted entailment model and a scripted server; the choice of judges."""
 
+import asyncio
 import json
 import math
 
@@ -8,72 +9,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.judges import offline
-from llama_index_medqa.evaluation.judges.attribution import AttributionJudge, passages_from
+from llama_index_medqa.evaluation.calibration import LabelledPair, judge_pairs
+from llama_index_medqa.evaluation.judges import measured
 from llama_index_medqa.evaluation.judges.by_name import JUDGES, judge_of
-from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge
+from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge, Opinion
 from llama_index_medqa.evaluation.judges.measured import measured_quality
-from llama_index_medqa.evaluation.judges.offline import OfflineJudge, Regression
-from llama_index_medqa.evaluation.judges.signals import shown_to_model, signals_of
+from llama_index_medqa.evaluation.judges.offline import OfflineJudge, combined, shown_to_model
+from llama_index_medqa.evaluation.judges.verifier import VerifierJudge, own_work, passages_from
 from llama_index_medqa.evaluation.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.testing import HashEmbedding
+from llama_index_medqa.testing import ScriptedEntailment
+from llama_index_medqa.verification.entailment import Entailment
+from llama_index_medqa.verification.verifier import ClaimVerifier
 from tests.conftest import REPOSITORY
 
 EVIDENCE = "Green tea lowered the resting heart rate by 3.5 beats per minute. Coffee did not change the heart rate."
-EMBEDDER = HashEmbedding(model_name="multilingual-e5-small-0.3.0", dimension=384)
-QWEN = "qwen2.5-coder-1.5b-instruct"
+SAID, DENIED = "The heart beats more slowly with green tea.", "Coffee changes the heart rate."
+MODEL = "small-model"
+MIDDLE = Opinion(0.6, 0.1, 0.3)
 
 
-def signals(claim, evidence=EVIDENCE):
-    passages = passages_from([evidence])
-    (candidates,) = Attributor(EMBEDDER).candidates_of_all([claim], passages)
-    return signals_of(claim, passages, candidates, 0.0)
+def verifier(script=None, **settings):
+    """A verifier whose model gives these chances of support, by claim; none to other claims."""
+    chances = {SAID: 0.8, DENIED: 0.2} if script is None else script
+
+    def told(_, claim):
+        return Entailment(chances.get(claim, 0.0), 1 - chances.get(claim, 0.0), 0.0)
+
+    return ClaimVerifier(ScriptedEntailment(told, **settings))
 
 
-def test_signals_tell_what_is_said_denied_and_missing():
-    said = signals("Green tea lowered the heart rate.")
-    assert (said.coverage, said.number, said.entity) == (pytest.approx(1), 0, 0)
-    assert said.contrary < 0
-    denied = signals("Coffee changes the heart rate.")
-    assert denied.contrary > said.contrary
-    assert signals("Green tea lowered the heart rate by 9 beats per minute.").number == 1
-    assert signals("Metoprolol lowered the heart rate.").entity == 1
-    assert signals("Vaccines prevent measles.").coverage == 0
-
-
-def test_evidence_without_a_sentence_that_states_anything_tells_nothing():
-    nothing = signals("Tea helps.", "Does tea help?")
-    assert (nothing.words, nothing.meaning, nothing.support) == (0, 0, 0)
-
-
-def test_long_evidence_is_cut_to_the_nearest_sentences_in_their_order():
-    sentences = [f"Filler sentence number {number} tells of the weather in that town." for number in range(40)]
-    long = " ".join([*sentences[:20], "Green tea lowered the heart rate.", *sentences[20:]])
-    passages = passages_from([long])
-    claim = "Green tea lowers the heart rate."
-    (candidates,) = Attributor(EMBEDDER).candidates_of_all([claim], passages)
-    shown = shown_to_model(passages, candidates)
-    assert "Green tea lowered the heart rate." in shown
-    assert len(shown.split()) <= 130
-    places = [long.index(sentence.strip(".")) for sentence in shown.split(". ")]
-    assert places == sorted(places)
-    short = passages_from([EVIDENCE])
-    assert shown_to_model(short, Attributor(EMBEDDER).candidates(claim, short)) == EVIDENCE
-
-
-@given(st.floats(-5, 5), st.floats(-5, 5), st.floats(-1e6, 1e6))
-def test_a_regression_is_the_logistic_function_of_a_sum(constant, weight, value):
-    chance = Regression(constant, {"words": weight}).chance({"words": value, "other": 7.0})
-    logit = constant + weight * value
-    expected = 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
-    assert chance == pytest.approx(expected, abs=1e-9)
-
-
-def served(tmp_path, handle, model=QWEN):
-    server = JudgeServer("http://judge.test/v1", model)
+def served(tmp_path, handle, model=MODEL):
+    server = JudgeServer("http://judge.test/v1", model, more={"weights": "0123"})
     return ModelCalls.open(server, tmp_path / "judge.jsonl", transport=httpx.MockTransport(handle))
 
 
@@ -84,75 +52,137 @@ def chances(yes, no, maybe):
     return httpx.Response(200, json={"choices": [{"logprobs": {"content": [{"top_logprobs": tokens}]}}]})
 
 
-async def test_the_model_s_opinion_enters_as_two_odds(tmp_path, monkeypatch):
-    weights = Regression(0.5, {"against_contrary": 1.0, "against_silence": 0.25})
-    monkeypatch.setattr(offline, "WITH_MODEL", weights)
-    async with served(tmp_path, lambda _: chances(0.6, 0.1, 0.3)) as calls:
-        (score,) = await OfflineJudge(EMBEDDER, LogOddsJudge(calls)).score_all(["Tea helps."], [EVIDENCE])
-    logit = 0.5 + math.log(6) + 0.25 * math.log(2)
-    assert score.value == pytest.approx(1 / (1 + math.exp(-logit)))
+async def test_the_verifier_gives_verdicts_and_for_calibration_its_chances():
+    judge = VerifierJudge(verifier({SAID: 0.8, DENIED: 0.69}))
+    assert [one.value for one in await judge.score_all([SAID, DENIED], [EVIDENCE])] == [1.0, 0.0]
+    assert [one.value for one in await judge.chances([SAID, DENIED], [EVIDENCE])] == [0.8, 0.69]
+    pairs = [LabelledPair(f"{SAID} {DENIED}", EVIDENCE, "neutral", "1"), LabelledPair(SAID, EVIDENCE, "supported", "2")]
+    assert [one.value for one in await judge_pairs(judge, pairs)] == [pytest.approx((0.8 + 0.69) / 2), 0.8]
+
+
+async def test_what_is_supported_by_no_more_than_a_wrong_number_is_not():
+    wrong = "Green tea lowered the resting heart rate by 9 beats per minute."
+    judge = VerifierJudge(verifier({wrong: 0.99}))
+    assert await judge.score_all([wrong], [EVIDENCE]) == await judge.chances([wrong], [EVIDENCE]) == [Score.of(0)]
+
+
+def test_the_verifier_is_known_by_its_model_and_its_settings():
+    assert VerifierJudge(verifier()).identity == {
+        **verifier().identity,
+        "judge": "verifier",
+        "verifier": "scripted",
+        "strictness": "balanced",
+    }
+
+
+@given(st.floats(0.001, 0.999), st.floats(0.001, 0.999))
+def test_two_opinions_have_the_same_weight(support, yes):
+    """The mean of two log-odds is the geometric mean of the odds."""
+    odds = math.sqrt(support / (1 - support) * yes / (1 - yes))
+    opinion = Opinion(yes, (1 - yes) / 3, (1 - yes) * 2 / 3)
+    assert combined(support, opinion) == pytest.approx(odds / (1 + odds))
+    swapped = Opinion(support, 0.0, 1 - support)
+    assert combined(yes, swapped) == pytest.approx(combined(support, opinion))
+
+
+def test_certainty_does_not_outvote_the_other():
+    assert combined(0.0, Opinion(1.0, 0.0, 0.0)) == pytest.approx(0.5)
+    # Odds of 1 : 999 and of 1 : 1 have the mean 1 : sqrt(999).
+    assert combined(0.0, Opinion(0.5, 0.25, 0.25)) == pytest.approx(1 / (1 + math.sqrt(999)))
+
+
+async def test_offline_is_the_mean_of_verifier_and_language_model(tmp_path):
+    async with served(tmp_path, lambda _: chances(*MIDDLE)) as calls:
+        (score,) = await OfflineJudge(LogOddsJudge(calls), verifier()).score_all([SAID], [EVIDENCE])
+    odds = math.sqrt(0.8 / 0.2 * 0.6 / 0.4)
+    assert score.value == pytest.approx(odds / (1 + odds))
 
 
 async def test_a_claim_that_the_model_failed_on_has_no_score_and_the_others_have(tmp_path):
     def handle(request):
         asked = json.loads(request.content)["messages"][-1]["content"]
-        return httpx.Response(500, text="out of memory") if "Coffee helps" in asked else chances(0.6, 0.1, 0.3)
+        return httpx.Response(500, text="out of memory") if DENIED in asked else chances(*MIDDLE)
 
     async with served(tmp_path, handle) as calls:
-        scores = await OfflineJudge(EMBEDDER, LogOddsJudge(calls)).score_all(
-            ["Tea helps.", "Coffee helps."], [EVIDENCE]
-        )
+        scores = await OfflineJudge(LogOddsJudge(calls), verifier()).score_all([SAID, DENIED], [EVIDENCE])
     assert scores[0].value is not None
     assert scores[1] == Score.unscored("judge HTTP 500", "out of memory")
 
 
-async def test_without_a_model_it_is_another_judge(tmp_path):
-    alone = OfflineJudge(EMBEDDER)
-    async with served(tmp_path, lambda _: chances(0.6, 0.1, 0.3)) as calls:
-        whole = OfflineJudge(EMBEDDER, LogOddsJudge(calls))
-        assert (alone.name, whole.name) == ("offline-without-model", "offline")
-        assert whole.identity["model"] == QWEN
-    assert alone.identity != whole.identity
-    first, second = await alone.score_all(
-        ["Green tea lowered the heart rate.", "Vaccines prevent measles."], [EVIDENCE]
-    )
-    assert first.value > second.value
+async def test_offline_is_known_by_both_of_its_parts(tmp_path):
+    async with served(tmp_path, lambda _: chances(*MIDDLE)) as calls:
+        identity = OfflineJudge(LogOddsJudge(calls), verifier()).identity
+        other = OfflineJudge(LogOddsJudge(calls), verifier(name="another")).identity
+    assert (identity["judge"], identity["version"], identity["model"]) == ("offline", 3, MODEL)
+    assert identity["verifier"] == verifier().identity
+    assert identity != other
+    assert json.loads(json.dumps(identity)) == identity
 
 
-async def test_other_models_than_it_was_calibrated_for_are_refused(tmp_path):
-    with pytest.raises(InputError, match="calibrated for multilingual-e5-small, not for hash"):
-        OfflineJudge(HashEmbedding())
-    async with served(tmp_path, lambda _: chances(0.6, 0.1, 0.3), model="gpt-5") as calls:
-        with pytest.raises(InputError, match=f"calibrated for {QWEN}, not for gpt-5"):
-            OfflineJudge(EMBEDDER, LogOddsJudge(calls))
+def test_long_evidence_is_cut_to_the_nearest_sentences_in_their_order():
+    filler = [f"Filler sentence number {number} tells of the weather in that town." for number in range(40)]
+    near = "Green tea lowered the heart rate."
+    long = " ".join([*filler[:20], near, *filler[20:]])
+    shown = shown_to_model("Green tea lowers the heart rate.", passages_from([long]))
+    assert near in shown
+    assert len(shown.split()) <= 90
+    places = [long.index(sentence.strip(".")) for sentence in shown.split(". ")]
+    assert places == sorted(places)
+
+
+def test_of_several_texts_the_nearest_is_shown_and_short_evidence_whole():
+    filler = " ".join(f"Filler sentence number {number} tells of the weather in that town." for number in range(12))
+    shown = shown_to_model(SAID, passages_from([filler, f"{filler} The heart beat more slowly with green tea."]))
+    assert "The heart beat more slowly with green tea." in shown
+    assert shown_to_model(SAID, passages_from([EVIDENCE])) == EVIDENCE
+    assert shown_to_model("Vaccines prevent measles.", passages_from(["word " * 300])).split() == ["word"] * 120
 
 
 async def test_judges_are_known_by_the_names_that_they_have(tmp_path):
-    async with served(tmp_path, lambda _: chances(0.6, 0.1, 0.3)) as calls:
-        assert [judge_of(name, calls, EMBEDDER).name for name in JUDGES] == list(JUDGES)
-    with pytest.raises(InputError, match="There is no judge 'oracle': choose attribution, offline"):
+    async with served(tmp_path, lambda _: chances(*MIDDLE)) as calls:
+        assert [judge_of(name, calls, verifier()).name for name in JUDGES] == list(JUDGES)
+    with pytest.raises(InputError, match="There is no judge 'oracle': choose verifier, offline, log-odds, verdict"):
         judge_of("oracle")
-    with pytest.raises(InputError, match="'offline' needs a language model and an embedder"):
-        judge_of("offline")
-    with pytest.raises(InputError, match="'log-odds' needs a language model"):
-        judge_of("log-odds")
+    for name in ("offline", "log-odds", "verdict"):
+        with pytest.raises(InputError, match=f"'{name}' needs a language model"):
+            judge_of(name)
 
 
-def test_weights_and_quality_are_those_that_were_measured():
-    found = json.loads((REPOSITORY / "benchmarks" / "results" / "judge_quality.json").read_text())
-    for name, regression in (("offline", offline.WITH_MODEL), ("offline-without-model", offline.WITHOUT_MODEL)):
-        assert {"constant": regression.constant, "weights": dict(regression.weights)} == found["regressions"][name]
-    for judge in (OfflineJudge(EMBEDDER), AttributionJudge()):
-        told = measured_quality(judge.identity)
-        assert told == {name: figures["auroc"] for name, figures in found["rows"][judge.name].items()}
-    served = {**found["judge"], "weights": "0123456789abcdef"}
-    assert measured_quality(served) == {name: one["auroc"] for name, one in found["rows"]["offline"].items()}
-    assert measured_quality({**served, "prompt": 0}) is None
+@pytest.mark.parametrize("name", ["attribution", "offline-without-model"])
+def test_a_judge_that_is_no_more_names_the_one_that_took_its_place(name):
+    with pytest.raises(InputError, match=f"'{name}' is no more: choose 'verifier'"):
+        judge_of(name)
+
+
+def test_own_work_is_told_of_the_same_model_whatever_its_strictness():
+    decided = ClaimVerifier(ScriptedEntailment(), strictness="open").identity
+    told = own_work(VerifierJudge(verifier()).identity, decided)
+    assert told == "judged by the verifier that also decided in the engine: the system marked its own work"
+    partly = own_work({"judge": "offline", "verifier": dict(verifier().identity)}, decided)
+    assert partly.startswith("judged in part by the verifier that also decided in the engine")
+    for judge in (VerifierJudge(verifier(name="another")).identity, {"judge": "log-odds", "model": MODEL}):
+        assert own_work(judge, decided) == ""
+
+
+def test_figures_are_told_of_the_judge_that_was_measured_and_of_no_other(monkeypatch):
+    known = {"judge": "offline", "version": 3, "verifier": {"sha256": "ab"}}
+    monkeypatch.setattr(measured, "_measured", lambda: [{"judge": known, "auroc": {"SciFact": [0.8, 0.7, 0.9]}}])
+    assert measured_quality({**known, "weights": "0123"}) == {"SciFact": [0.8, 0.7, 0.9]}
+    assert measured_quality({**known, "verifier": {"sha256": "cd"}}) is None
 
 
 @pytest.mark.parametrize("name", ["suite", "adapter"])
 def test_the_baselines_were_judged_by_the_judge_that_is_compared_with_them(name):
     """Take them again (``make baseline``, ``make baseline-adapter``) where the judge has another version."""
     baseline = json.loads((REPOSITORY / "benchmarks" / "baselines" / f"{name}.json").read_text())
-    judges = [measure.get("judge") for measure in baseline["measures"] if measure["name"].endswith("(attribution)")]
-    assert judges == [AttributionJudge().identity] * 2
+    judges = [measure.get("judge") for measure in baseline["measures"] if measure["name"].endswith("(verifier)")]
+    assert judges == [VerifierJudge().identity] * 2
+
+
+def test_answers_can_be_judged_side_by_side():
+    judge = VerifierJudge(verifier())
+
+    async def all_at_once():
+        return await asyncio.gather(*(judge.score_all([SAID], [EVIDENCE]) for _ in range(20)))
+
+    assert asyncio.run(all_at_once()) == [[Score.of(1)]] * 20

@@ -152,19 +152,20 @@ def test_a_word_that_is_no_model_is_refused(index):
 def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
     text = f"{TRUE} [PMID:1] {INVENTED}\n{SAFE} Drugs, e.g. Aspirin, were stopped."
     nodes = index.as_retriever(similarity_top_k=6).retrieve(QUESTION)
-    from llama_index_medqa.attribution import Attributor
     from llama_index_medqa.draft_check import DraftCheck
     from llama_index_medqa.evidence_gathering import Evidence
     from llama_index_medqa.response import AnswerIdentity
     from llama_index_medqa.stopwatch import Stopwatch
+    from llama_index_medqa.testing import ScriptedEntailment
     from llama_index_medqa.verification.passages import passages_of
+    from llama_index_medqa.verification.verifier import ClaimVerifier
 
-    passages, attributor = passages_of(nodes), Attributor()
+    passages, verifier = passages_of(nodes), ClaimVerifier(ScriptedEntailment())
 
     def said(pieces):
         draft = DraftCheck(
             Evidence(QUESTION, nodes, passages, passages),
-            lambda sentence: attributor.attribute(sentence, passages),
+            lambda sentence: verifier.verify([sentence], passages)[0],
             AnswerIdentity("scripted", None, "strict"),
             watch=Stopwatch(),
         )

@@ -4,13 +4,16 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from llama_index.core.schema import NodeWithScore, TextNode
 from typer.testing import CliRunner
 
 from data_tools.__main__ import app
+from data_tools.sft import support
 from data_tools.sft.grounded_recipe import GroundedItems, GroundedSettings
 from data_tools.sft.output import draw
 from data_tools.sft.screening import is_english
@@ -20,9 +23,10 @@ from llama_index_medqa.evidence_selection import EvidenceSelector
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
 from llama_index_medqa.pubmed.jsonl import write_jsonl
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
-from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
+from llama_index_medqa.testing import HashEmbedding, ScriptedEntailment, ScriptedLLM
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.verification.passages import passages_of
+from llama_index_medqa.verification.verifier import ClaimVerifier
 
 THINGS = ("tea", "coffee", "cocoa", "water", "juice", "milk", "broth", "wine")
 EFFECTS = ("sleep", "pressure", "pulse", "weight", "appetite", "memory", "vision", "balance")
@@ -233,6 +237,14 @@ def test_fields_of_other_sources_can_be_ignored(tmp_path) -> None:
     assert rows_of(tmp_path / "o", "train")[0]["id"] == "PMID:9"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def scripted() -> Iterator[None]:
+    """What is verified stands in the passages word for word: shared words tell it as well as the packaged model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(support, "packaged_verifier", lambda: ClaimVerifier(ScriptedEntailment()))
+        yield
+
+
 @pytest.fixture(scope="module")
 def grounded(tmp_path_factory, word_piece) -> Path:
     folder = tmp_path_factory.mktemp("grounded")
@@ -309,6 +321,25 @@ def test_the_same_inputs_give_the_same_bytes(grounded) -> None:
     manifest = json.loads((grounded / "first" / "manifest.json").read_text())
     assert manifest["prompt"]["hash"] == template_hash(GROUNDED_ANSWER)
     assert str(grounded) not in json.dumps(manifest)
+
+
+SHOWN = "We gave tea to 12 adults. Tea relieved colds. Colds lasted four days. Does tea relieve headaches?"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "found"),
+    [
+        ("Tea relieved colds in 99 adults.", True),  # tea, relieved and colds of four words; numbers are no words
+        ("Tea never relieves colds.", True),
+        ("Relieved colds lasted days.", True),  # two sentences that follow one another hold all
+        ("Juice relieves headaches.", False),  # only a question speaks of headaches
+        ("Juice cured mumps.", False),
+        ("It was so.", False),  # no word that carries meaning
+    ],
+)
+def test_a_passage_speaks_of_what_it_holds_half_the_words_of(sentence, found) -> None:
+    node = TextNode(text=SHOWN, id_="PMID:1", start_char_idx=0)
+    assert support.speaks_of(sentence, passages_of([NodeWithScore(node=node)])) is found
 
 
 def test_records_without_conclusions_make_no_grounded_item(tmp_path, word_piece) -> None:

@@ -1,7 +1,7 @@
 """Judges say whether a text supports a claim."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from llama_index_medqa.evaluation.score import Score
 
@@ -28,4 +28,13 @@ class Judge(Protocol):
             claims: sentences.
             evidence: texts, any of which may support a claim.
         """
+        ...
+
+
+@runtime_checkable
+class GivesChances(Protocol):
+    """A judge whose scores are verdicts, and that can tell how sure it was of each."""
+
+    async def chances(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
+        """Of each claim the chance that it is supported, 0 to 1; see :meth:`Judge.score_all`."""
         ...

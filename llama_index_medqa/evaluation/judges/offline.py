@@ -1,140 +1,102 @@
-"""A calibrated judge without a key: words, meaning, the attribution checks and a small local model's opinion."""
+"""A judge without a key: the verifier and a small local language model, each with the same weight."""
 
 import asyncio
 import math
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from llama_index.core.base.embeddings.base import BaseEmbedding
-
-from llama_index_medqa.answerability import is_calibrated
-from llama_index_medqa.attribution import Attributor
-from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.judges.attribution import passages_from
 from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge, Opinion
-from llama_index_medqa.evaluation.judges.meaning import Meaning
-from llama_index_medqa.evaluation.judges.signals import Signals, shown_to_model, signals_of
+from llama_index_medqa.evaluation.judges.verifier import passages_from, verified
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.profiles import EMBEDDED
+from llama_index_medqa.text.term_weights import idf, terms
+from llama_index_medqa.verification.passages import Passage
+from llama_index_medqa.verification.verifier import ClaimVerifier, Verifier
+from llama_index_medqa.verification.windows import Window, windows_of
 
-# Another number where the weights or the signals change; part of every identity.
-VERSION = 2
-
-
-@dataclass(frozen=True)
-class Regression:
-    """A logistic regression from signals to the chance that people call a claim supported.
-
-    Attributes:
-        constant: its constant.
-        weights: by the name of the signal; the others count for nothing.
-    """
-
-    constant: float
-    weights: Mapping[str, float]
-
-    def chance(self, signals: Mapping[str, float]) -> float:
-        """The chance, 0 to 1."""
-        logit = self.constant + sum(weight * signals[name] for name, weight in self.weights.items())
-        return 1.0 / (1.0 + math.exp(-max(-700.0, logit)))
-
-
-# Fitted by ``python -m benchmarks.judge_quality`` on the pairs that it tells of.
-WITH_MODEL = Regression(
-    -2.777,
-    {"meaning": 4.01, "contrary": -0.978, "number": -0.388, "against_contrary": 0.586},
-)
-WITHOUT_MODEL = Regression(
-    -2.997,
-    {"coverage": 0.52, "meaning": 4.541, "support": 1.08, "contrary": -0.964, "number": -0.336},
-)
+# Another number where the score is made in another way; part of every identity.
+VERSION = 3
+# A chance of 0 or 1 has no log-odds, and neither of the two may outvote the other by being certain.
+_LEAST_CHANCE = 0.001
+# What the language model is shown of long evidence.
+_MOST_WORDS_SHOWN = 60
 
 
 class OfflineJudge:
-    """The chance that people would call a claim supported by its evidence. Needs no key.
+    """The mean of two log-odds that evidence supports a claim, as a chance: the verifier's and a language model's.
 
-    How well it agrees with people is told in ``benchmarks/README.md`` and beside its scores. Without a language model
-    it says the same every time. With one, what its journal holds stays to the last digit; asked anew, llama.cpp can
-    move a chance by a few hundredths.
+    Nothing in it is fitted, so that no labelled set made it. With what its journal holds it says the same to the last
+    digit; asked anew, llama.cpp can move a chance by a few hundredths.
 
     Args:
-        embed_model: the embedded profile's embedder; the cosines of another mean something else.
-        language_model: asks the embedded profile's language model. None judges without it, which is another judge with
-            another name.
-
-    Raises:
-        InputError: the embedder or the language model is another one.
+        language_model: asks the language model.
+        verifier: gives its chance of support; None takes the :class:`ClaimVerifier` of the package.
     """
 
-    def __init__(self, embed_model: BaseEmbedding, language_model: LogOddsJudge | None = None) -> None:
-        embedder = Path(embed_model.model_name).name
-        if not is_calibrated(embedder):
-            raise InputError(
-                f"The offline judge is calibrated for {EMBEDDED.embedder}, not for {embedder}: give it that embedder."
-            )
-        model = str(language_model.identity["model"]) if language_model else EMBEDDED.weights
-        if EMBEDDED.weights not in model.casefold():
-            raise InputError(
-                f"The offline judge is calibrated for {EMBEDDED.weights}, not for {model}: serve that model, or judge "
-                "with --judge log-odds, which takes any."
-            )
-        self.embed_model = embed_model
-        self._attributor = Attributor(embed_model)
-        self._meaning = Meaning(embed_model)
-        self._language_model = language_model
-        # Answers are judged side by side, and the attributor keeps the vectors of sentences.
-        self._reading = threading.Lock()
+    name = "offline"
 
-    @property
-    def name(self) -> str:
-        """``offline``, or ``offline-without-model``."""
-        return "offline" if self._language_model else "offline-without-model"
+    def __init__(self, language_model: LogOddsJudge, verifier: Verifier | None = None) -> None:
+        self._language_model = language_model
+        self._verifier: Verifier = verifier or ClaimVerifier()
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """The weights by their version, and the models."""
-        asked = self._language_model.identity if self._language_model else {}
-        return {**asked, "judge": self.name, "version": VERSION, "embedder": EMBEDDED.embedder}
+        """The language model with its prompt, and the verifier."""
+        own = {"judge": self.name, "version": VERSION, "verifier": dict(self._verifier.identity)}
+        return {**self._language_model.identity, **own}
 
     async def score_all(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
         """The chance of each claim; unscored where the language model gave no opinion."""
-        regression = WITH_MODEL if self._language_model else WITHOUT_MODEL
-        return [
-            one if isinstance(one, Score) else Score.of(regression.chance(one))
-            for one in await self.signals(claims, evidence)
-        ]
-
-    async def signals(self, claims: Sequence[str], evidence: Sequence[str]) -> list[dict[str, float] | Score]:
-        """What the regression goes by, by name; a score that says why where the language model gave no opinion."""
-        found = await asyncio.to_thread(self._read, claims, evidence)
-        read = [signals._asdict() for signals, _ in found]
-        if self._language_model is None:
-            return list(read)
-        shown = [text for _, text in found]
-        opinions = await self._language_model.opinions(list(zip(claims, shown, strict=True)))
-        return [
-            opinion if isinstance(opinion, Score) else signals | of_opinion(opinion)
-            for signals, opinion in zip(read, opinions, strict=True)
-        ]
-
-    def _read(self, claims: Sequence[str], evidence: Sequence[str]) -> list[tuple[Signals, str]]:
         passages = passages_from(evidence)
-        with self._reading:
-            found = self._attributor.candidates_of_all(claims, passages)
-            sentences = [sentence.text for passage in passages for sentence in passage.sentences]
-            meanings = self._meaning.nearest(claims, sentences)
+        shown = [(claim, shown_to_model(claim, passages)) for claim in claims]
+        opinions, verdicts = await asyncio.gather(
+            self._language_model.opinions(shown), verified(self._verifier, claims, evidence)
+        )
         return [
-            (signals_of(claim, passages, candidates, meaning), shown_to_model(passages, candidates))
-            for claim, candidates, meaning in zip(claims, found, meanings, strict=True)
+            opinion if isinstance(opinion, Score) else Score.of(combined(verdict.support, opinion))
+            for verdict, opinion in zip(verdicts, opinions, strict=True)
         ]
 
 
-def of_opinion(opinion: Opinion) -> dict[str, float]:
-    """The logarithms of the odds of an opinion: for support against contradiction, and against silence."""
-    return {
-        "against_contrary": math.log(opinion.supports / opinion.contradicts),
-        "against_silence": math.log(opinion.supports / opinion.silent),
-    }
+def combined(support: float, opinion: Opinion) -> float:
+    """Return the chance whose log-odds are the mean of the verifier's and the language model's.
+
+    Args:
+        support: the verifier's chance of support, 0 to 1.
+        opinion: the language model's; support stands against the rest.
+    """
+    mean = (_log_odds(support) + _log_odds(opinion.supports)) / 2.0
+    return 1.0 / (1.0 + math.exp(-mean))
+
+
+def _log_odds(chance: float) -> float:
+    kept = min(max(chance, _LEAST_CHANCE), 1.0 - _LEAST_CHANCE)
+    return math.log(kept / (1.0 - kept))
+
+
+def shown_to_model(claim: str, passages: Sequence[Passage]) -> str:
+    """Return what a language model is shown: short evidence whole, of long evidence the windows nearest to a claim.
+
+    Their sentences stand in the order of the evidence.
+    """
+    whole = " ".join(passage.text for passage in passages)
+    nearest = sorted(
+        (window for passage in passages for window in windows_of(claim, passage)),
+        key=lambda window: -_held(claim, window),
+    )
+    if len(whole.split()) <= _MOST_WORDS_SHOWN or not nearest:
+        return " ".join(whole.split()[: 2 * _MOST_WORDS_SHOWN])
+    places = {passage: number for number, passage in enumerate(passages)}
+    chosen: dict[tuple[int, int], str] = {}
+    words = 0
+    for window in nearest:
+        new = {(places[window.passage], one.start): one.text for one in window.sentences}
+        words += sum(len(text.split()) for place, text in new.items() if place not in chosen)
+        if chosen and words > _MOST_WORDS_SHOWN:
+            break
+        chosen |= new
+    return " ".join(chosen[place] for place in sorted(chosen))
+
+
+def _held(claim: str, window: Window) -> float:
+    """Return how much of a claim's words a window holds, each weighed by its rarity."""
+    return sum(map(idf, terms(claim) & terms(window.text)))

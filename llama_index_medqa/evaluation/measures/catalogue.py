@@ -7,8 +7,8 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges import Judge
-from llama_index_medqa.evaluation.judges.attribution import AttributionJudge
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
+from llama_index_medqa.evaluation.judges.verifier import VerifierJudge
 from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered, WordF1
 from llama_index_medqa.evaluation.measures.citation import CitationMeasure, CitationPrecision, CitationRecall
 from llama_index_medqa.evaluation.measures.effort import Seconds, Tokens
@@ -37,13 +37,13 @@ def measures_of(
     Args:
         names: such as ``nDCG@10`` or ``Accuracy``; none gives all but ragas'.
         headings: MeSH headings that ``TermPrecision`` looks for; without any it is left out of "all".
-        judge: says of ``Faithfulness`` and ``GoldSupport`` what is supported; None takes attribution.
+        judge: says of ``Faithfulness`` and ``GoldSupport`` what is supported; None takes the verifier.
         ragas: asks the model of ragas' measures, which are taken by name only.
 
     Raises:
         InputError: a name is not known, or needs what is not given.
     """
-    found = {measure.name.lower(): measure for measure in _all(list(headings), judge or AttributionJudge())}
+    found = {measure.name.lower(): measure for measure in _all(list(headings), judge or VerifierJudge())}
     return [_of_ragas(name, ragas) or _named(name, found) for name in names] or list(found.values())
 
 

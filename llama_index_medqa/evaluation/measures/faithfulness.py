@@ -20,8 +20,8 @@ def names_by(judge: str) -> tuple[str, str]:
 def faithfulness(judge: Judge) -> Measure:
     """Share of the answer's sentences that the retrieved texts support (RAGAS: Es et al. 2024, sentences as claims).
 
-    With :class:`AttributionJudge` it says nothing of a :class:`MedQAQueryEngine`, which keeps only what passes that
-    very check.
+    With :class:`VerifierJudge` it says nothing of a :class:`MedQAQueryEngine`, which keeps only what that very verifier
+    supports; the results tell so.
     """
     return Measure(names_by(judge.name)[0], _judged(judge, _retrieved), judge=judge.identity)
 

@@ -1,0 +1,163 @@
+"""Tell how likely a premise supports or contradicts a claim: the interface, and the small encoder that is shipped."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from llama_index_medqa.errors import WeightsError
+
+_MOST_TOKENS = 208
+# Padding costs time: pairs of like length are read together.
+_PAIRS_AT_ONCE = 16
+
+
+class Entailment(NamedTuple):
+    """What a model thinks of a claim beside a premise; the three chances add up to 1.
+
+    Attributes:
+        supported: chance that the premise supports the claim, 0 to 1.
+        not_enough: chance that it says too little.
+        contradicted: chance that it says the contrary.
+    """
+
+    supported: float
+    not_enough: float
+    contradicted: float
+
+
+class EntailmentModel(Protocol):
+    """Judges pairs of a premise and a claim."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What decides its judgements, fit for JSON: part of the identity of every answer and score."""
+        ...
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Least chance of support for ``strict``, ``balanced`` and ``open``, and of contradiction: ``contradicted``."""
+        ...
+
+    def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Entailment]:
+        """Return the chances of each pair (premise, claim), in order."""
+        ...
+
+
+class EntailmentEncoder:
+    """The shipped encoder: a BERT of 12 layers in int8, run by ONNX Runtime without torch, network or key.
+
+    The model is read at the first use. It may be used from several threads.
+
+    Args:
+        folder: a folder with ``model.onnx``, ``tokenizer.json`` and ``card.json``, such as ``python -m training
+            verifier`` writes; None takes the one in the package.
+        threads: cores for one batch; None lets ONNX Runtime choose.
+    """
+
+    def __init__(self, folder: Path | None = None, threads: int | None = None) -> None:
+        self._folder = folder
+        self._threads = threads
+        self._loading = threading.Lock()
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The version, and the hash of the model's file."""
+        return {"verifier": self.card["name"], "version": self.card["version"], "sha256": self.card["sha256"]}
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Least chances, as they were chosen when the model was made; see its card."""
+        thresholds: Mapping[str, float] = self.card["thresholds"]
+        return thresholds
+
+    @cached_property
+    def card(self) -> Mapping[str, Any]:
+        """What is known of the model: version, hash, temperature, thresholds."""
+        if self._folder is None:
+            return packaged_card()
+        return _read_card((self._folder / "card.json").read_text(encoding="utf-8"), self._folder / "card.json")
+
+    def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Entailment]:
+        """Return the chances of each pair (premise, claim), in order. Of long pairs the longer text is cut."""
+        logits = self.logits(pairs) / float(self.card["temperature"])
+        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+        chances /= chances.sum(axis=1, keepdims=True)
+        return [Entailment(*map(float, row)) for row in chances]
+
+    def logits(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
+        """Return the model's figures before they are made chances: (n, 3) float32."""
+        session, tokenizer = self._loaded
+        encoded = tokenizer.encode_batch(list(pairs))
+        order = sorted(range(len(encoded)), key=lambda number: len(encoded[number].ids))
+        found = np.zeros((len(encoded), 3), dtype=np.float32)
+        for start in range(0, len(order), _PAIRS_AT_ONCE):
+            chosen = order[start : start + _PAIRS_AT_ONCE]
+            found[chosen] = session.run(None, _inputs([encoded[number] for number in chosen]))[0]
+        return found
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        with self._loading:
+            if self._folder is not None:
+                return _load(self._folder, self._threads)
+            with as_file(files(__package__) / "model") as folder:
+                return _load(folder, self._threads)
+
+
+def _inputs(encoded: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]]:
+    longest = max(len(one.ids) for one in encoded)
+
+    def padded(values: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
+        return np.array([[*row, *[0] * (longest - len(row))] for row in values], dtype=np.int64)
+
+    return {
+        "input_ids": padded([one.ids for one in encoded]),
+        "attention_mask": padded([one.attention_mask for one in encoded]),
+        "token_type_ids": padded([one.type_ids for one in encoded]),
+    }
+
+
+def _load(folder: Path, threads: int | None) -> tuple[Any, Any]:
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+    model, card = folder / "model.onnx", folder / "card.json"
+    expected = _read_card(card.read_text(encoding="utf-8"), card)["sha256"]
+    content = model.read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != expected:
+        raise WeightsError(
+            f"{model} has sha256 {found}, but its card says {expected}. Install the package again, or make the model "
+            "again with: python -m training verifier"
+        )
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3
+    if threads:
+        settings.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(_MOST_TOKENS, strategy="longest_first")
+    return session, tokenizer
+
+
+@cache
+def packaged_card() -> Mapping[str, Any]:
+    """Return the card of the model in the package."""
+    card = files(__package__) / "model" / "card.json"
+    return _read_card(card.read_text(encoding="utf-8"), card)
+
+
+def _read_card(text: str, origin: object) -> Mapping[str, Any]:
+    card: dict[str, Any] = json.loads(text)
+    missing = {"name", "version", "sha256", "temperature", "thresholds"} - card.keys()
+    if missing:
+        raise WeightsError(f"{origin} lacks {', '.join(sorted(missing))}: it is not the card of a verifier.")
+    return card

@@ -1,0 +1,194 @@
+"""What of a text may hold a quantity of a claim: the same kind of quantity, or another one that says the same.
+
+"0.51" of a hazard ratio may be told as "51 %" or as "49 % lower", "5 mg/day" as "5 mg daily", 8.9 against 2.9 as "three
+times". Everything here only offers; whether the number is the same is decided in `quantity_check`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import permutations
+
+from llama_index_medqa.text.quantities import parsed_quantities, unattached_units
+from llama_index_medqa.text.quantity import CALENDAR_YEAR, COUNT, FOLD, PERCENT, RATE, Quantity
+from llama_index_medqa.text.units import DAY, Unit
+
+_CHANGE_BEHIND = re.compile(
+    r"[^.;,]{0,12}\b(?:more|higher|greater|larger|longer|lower|less|fewer|smaller|shorter|reduction|decrease|increase|drop"
+    r"|fall|decline|rise|reduced|increased|decreased|lowered|improvement|faster|slower|excess)\b",
+    re.IGNORECASE,
+)
+_CHANGE_BEFORE = re.compile(
+    r"\b(?:by|reduc\w+|increas\w+|decreas\w+|cut(?:ting)?|fell|rose|lower(?:ed|ing|s)?|rais(?:ed|es|ing))"
+    r"(?: (?:[a-z]+ ){0,3})?\Z",
+    re.IGNORECASE,
+)
+_RELATION_BEHIND = re.compile(r" (?:as|the|that|those|his|her|its|their)\b", re.IGNORECASE)
+_RATIO_BEFORE = re.compile(
+    r"(?:\bratios?|\b[ac]?(?:OR|HR|RR|IRR|SMR|RRR|SHR)s?|\brelative risks?|\brisk|\bodds|\bhazards?)\b[^;]{0,30}\Z"
+)
+_NOTHING_COUNTED = re.compile(
+    r"\s?[.,;:()\[\]±/-]|\s?\Z|\s(?:and|or|than|to|in|for|with|without|had|were|was|vs|versus|against|after|before|at|who"
+    r"|which|by|when|did|on|from|as|compared)\b"
+)
+_N_EQUALS = re.compile(r"\bn\s?=\s?\Z", re.IGNORECASE)
+# Units that are left out where the words say enough: "aged 65", "a BMI of 30", "systolic pressure above 140".
+_OMITTED = {
+    "time": re.compile(
+        r"\b(?:age|aged|ages|older|younger|\w*child\w*|adults|people|women|men|residents|infants)\b", re.IGNORECASE
+    ),
+    "mass/area": re.compile(r"\bBMI\b|\bbody mass index\b", re.IGNORECASE),
+    "pressure": re.compile(r"\bpressures?\b|\b(?:sys|dias)tolic\b|\bhypertensi", re.IGNORECASE),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The quantities of the text that is offered for a claim.
+
+    Attributes:
+        text: the text.
+        by_dimension: its quantities by what they measure.
+        units: the units that it names apart from its numbers: "age (years)".
+    """
+
+    text: str
+    by_dimension: dict[str, list[Quantity]]
+    units: frozenset[Unit]
+
+    def of(self, dimension: str) -> list[Quantity]:
+        """The quantities of one dimension."""
+        return self.by_dimension.get(dimension, [])
+
+
+@lru_cache(maxsize=10_000)
+def read_evidence(text: str) -> Evidence:
+    """Read the quantities of a text once."""
+    by_dimension: dict[str, list[Quantity]] = {}
+    for quantity in parsed_quantities(text):
+        by_dimension.setdefault(quantity.dimension, []).append(quantity)
+    return Evidence(text, by_dimension, unattached_units(text))
+
+
+def number_of(quantity: Quantity) -> float:
+    """The number as written, whatever its unit."""
+    return float(f"{quantity.value / quantity.factor:.9g}")
+
+
+def candidates(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
+    """Offer the quantities of the evidence that may hold one of the claim, turned into its dimension."""
+    dimension = quantity.dimension
+    yield from evidence.of(dimension)
+    if dimension == COUNT:
+        yield from _as_counts(claim, quantity, evidence)
+    elif dimension == PERCENT:
+        yield from _as_percentages(claim, quantity, evidence)
+    elif dimension == FOLD:
+        yield from _as_folds(quantity, evidence)
+    elif dimension == CALENDAR_YEAR:
+        yield from evidence.of(COUNT)
+    elif dimension == "time":
+        yield from _as_periods(evidence)
+    elif dimension.endswith("/time"):
+        yield from _as_daily_doses(dimension, evidence)
+    if quantity.per_day:
+        for rate in evidence.of(f"{dimension}/time"):
+            yield replace(rate, value=rate.value * DAY / quantity.per_day, step=0.0)
+    if dimension != COUNT:
+        yield from _without_unit(quantity, evidence)
+
+
+def _as_counts(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
+    """Numbers whose unit stands elsewhere or is left out in the claim: "at three years than at five"."""
+    yield from (fold for fold in evidence.of(FOLD) if fold.value % 1)
+    if quantity.comparator or is_elliptical(claim, quantity):
+        for dimension in _units_of(claim):
+            yield from map(_bare, evidence.of(dimension))
+
+
+def _units_of(claim: str) -> set[str]:
+    """The dimensions that a claim tells or takes for granted."""
+    told = {quantity.dimension for quantity in parsed_quantities(claim)}
+    told |= {unit.dimension for unit in unattached_units(claim)}
+    return (told | {dimension for dimension, said in _OMITTED.items() if said.search(claim)}) - {COUNT}
+
+
+def is_elliptical(text: str, quantity: Quantity) -> bool:
+    """Whether a number stands without what it counts."""
+    return bool(_NOTHING_COUNTED.match(text, quantity.end)) and not _N_EQUALS.search(text, 0, quantity.start)
+
+
+def _bare(quantity: Quantity) -> Quantity:
+    step = quantity.step / quantity.factor
+    return replace(quantity, value=number_of(quantity), step=step, factor=1.0, dimension=COUNT)
+
+
+def _without_unit(quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
+    """Numbers of the evidence that leave out the unit, where it is named apart or stands with another number."""
+    dimension, factor = quantity.dimension, quantity.factor
+    apart = any(unit.dimension == dimension and unit.factor == factor for unit in evidence.units)
+    nearby = any(other.factor == factor for other in evidence.of(dimension))
+    listed = quantity.shared and dimension != PERCENT  # "CTAS 4 and 28 minutes"
+    for other in evidence.of(COUNT) if apart or nearby or listed else ():
+        elliptical = nearby and is_elliptical(evidence.text, other) and (dimension != PERCENT or other.step < 1)
+        if apart or listed or elliptical:
+            yield replace(other, value=other.value * factor, step=other.step * factor, factor=factor)
+
+
+def _as_percentages(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
+    """Turn "0.94" into 94 %, and a ratio of 0.71 or 1.29 into 29 % where the claim tells a change."""
+    changes = tells_change(claim, quantity)
+    for other in evidence.of(COUNT):
+        if other.step < 1 and other.value > 0:
+            is_ratio = bool(_RATIO_BEFORE.search(evidence.text, max(0, other.start - 45), other.start))
+            if is_ratio and (changes or quantity.approximate):
+                yield _in_percent(other, abs(1 - other.value))
+            if other.value < 1 and not (is_ratio and changes and not quantity.approximate):
+                yield _in_percent(other, other.value)
+    if quantity.approximate:
+        of_groups = not (changes or tells_relation(claim, quantity))
+        yield from _ratios(quantity, evidence, 100.0, of_groups=of_groups)
+
+
+def _in_percent(quantity: Quantity, share: float) -> Quantity:
+    return replace(quantity, value=100 * share, step=100 * quantity.step, factor=1.0, dimension=PERCENT)
+
+
+def tells_change(claim: str, quantity: Quantity) -> bool:
+    """Whether a percentage says by how much something changed or differed: "by 29 %", "29 % lower"."""
+    before = _CHANGE_BEFORE.search(claim, max(0, quantity.start - 40), quantity.start)
+    return bool(before or _CHANGE_BEHIND.match(claim, quantity.end))
+
+
+def tells_relation(claim: str, quantity: Quantity) -> bool:
+    """Whether a fraction compares two sides ("half as many", "halved"), and is no share of a group ("half of them")."""
+    return quantity.written.lower().startswith("halv") or bool(_RELATION_BEHIND.match(claim, quantity.end))
+
+
+def _as_folds(quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
+    yield from evidence.of(COUNT)
+    if quantity.in_words or quantity.approximate:
+        yield from _ratios(quantity, evidence, 1.0, of_groups=False)
+
+
+def _ratios(quantity: Quantity, evidence: Evidence, scale: float, *, of_groups: bool) -> Iterator[Quantity]:
+    """The ratios of two numbers of the same unit, for a claim that tells one in a word; of groups: of whole counts."""
+    for others in [evidence.of(COUNT)] if of_groups else evidence.by_dimension.values():
+        values = {abs(other.value) for other in others if other.value and not (of_groups and other.value % 1)}
+        for top, bottom in permutations(values, 2):
+            yield replace(quantity, value=scale * top / bottom, comparator="")
+
+
+def _as_periods(evidence: Evidence) -> Iterator[Quantity]:
+    """The 8 hours of "every 8 hours"."""
+    for rate in evidence.of(RATE):
+        if rate.written.lower().startswith(("every", "each", "q")):
+            yield replace(rate, value=1 / rate.value, dimension="time")
+
+
+def _as_daily_doses(dimension: str, evidence: Evidence) -> Iterator[Quantity]:
+    """The 800 mg/day of "400 mg twice daily"."""
+    for dose in evidence.of(dimension.removesuffix("/time")):
+        for rate in evidence.of(RATE):
+            yield replace(dose, value=dose.value * rate.value, step=0.0)

@@ -1,0 +1,102 @@
+"""Sentences that tell what was asked, planned or unknown: they name all that a finding names, and support none.
+
+Rhetorical roles of the sentences of abstracts (argumentative zoning: Teufel and Moens, 2002, Computational Linguistics
+28(4)), of which only those are told here that no finding can rest on. Plain descriptions of methods are none of them:
+they support what is said of the methods.
+"""
+
+import re
+
+# Some abstracts carry their headings in the text: "OBJECTIVE: To …".
+_HEADING = r"(?:[A-Z][A-Z &/,]{3,40}:?\s*)?"
+_STUDY_VERBS = (
+    r"(?:address|analy[sz]e|assess|characteri[sz]e|clarify|compare|describe|determine|develop|establish|estimate|"
+    r"evaluate|examine|explore|find out|identify|investigate|measure|quantify|see|stud(?:y|ied)|"
+    r"summari[sz]e|test|understand|validate|verify)(?:e?s|e?d)?"
+)
+_STUDY = (
+    r"(?:we|(?:this|the|our|these|present|current|proposed)(?: [\w-]+){0,3} (?:analysis|article|investigation|paper|"
+    r"program(?:me)?|project|protocol|report|review|stud(?:y|ies)|trials?|RCT|work))"
+)
+# What is asked for: a sentence that names it has not found it yet.
+_SOUGHT = (
+    r"(?:whether|if|how|(?:[\w-]+ ){0,4}(?:ability|acceptability|association|benefits?|contribution|cost-effectiveness|"
+    r"differences?|effect|effectiveness|effects|efficacy|feasibility|hypothes[ie]s|impact|influence|potential|"
+    r"relation|relationship|role|safety|usefulness|validity|value)\b)"
+)
+# The rest of the clause. It ends before what may be a result.
+_CLAUSE = (
+    r"(?:(?!,\s(?:and|but|which|who|whose|of whom)\b|\bbut\b"
+    r"|\band (?:we )?(?:also )?(?:found|show|observ|demonstrat|detect)"
+    r"|\d\s?%|\bp\s?[<=>])[^;.])*"
+)
+_OBJECTIVE = re.compile(
+    # "The aim of the trial was …", "we aimed to …", "designed to …"
+    r"(?:\b(?:central|key|main|our|overall|primary|secondary|specific|the|this)(?: \w+){0,2} "
+    r"(?:aims?|goals?|objectives?|purposes?)\b[^.;]{0,80}?\b(?:is|are|was|were)\b"
+    rf"|\b{_STUDY} (?:\w+ ){{0,2}}"
+    r"(?:aim|attempt|hope|intend|plan|propose|seek|set out|sought|wish)(?:s|ed)? (?:to|at)\b"
+    rf"|\b(?:is|are|was|were) (?:\w+ )?(?:conducted|designed|initiated|launched|performed|undertaken)"
+    rf" (?:in order )?to (?:\w+ )?{_STUDY_VERBS}\b"
+    # "We examined the effect of …", "this trial will assess whether …"
+    rf"|\b{_STUDY} (?:(?:will|also|here|now|then|therefore|thus|has|have|\w+ly) ){{0,3}}{_STUDY_VERBS} {_SOUGHT}"
+    rf"|\b{_STUDY} will (?:\w+ly |also )?{_STUDY_VERBS}\b"
+    rf"|\bto (?:\w+ly )?{_STUDY_VERBS} (?:whether|if|how)\b"
+    # "We hypothesised that …", "the programme is expected to …"
+    r"|\b(?:we|it (?:is|was)) (?:\w+ )?(?:hypothesi[sz]ed?|anticipated?|expect(?:ed)?)\b"
+    r"|\b(?:(?:our|main|central|primary|study|working) )hypothes[ie]s (?:is|are|was|were)\b"
+    r"|\b(?:is|are|was|were) (?:anticipated|expected|hypothesi[sz]ed|supposed) to\b"
+    # "The results will inform …", "… will be compared"
+    rf"|\bwill (?:\w+ ){{0,2}}(?:add|answer|assess|clarify|compare|confirm|contribute|determine|evaluate|examine|"
+    rf"explore|fill|give|help|inform|investigate|provide|reveal|shed|show|test|verify|yield)\b"
+    rf"|\bwill be (?:\w+ )?(?:analy[sz]ed|assessed|compared|evaluated|examined|explored|investigated|tested|useful)\b)"
+    rf"{_CLAUSE}",
+    re.IGNORECASE,
+)
+_LEADING_OBJECTIVE = re.compile(
+    rf"^{_HEADING}(?:In order to|To)\s+(?:\w+ly )?{_STUDY_VERBS}\b(?:[^,;.]|\.(?!\s))*(?:[,;.]|$)"
+)
+_OPEN = re.compile(
+    r"(?:\b(?:is|are|was|were|remains?|remained|has been|have been)\s+"
+    r"(?:(?:currently|highly|largely|poorly|rather|still|very) )*"
+    r"(?:controversial|debated|disputed|elusive|lacking|scarce|sparse|uncertain|unclear|unknown|unresolved|understudied|"
+    r"under (?:debate|discussion|investigation|study)|being (?:evaluated|investigated|studied|tested))\b"
+    r"|\b(?:has|have) (?:not|never)(?: yet)? been (?:\w+ly )?"
+    r"(?:assessed|evaluated|examined|explored|investigated|studied|tested)\b"
+    r"|\blittle (?:is|was) known\b"
+    r"|\b(?:few|not enough) (?:\w+ )?(?:data|evidence|research|studies|trials)\b)"
+    rf"(?:\s+(?:how|if|whether|which|why)\b{_CLAUSE})?",
+    re.IGNORECASE,
+)
+# What tells that something was found, or counted.
+_RESULT = re.compile(
+    r"\d|\b(?:significan\w+|increas\w+|decreas\w+|reduc(?:ed|es|tions?)|improv(?:ed|es|ements?)|declin\w+|rose|fell|"
+    r"prevented|higher|lower(?:s|ed|ing)?|greater|fewer|longer|shorter|better|worse\w*|more|less|"
+    r"differ(?:s|ed|ence|ences)?|similar\w*|correlat(?:ed|es|ion)|found|showed|shown|observed|associated|detected|"
+    r"revealed|demonstrated|resulted|predict(?:s|ed)|effective|benefi\w+|caus(?:es|ed)|led|received|included|enrolled|"
+    r"randomi[sz]ed|assigned|underwent|consist\w*|one|two|three|four|five|six|seven|eight|nine|ten)\b",
+    re.IGNORECASE,
+)
+# Beside what is open such a sentence may assert something: "X is debated; Y may prevent it".
+_ASSERTION = re.compile(r"\b(?:can|cannot|may|might|prevents?|should|works?)\b", re.IGNORECASE)
+# An English sentence that begins so is a question, with or without its mark.
+_QUESTION = re.compile(rf"^{_HEADING}(?:Do|Does|Did|Is|Are|Was|Were|Can|Could|Should|Has|Have|Will|Would)\s(?!not\b)")
+
+
+def is_question(text: str) -> bool:
+    """Whether a sentence asks something, with or without a question mark."""
+    return text.rstrip(" \"'”’)").endswith("?") or bool(_QUESTION.match(text.strip()))
+
+
+def states_objective(text: str) -> bool:
+    """Whether a sentence tells an aim, a plan, a hypothesis or an expectation, and no result beside it."""
+    rest = _OBJECTIVE.sub(" ", _LEADING_OBJECTIVE.sub(" ", text))
+    return rest != text and not _RESULT.search(rest)
+
+
+def reports_no_result(text: str) -> bool:
+    """Whether a sentence asks, tells an aim or says that something is not known, and reports nothing."""
+    if is_question(text) or states_objective(text):
+        return True
+    rest = _OPEN.sub(" ", _OBJECTIVE.sub(" ", text))
+    return bool(_OPEN.search(text)) and not _RESULT.search(rest) and not _ASSERTION.search(rest)

@@ -1,0 +1,276 @@
+"""Verify the sentences of an answer: which are supported, by which words, and which are contradicted."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol, get_args
+
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.text.abbreviations import find_acronyms
+from llama_index_medqa.verification.citation_marks import MarkedSentence, take_apart
+from llama_index_medqa.verification.claims import clauses_of, statement_of
+from llama_index_medqa.verification.entailment import Entailment, EntailmentEncoder, EntailmentModel
+from llama_index_medqa.verification.entity_check import entity_conflicts
+from llama_index_medqa.verification.model_citations import cite, mark_findings, quotations, with_quotations
+from llama_index_medqa.verification.passages import EvidenceSentence, Passage
+from llama_index_medqa.verification.quantity_check import quantity_conflicts
+from llama_index_medqa.verification.rhetorical_roles import is_question
+from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding, Strictness
+from llama_index_medqa.verification.windows import Window, copied_window, windows_of_all
+
+# Another number where the checks or the choice of windows change: part of every identity.
+CHECKS_VERSION = 1
+_MOST_CITATIONS = 3
+# Another record is cited beside the best one where it supports the claim nearly as surely.
+_NEARLY = 0.1
+_COPIED = Entailment(supported=1.0, not_enough=0.0, contradicted=0.0)
+
+
+class Verifier(Protocol):
+    """Tells of sentences whether passages support them."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What decides its verdicts, fit for JSON: part of the identity of every answer and score."""
+        ...
+
+    def verify(self, sentences: Sequence[str], passages: Sequence[Passage], question: str = "") -> list[AnswerSentence]:
+        """Return the verdict on each sentence, in order.
+
+        Args:
+            sentences: as a model wrote them, with its citation marks.
+            passages: the evidence.
+            question: what was asked.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A window beside a claim, as the model and the checks see it.
+
+    Attributes:
+        window: what was read.
+        entailment: the model's chances.
+        findings: numbers and names of the claim that the window lacks.
+    """
+
+    window: Window
+    entailment: Entailment
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def support(self) -> float:
+        """Chance that the window supports the claim, 0 to 1; 0 where a check found something."""
+        return 0.0 if self.findings else self.entailment.supported
+
+
+class ClaimVerifier:
+    """Decides with a trained entailment model, and with exact checks of numbers and names beside it.
+
+    A claim is held against windows of each passage: a few sentences with the title. A window supports it where the
+    model's chance of support reaches the threshold, every number stands there with its unit, and every name. A record
+    that contradicts the claim more surely than it supports it does not support it. A claim that no record supports
+    whole is verified clause by clause, each by its own records. Titles, questions, aims and orders to the reader
+    support nothing, and a question is no claim.
+
+    Args:
+        model: judges pairs of texts; None takes the encoder in the package.
+        strictness: which of the model's thresholds is used: ``strict`` lets the fewest wrong sentences through,
+            ``open`` keeps the most right ones.
+
+    Raises:
+        InputError: ``strictness`` is none of these.
+    """
+
+    def __init__(self, model: EntailmentModel | None = None, strictness: Strictness = "balanced") -> None:
+        if strictness not in get_args(Strictness):
+            raise InputError(f"strictness cannot be {strictness!r}: choose {', '.join(get_args(Strictness))}.")
+        self._model: EntailmentModel = model or EntailmentEncoder()
+        self.strictness: Strictness = strictness
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The model, the version of the checks, and the strictness."""
+        return {**self._model.identity, "checks": CHECKS_VERSION, "strictness": self.strictness}
+
+    def verify(self, sentences: Sequence[str], passages: Sequence[Passage], question: str = "") -> list[AnswerSentence]:
+        """Return the verdict on each sentence, in order.
+
+        Args:
+            sentences: as a model wrote them; citation marks and list markers are taken off.
+            passages: the evidence.
+            question: not used: what a sentence says is verified, not whether it answers.
+        """
+        return [self._verdict(take_apart(sentence), passages) for sentence in sentences]
+
+    async def averify(
+        self, sentences: Sequence[str], passages: Sequence[Passage], question: str = ""
+    ) -> list[AnswerSentence]:
+        """Return the verdicts as :meth:`verify` does, without blocking the event loop."""
+        return await asyncio.to_thread(self.verify, sentences, passages, question)
+
+    def readings(self, claim: str, passages: Sequence[Passage]) -> list[Reading]:
+        """Return how each window that may decide a claim reads beside it.
+
+        Args:
+            claim: without citation marks.
+            passages: the evidence.
+        """
+        copied = {passage: window for passage in passages if (window := copied_window(claim, passage))}
+        others = windows_of_all(claim, [passage for passage in passages if passage not in copied])
+        judged = self._model.judge([(window.premise, claim) for window in others]) if others else []
+        read = [
+            Reading(window, entailment, _findings(claim, window))
+            for window, entailment in zip(others, judged, strict=True)
+        ]
+        return [*(Reading(window, _COPIED) for window in copied.values()), *read]
+
+    def _verdict(self, sentence: MarkedSentence, passages: Sequence[Passage]) -> AnswerSentence:
+        claim = statement_of(sentence.text)
+        if not claim or is_question(claim):
+            return AnswerSentence(sentence.text, findings=(Finding("no_claim", "the sentence states nothing"),))
+        evidence = _Evidence(self.readings(claim, passages), sentence, passages)
+        supporting = evidence.supporting(self._model.thresholds[self.strictness])
+        citations = self._citations(claim, supporting, evidence, sentence.claimed)
+        support = max((reading.support for reading in evidence.best.values()), default=0.0)
+        if not supporting and len(clauses := clauses_of(claim)) > 1:
+            parts = [self._clause(clause, sentence, passages) for clause in clauses]
+            if all(found for found, _ in parts):
+                citations = tuple(dict.fromkeys(citation for found, _ in parts for citation in found))
+                support = min(chance for _, chance in parts)
+        documents = {citation.document_id for citation in citations}
+        opposing = evidence.opposing(self._model.thresholds["contradicted"], documents)
+        marks = mark_findings(
+            sentence, evidence.documents_of(supporting) | documents, {p.document_id for p in passages}
+        )
+        if citations:
+            return AnswerSentence(sentence.text, "supported", support, citations, opposing, tuple(marks))
+        reasons = (*evidence.reasons(self._model.thresholds[self.strictness]), *marks)
+        return AnswerSentence(
+            sentence.text, "contradicted" if opposing else "unsupported", support, (), opposing, reasons
+        )
+
+    def _clause(
+        self, clause: str, sentence: MarkedSentence, passages: Sequence[Passage]
+    ) -> tuple[tuple[Citation, ...], float]:
+        evidence = _Evidence(self.readings(clause, passages), sentence, passages)
+        supporting = evidence.supporting(self._model.thresholds[self.strictness])
+        best = supporting[0].support if supporting else 0.0
+        return self._citations(clause, supporting[:1], evidence, sentence.claimed), best
+
+    def _citations(
+        self, claim: str, supporting: Sequence[Reading], evidence: "_Evidence", claimed: Sequence[str]
+    ) -> tuple[Citation, ...]:
+        chosen = _to_cite(supporting, claimed)
+        spans = [citation for reading in chosen for citation in self._shortest(claim, reading)]
+        quoted = [extra for reading in chosen for extra in evidence.quoted[reading.window.passage.document_id] or ()]
+        return with_quotations(spans, quoted)
+
+    def _shortest(self, claim: str, reading: Reading) -> list[Citation]:
+        """Return the one sentence of a window that supports the claim by itself; else all that the window holds."""
+        passage, sentences = reading.window.passage, reading.window.sentences
+        if len(sentences) > 1:
+            alone = [Window(passage, (sentence,)) for sentence in sentences]
+            judged = self._model.judge([(window.premise, claim) for window in alone])
+            read = [Reading(one, chances, _findings(claim, one)) for one, chances in zip(alone, judged, strict=True)]
+            best = max(read, key=lambda one: one.support)
+            if best.support >= self._model.thresholds[self.strictness]:
+                sentences = best.window.sentences
+        return [cite(passage, first.start, last.end) for first, last in _runs(passage, sentences)]
+
+
+class _Evidence:
+    """The readings of a claim, record by record."""
+
+    def __init__(self, readings: Sequence[Reading], sentence: MarkedSentence, passages: Sequence[Passage]) -> None:
+        by_document: dict[str, list[Reading]] = {}
+        for reading in readings:
+            by_document.setdefault(reading.window.passage.document_id, []).append(reading)
+        self.readings = readings
+        self.best = {name: max(found, key=lambda one: one.support) for name, found in by_document.items()}
+        self.against = {
+            name: max(found, key=lambda one: one.entailment.contradicted) for name, found in by_document.items()
+        }
+        self.quoted = {passage.document_id: quotations(sentence, passage.document_id, passages) for passage in passages}
+
+    def supporting(self, threshold: float) -> list[Reading]:
+        """Return the best reading of each record that supports the claim, the surest first."""
+        found = [
+            reading
+            for name, reading in self.best.items()
+            if reading.support >= threshold
+            and reading.support >= self.against[name].entailment.contradicted
+            and self.quoted[name] is not None
+        ]
+        return sorted(found, key=lambda reading: -reading.support)
+
+    def opposing(self, threshold: float, supporting: Iterable[str]) -> tuple[Citation, ...]:
+        """Return what says the contrary, but of records that support the claim."""
+        found = [
+            reading
+            for name, reading in self.against.items()
+            if name not in supporting and reading.entailment.contradicted >= threshold
+        ]
+        found.sort(key=lambda reading: -reading.entailment.contradicted)
+        return tuple(
+            cite(reading.window.passage, first.start, last.end)
+            for reading in found
+            for first, last in _runs(reading.window.passage, reading.window.sentences)
+        )
+
+    def documents_of(self, readings: Iterable[Reading]) -> set[str]:
+        """Return the records of some readings."""
+        return {reading.window.passage.document_id for reading in readings}
+
+    def reasons(self, threshold: float) -> list[Finding]:
+        """Return why nothing supports the claim."""
+        reasons = []
+        if self.quoted and all(found is None for found in self.quoted.values()):
+            reasons.append(Finding("quote", "no record holds the words in quotation marks"))
+        if not self.readings:
+            return [*reasons, Finding("no_evidence", "no retrieved text speaks of this")]
+        nearest = max(self.readings, key=lambda reading: reading.entailment.supported)
+        if nearest.entailment.supported >= threshold and nearest.findings:
+            return [*reasons, *nearest.findings]
+        return reasons or [Finding("not_entailed", "no retrieved text says this")]
+
+
+def _findings(claim: str, window: Window) -> tuple[Finding, ...]:
+    """Return the numbers that a window and the sentences beside it lack, and the names that its passage lacks."""
+    numbers = (Finding("quantity", detail) for detail in quantity_conflicts(claim, window.context))
+    names = (
+        Finding("entity", detail)
+        for detail in entity_conflicts(
+            claim, window.text, window.passage.text, abbreviations=_abbreviations(window.passage.text)
+        )
+    )
+    return (*numbers, *names)
+
+
+@lru_cache(maxsize=1_000)
+def _abbreviations(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple(find_acronyms(text))
+
+
+def _to_cite(supporting: Sequence[Reading], claimed: Sequence[str]) -> list[Reading]:
+    """Return the surest readings and those nearly as sure; a record that the model named comes before others."""
+    if not supporting:
+        return []
+    least = supporting[0].support - _NEARLY
+    chosen = [one for one in supporting if one.support >= least or one.window.passage.document_id in claimed]
+    chosen.sort(key=lambda one: one.window.passage.document_id not in claimed)
+    return sorted(chosen[:_MOST_CITATIONS], key=lambda one: -one.support)
+
+
+def _runs(passage: Passage, sentences: Sequence[EvidenceSentence]) -> list[tuple[EvidenceSentence, EvidenceSentence]]:
+    """Return the first and last sentence of each run of sentences that follow one another in a passage."""
+    runs: list[tuple[EvidenceSentence, EvidenceSentence]] = []
+    for sentence in sentences:
+        place = passage.sentences.index(sentence)
+        if runs and passage.sentences.index(runs[-1][1]) == place - 1:
+            runs[-1] = (runs[-1][0], sentence)
+        else:
+            runs.append((sentence, sentence))
+    return runs

@@ -1,0 +1,152 @@
+"""Choose the sentences of a passage that a claim is held against: few enough for a small model, enough to decide."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llama_index_medqa.text.term_weights import idf, terms
+from llama_index_medqa.verification.passages import EvidenceSentence, Passage
+
+# The verifier was trained on windows of up to 90 words beside the title.
+MOST_WORDS = 90
+# A passage that is hardly longer is read whole.
+WHOLE_WORDS = 110
+MOST_WINDOWS = 3
+# Of all passages together; the first window of each passage is always read.
+MOST_WINDOWS_OF_A_CLAIM = 8
+# A sentence that adds less of a claim's words than this, each weighed by its rarity, adds nothing to read.
+_LEAST_GAIN = 0.04
+# A passage that holds less of a claim's words than this is not read.
+_LEAST_OVERLAP = 0.15
+
+
+@dataclass(frozen=True)
+class Window:
+    """Some sentences of one passage, in their order.
+
+    Attributes:
+        passage: where they stand.
+        sentences: one or more.
+    """
+
+    passage: Passage
+    sentences: tuple[EvidenceSentence, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentences without the title."""
+        return " ".join(sentence.text for sentence in self.sentences)
+
+    @property
+    def premise(self) -> str:
+        """The title and the sentences, as the entailment model reads them."""
+        title = self.passage.title.rstrip(".")
+        return f"{title}. {self.text}" if title else self.text
+
+    @property
+    def context(self) -> str:
+        """The title, the sentences, and those right before and after them."""
+        everything = self.passage.sentences
+        places = [everything.index(sentence) for sentence in self.sentences]
+        near = sorted({place + step for place in places for step in (-1, 0, 1)} & set(range(len(everything))))
+        return " ".join(
+            [self.passage.title, *(everything[place].text for place in near if not everything[place].steered)]
+        )
+
+
+def windows_of(claim: str, passage: Passage) -> list[Window]:
+    """Return the windows of a passage that may decide a claim; none where it tells of other things.
+
+    The first holds the sentences that cover most of the claim's words; the others the nearest sentences with those
+    around them, so that "it" and "the drug" are resolved.
+
+    Args:
+        claim: without citation marks.
+        passage: a stretch of a record.
+    """
+    stating = [sentence for sentence in passage.sentences if sentence.states_something]
+    wanted = terms(claim)
+    total = sum(map(idf, wanted))
+    if not (stating and total):
+        return []
+    held = {sentence: wanted & terms(sentence.text) for sentence in stating}
+    in_title = wanted & terms(passage.title)
+    if sum(map(idf, frozenset[str]().union(in_title, *held.values()))) < _LEAST_OVERLAP * total:
+        return []
+    if sum(len(sentence.text.split()) for sentence in stating) <= WHOLE_WORDS:
+        return [Window(passage, tuple(stating))]
+    ranked = sorted(stating, key=lambda sentence: -sum(map(idf, held[sentence])))
+    chosen = [_covering(ranked[0], stating, held, in_title, total)]
+    read: set[EvidenceSentence] = set()
+    while len(chosen) < MOST_WINDOWS and (unread := [sentence for sentence in ranked if sentence not in read]):
+        chosen.append(_around(unread[0], stating))
+        read.update(chosen[-1])
+    return [Window(passage, sentences) for sentences in dict.fromkeys(chosen)]
+
+
+def windows_of_all(claim: str, passages: Sequence[Passage]) -> list[Window]:
+    """Return the windows that a claim is held against: the first of each passage, then the others that are nearest.
+
+    Args:
+        claim: without citation marks.
+        passages: the evidence.
+    """
+    found = [windows_of(claim, passage) for passage in passages]
+    first = [windows[0] for windows in found if windows]
+    wanted = terms(claim)
+    others = sorted(
+        (window for windows in found for window in windows[1:]),
+        key=lambda window: -sum(map(idf, wanted & terms(window.text))),
+    )
+    return [*first, *others[: max(0, MOST_WINDOWS_OF_A_CLAIM - len(first))]]
+
+
+def copied_window(claim: str, passage: Passage) -> Window | None:
+    """Return the sentence of a passage that says a claim in the same words; None where there is none."""
+    wanted = _plain(claim)
+    for sentence in passage.sentences:
+        if sentence.states_something and sentence.complete and _plain(sentence.text) == wanted:
+            return Window(passage, (sentence,))
+    return None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).rstrip(".").casefold()
+
+
+def _covering(
+    nearest: EvidenceSentence,
+    stating: Sequence[EvidenceSentence],
+    held: dict[EvidenceSentence, frozenset[str]],
+    in_title: frozenset[str],
+    total: float,
+) -> tuple[EvidenceSentence, ...]:
+    """Return the sentences that together hold most of the claim's words."""
+    chosen, there = [nearest], held[nearest] | in_title
+    words = len(nearest.text.split())
+    while True:
+        fitting = [
+            sentence
+            for sentence in stating
+            if sentence not in chosen and words + len(sentence.text.split()) <= MOST_WORDS
+        ]
+        if not fitting:
+            break
+        # The one that adds most; of equals the one that is nearest to the claim.
+        best = max(fitting, key=lambda sentence: (sum(map(idf, held[sentence] - there)), sum(map(idf, held[sentence]))))
+        if sum(map(idf, held[best] - there)) < _LEAST_GAIN * total:
+            break
+        chosen.append(best)
+        there |= held[best]
+        words += len(best.text.split())
+    return tuple(sorted(chosen, key=lambda sentence: sentence.start))
+
+
+def _around(nearest: EvidenceSentence, stating: Sequence[EvidenceSentence]) -> tuple[EvidenceSentence, ...]:
+    """Return the nearest sentence with the one before it, then the one after it, as far as there is room."""
+    place, chosen = stating.index(nearest), [nearest]
+    words = len(nearest.text.split())
+    for other in (place - 1, place + 1, place - 2):
+        if 0 <= other < len(stating) and words + len(stating[other].text.split()) <= MOST_WORDS:
+            chosen.append(stating[other])
+            words += len(stating[other].text.split())
+    return tuple(sorted(chosen, key=lambda sentence: sentence.start))

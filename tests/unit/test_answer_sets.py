@@ -1,0 +1,47 @@
+"""Which questions are measured on, set thresholds and may be trained on: as ``qa/split.json`` says."""
+
+import json
+
+import pytest
+
+from benchmarks.answer_sets import load_answer_set
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Three questions of PubMedQA, as its authors publish them."""
+    (tmp_path / "qa").mkdir()
+    rows = [
+        {
+            "pmid": pmid,
+            "question": f"Is it {pmid}?",
+            "contexts": [f"It is {pmid}."],
+            "labels": ["RESULTS"],
+            "long_answer": "It is.",
+            "final_decision": "yes",
+        }
+        for pmid in ("11", "12", "13")
+    ]
+    (tmp_path / "qa/pubmedqa_dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+def write_split(data, **parts):
+    (data / "qa/split.json").write_text(json.dumps({"PubMedQA": parts, "BioASQ": {}}))
+
+
+def test_questions_are_parted_and_ordered_by_the_split(data):
+    write_split(data, final=["13"], calibration=["12", "11"], training=[])
+    chosen = load_answer_set("PubMedQA", data)
+    assert [case.case_id for case in chosen.final] == ["13"]
+    assert [case.case_id for case in chosen.calibration] == ["12", "11"]
+    assert [case.case_id for case in chosen.others] == ["12", "11"]
+    assert [document.text for document in chosen.documents] == ["It is 11.", "It is 12.", "It is 13."]
+    assert data / "qa/split.json" in chosen.files
+
+
+@pytest.mark.parametrize("training", [[], ["11", "12"], ["99"]])
+def test_a_split_of_other_questions_is_refused(data, training):
+    write_split(data, final=["13"], calibration=["12"], training=training)
+    with pytest.raises(ValueError, match="each of the 3 questions of PubMedQA once"):
+        load_answer_set("PubMedQA", data)

@@ -1,0 +1,164 @@
+"""What the verifier makes of a model's chances and of the checks; expected verdicts follow from the rules in words."""
+
+import pytest
+
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.verification.verifier import ClaimVerifier
+from tests.unit.verification.evidence import Scripted, passage
+
+RESULT = "Resting pulse fell by 3.5 beats per minute in those who drank tea."
+CLAIM = "Drinking tea slows the resting pulse."
+RECORD = f"We asked whether tea slows the resting pulse. {RESULT} No serious harm occurred."
+
+
+def verified(sentence, passages, chances, **settings):
+    [found] = ClaimVerifier(Scripted(chances), **settings).verify([sentence], passages)
+    return found
+
+
+def kinds(found):
+    return [finding.kind for finding in found.findings]
+
+
+def test_a_supported_sentence_is_tied_to_the_very_words():
+    record = passage(RECORD)
+    found = verified(CLAIM, [record], {RESULT: (0.95, 0.0)})
+    assert (found.verdict, found.support) == ("supported", 0.95)
+    [citation] = found.citations
+    assert citation.quote == RESULT
+    assert record.text[citation.start : citation.end] == RESULT
+    assert citation.mark == "[PMID:7]"
+
+
+@pytest.mark.parametrize(
+    ("strictness", "chance", "verdict"),
+    [
+        ("strict", 0.9, "supported"),
+        ("strict", 0.89, "unsupported"),
+        ("balanced", 0.7, "supported"),
+        ("balanced", 0.69, "unsupported"),
+        ("open", 0.5, "supported"),
+        ("open", 0.49, "unsupported"),
+    ],
+)
+def test_each_strictness_has_its_threshold(strictness, chance, verdict):
+    found = verified(CLAIM, [passage(RECORD)], {RESULT: (chance, 0.0)}, strictness=strictness)
+    assert found.verdict == verdict
+    assert kinds(found) == ([] if verdict == "supported" else ["not_entailed"])
+
+
+def test_an_unknown_strictness_is_refused_with_the_known_ones():
+    with pytest.raises(InputError, match="strictness cannot be 'lax': choose strict, balanced, open"):
+        ClaimVerifier(Scripted({}), strictness="lax")
+
+
+def test_a_number_that_the_text_lacks_never_passes_whatever_the_model_says():
+    found = verified("Tea slows the resting pulse by 35 beats per minute.", [passage(RECORD)], {RESULT: (1.0, 0.0)})
+    assert (found.verdict, found.support) == ("unsupported", 0.0)
+    assert kinds(found) == ["quantity"]
+
+
+def test_a_drug_that_the_text_lacks_never_passes_whatever_the_model_says():
+    found = verified("Metoprolol and tea slow the resting pulse.", [passage(RECORD)], {RESULT: (1.0, 0.0)})
+    assert (found.verdict, kinds(found)) == ("unsupported", ["entity"])
+
+
+def test_a_record_that_contradicts_more_surely_than_it_supports_does_not_support():
+    found = verified(CLAIM, [passage(RECORD)], {RESULT: (0.45, 0.55)}, strictness="open")
+    assert (found.verdict, found.citations) == ("unsupported", ())
+
+
+def test_contradiction_is_told_only_where_it_is_sure():
+    contrary = passage("Tea did not slow the resting pulse.", "8")
+    sure = verified(CLAIM, [contrary], {"did not slow": (0.0, 0.8)})
+    assert (sure.verdict, sure.opposing[0].quote) == ("contradicted", "Tea did not slow the resting pulse.")
+    unsure = verified(CLAIM, [contrary], {"did not slow": (0.0, 0.79)})
+    assert (unsure.verdict, unsure.opposing) == ("unsupported", ())
+
+
+def test_papers_that_disagree_are_both_shown():
+    found = verified(
+        CLAIM,
+        [passage(RECORD), passage("Tea did not slow the resting pulse.", "8")],
+        {RESULT: (0.9, 0.0), "did not slow": (0.0, 0.9)},
+    )
+    assert found.verdict == "supported"
+    assert [citation.pmid for citation in found.citations] == ["7"]
+    assert [citation.pmid for citation in found.opposing] == ["8"]
+
+
+def test_a_copy_needs_no_model_but_a_copied_question_supports_nothing():
+    model = Scripted({})
+    [copied] = ClaimVerifier(model).verify([RESULT], [passage(RECORD)])
+    assert (copied.verdict, copied.support, model.asked) == ("supported", 1.0, [])
+    found = verified("Does tea slow the resting pulse?", [passage("Does tea slow the resting pulse? It may.")], {})
+    assert (found.verdict, kinds(found)) == ("unsupported", ["no_claim"])
+
+
+@pytest.mark.parametrize("sentence", ["Yes.", "No,", "[PMID:7]", "The study found that "])
+def test_what_states_nothing_is_not_supported(sentence):
+    assert kinds(verified(sentence, [passage(RECORD)], {"": (1.0, 0.0)}))[0] == "no_claim"
+
+
+def test_yes_is_read_as_the_statement_that_follows_it():
+    model = Scripted({RESULT: (0.95, 0.0)})
+    [found] = ClaimVerifier(model).verify([f"Yes, {CLAIM[0].lower()}{CLAIM[1:]}"], [passage(RECORD)])
+    assert {claim for _, claim in model.asked} == {CLAIM}
+    assert found.text == "Yes, drinking tea slows the resting pulse."
+
+
+def test_clauses_may_rest_on_different_papers():
+    pulse, sleep = "Tea slowed the pulse of adults.", "Coffee has shortened the sleep of adults."
+    claim = "Tea slowed the pulse, and coffee has shortened the sleep."
+    chances = {
+        pulse: {claim: (0.3, 0.0), "Tea slowed the pulse.": (0.9, 0.0), "coffee has shortened the sleep.": (0.0, 0.0)},
+        sleep: {claim: (0.3, 0.0), "Tea slowed the pulse.": (0.0, 0.0), "coffee has shortened the sleep.": (0.8, 0.0)},
+    }
+    papers = [passage(pulse, "1", ""), passage(sleep, "2", "")]
+    found = verified(claim, papers, chances)
+    assert (found.verdict, found.support) == ("supported", 0.8)
+    assert [(citation.pmid, citation.quote) for citation in found.citations] == [("1", pulse), ("2", sleep)]
+    assert verified(claim, papers[:1], chances).verdict == "unsupported"
+
+
+def test_a_quotation_must_stand_in_the_record_word_for_word():
+    claim = 'Tea "slows the resting pulse" of those who drink it.'
+    chances = {RESULT: (0.95, 0.0)}
+    assert verified(claim, [passage(RECORD)], chances).verdict == "supported"
+    altered = verified('Tea "stops the resting pulse" of those who drink it.', [passage(RECORD)], chances)
+    assert (altered.verdict, kinds(altered)) == ("unsupported", ["quote"])
+
+
+def test_the_models_own_marks_are_held_against_what_was_found():
+    other = passage("Coffee was not studied here at all.", "8", "Coffee")
+    found = verified(f"{CLAIM} [PMID:8][PMID:9]", [passage(RECORD), other], {RESULT: (0.95, 0.0)})
+    assert found.verdict == "supported"
+    assert [(one.kind, one.detail) for one in found.findings] == [
+        ("wrong_mark", "PMID:8 does not say this"),
+        ("unknown_mark", "PMID:9 was not retrieved"),
+    ]
+
+
+def test_records_that_are_nearly_as_sure_are_cited_too_the_surest_first():
+    papers = [passage(f"Tea slowed the resting pulse in cohort {letter}.", str(n)) for n, letter in enumerate("ABC")]
+    chances = {"cohort A": (0.85, 0.0), "cohort B": (0.94, 0.0), "cohort C": (0.8, 0.0)}
+    found = verified(CLAIM, papers, chances)
+    assert [citation.pmid for citation in found.citations] == ["1", "0"]
+    named = verified(f"{CLAIM} [PMID:2]", papers, chances)
+    assert [citation.pmid for citation in named.citations] == ["1", "0", "2"]
+
+
+def test_nothing_near_is_told_as_such():
+    found = verified(CLAIM, [passage("Fractures of the wrist heal.", "9", "Wrists")], {"": (1.0, 0.0)})
+    assert (found.verdict, kinds(found)) == ("unsupported", ["no_evidence"])
+    assert verified(CLAIM, [], {}).verdict == "unsupported"
+
+
+def test_the_identity_names_model_checks_and_strictness():
+    identity = ClaimVerifier(Scripted({}), strictness="open").identity
+    assert identity == {"verifier": "scripted", "checks": 1, "strictness": "open"}
+
+
+async def test_verifying_does_not_block_the_event_loop():
+    verifier = ClaimVerifier(Scripted({RESULT: (0.95, 0.0)}))
+    assert await verifier.averify([CLAIM], [passage(RECORD)]) == verifier.verify([CLAIM], [passage(RECORD)])

@@ -1,0 +1,83 @@
+"""Which sentences of a passage a claim is held against; expected windows were chosen by reading."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llama_index_medqa.verification.windows import (
+    MOST_WINDOWS,
+    MOST_WINDOWS_OF_A_CLAIM,
+    MOST_WORDS,
+    WHOLE_WORDS,
+    copied_window,
+    windows_of,
+    windows_of_all,
+)
+from tests.unit.verification.evidence import passage
+
+TEXT = (
+    "We aimed to test whether zinc shortens colds. Children were given zinc or placebo. "
+    "Colds lasted 3 days with zinc and 5 days with placebo. Nausea was more frequent with zinc. "
+    "Zinc may be worth taking."
+)
+
+
+def test_the_nearest_sentences_come_first_and_in_their_order():
+    first = windows_of("Zinc shortens how long colds last, but nausea is frequent.", passage(TEXT, title=""))[0]
+    assert "Colds lasted 3 days with zinc and 5 days with placebo. Nausea was more frequent with zinc." in first.text
+
+
+def test_aims_and_titles_decide_nothing_but_the_title_is_read():
+    windows = windows_of("Zinc shortens colds.", passage(TEXT, title="Zinc for colds."))
+    assert all("aimed" not in window.text for window in windows)
+    assert all(window.premise.startswith("Zinc for colds. ") for window in windows)
+    assert all("Zinc for colds" not in window.text for window in windows)
+
+
+def test_a_passage_about_other_things_is_not_read():
+    assert windows_of("Metformin lowers glucose in diabetes.", passage(TEXT)) == []
+    assert windows_of("of the and", passage(TEXT)) == []
+
+
+def test_the_context_of_a_window_has_the_sentences_around_it():
+    [window, *_] = windows_of("Nausea was more frequent.", passage(TEXT, title="Colds"))
+    assert window.context.startswith("Colds ")
+    assert "Zinc may be worth taking." in window.context
+
+
+def test_a_copy_is_found_whatever_its_case_and_stop():
+    record = passage(TEXT)
+    assert copied_window("nausea was  more frequent with zinc", record).text == "Nausea was more frequent with zinc."
+    assert copied_window("We aimed to test whether zinc shortens colds.", record) is None
+    assert copied_window("Nausea was more frequent.", record) is None
+
+
+SENTENCE = st.sampled_from(["zinc", "colds", "placebo", "nausea", "days", "children"]).flatmap(
+    lambda word: st.integers(1, 60).map(lambda n: " ".join([word.capitalize(), *["lasted"] * n]) + ".")
+)
+
+
+@given(st.lists(SENTENCE, min_size=1, max_size=9))
+def test_windows_hold_whole_sentences_in_order_and_are_short(sentences):
+    record = passage(" ".join(sentences), title="")
+    for window in windows_of("Zinc and colds and nausea lasted.", record):
+        assert list(window.sentences) == sorted(window.sentences, key=lambda sentence: sentence.start)
+        assert all(sentence in record.sentences for sentence in window.sentences)
+        words = len(window.text.split())
+        assert len(window.sentences) == 1 or words <= (MOST_WORDS if len(record.text.split()) > WHOLE_WORDS else words)
+
+
+def test_a_short_passage_is_read_whole_and_a_long_one_in_several_windows():
+    short = passage(TEXT, title="")
+    [window] = windows_of("Zinc shortens colds.", short)
+    assert window.text == TEXT.split(". ", 1)[1]
+    long = passage(" ".join(f"In cohort {n} zinc shortened colds by {n} days." for n in range(40)), title="")
+    assert len(windows_of("Zinc shortens colds.", long)) == MOST_WINDOWS
+
+
+def test_each_passage_is_read_and_the_others_only_as_far_as_there_is_room():
+    texts = [" ".join(f"In cohort {n} zinc shortened colds by {n} days." for n in range(40))] * 6
+    papers = [passage(text, str(n), "") for n, text in enumerate(texts)]
+    chosen = windows_of_all("Zinc shortens colds.", papers)
+    assert len(chosen) == MOST_WINDOWS_OF_A_CLAIM
+    assert [window.passage.document_id for window in chosen[:6]] == [f"PMID:{n}" for n in range(6)]
+    assert len(windows_of_all("Zinc shortens colds.", papers * 2)) == len(papers) * 2
