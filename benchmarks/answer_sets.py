@@ -4,12 +4,11 @@
   question.
 - BioASQ: 983 questions; 6,851 papers as the snippets that its experts marked, with their titles where known.
 
-150 questions of each are drawn for the final measurement of answers. The others are for choosing: what is chosen on
-them was not seen by the measurement.
+``qa/split.json`` of the shared data parts the questions of each set: the 150 ``final`` ones are for measuring answers
+and for nothing else; thresholds are set on the 150 ``calibration`` ones; the ``training`` ones are for all else.
 """
 
 import json
-import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,7 @@ from llama_index_medqa import E5Embedding, PubMedIndex, TokenNodeParser
 from llama_index_medqa.evaluation.cases import EvaluationCase
 
 NAMES = ("PubMedQA", "BioASQ")
-FINAL_QUESTIONS = 150
-_SEED = 6
+_PARTS = ("final", "calibration", "training")
 
 
 @dataclass(frozen=True)
@@ -36,25 +34,41 @@ class AnswerSet:
         name: one of :data:`NAMES`.
         documents: what is indexed.
         final: the questions of the measurement of answers.
-        others: the questions that choices are made on.
+        calibration: the questions that thresholds are set on.
+        training: the questions that may be trained on.
         files: what all were read from.
     """
 
     name: str
     documents: list[Document]
     final: list[EvaluationCase]
-    others: list[EvaluationCase]
+    calibration: list[EvaluationCase]
+    training: list[EvaluationCase]
     files: list[Path]
+
+    @property
+    def others(self) -> list[EvaluationCase]:
+        """All questions that answers are not measured on."""
+        return [*self.calibration, *self.training]
 
 
 def load_answer_set(name: str, data: Path) -> AnswerSet:
-    """Reads one of the sets; the final questions are the same in every run, in a random order."""
+    """Reads one of the sets; its questions are parted, and ordered, as ``qa/split.json`` says.
+
+    Raises:
+        ValueError: the split does not name every question of the set exactly once.
+    """
     chosen = load_set(name, data)
-    cases = sorted(chosen.cases, key=lambda case: case.case_id)
-    random.Random(_SEED).shuffle(cases)
+    split = data / "qa" / "split.json"
+    ids: dict[str, list[str]] = json.loads(split.read_text(encoding="utf-8"))[name]
+    cases = {case.case_id: case for case in chosen.cases}
+    named = [case_id for part in _PARTS for case_id in ids[part]]
+    if sorted(named) != sorted(cases):
+        raise ValueError(f"{split} must name each of the {len(cases)} questions of {name} once; it names {len(named)}.")
     titles = _titles(data) if name == "BioASQ" else {}
     documents = [_with_title(document, titles.get(document.id_, "")) for document in chosen.documents]
-    return AnswerSet(name, documents, cases[:FINAL_QUESTIONS], cases[FINAL_QUESTIONS:], chosen.files)
+    final, calibration, training = ([cases[case_id] for case_id in ids[part]] for part in _PARTS)
+    return AnswerSet(name, documents, final, calibration, training, [*chosen.files, split])
 
 
 def open_answer_index(chosen: AnswerSet, embedder: E5Embedding, folder: Path) -> PubMedIndex:

@@ -32,16 +32,16 @@ from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
 from llama_index_medqa.answerability import AnswerabilityGate
 from llama_index_medqa.assembly import open_drafter, open_embedder
-from llama_index_medqa.attribution import Attributor
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.measures.citation import CitationPrecision, CitationRecall, VerdictShare
 from llama_index_medqa.evaluation.statistics import bootstrap_mean
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.verification.verifier import ClaimVerifier
 
 # Chunks to retrieve before the papers that hold the answer are taken out: enough for any of these questions.
 _DEEP = 60
-_STAGES = ("retrieve", "select", "generate", "attribute")
+_STAGES = ("retrieve", "select", "generate", "verify")
 _SUPPORT = tuple(map(VerdictShare, ("supported", "unsupported", "contradicted")))
 
 
@@ -59,7 +59,7 @@ class Answering:
         self._index = index
         self._drafter = drafter
         self._retriever = PubMedRetriever(index, similarity_top_k=_DEEP)
-        self._attributor = Attributor(index._embed_model)
+        self._verifier = ClaimVerifier()
 
     def row(self, case: EvaluationCase, *, gold_removed: bool) -> dict[str, Any]:
         """Asks a question; gives all that the measures need."""
@@ -68,7 +68,7 @@ class Answering:
             WithoutPapers(self._retriever, removed, EMBEDDED.similarity_top_k),
             self._drafter,
             embed_model=self._index._embed_model,
-            attributor=self._attributor,
+            verifier=self._verifier,
             gate=AnswerabilityGate.for_embedder(str(self._index.identity["embedder"])),
             evidence_tokens=EMBEDDED.evidence_tokens,
         )

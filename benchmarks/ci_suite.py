@@ -2,7 +2,7 @@
 
 The abstracts, questions and answers in ``suite/`` were written for this; the papers do not exist. No weights are
 needed: no model drafts, and vectors (of hashed words) are stored and not searched. What is gated is the code: reading,
-cutting, search by words, choice of evidence, attribution.
+cutting, search by words, choice of evidence, verification.
 
     medqa evaluate benchmarks/suite/cases.jsonl --engine benchmarks.ci_suite:engine --terms benchmarks/suite/terms.txt \
         --output results.json

@@ -33,10 +33,10 @@ from benchmarks.experiment_report import as_data, as_markdown, as_plot, majority
 from benchmarks.experiment_scores import CellScores, Comparison, comparisons, ragas_support, score_cell
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa.adapter import MANIFEST_NAME
-from llama_index_medqa.assembly import open_embedder, open_judge
+from llama_index_medqa.assembly import open_judge
 from llama_index_medqa.errors import MedQAError
 from llama_index_medqa.evaluation.judges import Judge
-from llama_index_medqa.evaluation.judges.by_name import JUDGES, judge_of, needs_of
+from llama_index_medqa.evaluation.judges.by_name import JUDGES, asks_model, judge_of
 from llama_index_medqa.evaluation.judges.measured import measured_quality
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.model_calls import ModelCalls
@@ -75,15 +75,14 @@ async def _measured(
     cells: Sequence[Cell], asking: Asking, options: argparse.Namespace
 ) -> tuple[list[CellScores], Judge]:
     """The scores of all cells, and who judged; what a judge's model said once is kept too."""
-    needs = needs_of(options.judge)
     async with AsyncExitStack() as stack:
         calls = None
-        if needs.model or options.ragas:
+        if asks_model(options.judge) or options.ragas:
             server = stack.enter_context(open_judge(EMBEDDED, api_base=options.judge_at))
             calls = await stack.enter_async_context(
                 ModelCalls.open(server, options.work / "judge.jsonl", concurrency=1)
             )
-        judge = judge_of(options.judge, calls, open_embedder(EMBEDDED) if needs.embedder else None)
+        judge = judge_of(options.judge, calls)
         ragas = ragas_support(RagasJudge(calls)) if calls and options.ragas else None
         scored = []
         for cell in cells:

@@ -29,6 +29,7 @@ class KeptDrafts(CustomLLM):
     _file: Path = PrivateAttr()
     _kept: dict[str, dict[str, Any]] = PrivateAttr()
     _seconds: float = PrivateAttr(default=0.0)
+    _text: str = PrivateAttr(default="")
 
     def __init__(self, inner: OpenAILike, file: Path) -> None:
         super().__init__()
@@ -49,12 +50,17 @@ class KeptDrafts(CustomLLM):
         """What the last draft took the model, whenever that was."""
         return self._seconds
 
+    @property
+    def text(self) -> str:
+        """The last draft."""
+        return self._text
+
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Gives a draft in one piece."""
         asked = json.dumps([self._inner.model, [[str(item.role), item.content] for item in messages]])
         key = hashlib.sha256(asked.encode()).hexdigest()[:32]
         row = self._kept.get(key) or self._ask(key, messages, **kwargs)
-        self._seconds = row["seconds"]
+        self._seconds, self._text = row["seconds"], row["text"]
         yield from self._replayed(row)
 
     def _ask(self, key: str, messages: Sequence[ChatMessage], **kwargs: Any) -> dict[str, Any]:

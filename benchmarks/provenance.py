@@ -23,10 +23,9 @@ def provenance(files: Iterable[Path], packages: Iterable[str]) -> dict[str, Any]
         packages: distributions whose versions matter; null where one is not installed.
     """
     changed = _git("status", "--porcelain", "--", "llama_index_medqa", "benchmarks/*.py")
-    module = Path(sys.argv[0]).stem
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "command": " ".join(["python -m", f"benchmarks.{module}", *(Path(word).name for word in sys.argv[1:])]),
+        "command": " ".join(["python -m", _module(Path(sys.argv[0])), *(Path(word).name for word in sys.argv[1:])]),
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(changed),
         "python": platform.python_version(),
@@ -34,6 +33,12 @@ def provenance(files: Iterable[Path], packages: Iterable[str]) -> dict[str, Any]
         "versions": {name: _version(name) for name in packages},
         "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files},
     }
+
+
+def _module(script: Path) -> str:
+    """The name by which a script of this package is run."""
+    inside = [part.stem for part in (script, *script.parents)]
+    return ".".join(reversed(inside[: inside.index("benchmarks") + 1])) if "benchmarks" in inside else script.stem
 
 
 def write_results(name: str, results: dict[str, Any]) -> Path:

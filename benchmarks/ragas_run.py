@@ -39,7 +39,7 @@ from llama_index_medqa.evaluation_judging import cost
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate
 
-MEASURES = ("Faithfulness(ragas)", "ContextRecall(ragas)", "Faithfulness(attribution)")
+MEASURES = ("Faithfulness(ragas)", "ContextRecall(ragas)", "Faithfulness(verifier)")
 # Chunks that benchmarks.answers retrieves before it keeps the first few.
 _DEEP = 60
 _OWN, _OTHER = "own", "another question's"
