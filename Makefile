@@ -85,7 +85,7 @@ experiment: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## RAG and fine-tuning, with and wi
 	$(VLLM_FOR_TESTS) $(VENV)/bin/python -m benchmarks.experiment $(PLAN)
 
 bench: $(VENV)/.dev  ## the measurement that needs nothing but data; the others say in their first lines what they need
-	$(VENV)/bin/python -m benchmarks.attribution_labels
+	$(VENV)/bin/python -m benchmarks.verification.public_sets
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) $(TRAIN_VENV) $(DOCS_VENV) .venv-lowest .venv-newest .medqa dist

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llama_index_medqa.assembly import open_embedder, open_judge
+from llama_index_medqa.assembly import open_judge
 from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge, VerdictJudge
 from llama_index_medqa.evaluation.judges.offline import OfflineJudge
 from llama_index_medqa.evaluation.model_calls import ModelCalls
@@ -24,7 +24,7 @@ async def test_what_is_supported_is_told_from_what_is_not_and_asked_anew_much_al
     with open_judge(EMBEDDED) as server:
         async with ModelCalls.open(server, tmp_path / "calls.jsonl") as calls:
             asking = LogOddsJudge(calls)
-            judge = OfflineJudge(open_embedder(EMBEDDED), asking)
+            judge = OfflineJudge(asking)
             values = [score.value for score in await judge.score_all(claims, EVIDENCE)]
             odds = await asking.opinions([(claim, EVIDENCE[0]) for claim in claims])
             verdicts = await VerdictJudge(calls).score_all(claims[:1], EVIDENCE)
@@ -33,7 +33,7 @@ async def test_what_is_supported_is_told_from_what_is_not_and_asked_anew_much_al
             assert calls.totals.calls == asked
         # Another journal: the model is asked anew.
         async with ModelCalls.open(server, tmp_path / "again.jsonl") as calls:
-            again = await OfflineJudge(open_embedder(EMBEDDED), LogOddsJudge(calls)).score_all(claims, EVIDENCE)
+            again = await OfflineJudge(LogOddsJudge(calls)).score_all(claims, EVIDENCE)
     # llama.cpp adds up in another order where another part of the prompt is still in its cache, and the weights'
     # four bits make more of it: in 16 rounds of shuffled claims a chance moved by at most .022.
     assert [score.value for score in again] == pytest.approx(values, abs=0.1)
