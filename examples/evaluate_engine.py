@@ -27,7 +27,7 @@ def engine() -> BaseQueryEngine:
     """The system under test: it says the same whatever it is asked."""
     documents = PubMedReader().load_data(FOLDER / "papers.jsonl")
     index = VectorStoreIndex.from_documents(documents, embed_model=HashEmbedding())
-    answer = "Yes, green tea lowered the resting heart rate by 3.5 beats per minute."
+    answer = "Yes, green tea lowered the resting heart rate by 3.5 beats per minute compared with water."
     return index.as_query_engine(llm=ScriptedLLM([answer]), similarity_top_k=2)
 
 

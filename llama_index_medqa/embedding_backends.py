@@ -79,7 +79,7 @@ def choose_execution(
         )
     chosen: str = precision
     if precision == "auto":
-        chosen = "bfloat16" if _computes_in_bfloat16(device) else "float32"
+        chosen = "bfloat16" if computes_in_bfloat16(device) else "float32"
     on_openvino = needs_cpu or (
         backend == "auto" and kind == "cpu" and chosen == "bfloat16" and find_spec("openvino") is not None
     )
@@ -100,7 +100,7 @@ def _has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
-def _computes_in_bfloat16(device: str) -> bool:
+def computes_in_bfloat16(device: str) -> bool:
     """Whether the device has instructions for products of bfloat16 matrices, not only an emulation."""
     if _kind(device) == "cuda":
         import torch

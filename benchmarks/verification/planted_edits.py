@@ -90,6 +90,8 @@ def swap(sentence: str, abstract: str, chance: random.Random) -> str | None:
     if not sides or _ANAPHOR.search(sides["first"]) or _ANAPHOR.search(sides["second"]) or "rather than" in sentence:
         return None
     first, second = sides["first"].strip(), sides["second"]
+    if first.casefold() == second.casefold():
+        return None
     if "verb" in sides.groupdict():
         return f"{_capital(second)} {sides['verb']} {sides['word']} {_uncapital(first)}."
     swapped = f"{sides['preposition']} {second} than {sides['preposition']} {first}"

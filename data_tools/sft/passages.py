@@ -50,7 +50,7 @@ def window(passage: Passage, place: int, most_tokens: int, chance: random.Random
 
 def _is_within(passage: Passage, first: int, last: int) -> bool:
     ends = [passage.sentences[place] for place in (first, last) if 0 <= place < len(passage.sentences)]
-    return len(ends) == 2 and all(sentence.complete and not sentence.in_title for sentence in ends)
+    return len(ends) == 2 and all(sentence.complete and sentence.states_something for sentence in ends)
 
 
 def _tokens(passage: Passage, first: int, last: int) -> int:

@@ -2,8 +2,8 @@
 
 import re
 
-# "Yes, aspirin lowers fever." claims that aspirin does.
-_YES_OR_NO = re.compile(r"^(?:yes|no)\b[\s,;:.–—-]*", re.IGNORECASE)
+# "Yes, aspirin lowers fever." claims that aspirin does; "No harm was seen." is a statement from its first word.
+_YES_OR_NO = re.compile(r"^(?:yes|no)\s*(?:[,;:.–—-][\s,;:.–—-]*|$)", re.IGNORECASE)
 _LEAD = re.compile(
     r"^(?:(?:based on|according to) (?:the |these |this )?(?:provided |given |retrieved )?"
     r"(?:abstracts?|context|evidence|information|literature|passages?|stud(?:y|ies)|text)(?: provided)?,\s*"

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from llama_index_medqa.errors import WeightsError
 
 _MOST_TOKENS = 208
+# So few words are never more tokens than half of that.
+_FEW_WORDS = 20
 # Padding costs time: pairs of like length are read together.
 _PAIRS_AT_ONCE = 16
 
@@ -31,6 +33,9 @@ class Entailment(NamedTuple):
     supported: float
     not_enough: float
     contradicted: float
+
+
+_NOT_READ = Entailment(supported=0.0, not_enough=1.0, contradicted=0.0)
 
 
 class EntailmentModel(Protocol):
@@ -66,6 +71,13 @@ class EntailmentEncoder:
         self._folder = folder
         self._threads = threads
         self._loading = threading.Lock()
+        self._session: tuple[Any, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self._folder, "threads": self._threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]  # the model is read again where it is used
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -86,11 +98,22 @@ class EntailmentEncoder:
         return _read_card((self._folder / "card.json").read_text(encoding="utf-8"), self._folder / "card.json")
 
     def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Entailment]:
-        """Return the chances of each pair (premise, claim), in order. Of long pairs the longer text is cut."""
+        """Return the chances of each pair (premise, claim), in order.
+
+        Of long premises the end is not read. A claim too long to be read whole is never supported.
+        """
         logits = self.logits(pairs) / float(self.card["temperature"])
         chances = np.exp(logits - logits.max(axis=1, keepdims=True))
         chances /= chances.sum(axis=1, keepdims=True)
-        return [Entailment(*map(float, row)) for row in chances]
+        return [
+            Entailment(*map(float, row)) if self._fits(claim) else _NOT_READ
+            for row, (_, claim) in zip(chances, pairs, strict=True)
+        ]
+
+    def _fits(self, claim: str) -> bool:
+        # Of a pair that is too long the longer text is cut, so a claim of less than half is never cut.
+        words = len(claim.split())
+        return words <= _FEW_WORDS or len(self._loaded[1].encode(claim).ids) <= _MOST_TOKENS // 2
 
     def logits(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
         """Return the model's figures before they are made chances: (n, 3) float32."""
@@ -103,13 +126,16 @@ class EntailmentEncoder:
             found[chosen] = session.run(None, _inputs([encoded[number] for number in chosen]))[0]
         return found
 
-    @cached_property
+    @property
     def _loaded(self) -> tuple[Any, Any]:
         with self._loading:
-            if self._folder is not None:
-                return _load(self._folder, self._threads)
-            with as_file(files(__package__) / "model") as folder:
-                return _load(folder, self._threads)
+            if self._session is None:
+                if self._folder is not None:
+                    self._session = _load(self._folder, self._threads)
+                else:
+                    with as_file(files(__package__) / "model") as folder:
+                        self._session = _load(folder, self._threads)
+            return self._session
 
 
 def _inputs(encoded: Sequence[Any]) -> dict[str, npt.NDArray[np.int64]]:

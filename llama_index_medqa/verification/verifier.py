@@ -70,10 +70,10 @@ class ClaimVerifier:
     """Decides with a trained entailment model, and with exact checks of numbers and names beside it.
 
     A claim is held against windows of each passage: a few sentences with the title. A window supports it where the
-    model's chance of support reaches the threshold, every number stands there with its unit, and every name. A record
-    that contradicts the claim more surely than it supports it does not support it. A claim that no record supports
-    whole is verified clause by clause, each by its own records. Titles, questions, aims and orders to the reader
-    support nothing, and a question is no claim.
+    model's chance of support reaches the threshold, every number stands there or right beside it with its unit, and the
+    passage has every name. A record that contradicts the claim more surely than it supports it does not support it. A
+    claim that no record supports whole is verified clause by clause, each by its own records, and no clause may be one
+    that no text says. Titles, questions, aims and orders to the reader support nothing, and a question is no claim.
 
     Args:
         model: judges pairs of texts; None takes the encoder in the package.
@@ -132,10 +132,14 @@ class ClaimVerifier:
         if not claim or is_question(claim):
             return AnswerSentence(sentence.text, findings=(Finding("no_claim", "the sentence states nothing"),))
         evidence = _Evidence(self.readings(claim, passages), sentence, passages)
+        clauses = clauses_of(claim)
         supporting = evidence.supporting(self._model.thresholds[self.strictness])
+        if len(clauses) > 1 and supporting and supporting[0].entailment != _COPIED:
+            # A true first half must not carry a second one that no text says.
+            supporting = supporting if all(self._is_said(clause, passages) for clause in clauses) else []
         citations = self._citations(claim, supporting, evidence, sentence.claimed)
         support = max((reading.support for reading in evidence.best.values()), default=0.0)
-        if not supporting and len(clauses := clauses_of(claim)) > 1:
+        if not supporting and len(clauses) > 1:
             parts = [self._clause(clause, sentence, passages) for clause in clauses]
             if all(found for found, _ in parts):
                 citations = tuple(dict.fromkeys(citation for found, _ in parts for citation in found))
@@ -151,6 +155,10 @@ class ClaimVerifier:
         return AnswerSentence(
             sentence.text, "contradicted" if opposing else "unsupported", support, (), opposing, reasons
         )
+
+    def _is_said(self, clause: str, passages: Sequence[Passage]) -> bool:
+        least = self._model.thresholds["open"]
+        return any(reading.support >= least for reading in self.readings(clause, passages))
 
     def _clause(
         self, clause: str, sentence: MarkedSentence, passages: Sequence[Passage]
@@ -232,9 +240,9 @@ class _Evidence:
         if not self.readings:
             return [*reasons, Finding("no_evidence", "no retrieved text speaks of this")]
         nearest = max(self.readings, key=lambda reading: reading.entailment.supported)
-        if nearest.entailment.supported >= threshold and nearest.findings:
-            return [*reasons, *nearest.findings]
-        return reasons or [Finding("not_entailed", "no retrieved text says this")]
+        if not reasons and (nearest.entailment.supported < threshold or not nearest.findings):
+            reasons.append(Finding("not_entailed", "no retrieved text says all of this"))
+        return [*reasons, *nearest.findings]
 
 
 def _findings(claim: str, window: Window) -> tuple[Finding, ...]:

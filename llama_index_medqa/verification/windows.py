@@ -1,11 +1,14 @@
 """Choose the sentences of a passage that a claim is held against: few enough for a small model, enough to decide."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llama_index_medqa.text.term_weights import idf, terms
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 
+# Some abstracts carry their headings in the text: "CONCLUSION: Zinc shortened colds."
+_HEADING = re.compile(r"^[A-Z][A-Z &/]{3,40}:\s*")
 # The verifier was trained on windows of up to 90 words beside the title.
 MOST_WORDS = 90
 # A passage that is hardly longer is read whole.
@@ -110,7 +113,7 @@ def copied_window(claim: str, passage: Passage) -> Window | None:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).rstrip(".").casefold()
+    return " ".join(_HEADING.sub("", text).split()).rstrip(".").casefold()
 
 
 def _covering(

@@ -10,7 +10,7 @@ import pytest
 
 from llama_index_medqa import E5Embedding, TransformerEmbedding
 from llama_index_medqa import embedding_backends as backends
-from llama_index_medqa.embedding_backends import choose_execution
+from llama_index_medqa.embedding_backends import choose_execution, computes_in_bfloat16
 from llama_index_medqa.errors import InputError, MissingExtraError
 from tests.conftest import RECORDS
 
@@ -43,7 +43,9 @@ def test_bfloat16_is_near_float32_and_not_the_same(tiny_model):
     expected = encoded(tiny_model, [f"passage: {text}" for text in TEXTS])
     vectors = E5Embedding(model_name=tiny_model, precision="bfloat16").get_text_embedding_batch(TEXTS)
     assert cosines(vectors, expected).min() >= 0.9999
-    assert np.abs(np.array(vectors) - expected).max() > 1e-5
+    # A processor without such instructions is given float32 by some backends.
+    if computes_in_bfloat16("cpu"):
+        assert np.abs(np.array(vectors) - expected).max() > 1e-5
 
 
 @pytest.fixture

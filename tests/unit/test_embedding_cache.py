@@ -110,10 +110,12 @@ def test_a_damaged_row_is_embedded_again_and_said(tiny_model, tmp_path, caplog):
         connection.execute("UPDATE vectors SET vector = zeroblob(132) WHERE rowid = 1")
         connection.execute("UPDATE vectors SET vector = x'00' WHERE rowid = 2")
     with caplog.at_level(logging.WARNING):
-        assert embedder.get_text_embedding_batch(TEXTS) == vectors
+        mended = embedder.get_text_embedding_batch(TEXTS)
+    # In a batch of another shape some processors round the last digit otherwise.
+    np.testing.assert_allclose(mended, vectors, atol=1e-6)
     assert "2 vectors are damaged" in caplog.text
     caplog.clear()
-    assert embedder.get_text_embedding_batch(TEXTS) == vectors
+    assert embedder.get_text_embedding_batch(TEXTS) == mended
     assert not caplog.text
 
 

@@ -14,7 +14,7 @@ from training.verifier.rows import read_rows
 
 # Of the wrong claims of the choosing half the share that may pass.
 WRONG_THAT_MAY_PASS: Mapping[str, float] = {"strict": 0.05, "balanced": 0.15, "open": 0.25}
-_CONTRADICTION_PRECISION = 0.8
+_CONTRADICTION_PRECISION = 0.9
 _TEMPERATURES = tuple(number / 10 for number in range(5, 41))
 
 
@@ -126,7 +126,7 @@ def _above(descending: Sequence[float], share: float) -> float:
     """Return the least threshold, in thousandths, that at most a share of the figures reach."""
     allowed = int(share * len(descending))
     highest = descending[allowed] if allowed < len(descending) else 0.0
-    return math.floor(highest * 1000 + 1) / 1000
+    return (math.floor(highest * 1000 + 1e-6) + 1) / 1000
 
 
 def _precise(judged: Sequence[Judged]) -> float:

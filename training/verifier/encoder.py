@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from llama_index_medqa.errors import WeightsError
+
 LABELS = ("entailment", "neutral", "contradiction")
 _QUANTISED = "_quantized"
 _PART_OF_THE_MODEL = re.compile(r"^(?:bert|classifier)\.")
@@ -22,30 +24,32 @@ def new_encoder(onnx_file: Path) -> Any:
     Returns:
         A ``BertForSequenceClassification`` of 12 layers, 384 wide, without dropout. Its classifier is new, for
         the labels of :data:`LABELS`; its embeddings are frozen.
+
+    Raises:
+        WeightsError: the file is another model.
     """
     import torch
     from transformers import BertConfig, BertForSequenceClassification
 
-    model: Any = BertForSequenceClassification(
-        BertConfig(
-            vocab_size=30522,
-            hidden_size=384,
-            num_hidden_layers=12,
-            num_attention_heads=12,
-            intermediate_size=1536,
-            num_labels=len(LABELS),
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-            attn_implementation="sdpa",
-        )
-    )
+    shape: dict[str, Any] = {
+        "vocab_size": 30522,
+        "hidden_size": 384,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 1536,
+        "num_labels": len(LABELS),
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "attn_implementation": "sdpa",
+    }
+    model: Any = BertForSequenceClassification(BertConfig(**shape))
     weights = {
         name: torch.from_numpy(value) for name, value in float_weights(onnx_file) if not name.startswith("classifier")
     }
     missing = model.load_state_dict(weights, strict=False).missing_keys
     unexpected = [name for name in missing if not name.startswith("classifier")]
     if unexpected:
-        raise ValueError(f"{onnx_file} lacks weights of a BERT of 12 layers: {', '.join(unexpected[:3])}")
+        raise WeightsError(f"{onnx_file} lacks weights of a BERT of 12 layers: {', '.join(unexpected[:3])}")
     for parameter in model.bert.embeddings.parameters():
         parameter.requires_grad_(False)
     return model

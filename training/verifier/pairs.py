@@ -73,7 +73,7 @@ def claim_pairs(folder: Path, part: str, seed: int) -> list[TrainingPair]:
     """
     abstracts = {row["pmid"]: row for row in read_rows(folder / "abstracts.jsonl.gz")}
     rng = random.Random(f"{seed} claims")  # noqa: S311
-    pairs = []
+    pairs: list[TrainingPair] = []
     for row in read_rows(folder / "claims.jsonl.gz"):
         if row["part"] == part:
             pairs += _pairs_of_claim(row, abstracts[row["pmid"]], rng)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from llama_index_medqa.errors import InputError
 from training.verifier.abstracts import kept_out_pmids, read_abstracts
 from training.verifier.fit import Fitting
 from training.verifier.pairs import TrainingPair, claim_pairs, kept_out, public_pairs
@@ -63,7 +64,7 @@ def stages_of(recipe: VerifierRecipe, data: Path) -> list[list[TrainingPair]]:
         data: the folder with ``nli``, ``claims``, ``sft`` and ``qa``.
 
     Raises:
-        ValueError: a pair rests on a question that is kept out.
+        InputError: a pair rests on a question that is kept out.
     """
     without = kept_out_pmids(
         data / "qa" / "split.json", data / "qa" / "bioasq" / "questions.jsonl", data / "claims" / "claims.jsonl.gz"
@@ -78,7 +79,7 @@ def stages_of(recipe: VerifierRecipe, data: Path) -> list[list[TrainingPair]]:
     stages = [[*public, *twins], *claims]
     forbidden = kept_out(data / "qa")
     if wrong := next((pair for pairs in stages for pair in pairs if forbidden.holds(pair)), None):
-        raise ValueError(f"A pair of {wrong.source} rests on a question that is kept out: {wrong.hypothesis!r}.")
+        raise InputError(f"A pair of {wrong.source} rests on a question that is kept out: {wrong.hypothesis!r}.")
     return stages
 
 

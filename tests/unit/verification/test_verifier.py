@@ -121,6 +121,22 @@ def test_clauses_may_rest_on_different_papers():
     assert verified(claim, papers[:1], chances).verdict == "unsupported"
 
 
+def test_a_true_half_does_not_carry_a_second_one():
+    text = "Tea slowed the pulse of adults, and liver damage was looked for."
+    claim = "Tea slowed the pulse, and it caused liver damage."
+    first, second = "Tea slowed the pulse.", "it caused liver damage."
+    said = {text: {claim: (0.9, 0.0), first: (0.9, 0.0), second: (0.5, 0.0)}}
+    assert verified(claim, [passage(text)], said).verdict == "supported"
+    unsaid = {text: {claim: (0.9, 0.0), first: (0.9, 0.0), second: (0.49, 0.0)}}
+    found = verified(claim, [passage(text)], unsaid)
+    assert (found.verdict, kinds(found)) == ("unsupported", ["not_entailed"])
+
+
+def test_a_copied_conclusion_may_lack_its_heading():
+    found = verified("Tea slows the pulse.", [passage("We gave tea. CONCLUSION: Tea slows the pulse.")], {})
+    assert (found.verdict, found.support) == ("supported", 1.0)
+
+
 def test_a_quotation_must_stand_in_the_record_word_for_word():
     claim = 'Tea "slows the resting pulse" of those who drink it.'
     chances = {RESULT: (0.95, 0.0)}
