@@ -134,16 +134,19 @@ class ClaimVerifier:
         evidence = _Evidence(self.readings(claim, passages), sentence, passages)
         clauses = clauses_of(claim)
         supporting = evidence.supporting(self._model.thresholds[self.strictness])
-        if len(clauses) > 1 and supporting and supporting[0].entailment != _COPIED:
+        parts: dict[str, _Evidence] = {}
+        if len(clauses) > 1 and not (supporting and supporting[0].entailment == _COPIED):
+            parts = {clause: _Evidence(self.readings(clause, passages), sentence, passages) for clause in clauses}
             # A true first half must not carry a second one that no text says.
-            supporting = supporting if all(self._is_said(clause, passages) for clause in clauses) else []
+            if not all(part.says(self._model.thresholds["open"]) for part in parts.values()):
+                supporting = []
         citations = self._citations(claim, supporting, evidence, sentence.claimed)
         support = max((reading.support for reading in evidence.best.values()), default=0.0)
-        if not supporting and len(clauses) > 1:
-            parts = [self._clause(clause, sentence, passages) for clause in clauses]
-            if all(found for found, _ in parts):
-                citations = tuple(dict.fromkeys(citation for found, _ in parts for citation in found))
-                support = min(chance for _, chance in parts)
+        if parts and not supporting:
+            told = [self._clause(clause, part, sentence.claimed) for clause, part in parts.items()]
+            if all(found for found, _ in told):
+                citations = tuple(dict.fromkeys(citation for found, _ in told for citation in found))
+                support = min(chance for _, chance in told)
         documents = {citation.document_id for citation in citations}
         opposing = evidence.opposing(self._model.thresholds["contradicted"], documents)
         marks = mark_findings(
@@ -156,17 +159,10 @@ class ClaimVerifier:
             sentence.text, "contradicted" if opposing else "unsupported", support, (), opposing, reasons
         )
 
-    def _is_said(self, clause: str, passages: Sequence[Passage]) -> bool:
-        least = self._model.thresholds["open"]
-        return any(reading.support >= least for reading in self.readings(clause, passages))
-
-    def _clause(
-        self, clause: str, sentence: MarkedSentence, passages: Sequence[Passage]
-    ) -> tuple[tuple[Citation, ...], float]:
-        evidence = _Evidence(self.readings(clause, passages), sentence, passages)
+    def _clause(self, clause: str, evidence: "_Evidence", claimed: Sequence[str]) -> tuple[tuple[Citation, ...], float]:
         supporting = evidence.supporting(self._model.thresholds[self.strictness])
         best = supporting[0].support if supporting else 0.0
-        return self._citations(clause, supporting[:1], evidence, sentence.claimed), best
+        return self._citations(clause, supporting[:1], evidence, claimed), best
 
     def _citations(
         self, claim: str, supporting: Sequence[Reading], evidence: "_Evidence", claimed: Sequence[str]
@@ -202,6 +198,10 @@ class _Evidence:
             name: max(found, key=lambda one: one.entailment.contradicted) for name, found in by_document.items()
         }
         self.quoted = {passage.document_id: quotations(sentence, passage.document_id, passages) for passage in passages}
+
+    def says(self, threshold: float) -> bool:
+        """Return whether any window supports the claim with at least this chance."""
+        return any(reading.support >= threshold for reading in self.readings)
 
     def supporting(self, threshold: float) -> list[Reading]:
         """Return the best reading of each record that supports the claim, the surest first."""
