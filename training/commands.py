@@ -98,12 +98,12 @@ def verifier_command(
     Exit status: 0 all well, 1 error, 130 interrupted.
     """
     from llama_index_medqa.weights import locate
-    from training.verifier.recipe import VerifierRecipe
+    from training.verifier.recipe import ROUNDS
     from training.verifier.run import train
 
     console = Console(stderr=True)
     with _errors(console):
-        folder = train(VerifierRecipe(), data, locate(start), work, console.print)
+        folder = train(ROUNDS, data, locate(start), work, console.print)
         console.print(f"The verifier is in {folder}.", soft_wrap=True)
 
 

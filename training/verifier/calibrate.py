@@ -8,8 +8,8 @@ from typing import Any
 from zlib import crc32
 
 from llama_index_medqa.verification.entailment import Entailment, EntailmentEncoder
-from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 from llama_index_medqa.verification.verifier import ClaimVerifier, Reading
+from training.verifier.pairs import passage_of
 from training.verifier.rows import read_rows
 
 # Of the wrong claims of the choosing half the share that may pass.
@@ -65,17 +65,6 @@ def judge_claims(folder: Path, model: EntailmentEncoder) -> list[Judged]:
         for row in read_rows(folder / "claims.jsonl.gz")
         if row["part"] == "dev"
     ]
-
-
-def passage_of(abstract: Mapping[str, Any]) -> Passage:
-    """Return an abstract {pmid, title, sentences} as a passage: title, then the sentences with a space between."""
-    text = f"{abstract['title']}\n"
-    sentences = [EvidenceSentence(abstract["title"], 0, len(abstract["title"]), complete=True, in_title=True)]
-    for sentence in abstract["sentences"]:
-        start = len(text)
-        text += f"{sentence} "
-        sentences.append(EvidenceSentence(sentence, start, start + len(sentence), complete=True, in_title=False))
-    return Passage(f"PMID:{abstract['pmid']}", abstract["title"], text, 0, tuple(sentences))
 
 
 def calibrated(judged: Sequence[Judged]) -> dict[str, Any]:

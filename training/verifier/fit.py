@@ -86,9 +86,10 @@ def fit(
         first, curve = state["step"], [(int(step), float(loss)) for step, loss in state["curve"]]
         report(f"goes on from step {first}")
     model.train()
-    begun, losses = time.monotonic(), list[float]()
+    begun, losses, halved = time.monotonic(), list[float](), computes_bfloat16()
     for step in range(first, total):
-        loss = _loss(model, batches[step])
+        with torch.autocast("cpu", torch.bfloat16, enabled=halved):
+            loss = _loss(model, batches[step])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
@@ -101,6 +102,13 @@ def fit(
             report(f"step {step + 1} of {total}, loss {curve[-1][1]:.3f}, {time.monotonic() - begun:.0f} s")
             _save(checkpoint, model, optimizer, schedule, step + 1, curve)
     return curve
+
+
+def computes_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16 matrices itself; elsewhere they are slower than float32."""
+    import torch
+
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
 def _rows(tokenizer: Any, pairs: Sequence[TrainingPair]) -> list[_Row]:

@@ -9,15 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from llama_index_medqa.text.words import content_words
+from llama_index_medqa.verification.passages import EvidenceSentence, Passage
+from llama_index_medqa.verification.windows import windows_of
 from training.verifier.rows import read_rows
 
-# The share of claims whose evidence is given without its title, and without the sentences before and after.
-_NO_TITLE = 0.4
-_NO_NEIGHBOURS = 0.45
+# The share of claims that are shown a window as the verifier cuts it; the others are shown the sentences that decide.
+_AS_READ = 0.5
+# Of those others the share whose evidence is given without its title, and without the sentences before and after.
+_NO_TITLE = 0.3
+_NO_NEIGHBOURS = 0.4
 _MOST_WORDS = 90
+# Wrong claims that are also shown a window that does not decide them: the verifier trusts the window that is surest.
+_WRONG_ELSEWHERE = 0.2
 # Supported claims that are also shown with sentences of the abstract that do not decide them: the claim alone must not
 # tell its label.
-_ELSEWHERE = 0.15
+_ELSEWHERE = 0.12
 _MOST_SHARED_WORDS = 0.5
 _OF_CLAIMS = {"supported": "entailment", "contradicted": "contradiction", "not_stated": "neutral"}
 
@@ -82,15 +88,26 @@ def claim_pairs(folder: Path, part: str, seed: int) -> list[TrainingPair]:
 
 def _pairs_of_claim(row: Mapping[str, Any], abstract: Mapping[str, Any], rng: random.Random) -> Iterator[TrainingPair]:
     sentences, deciding = abstract["sentences"], [number - 1 for number in row["sentences"]]
-    title = None if rng.random() < _NO_TITLE else abstract["title"]
-    premise = premise_of(title, sentences, _with_neighbours(sentences, deciding, rng))
-    yield TrainingPair(premise, row["claim"], _OF_CLAIMS[row["label"]], f"claims {row['kind']}", row["pmid"])
-    if row["label"] == "supported" and rng.random() < _ELSEWHERE:
-        others = _elsewhere(row["claim"], sentences, deciding)
+    kind, claim, label = f"claims {row['kind']}", row["claim"], _OF_CLAIMS[row["label"]]
+    decide = {sentences[number] for number in deciding}
+    read = [(window, {one.text for one in window.sentences}) for window in windows_of(claim, passage_of(abstract))]
+    deciding_windows = [window for window, held in read if decide <= held]
+    other_windows = [window for window, held in read if not decide & held]
+    if deciding_windows and rng.random() < _AS_READ:
+        premise = rng.choice(deciding_windows).premise
+    else:
+        title = None if rng.random() < _NO_TITLE else abstract["title"]
+        premise = premise_of(title, sentences, _with_neighbours(sentences, deciding, rng))
+    yield TrainingPair(premise, claim, label, kind, row["pmid"])
+    if row["label"] != "supported":
+        if other_windows and rng.random() < _WRONG_ELSEWHERE:
+            yield TrainingPair(rng.choice(other_windows).premise, claim, "not_entailment", kind, row["pmid"])
+    elif rng.random() < _ELSEWHERE:
+        others = _elsewhere(claim, sentences, deciding)
         if others:
             first = rng.choice(others)
             premise = premise_of(None, sentences, [number for number in (first, first + 1) if number in others])
-            yield TrainingPair(premise, row["claim"], "neutral", "claims elsewhere", row["pmid"])
+            yield TrainingPair(premise, claim, "neutral", "claims elsewhere", row["pmid"])
 
 
 def _with_neighbours(sentences: Sequence[str], deciding: Sequence[int], rng: random.Random) -> list[int]:
@@ -121,6 +138,17 @@ def premise_of(title: str | None, sentences: Sequence[str], chosen: Iterable[int
     """Return the evidence as the verifier reads it: the title, then the chosen sentences in their order."""
     body = " ".join(sentences[number] for number in chosen)
     return f"{title.rstrip('.')}. {body}" if title else body
+
+
+def passage_of(abstract: Mapping[str, Any]) -> Passage:
+    """Return an abstract {pmid, title, sentences} as a passage: title, then the sentences with a space between."""
+    text = f"{abstract['title']}\n"
+    sentences = [EvidenceSentence(abstract["title"], 0, len(abstract["title"]), complete=True, in_title=True)]
+    for sentence in abstract["sentences"]:
+        start = len(text)
+        text += f"{sentence} "
+        sentences.append(EvidenceSentence(sentence, start, start + len(sentence), complete=True, in_title=False))
+    return Passage(f"PMID:{abstract['pmid']}", abstract["title"], text, 0, tuple(sentences))
 
 
 class KeptOut:

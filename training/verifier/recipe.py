@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -32,16 +32,32 @@ _PUBLIC = MappingProxyType(
         "factcheckgpt_stance": 300,
     }
 )
+# Of the second round: fewer, for what was learnt to be kept, and two sets of longer evidence.
+_PUBLIC_AGAIN = MappingProxyType(
+    {
+        "mnli_train15k": 900,
+        "snli_cad": 600,
+        "fool_me_twice": 700,
+        "negnli": 400,
+        "fever_symmetric": 400,
+        "citint": 600,
+        "kqa_nli": 300,
+        "bioasq_ideal": 1_200,
+        "wice": 400,
+    }
+)
 
 
 @dataclass(frozen=True)
 class VerifierRecipe:
-    """The data of the verifier and how it is fitted.
+    """The data of one round of training and how the encoder is fitted.
 
     Attributes:
         public: for each public set the most pairs that are taken.
         most_public_words: of a public pair.
         most_twins: pairs that code makes, of each kind.
+        apart: whether public pairs and twins are a stage before the claims; else half of them is mixed into each epoch
+            of the claims but the last.
         claim_epochs: how often the written claims are seen, each time with other sentences around them; of a last
             epoch that is not whole, that share of the claims.
         seed: of everything.
@@ -51,13 +67,28 @@ class VerifierRecipe:
     public: Mapping[str, int] = field(default_factory=lambda: _PUBLIC)
     most_public_words: int = 90
     most_twins: int = 300
+    apart: bool = True
     claim_epochs: float = 1.5
     seed: int = 18
     fitting: Fitting = field(default_factory=Fitting)
 
 
+ROUNDS = (
+    VerifierRecipe(),
+    VerifierRecipe(
+        public=_PUBLIC_AGAIN,
+        most_public_words=130,
+        most_twins=120,
+        apart=False,
+        claim_epochs=2.0,
+        seed=19,
+        fitting=Fitting(most_tokens=208, seed=19),
+    ),
+)
+
+
 def stages_of(recipe: VerifierRecipe, data: Path) -> list[list[TrainingPair]]:
-    """Return the pairs of each stage: public sets with twins, then the claims, once an epoch.
+    """Return the pairs of each stage: an epoch of the claims, or public sets and twins.
 
     Args:
         recipe: what is taken.
@@ -75,8 +106,8 @@ def stages_of(recipe: VerifierRecipe, data: Path) -> list[list[TrainingPair]]:
         for twin in make_twins(abstracts, recipe.seed, recipe.most_twins)
     ]
     public = public_pairs(data / "nli" / "redist.train.jsonl.gz", recipe.public, recipe.seed, recipe.most_public_words)
-    claims = list(_epochs(recipe, data / "claims"))
-    stages = [[*public, *twins], *claims]
+    others, claims = [*public, *twins], list(_epochs(recipe, data / "claims"))
+    stages = [others, *claims] if recipe.apart else _mixed(others, claims, recipe.seed)
     forbidden = kept_out(data / "qa")
     if wrong := next((pair for pairs in stages for pair in pairs if forbidden.holds(pair)), None):
         raise InputError(f"A pair of {wrong.source} rests on a question that is kept out: {wrong.hypothesis!r}.")
@@ -89,3 +120,11 @@ def _epochs(recipe: VerifierRecipe, folder: Path) -> Iterator[list[TrainingPair]
         pairs = claim_pairs(folder, "train", recipe.seed + epoch)
         random.Random(f"{recipe.seed} {epoch}").shuffle(pairs)  # noqa: S311
         yield pairs[: math.ceil(min(1.0, recipe.claim_epochs - epoch) * len(pairs))]
+
+
+def _mixed(
+    others: Sequence[TrainingPair], epochs: Sequence[Sequence[TrainingPair]], seed: int
+) -> list[list[TrainingPair]]:
+    """Return the epochs with a half of the others in each but the last, the two halves taking turns."""
+    drawn = random.Random(seed).sample(others, len(others))  # noqa: S311
+    return [[*epoch, *drawn[number % 2 :: 2]] for number, epoch in enumerate(epochs[:-1])] + [[*epochs[-1]]]

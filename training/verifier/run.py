@@ -1,9 +1,12 @@
 """Train the verifier from the data to the folder that the package ships, going on where an earlier run stopped."""
 
+import json
+import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from llama_index_medqa.verification.entailment import EntailmentEncoder
@@ -16,42 +19,76 @@ from training.verifier.recipe import VerifierRecipe, stages_of
 
 NAME = "medqa-verifier"
 # Another number for each model that is committed.
-VERSION = 1
-_NOT_CALIBRATED = {"strict": 1.0, "balanced": 1.0, "open": 1.0, "contradicted": 1.0}
+VERSION = 2
+_CARD = MappingProxyType(
+    {
+        "name": NAME,
+        "version": VERSION,
+        "temperature": 1.0,
+        "thresholds": {"strict": 1.0, "balanced": 1.0, "open": 1.0, "contradicted": 1.0},
+    }
+)
 
 
-def train(recipe: VerifierRecipe, data: Path, start: Path, work: Path, report: Callable[[str], None]) -> Path:
+def train(rounds: Sequence[VerifierRecipe], data: Path, start: Path, work: Path, report: Callable[[str], None]) -> Path:
     """Return the folder with the model, its tokenizer and its card: what ``verification/model`` in the package holds.
 
+    Each round starts from the int8 weights of the one before it.
+
     Args:
-        recipe: the data and how the encoder is fitted.
+        rounds: the data and how the encoder is fitted, round by round.
         data: the folder with ``nli``, ``claims``, ``sft`` and ``qa``.
-        start: the folder with the packaged cross-encoder: ``model.onnx`` and ``tokenizer.json``.
-        work: folder of the checkpoint and of the result.
+        start: a folder with ``model.onnx`` and ``tokenizer.json``: the packaged cross-encoder, or a verifier.
+        work: folder of the checkpoints and of the result.
         report: takes a line for people.
     """
+    told = []
+    for number, recipe in enumerate(rounds, start=1):
+        folder = work / f"round-{number}"
+        if not (folder / "card.json").exists():
+            report(f"round {number} of {len(rounds)}")
+            model, card = _round(recipe, data, start, folder, report)
+            export(model, start / "tokenizer.json", {**_CARD, "training": [card]}, folder)
+        start = folder
+        told += json.loads((folder / "card.json").read_text(encoding="utf-8"))["training"]
+    return finish(start, told, data, work / "model", report)
+
+
+def _round(
+    recipe: VerifierRecipe, data: Path, start: Path, folder: Path, report: Callable[[str], None]
+) -> tuple[Any, dict[str, Any]]:
+    """Return the encoder that a round has fitted, and what its card says of it."""
     import torch
     from tokenizers import Tokenizer
 
     torch.manual_seed(recipe.seed)
-    work.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     stages = stages_of(recipe, data)
     report("; ".join(f"stage {number}: {len(pairs)} pairs" for number, pairs in enumerate(stages, start=1)))
     tokenizer = Tokenizer.from_file(str(start / "tokenizer.json"))
     tokenizer.no_padding()
     model = new_encoder(start / "model.onnx")
-    curve = fit(model, tokenizer, stages, recipe.fitting, work / "checkpoint.pt", report)
-    return finish(model, _told(recipe, stages, curve), data, start, work / "model", report)
+    curve = fit(model, tokenizer, stages, recipe.fitting, folder / "checkpoint.pt", report)
+    return model, _told(recipe, stages, curve)
 
 
-def finish(model: Any, told: dict[str, Any], data: Path, start: Path, out: Path, report: Callable[[str], None]) -> Path:
-    """Write a fitted encoder in int8, calibrate it as it will be run, and complete its card."""
-    report("writing int8 weights")
-    card = {"name": NAME, "version": VERSION, "temperature": 1.0, "thresholds": _NOT_CALIBRATED, "training": told}
-    export(model, start / "tokenizer.json", card, out)
+def finish(
+    fitted: Path, training: Sequence[Mapping[str, Any]], data: Path, out: Path, report: Callable[[str], None]
+) -> Path:
+    """Calibrate a fitted encoder as it will be run, and write it with its whole card.
+
+    Args:
+        fitted: the folder that the last round has exported.
+        training: what each round says of itself.
+        data: the folder with ``claims``.
+        out: the folder of the result.
+        report: takes a line for people.
+    """
     report("calibrating on the kept-back claims")
-    found = calibrated(judge_claims(data / "claims", EntailmentEncoder(out)))
-    write_card(out, {**card, "temperature": found["temperature"], "thresholds": found["thresholds"], "claims": found})
+    shutil.copytree(fitted, out, ignore=shutil.ignore_patterns("checkpoint*"), dirs_exist_ok=True)
+    found = calibrated(judge_claims(data / "claims", EntailmentEncoder(fitted)))
+    chosen = {name: found[name] for name in ("temperature", "thresholds")}
+    write_card(out, {**_CARD, **chosen, "training": list(training), "claims": found})
     return out
 
 

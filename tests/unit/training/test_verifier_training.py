@@ -9,11 +9,20 @@ import pytest
 
 from llama_index_medqa.errors import WeightsError
 from llama_index_medqa.verification.entailment import Entailment, EntailmentEncoder
+from llama_index_medqa.verification.windows import windows_of
 from training.verifier import fit as fitting
-from training.verifier.calibrate import Judged, at_temperature, calibrated, judge_claims, passage_of
+from training.verifier.calibrate import Judged, at_temperature, calibrated, judge_claims
 from training.verifier.encoder import float_weights
 from training.verifier.export import export
-from training.verifier.pairs import KeptOut, TrainingPair, claim_pairs, kept_out, premise_of, public_pairs
+from training.verifier.pairs import (
+    KeptOut,
+    TrainingPair,
+    claim_pairs,
+    kept_out,
+    passage_of,
+    premise_of,
+    public_pairs,
+)
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
@@ -90,7 +99,7 @@ def test_public_pairs_keep_to_caps_and_length(tmp_path):
 
 def test_claims_come_with_the_sentences_that_decide_them(claims):
     for seed in range(20):
-        pairs = {pair.source: pair for pair in claim_pairs(claims, "train", seed)}
+        pairs = {pair.source: pair for pair in reversed(claim_pairs(claims, "train", seed))}
         assert pairs["claims paraphrase"].label == "entailment"
         assert pairs["claims direction"].label == "contradiction"
         assert pairs["claims plausible"].label == "neutral"
@@ -102,6 +111,27 @@ def test_claims_come_with_the_sentences_that_decide_them(claims):
             assert SENTENCES[1] not in other.premise
     premises = {pair.premise for seed in range(20) for pair in claim_pairs(claims, "train", seed)}
     assert len(premises) > len(CLAIMS)
+
+
+LONG = [f"Of the {n} other things that were seen, none told much of the matter or its cause." for n in range(9)]
+LONG_ABSTRACT = {"pmid": "2", "title": "Zinc for colds", "sentences": [SENTENCES[1], *LONG, "Zinc caused nausea."]}
+
+
+def test_claims_are_shown_windows_as_the_verifier_cuts_them_and_wrong_ones_others_too(tmp_path):
+    packed(tmp_path / "abstracts.jsonl.gz", [LONG_ABSTRACT])
+    row = {"pmid": "2", "claim": "Zinc shortened colds by 9 days but caused nausea.", "sentences": [1], "part": "train"}
+    packed(tmp_path / "claims.jsonl.gz", [{**row, "kind": "number", "label": "contradicted"}])
+    windows = {window.premise for window in windows_of(row["claim"], passage_of(LONG_ABSTRACT))}
+    pairs = [pair for seed in range(60) for pair in claim_pairs(tmp_path, "train", seed)]
+    deciding = [pair for pair in pairs if SENTENCES[1] in pair.premise]
+    others = [pair for pair in pairs if SENTENCES[1] not in pair.premise]
+    assert {pair.label for pair in deciding} == {"contradiction"}
+    assert len(deciding) == 60
+    assert any(pair.premise in windows for pair in deciding)
+    assert any(pair.premise not in windows for pair in deciding)
+    assert 0 < len(others) < 30
+    assert {pair.label for pair in others} == {"not_entailment"}
+    assert {pair.premise for pair in others} <= windows
 
 
 def test_a_premise_is_the_title_and_the_sentences_in_order():
