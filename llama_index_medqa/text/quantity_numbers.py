@@ -48,7 +48,8 @@ _THINGS = (
     r"|measures?|outcomes?|ways?|sides?|sets?"
 )
 _ENUMERATED = re.compile(
-    rf"(?:[ -](?!with|of|in|for|and|or|on|to|from)[a-z-]+){{0,2}}?(?: (?=[a-z]+s\b)|-)(?:{_THINGS})\b", re.IGNORECASE
+    rf"(?:[ -](?!(?:with|of|in|for|and|or|on|to|from)\b)[a-z-]+){{0,2}}?(?: (?=[a-z]+s\b)|-)(?:{_THINGS})\b",
+    re.IGNORECASE,
 )
 _MOST_ENUMERATED = 4
 _FIRST_YEAR = 1900
@@ -63,7 +64,9 @@ def read_numbers(text: str, taken: list[Quantity]) -> Iterator[Quantity]:
             continue
         numeral = read_numeral(text, match)
         unit, end = _unit_behind(text, numeral)
-        if in_name(text, start) or (unit is None and _is_name(text, start, end, numeral.value, name_end)):
+        goes_on = start - 1 == read_to and text[read_to] in "-−"  # "5 mg-10 mg"
+        named = unit is None and _is_name(text, start, end, numeral.value, name_end)
+        if named or (in_name(text, start) and not goes_on):
             name_end = end
         elif quantity := _quantity(text, start, end, numeral, unit):
             read_to = quantity.end

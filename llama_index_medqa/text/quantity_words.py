@@ -77,8 +77,8 @@ _ORDINAL_TIMES = re.compile(
 _FOLD = re.compile(
     r"\b(?:(?P<two>twice|twofold|doubl(?:ed|es|ing)|double (?=the\b|that\b|as\b|of\b|in\b))"
     r"|(?P<three>thrice|threefold|tripl(?:ed|es|ing)|trebl(?:ed|es|ing)|triple (?=the\b|that\b))"
-    r"|(?P<four>fourfold|quadrupl(?:ed|es|ing))|(?P<five>fivefold)|(?P<six>sixfold)|(?P<eight>eightfold)"
-    r"|(?P<ten>tenfold))\b(?![- ](?:blind|mask|dummy|time))",
+    r"|(?P<four>fourfold|quadrupl(?:ed|es|ing))|(?P<five>fivefold)|(?P<six>sixfold)|(?P<seven>sevenfold)"
+    r"|(?P<eight>eightfold)|(?P<nine>ninefold)|(?P<ten>tenfold))\b(?![- ](?:blind|mask|dummy|time))",
     re.IGNORECASE,
 )
 _A_TIME = re.compile(

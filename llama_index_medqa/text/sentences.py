@@ -2,6 +2,7 @@
 
 import re
 
+from llama_index_medqa.text.headings import HEADING
 from llama_index_medqa.text.words import FUNCTION_WORDS
 
 # A full stop after one of these does not end a sentence: something always follows.
@@ -14,11 +15,10 @@ _LETTERED = re.compile(
     r"\b(?:vitamins?|hepatitis|groups?|types?|factors?|class|arms?|cohorts?|stage|grade) [A-Z]\Z", re.I
 )
 # Some records have lost the space before the heading of a part: "… fell.RESULTS: We …".
-_HEADING = r"[A-Z][A-Z &/]{3,40}:"
-_SENTENCE_END = re.compile(rf"""[.!?]+["'”’)\]]*(?=\s|{_HEADING})|\n""")
+_SENTENCE_END = re.compile(rf"""[.!?]+["'”’)\]]*(?=\s|{HEADING})|\n""")
 _LAST_WORD = re.compile(r"[^\s(\[]+\Z")
 # "mTOR", "p53" and "miR-21" begin a sentence too, in small letters.
-_NEXT_SENTENCE = re.compile(rf"""\s+["'“‘(\[]*(?:[A-ZÀ-ÖØ-Þ0-9Α-Ω]|[a-z]{{1,3}}[A-Z0-9])|{_HEADING}""")
+_NEXT_SENTENCE = re.compile(rf"""\s+["'“‘(\[]*(?:[A-ZÀ-ÖØ-Þ0-9Α-Ω]|[a-z]{{1,3}}[A-Z0-9])|{HEADING}""")
 _NEXT_WORD = re.compile(r"""\s+["'“‘(\[]*([^\W_]+)""")
 _LIST_NUMBER = re.compile(r"\s*(?:\d{1,2}|[A-Za-z])")
 _COUNTER = re.compile(r"[A-Z]?\d|[A-Z]\Z|[IVX]+\Z")

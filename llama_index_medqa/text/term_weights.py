@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from llama_index_medqa.text.search_terms import GREEK_NAMES
-from llama_index_medqa.text.words import content_words
+from llama_index_medqa.text.words import content_words, stem
 
 # Stands in fewer abstracts than the list tells.
 _RARE_COUNT = 30
@@ -45,7 +45,12 @@ _GREEK = str.maketrans(GREEK_NAMES)
 @cache
 def _counts() -> tuple[int, dict[str, int]]:
     first, *lines = (files(__package__) / "word_counts.txt").read_text(encoding="utf-8").splitlines()
-    return int(first.split()[1]), {word: int(count) for word, count in map(str.split, lines)}
+    counts: dict[str, int] = {}
+    for word, count in map(str.split, lines):
+        # Words for the same thing are as common as the most common of them, at least.
+        term = _CANONICAL.get(word, word)
+        counts[term] = max(counts.get(term, 0), int(count))
+    return int(first.split()[1]), counts
 
 
 @lru_cache(maxsize=50_000)
@@ -54,8 +59,19 @@ def terms(text: str) -> frozenset[str]:
     return frozenset(_CANONICAL.get(word, word) for word in content_words(text.lower().translate(_GREEK)))
 
 
+@lru_cache(maxsize=50_000)
+def is_common(word: str) -> bool:
+    """Return whether a word, in any form, stands in at least one of two hundred abstracts."""
+    return stem(word.lower()) in _counts()[1]
+
+
 @cache
 def idf(term: str) -> float:
     """How much a stem tells: the logarithm of abstracts for each that holds it (inverse document frequency)."""
     abstracts, counts = _counts()
     return math.log(abstracts / counts.get(term, _RARE_COUNT))
+
+
+def is_rare(term: str) -> bool:
+    """Whether fewer abstracts hold a stem than are counted one by one: fewer than one in 180."""
+    return term not in _counts()[1]

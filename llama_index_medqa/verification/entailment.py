@@ -155,14 +155,7 @@ def _load(folder: Path, threads: int | None) -> tuple[Any, Any]:
     import onnxruntime
     from tokenizers import Tokenizer
 
-    model, card = folder / "model.onnx", folder / "card.json"
-    expected = _read_card(card.read_text(encoding="utf-8"), card)["sha256"]
-    content = model.read_bytes()
-    if (found := hashlib.sha256(content).hexdigest()) != expected:
-        raise WeightsError(
-            f"{model} has sha256 {found}, but its card says {expected}. Install the package again, or make the model "
-            "again with: python -m training verifier"
-        )
+    content, _ = _checked(folder)
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
     if threads:
@@ -172,6 +165,29 @@ def _load(folder: Path, threads: int | None) -> tuple[Any, Any]:
     tokenizer.no_padding()
     tokenizer.enable_truncation(_MOST_TOKENS, strategy="longest_first")
     return session, tokenizer
+
+
+def checked_card() -> Mapping[str, Any]:
+    """Return the card of the model in the package, once the model's file has the hash that it states.
+
+    Raises:
+        WeightsError: the file is missing or another.
+    """
+    with as_file(files(__package__) / "model") as folder:
+        return _checked(folder)[1]
+
+
+def _checked(folder: Path) -> tuple[bytes, Mapping[str, Any]]:
+    """Return the model's file and its card."""
+    model, place = folder / "model.onnx", folder / "card.json"
+    advice = "Install the package again, or make the model again with: python -m training verifier"
+    try:
+        content, card = model.read_bytes(), _read_card(place.read_text(encoding="utf-8"), place)
+    except OSError as error:
+        raise WeightsError(f"The verifier's model cannot be read: {error}. {advice}") from error
+    if (found := hashlib.sha256(content).hexdigest()) != card["sha256"]:
+        raise WeightsError(f"{model} has sha256 {found}, but its card says {card['sha256']}. {advice}")
+    return content, card
 
 
 @cache

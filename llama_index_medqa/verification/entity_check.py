@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 
+from llama_index_medqa.text.abbreviations import find_acronyms
 from llama_index_medqa.text.words import FUNCTION_WORDS
 from llama_index_medqa.verification.entity_names import (
     EntityMention,
     entity_mentions,
     is_symbol,
+    latin_symbol_key,
     name_key,
     symbol_key,
     symbols,
@@ -67,7 +69,8 @@ class _NearText:
     @cached_property
     def symbols(self) -> frozenset[str]:
         """The keys of its symbols, and of its words of one or two letters with a capital (Na, K)."""
-        joined = {symbol_key(symbol) for _, parts in self._tokens for symbol in symbols(parts)}
+        written = [symbol for _, parts in self._tokens for symbol in symbols(parts)]
+        joined = {key(symbol) for symbol in written for key in (symbol_key, latin_symbol_key)}
         short = {part for part in self._parts if is_symbol(part) or (len(part) <= _SHORT_SYMBOL and part[0].isupper())}
         return frozenset(joined | {symbol_key(part) for part in short})
 
@@ -105,19 +108,28 @@ def entity_conflicts(
         claim: the sentence to check.
         evidence: the text that is said to support it.
         context: what tells what the evidence speaks of, such as the title of the record and its other sentences.
-        abbreviations: pairs (short form, long form) that the record defines anywhere.
+        abbreviations: pairs (short form, long form) that the record defines anywhere. Those that the claim itself
+            defines count too.
 
     Returns:
         One detail for people for each name, such as ``the evidence does not name 'warfarin'``; empty where each name
         is accounted for.
     """
+    missing = missing_names(claim, evidence, context, abbreviations=abbreviations)
+    names = dict.fromkeys(mention.text for mention in _mentions(claim) if mention in missing)
+    return [f"the evidence does not name {name!r}" for name in names]
+
+
+def missing_names(
+    claim: str, evidence: str, context: str = "", *, abbreviations: Collection[tuple[str, str]] = ()
+) -> frozenset[EntityMention]:
+    """Finds the same names as :func:`entity_conflicts`, each time that the claim mentions them."""
     missing = _unnamed(claim, evidence)
     if missing and context:
         missing &= _unnamed(claim, context)
-    if missing and abbreviations:
-        missing &= _unnamed(claim, _other_forms((_near_text(evidence), _near_text(context)), abbreviations))
-    names = dict.fromkeys(mention.text for mention in _mentions(claim) if mention in missing)
-    return [f"the evidence does not name {name!r}" for name in names]
+    if missing and (pairs := [*abbreviations, *find_acronyms(claim)]):
+        missing &= _unnamed(claim, _other_forms((_near_text(evidence), _near_text(context)), pairs))
+    return missing
 
 
 @lru_cache(maxsize=20_000)
@@ -142,7 +154,7 @@ def _other_forms(near: Iterable[_NearText], abbreviations: Collection[tuple[str,
 
 def _is_named(mention: EntityMention, claim: str, near: _NearText) -> bool:
     if mention.kind == "symbol":
-        named = _has_symbol(mention.key, near)
+        named = _has_symbol(mention.key, near) or latin_symbol_key(mention.text) in near.symbols
     else:
         named = _has_form(mention, near) or not near.symbols.isdisjoint(
             _possible_abbreviations(claim, mention.position)
@@ -162,7 +174,8 @@ def _has_symbol(key: str, near: _NearText) -> bool:
 def _has_form(mention: EntityMention, near: _NearText) -> bool:
     """Whether a text has a word that differs from a name in its ending only."""
     key = mention.key
-    if f" {key} " in near.sequence:
+    written = symbol_key(mention.text)
+    if f" {key} " in near.sequence or not near.joined.isdisjoint((written, written.removesuffix("s"))):
         return True
     name, _, letter = key.partition(" ")
     if letter:

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from llama_index_medqa.text.search_terms import GREEK_NAMES
+from llama_index_medqa.text.term_weights import is_common
 
 _GREEK = str.maketrans(GREEK_NAMES)
+# Where a letter of the other alphabet is put for a Greek one: IL-1b, NF-kB, IFNg.
+_LATIN = str.maketrans({letter: name[0] for letter, name in GREEK_NAMES.items()})
 _TOKEN = re.compile(r"[^\W_]+(?:[-.:'’‐‑–][^\W_]+)*")
 _JOINT = re.compile(r"[-.:‐‑–]|['’](?:s\b)?")
 _SENTENCE_START = re.compile(r"(?:^|[.?!:;][\"”’)\]]*\s)[\"“‘(\[]*\Z")
@@ -21,10 +24,26 @@ _SYMBOL = re.compile(
     r"|(?=.*\d)(?:[A-Z]?[a-zΑ-Ωα-ω]{0,3}|[A-Z]+)\d\w*"  # CD4, IL6, F508del
     r"|[A-Z]*[a-z]{1,3}[A-ZΑ-Ωα-ω][A-Za-zΑ-Ωα-ω]*\d*\w?"  # mTOR, HbA1c, siRNA
     r"|[A-Z]{2,}[a-zΑ-Ωα-ω]{1,3}\d*"  # TNFα, VEGFa
+    r"|[α-ω][A-Z]\w?"  # κB
     r")|p\d{2,}[a-z]?"  # p53
 )
-# Roman numerals, statistics and units.
-_NOT_SYMBOL = re.compile(r"I{1,3}|IV|VI{0,3}|I?X|OR|HR|RR|CI|SD|SE|SEM|IQR|AND|NOT|VS|MG|ML|[a-z]?[mkµ]?[gmLl]\d?")
+# Roman numerals, statistics, units, the United States, journals and authorities.
+_NOT_SYMBOL = re.compile(
+    r"I{1,3}|IV|VI{0,3}|I?X|OR|HR|RR|CI|SD|SE|SEM|IQR|AND|NOT|VS|MG|ML|[a-z]?[mkµ]?[gmLl]\d?"
+    r"|USA?|JAMA|BMJ|NEJM|PLOS|BMC|WHO|FDA|CDC|NIH"
+)
+# Journals and institutions: "the European Medicines Agency", "Annals of Internal Medicine", "Cochlear Limited".
+_CAPITALISED = r"[A-Z][\w'’-]*"
+_LINK = r"(?:(?:and|of|for|on|in|the|&) ){0,2}"
+_INSTITUTION = re.compile(
+    rf"\b(?:{_CAPITALISED},? {_LINK}){{0,6}}?"
+    r"(?:Academy|Administration|Agency|Annals|Archives|Association|Bureau|Cent(?:er|re)|Clinic|College|Commission|"
+    r"Committee|Company|Congress|Corporation|Council|Court|Department|Faculty|Federation|Foundation|GmbH|Hospital|Inc|"
+    r"Institutes?|Journal|Lancet|Limited|Ltd|Ministry|Organi[sz]ation|Proceedings|Society|Trust|University)\b"
+    rf"(?! {_CAPITALISED} (?:Index|Inventory|Questionnaire|Scale|Score|Test))(?:,? {_LINK}{_CAPITALISED})*"
+)
+# A word that is common otherwise is a name before these: "Down syndrome", "Still's disease".
+_EPONYM_BEHIND = frozenset("syndrome disease disorder palsy sign phenomenon anomaly".split())
 # Names by their endings. Drugs have the stems of the WHO list of international nonproprietary names ("-mab", "-pril")
 # or the endings of older substances ("-ine", "-ol"); ordinary words with such endings stand in entity_names.txt.
 _NAME_LIKE = re.compile(
@@ -109,6 +128,11 @@ def symbol_key(symbol: str) -> str:
     return plain.lower().translate(_GREEK)
 
 
+def latin_symbol_key(symbol: str) -> str:
+    """The key of a symbol whose Greek letters are written as Latin ones: IL-1β is IL-1b, NF-κB is NF-kB."""
+    return symbol_key(symbol.translate(_LATIN))
+
+
 def tokens(text: str) -> list[tuple[int, list[str]]]:
     """The tokens of a text, each with its first character and its parts: GLP-1-treated is GLP, 1 and treated."""
     return [(match.start(), [part for part in _JOINT.split(match.group()) if part]) for match in _TOKEN.finditer(text)]
@@ -135,16 +159,19 @@ def entity_mentions(text: str) -> list[EntityMention]:
     """The names in a text, in order. Ordinary words, however rare, and words for people and organs are none."""
     found, split = [], tokens(text)
     title_case = sum(parts[0][:1].isupper() for _, parts in split) > max(3, len(split) / 2)
+    institutions = [] if title_case else [match.span() for match in _INSTITUTION.finditer(text)]
     for position, (start, parts) in enumerate(split):
         codes = list(symbols(parts))
         found += [EntityMention(code, symbol_key(code), "symbol", position) for code in codes]
         coded = {part for code in codes for part in code.split("-")}
         following = split[position + 1][1][0] if position + 1 < len(split) else ""
         opens = title_case or bool(_SENTENCE_START.search(text, 0, start))
+        in_institution = any(first <= start < end for first, end in institutions)
         for part in parts:
-            if part in coded or not part.isalpha():
+            if part in coded or not part.isalpha() or (in_institution and part[0].isupper()):
                 continue
-            proper = part[0].isupper() and part[1:].islower() and len(part) > 2 and not opens
+            capitalised = part[0].isupper() and part[1:].islower() and len(part) > 2 and not opens
+            proper = capitalised and (following in _EPONYM_BEHIND or not _is_ordinary(part))
             named = is_name(part) or _is_named_by_neighbour(part, text[:start], following)
             if part is parts[-1] and _singular(part.lower()) in _LETTERED and _LETTER.fullmatch(following):
                 found.append(
@@ -158,9 +185,8 @@ def entity_mentions(text: str) -> list[EntityMention]:
 
 
 def _is_named_by_neighbour(part: str, before: str, following: str) -> bool:
-    ordinary, _ = _listed()
     substance = _NAMED_BEFORE.get(following.lower())
-    if part.lower() in ordinary:
+    if part.lower() in _listed().ordinary:
         return False
     return bool(
         (substance and substance.fullmatch(part.lower())) or (_SPECIES.fullmatch(part) and _GENUS.search(before[-25:]))
@@ -168,11 +194,19 @@ def _is_named_by_neighbour(part: str, before: str, following: str) -> bool:
 
 
 @lru_cache(maxsize=50_000)
+def _is_ordinary(word: str) -> bool:
+    """Whether a word with a capital names nothing: "Friday", "the United States", "Group A"."""
+    lists = _listed()
+    singular = _singular(_american(word))
+    return singular in lists.ordinary or (is_common(word) and singular not in lists.places)
+
+
+@lru_cache(maxsize=50_000)
 def is_name(word: str) -> bool:
     """Whether a word, without regard to capitals, names one particular thing, by its ending or because it is listed."""
-    ordinary, names = _listed()
+    lists = _listed()
     singular = _singular(_american(word))
-    return singular in names or (singular not in ordinary and bool(_NAME_LIKE.fullmatch(singular)))
+    return singular in lists.names or (singular not in lists.ordinary and bool(_NAME_LIKE.fullmatch(singular)))
 
 
 def _american(word: str) -> str:
@@ -187,13 +221,21 @@ def _singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith(("is", "us", "ss")) else word
 
 
+class _Lists(NamedTuple):
+    """The sections of entity_names.txt."""
+
+    ordinary: frozenset[str]
+    names: frozenset[str]
+    places: frozenset[str]
+
+
 @cache
-def _listed() -> tuple[frozenset[str], frozenset[str]]:
-    """The ordinary words and of the names of entity_names.txt, in American spelling and the singular."""
+def _listed() -> _Lists:
+    """The words of entity_names.txt, in American spelling and the singular."""
     sections: dict[str, set[str]] = {}
     for line in (files(__package__) / "entity_names.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             current = sections.setdefault(line.strip("[]"), set())
         elif line and not line.startswith("#"):
             current.update(_singular(_american(word)) for word in line.split())
-    return frozenset(sections["ordinary"]), frozenset(sections["names"])
+    return _Lists(**{section: frozenset(words) for section, words in sections.items()})

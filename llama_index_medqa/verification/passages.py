@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from llama_index.core.schema import BaseNode, NodeWithScore, TextNode
 
-from llama_index_medqa.text.prompt_injection import gives_orders
+from llama_index_medqa.text.prompt_injection import suspicion
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.verification.rhetorical_roles import reports_no_result
 
@@ -20,7 +20,7 @@ class EvidenceSentence:
         end: the character after its last.
         complete: whether the retrieved stretch holds the whole sentence.
         in_title: whether it belongs to the record's title.
-        steered: whether it, or a sentence before it in the stretch, gives the reader orders ("ignore the rules …").
+        steered: whether it may give the reader orders ("ignore the rules …"), or a sentence before it plainly does.
     """
 
     text: str
@@ -100,11 +100,9 @@ def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passag
     spans = split_sentences(text)
     title = str(chunk.metadata.get("title", ""))
     title_end = len(title) if start == 0 and text.startswith(title) else 0
+    suspicions = [suspicion(text[first:last]) if last > title_end else "none" for first, last in spans]
     # Whoever plants an order plants what follows it.
-    orders = (
-        number for number, (first, last) in enumerate(spans) if last > title_end and gives_orders(text[first:last])
-    )
-    first_order = next(orders, len(spans))
+    first_order = suspicions.index("plain") if "plain" in suspicions else len(spans)
     sentences = tuple(
         EvidenceSentence(
             text=text[first:last],
@@ -113,7 +111,7 @@ def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passag
             # A stretch may begin or end inside a sentence, because windows are cut between words.
             complete=(number > 0 or start == 0) and (number < len(spans) - 1 or text[last - 1] in ".!?)”\"'"),
             in_title=last <= title_end,
-            steered=number >= first_order,
+            steered=number >= first_order or suspicions[number] == "possible",
         )
         for number, (first, last) in enumerate(spans)
     )

@@ -11,7 +11,17 @@ from functools import lru_cache
 from itertools import permutations
 
 from llama_index_medqa.text.quantities import parsed_quantities, unattached_units
-from llama_index_medqa.text.quantity import CALENDAR_YEAR, COUNT, FOLD, PERCENT, RATE, Quantity
+from llama_index_medqa.text.quantity import (
+    CALENDAR_YEAR,
+    CONFIDENCE_LEVEL,
+    COUNT,
+    FOLD,
+    P_VALUE,
+    PERCENT,
+    RATE,
+    RATIO,
+    Quantity,
+)
 from llama_index_medqa.text.units import DAY, Unit
 
 _CHANGE_BEHIND = re.compile(
@@ -21,10 +31,17 @@ _CHANGE_BEHIND = re.compile(
 )
 _CHANGE_BEFORE = re.compile(
     r"\b(?:by|reduc\w+|increas\w+|decreas\w+|cut(?:ting)?|fell|rose|lower(?:ed|ing|s)?|rais(?:ed|es|ing))"
-    r"(?: (?:[a-z]+ ){0,3})?\Z",
+    r"(?: (?:(?!to )[a-z]+ ){0,3})?\Z",
     re.IGNORECASE,
 )
-_RELATION_BEHIND = re.compile(r" (?:as|the|that|those|his|her|its|their)\b", re.IGNORECASE)
+_RELATION_BEHIND = re.compile(r" (?:as|the|that|those|his|her|its|their|of (?:that|what))\b", re.IGNORECASE)
+_TO = re.compile(r"\bto (?:about |almost |nearly |roughly |some )?\Z", re.IGNORECASE)
+_OF_WHAT_IT_WAS = re.compile(r" of (?:that|what)\b", re.IGNORECASE)
+_OF_A_NUMBER = re.compile(r" (?:out )?of (?:all |the |these |those |its |their |our )*", re.IGNORECASE)
+_BY = re.compile(r"\bby (?:a mean of |an average of )?\Z", re.IGNORECASE)
+_NO_DIFFERENCES = frozenset((P_VALUE, CONFIDENCE_LEVEL, CALENDAR_YEAR, RATIO, FOLD, RATE))
+_WITHIN_SENTENCE = re.compile(r"(?:(?![.!?]\s+[A-Z]).)*", re.DOTALL)
+_MOST_APART = 2  # of one kind: a standard deviation may stand between two means
 _RATIO_BEFORE = re.compile(
     r"(?:\bratios?|\b[ac]?(?:OR|HR|RR|IRR|SMR|RRR|SHR)s?|\brelative risks?|\brisk|\bodds|\bhazards?)\b[^;]{0,30}\Z"
 )
@@ -80,6 +97,19 @@ def candidates(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Q
     """Offer the quantities of the evidence that may hold one of the claim, turned into its dimension."""
     dimension = quantity.dimension
     yield from evidence.of(dimension)
+    yield from _turned(claim, quantity, evidence)
+    if tells_difference(claim, quantity):
+        yield from _differences(evidence, dimension)
+    if quantity.per_day:
+        for rate in evidence.of(f"{dimension}/time"):
+            yield replace(rate, value=rate.value * DAY / quantity.per_day, step=0.0)
+    if dimension != COUNT:
+        yield from _without_unit(quantity, evidence)
+
+
+def _turned(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
+    """Quantities of other dimensions that say the same as one of this dimension may."""
+    dimension = quantity.dimension
     if dimension == COUNT:
         yield from _as_counts(claim, quantity, evidence)
     elif dimension == PERCENT:
@@ -92,16 +122,13 @@ def candidates(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Q
         yield from _as_periods(evidence)
     elif dimension.endswith("/time"):
         yield from _as_daily_doses(dimension, evidence)
-    if quantity.per_day:
-        for rate in evidence.of(f"{dimension}/time"):
-            yield replace(rate, value=rate.value * DAY / quantity.per_day, step=0.0)
-    if dimension != COUNT:
-        yield from _without_unit(quantity, evidence)
 
 
 def _as_counts(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
     """Numbers whose unit stands elsewhere or is left out in the claim: "at three years than at five"."""
     yield from (fold for fold in evidence.of(FOLD) if fold.value % 1)
+    if sum(number.dimension == COUNT and number.value == quantity.value for number in parsed_quantities(claim)) == 1:
+        yield from _totals(evidence)  # 50 and 50 are no totals of 25 and 25
     if quantity.comparator or is_elliptical(claim, quantity):
         for dimension in _units_of(claim):
             yield from map(_bare, evidence.of(dimension))
@@ -146,9 +173,37 @@ def _as_percentages(claim: str, quantity: Quantity, evidence: Evidence) -> Itera
                 yield _in_percent(other, abs(1 - other.value))
             if other.value < 1 and not (is_ratio and changes and not quantity.approximate):
                 yield _in_percent(other, other.value)
+    for ratio in evidence.of(RATIO):  # two thirds of those who were randomised 2:1
+        yield _in_percent(ratio, ratio.value / (1 + ratio.value))
+        yield _in_percent(ratio, 1 / (1 + ratio.value))
+    if _OF_WHAT_IT_WAS.match(claim, quantity.end):
+        for other in evidence.of(PERCENT):
+            if tells_change(evidence.text, other):
+                yield replace(other, value=100 - other.value, comparator="")
     if quantity.approximate:
-        of_groups = not (changes or tells_relation(claim, quantity))
-        yield from _ratios(quantity, evidence, 100.0, of_groups=of_groups)
+        yield from _as_fractions(claim, quantity, evidence)
+
+
+def _as_fractions(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
+    """What two numbers make, for "half of the 36", "cut by two thirds", "half as many" and "half of them"."""
+    if whole := _number_divided(claim, quantity):
+        for count in evidence.of(COUNT):
+            if count.value <= whole and not count.value % 1:
+                yield replace(quantity, value=100 * count.value / whole, comparator="")
+    elif tells_relation(claim, quantity):
+        yield from _ratios(quantity, evidence, 100.0, of_groups=False)
+    elif tells_change(claim, quantity):
+        for ratio in _ratios(quantity, evidence, 100.0, of_groups=False):
+            yield replace(ratio, value=abs(100 - ratio.value))
+    else:
+        yield from _ratios(quantity, evidence, 100.0, of_groups=True)
+
+
+def _number_divided(claim: str, quantity: Quantity) -> float:
+    """The 36 of "half of the 36 women"; 0 where no number follows."""
+    link = _OF_A_NUMBER.match(claim, quantity.end)
+    following = (other for other in parsed_quantities(claim) if link and other.start == link.end())
+    return next((other.value for other in following if other.dimension == COUNT and not other.value % 1), 0.0)
 
 
 def _in_percent(quantity: Quantity, share: float) -> Quantity:
@@ -162,22 +217,74 @@ def tells_change(claim: str, quantity: Quantity) -> bool:
 
 
 def tells_relation(claim: str, quantity: Quantity) -> bool:
-    """Whether a fraction compares two sides ("half as many", "halved"), and is no share of a group ("half of them")."""
-    return quantity.written.lower().startswith("halv") or bool(_RELATION_BEHIND.match(claim, quantity.end))
+    """Whether a fraction compares two sides, and is no share of a group.
+
+    "Half as many", "halved" and "fell to a third" compare; "half of them" does not.
+    """
+    if quantity.written.lower().startswith("halv") or _RELATION_BEHIND.match(claim, quantity.end):
+        return True
+    return bool(_TO.search(claim, max(0, quantity.start - 12), quantity.start))
 
 
 def _as_folds(quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
     yield from evidence.of(COUNT)
+    for other in evidence.of(PERCENT):
+        if tells_change(evidence.text, other):  # a rise by 100 % doubles
+            yield replace(other, value=1 + other.value / 100, step=other.step / 100, dimension=FOLD)
     if quantity.in_words or quantity.approximate:
         yield from _ratios(quantity, evidence, 1.0, of_groups=False)
 
 
 def _ratios(quantity: Quantity, evidence: Evidence, scale: float, *, of_groups: bool) -> Iterator[Quantity]:
-    """The ratios of two numbers of the same unit, for a claim that tells one in a word; of groups: of whole counts."""
+    """The ratios of two numbers of a sentence with the same unit, for a claim that tells one in a word.
+
+    Of groups: of two whole counts, wherever they stand.
+    """
     for others in [evidence.of(COUNT)] if of_groups else evidence.by_dimension.values():
-        values = {abs(other.value) for other in others if other.value and not (of_groups and other.value % 1)}
-        for top, bottom in permutations(values, 2):
-            yield replace(quantity, value=scale * top / bottom, comparator="")
+        numbers = [other for other in others if other.value and not (of_groups and other.value % 1)]
+        ratios = {
+            abs(top.value / bottom.value)
+            for top, bottom in permutations(numbers, 2)
+            if of_groups or _in_one_sentence(evidence.text, *sorted((top, bottom), key=lambda number: number.start))
+        }
+        for ratio in ratios:
+            yield replace(quantity, value=scale * ratio, comparator="")
+
+
+def _in_one_sentence(text: str, first: Quantity, second: Quantity) -> bool:
+    return bool(_WITHIN_SENTENCE.fullmatch(text, first.end, max(first.end, second.start)))
+
+
+def tells_difference(claim: str, quantity: Quantity) -> bool:
+    """Whether a quantity says by how much two others differ: "2.8 points lower", "by 13 days"; no relative change."""
+    if quantity.dimension in _NO_DIFFERENCES or (quantity.dimension == PERCENT and "point" not in quantity.written):
+        return False
+    before = _BY.search(claim, max(0, quantity.start - 20), quantity.start)
+    return bool(before or _CHANGE_BEHIND.match(claim, quantity.end))
+
+
+def _differences(evidence: Evidence, dimension: str) -> Iterator[Quantity]:
+    """The differences of neighbours of one kind within a sentence: 2.8 of "4.1 (SD 2.9) and 1.3"."""
+    known = evidence.of(dimension)
+    for place, first in enumerate(known):
+        for second in known[place + 1 : place + 1 + _MOST_APART]:
+            if _in_one_sentence(evidence.text, first, second):
+                step = max(first.step, second.step)
+                value = float(f"{abs(first.value - second.value):.9g}")
+                yield replace(second, value=value, step=step, comparator="", per_day=0.0)
+
+
+def _totals(evidence: Evidence) -> Iterator[Quantity]:
+    """The sums of the sizes of groups that a sentence lists: 196 of "(n = 65), (n = 65) or (n = 66)"."""
+    sizes = [count for count in evidence.of(COUNT) if _N_EQUALS.search(evidence.text, 0, count.start)]
+    run = sizes[:1]
+    for size in [*sizes[1:], None]:
+        if size and _in_one_sentence(evidence.text, run[-1], size):
+            run.append(size)
+            continue
+        if len(run) > 1:
+            yield replace(run[-1], value=sum(one.value for one in run))
+        run = [size] if size else []
 
 
 def _as_periods(evidence: Evidence) -> Iterator[Quantity]:

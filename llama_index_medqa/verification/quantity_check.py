@@ -8,7 +8,7 @@ import re
 from dataclasses import replace
 
 from llama_index_medqa.text.quantities import parsed_quantities
-from llama_index_medqa.text.quantity import COUNT, FOLD, P_VALUE, Quantity
+from llama_index_medqa.text.quantity import COUNT, FOLD, P_VALUE, PERCENT, Quantity
 from llama_index_medqa.text.units import MONTH
 from llama_index_medqa.verification.quantity_candidates import Evidence, candidates, number_of, read_evidence
 
@@ -57,18 +57,27 @@ def quantity_conflicts(claim: str, evidence: str, context: str = "") -> list[str
     there = read_evidence(evidence)
     conflicts: list[str] = []
     settled: list[tuple[int, int]] = []  # shares whose two numbers need no check of their own
+    shares: list[Quantity] = []
     for quantity in sorted(parsed_quantities(claim), key=lambda quantity: quantity.parts is None):
         if any(start <= quantity.start and quantity.end <= end for start, end in settled):
             continue
         if quantity.parts:
             settled.append((quantity.start, quantity.end))
         held = _rhythm_is_held(quantity, there) if quantity.implicit else _is_held(claim, quantity, there)
+        if held and quantity.parts and not quantity.in_words:
+            shares.append(quantity)
+        # "19.4 % (25 of 129)": what the claim itself works out from numbers that are held.
+        held = held or (quantity.dimension == PERCENT and any(_same_value(quantity, share) for share in shares))
         if not held and not _is_name(claim, quantity, evidence, context):
             conflicts.append(_describe(quantity, there))
     return conflicts
 
 
 def _describe(quantity: Quantity, there: Evidence) -> str:
+    if any(
+        _taken_otherwise(quantity, other) and _same_value(quantity, other) for other in there.of(quantity.dimension)
+    ):
+        return f"{quantity.written!r} has another dosing frequency in the evidence"
     same_number = (
         other
         for found in there.by_dimension.values()
@@ -99,6 +108,8 @@ def _parts_are_held(top: float, bottom: float, there: Evidence) -> bool:
 
 def _agrees(claim: str, ours: Quantity, other: Quantity, text: str) -> bool:
     """Whether a quantity of the evidence holds one of the claim."""
+    if _taken_otherwise(ours, other):
+        return False
     if ours.value * other.value < 0:
         told, whole = (ours, claim) if other.value < 0 else (other, text)
         if not _FALL.search(whole, max(0, told.start - _FALL_REACH), told.end + _FALL_REACH):
@@ -107,6 +118,11 @@ def _agrees(claim: str, ours: Quantity, other: Quantity, text: str) -> bool:
     if ours.comparator or other.comparator:
         return _bound_agrees(ours, other)
     return _same_value(ours, other)
+
+
+def _taken_otherwise(ours: Quantity, other: Quantity) -> bool:
+    """Whether two doses are told with different frequencies: 5 mg once a day, 5 mg twice a day."""
+    return bool(ours.per_day and other.per_day) and abs(ours.per_day - other.per_day) > _EXACT * other.per_day
 
 
 def _bound_agrees(ours: Quantity, other: Quantity) -> bool:

@@ -7,8 +7,8 @@ they support what is said of the methods.
 
 import re
 
-# Some abstracts carry their headings in the text: "OBJECTIVE: To …".
-_HEADING = r"(?:[A-Z][A-Z &/,]{3,40}:?\s*)?"
+from llama_index_medqa.text.headings import OPTIONAL_HEADING
+
 _STUDY_VERBS = (
     r"(?:address|analy[sz]e|assess|characteri[sz]e|clarify|compare|describe|determine|develop|establish|estimate|"
     r"evaluate|examine|explore|find out|identify|investigate|measure|quantify|see|stud(?:y|ied)|"
@@ -54,12 +54,13 @@ _OBJECTIVE = re.compile(
     re.IGNORECASE,
 )
 _LEADING_OBJECTIVE = re.compile(
-    rf"^{_HEADING}(?:In order to|To)\s+(?:\w+ly )?{_STUDY_VERBS}\b(?:[^,;.]|\.(?!\s))*(?:[,;.]|$)"
+    rf"^{OPTIONAL_HEADING}(?:In order to|To)\s+(?:\w+ly )?{_STUDY_VERBS}\b(?:[^,;.]|\.(?!\s))*(?:[,;.]|$)"
 )
 _OPEN = re.compile(
     r"(?:\b(?:is|are|was|were|remains?|remained|has been|have been)\s+"
     r"(?:(?:currently|highly|largely|poorly|rather|still|very) )*"
-    r"(?:controversial|debated|disputed|elusive|lacking|scarce|sparse|uncertain|unclear|unknown|unresolved|understudied|"
+    r"(?:controversial|debated|disputed|elusive|lacking|scarce|sparse|uncertain|unclear|unknown|unresolved|"
+    r"understudied|"
     r"under (?:debate|discussion|investigation|study)|being (?:evaluated|investigated|studied|tested))\b"
     r"|\b(?:has|have) (?:not|never)(?: yet)? been (?:\w+ly )?"
     r"(?:assessed|evaluated|examined|explored|investigated|studied|tested)\b"
@@ -79,8 +80,48 @@ _RESULT = re.compile(
 )
 # Beside what is open such a sentence may assert something: "X is debated; Y may prevent it".
 _ASSERTION = re.compile(r"\b(?:can|cannot|may|might|prevents?|should|works?)\b", re.IGNORECASE)
+# What was done, and to whom.
+_METHOD = re.compile(
+    r"\b(?:was|were|have been|has been|had been) (?:\w+ly |then |also )?(?:administered|allocated|analy[sz]ed|asked|"
+    r"assessed|assigned|calculated|categori[sz]ed|classified|collected|compared|computed|conducted|defined|determined|"
+    r"divided|enrolled|estimated|evaluated|examined|excluded|extracted|followed|given|identified|included|interviewed|"
+    r"invited|investigated|measured|monitored|obtained|performed|quantified|randomi[sz]ed|recorded|recruited|retrieved|"
+    r"reviewed|sampled|screened|searched|selected|sequenced|studied|tested|treated|used)\b"
+    r"|\bwe (?:\w+ly |also |then |first )?(?:administered|analy[sz]ed|applied|assessed|assigned|calculated|collected|"
+    r"compared|"
+    r"computed|conducted|developed|divided|enrolled|estimated|evaluated|examined|extracted|gave|included|interviewed|"
+    r"investigated|measured|obtained|performed|randomi[sz]ed|recruited|retrieved|reviewed|screened|searched|selected|"
+    r"studied|tested|used)\b"
+    r"|\b(?:in|for) (?:this|the present|our) (?:\w+ ){0,3}(?:study|trial|review|analysis|paper|"
+    r"article)\b[^.]{0,40}\bwe\b"
+    r"|^(?:a|this|the) (?:\w+[- ]){0,4}(?:study|trial|review|search|survey|analysis) (?:was|included|of|in)\b"
+    r"|\bwith a (?:mean|median) age\b|\b(?:inclusion|exclusion) criteria\b|\b(?:primary|secondary) (?:outcome|"
+    r"end ?point)s? "
+    r"(?:was|were|is|are)\b",
+    re.IGNORECASE,
+)
+# What was found stands beside what was done: "Pain was assessed and fell by 30 %".
+_FOUND = re.compile(
+    r"\b(?:significan\w+|increas\w+|decreas\w+|reduced|improv(?:ed|es|ements?)|declined|rose|fell|higher|lower|greater|"
+    r"fewer|longer|shorter|better|worse|more|less|differed|similar\w*|correlat(?:ed|es)|found|showed|shown|revealed|"
+    r"demonstrated|resulted|predict(?:s|ed)|effective|associated|caused|led|occurred|died|survived|developed (?!a\b|"
+    r"an\b)|"
+    r"experienced|present(?:ed)? (?:in|with))\b|\bp\s?[<=>]|\d\s?%|95\s?% ?CI|\b(?-i:OR|RR|HR|AUC)\b",
+    re.IGNORECASE,
+)
+_CONCLUSION = re.compile(
+    r"^(?:CONCLUSIONS?|INTERPRETATION|FINDINGS?)\b|^(?:in (?:conclusion|summary)|overall|taken together|collectively|"
+    r"to (?:conclude|summari[sz]e)|together)\b|\bwe conclude\b|\b(?:our|these|the|present|this study['’]s) (?:\w+ )?"
+    r"(?:data|findings|results?|observations|evidence) (?:\w+ ){0,2}(?:confirm|demonstrate|indicate|provide|reveal|"
+    r"show|"
+    r"suggest|support|underscore)\w*\b|\b(?:this|our|the present) (?:\w+[- ]){0,3}(?:study|trial|review|meta-analysis|"
+    r"analysis) (?:\w+ ){0,2}(?:confirm|demonstrate|found|indicate|provide|reveal|show|suggest|support)\w*\b",
+    re.IGNORECASE,
+)
 # An English sentence that begins so is a question, with or without its mark.
-_QUESTION = re.compile(rf"^{_HEADING}(?:Do|Does|Did|Is|Are|Was|Were|Can|Could|Should|Has|Have|Will|Would)\s(?!not\b)")
+_QUESTION = re.compile(
+    rf"^{OPTIONAL_HEADING}(?:Do|Does|Did|Is|Are|Was|Were|Can|Could|Should|Has|Have|Will|Would)\s(?!not\b)"
+)
 
 
 def is_question(text: str) -> bool:
@@ -100,3 +141,13 @@ def reports_no_result(text: str) -> bool:
         return True
     rest = _OPEN.sub(" ", _OBJECTIVE.sub(" ", text))
     return bool(_OPEN.search(text)) and not _RESULT.search(rest) and not _ASSERTION.search(rest)
+
+
+def describes_method(text: str) -> bool:
+    """Whether a sentence tells what was done in a study and not what was found."""
+    return bool(_METHOD.search(text)) and not _FOUND.search(text)
+
+
+def draws_conclusion(text: str) -> bool:
+    """Whether a sentence says that it concludes, or what its findings show."""
+    return bool(_CONCLUSION.search(text))

@@ -6,7 +6,19 @@ from typing import Literal
 Verdict = Literal["supported", "unsupported", "contradicted"]
 Strictness = Literal["strict", "balanced", "open"]
 FindingKind = Literal[
-    "no_claim", "no_evidence", "not_entailed", "quantity", "entity", "quote", "wrong_mark", "unknown_mark"
+    "no_claim",
+    "no_evidence",
+    "not_entailed",
+    "quantity",
+    "entity",
+    "quote",
+    "wrong_mark",
+    "unknown_mark",
+    "antecedent",
+    "directive",
+    "yes_no",
+    "cut_off",
+    "withdrawn",
 ]
 
 
@@ -38,13 +50,16 @@ class Citation:
 
 @dataclass(frozen=True)
 class Finding:
-    """Why a sentence is not supported, or what was wrong with a mark or quotation in it.
+    """Why a sentence is not supported or not shown, or what was wrong with a mark or quotation in it.
 
     Attributes:
         kind: ``no_claim``: it states nothing, or asks; ``no_evidence``: no retrieved text speaks of it;
             ``not_entailed``: none says it; ``quantity``, ``entity``: a number with its unit, or a name, is not there;
             ``quote``: nor are the words in quotation marks; ``wrong_mark``, ``unknown_mark``: a record that the model
-            cites does not say it, or was not retrieved.
+            cites does not say it, or was not retrieved. Of sentences that the query engine leaves out, whatever their
+            support: ``antecedent``: it leans on a sentence that was left out; ``directive``: it tells the reader what
+            to do; ``yes_no``: the evidence does not say yes, or no, to the question; ``cut_off``: the drafter was
+            stopped in it; ``withdrawn``: the drafter said afterwards that there is no answer, or that this was none.
         detail: what it saw, for people, such as ``"3.5" is not in the text``.
     """
 

@@ -1,7 +1,7 @@
 """Verify the sentences of an answer: which are supported, by which words, and which are contradicted."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol, get_args
@@ -20,7 +20,7 @@ from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Fi
 from llama_index_medqa.verification.windows import Window, copied_window, windows_of_all
 
 # Another number where the checks or the choice of windows change: part of every identity.
-CHECKS_VERSION = 1
+CHECKS_VERSION = 2
 _MOST_CITATIONS = 3
 # Another record is cited beside the best one where it supports the claim nearly as surely.
 _NEARLY = 0.1
@@ -69,11 +69,11 @@ class Reading:
 class ClaimVerifier:
     """Decides with a trained entailment model, and with exact checks of numbers and names beside it.
 
-    A claim is held against windows of each passage: a few sentences with the title. A window supports it where the
-    model's chance of support reaches the threshold, every number stands there or right beside it with its unit, and the
-    passage has every name. A record that contradicts the claim more surely than it supports it does not support it. A
-    claim that no record supports whole is verified clause by clause, each by its own records, and no clause may be one
-    that no text says. Titles, questions, aims and orders to the reader support nothing, and a question is no claim.
+    A claim is held against windows of the nearest passages: a few sentences with the title. A window supports it where
+    the model's chance of support reaches the threshold, every number stands there or right beside it with its unit, and
+    the passage has every name. A record that contradicts the claim more surely than it supports it does not support it.
+    A claim that no record supports whole is verified clause by clause, each by its own records, and no clause may be
+    one that no text says. Titles, questions, aims and orders to the reader support nothing, and a question is no claim.
 
     Args:
         model: judges pairs of texts; None takes the encoder in the package.
@@ -111,15 +111,16 @@ class ClaimVerifier:
         """Return the verdicts as :meth:`verify` does, without blocking the event loop."""
         return await asyncio.to_thread(self.verify, sentences, passages, question)
 
-    def readings(self, claim: str, passages: Sequence[Passage]) -> list[Reading]:
+    def readings(self, claim: str, passages: Sequence[Passage], cited: Collection[str] = ()) -> list[Reading]:
         """Return how each window that may decide a claim reads beside it.
 
         Args:
             claim: without citation marks.
             passages: the evidence.
+            cited: documents that the claim names.
         """
         copied = {passage: window for passage in passages if (window := copied_window(claim, passage))}
-        others = windows_of_all(claim, [passage for passage in passages if passage not in copied])
+        others = windows_of_all(claim, [passage for passage in passages if passage not in copied], cited)
         judged = self._model.judge([(window.premise, claim) for window in others]) if others else []
         read = [
             Reading(window, entailment, _findings(claim, window))
@@ -131,12 +132,15 @@ class ClaimVerifier:
         claim = statement_of(sentence.text)
         if not claim or is_question(claim):
             return AnswerSentence(sentence.text, findings=(Finding("no_claim", "the sentence states nothing"),))
-        evidence = _Evidence(self.readings(claim, passages), sentence, passages)
+        evidence = _Evidence(self.readings(claim, passages, sentence.claimed), sentence, passages)
         clauses = clauses_of(claim)
         supporting = evidence.supporting(self._model.thresholds[self.strictness])
         parts: dict[str, _Evidence] = {}
         if len(clauses) > 1 and not (supporting and supporting[0].entailment == _COPIED):
-            parts = {clause: _Evidence(self.readings(clause, passages), sentence, passages) for clause in clauses}
+            parts = {
+                clause: _Evidence(self.readings(clause, passages, sentence.claimed), sentence, passages)
+                for clause in clauses
+            }
             # A true first half must not carry a second one that no text says.
             if not all(part.says(self._model.thresholds["open"]) for part in parts.values()):
                 supporting = []

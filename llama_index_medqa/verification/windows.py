@@ -1,20 +1,18 @@
 """Choose the sentences of a passage that a claim is held against: few enough for a small model, enough to decide."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from llama_index_medqa.text.headings import without_heading
 from llama_index_medqa.text.term_weights import idf, terms
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 
-# Some abstracts carry their headings in the text: "CONCLUSION: Zinc shortened colds."
-_HEADING = re.compile(r"^[A-Z][A-Z &/]{3,40}:\s*")
 # The verifier was trained on windows of up to 90 words beside the title.
 MOST_WORDS = 90
 # A passage that is hardly longer is read whole.
 WHOLE_WORDS = 110
 MOST_WINDOWS = 3
-# Of all passages together; the first window of each passage is always read.
+# Of all passages together.
 MOST_WINDOWS_OF_A_CLAIM = 8
 # A sentence that adds less of a claim's words than this, each weighed by its rarity, adds nothing to read.
 _LEAST_GAIN = 0.04
@@ -86,21 +84,23 @@ def windows_of(claim: str, passage: Passage) -> list[Window]:
     return [Window(passage, sentences) for sentences in dict.fromkeys(chosen)]
 
 
-def windows_of_all(claim: str, passages: Sequence[Passage]) -> list[Window]:
-    """Return the windows that a claim is held against: the first of each passage, then the others that are nearest.
+def windows_of_all(claim: str, passages: Sequence[Passage], cited: Collection[str] = ()) -> list[Window]:
+    """Return the windows that a claim is held against: the first of each near passage, then the others, nearest first.
 
     Args:
         claim: without citation marks.
         passages: the evidence.
+        cited: documents that the claim names; their passages come before all others.
     """
-    found = [windows_of(claim, passage) for passage in passages]
-    first = [windows[0] for windows in found if windows]
     wanted = terms(claim)
-    others = sorted(
-        (window for windows in found for window in windows[1:]),
-        key=lambda window: -sum(map(idf, wanted & terms(window.text))),
-    )
-    return [*first, *others[: max(0, MOST_WINDOWS_OF_A_CLAIM - len(first))]]
+
+    def nearness(window: Window) -> tuple[bool, float]:
+        return window.passage.document_id in cited, sum(map(idf, wanted & terms(window.premise)))
+
+    found = [windows_of(claim, passage) for passage in passages]
+    first = sorted((windows[0] for windows in found if windows), key=nearness, reverse=True)
+    others = sorted((window for windows in found for window in windows[1:]), key=nearness, reverse=True)
+    return [*first, *others][:MOST_WINDOWS_OF_A_CLAIM]
 
 
 def copied_window(claim: str, passage: Passage) -> Window | None:
@@ -113,7 +113,7 @@ def copied_window(claim: str, passage: Passage) -> Window | None:
 
 
 def _plain(text: str) -> str:
-    return " ".join(_HEADING.sub("", text).split()).rstrip(".").casefold()
+    return " ".join(without_heading(text).split()).rstrip(".").casefold()
 
 
 def _covering(

@@ -79,6 +79,7 @@ def approx(found: list[tuple]) -> list[tuple]:
         # units that stand with another number
         ("6, 12 and 24 months", [(6 * MONTH, "time"), (12 * MONTH, "time"), (24 * MONTH, "time")]),
         ("12-18 months", [(12 * MONTH, "time"), (18 * MONTH, "time")]),
+        ("5 mg-10 mg, 2 h−4 h", [(5e-3, "mass"), (0.01, "mass"), (7200, "time"), (14_400, "time")]),
         ("29.3 v 41.4%", [(29.3, "percent"), (41.4, "percent")]),
         ("26.8 ± 5.7 (mean ± SD) s", [(26.8, "time"), (5.7, "time")]),
         ("3.2 (2.4 to 4.5) mg", [(3.2e-3, "mass"), (2.4e-3, "mass"), (4.5e-3, "mass")]),
@@ -120,8 +121,8 @@ def approx(found: list[tuple]) -> list[tuple]:
         ("one third dose, a quarter dose, two thirds dose", [(25, "percent"), (200 / 3, "percent")]),
         ("after an hour and a half", [(5400, "time")]),
         ("six out of five", [(6, ""), (5, "")]),
-        ("fourfold, fivefold, sixfold, eightfold, tenfold", [(4, "fold"), (5, "fold"), (6, "fold"), (8, "fold"),
-                                                            (10, "fold")]),
+        ("fourfold, fivefold, sixfold, sevenfold", [(4, "fold"), (5, "fold"), (6, "fold"), (7, "fold")]),
+        ("eightfold, ninefold, tenfold", [(8, "fold"), (9, "fold"), (10, "fold")]),
         # dosing
         ("once daily", [(1 / DAY, "1/time")]),
         ("twice a day, BID, b.i.d., two times daily", [(2 / DAY, "1/time")] * 4),
@@ -177,6 +178,8 @@ def approx(found: list[tuple]) -> list[tuple]:
         ("iron per 100 g", []),
         ("a 12-item scale of 100 points", [(12, ""), (100, "")]),
         ("one of the two groups in a 3-arm trial", []),
+        ("two inhaler regimens, three oral agents", []),
+        ("two of the regimens", [(2, "")]),
         ("the two sessions, four groups", []),
         ("five groups, at least two groups", [(5, ""), (2, "")]),
         ("", []),

@@ -65,6 +65,14 @@ def names(claim: str, evidence: str, context: str = "") -> list[str]:
         ("People with COPD walked further.", "People with asthma walked further.", ["COPD"]),
         ("It lowers the risk of tuberculosis.", "It lowers the risk of malaria.", ["tuberculosis"]),
         ("It causes Tay-Sachs disease.", "It causes Fabry disease.", ["Tay", "Sachs"]),
+        # people's names and places, also where an ordinary word or a title stands beside them
+        ("It was seen in Down syndrome.", "It was seen in Turner syndrome.", ["Down"]),
+        ("Walking was rated on the Berg Balance Scale.", "Walking was rated on a scale.", ["Berg"]),
+        ("It was seen in the University Hospital of Oslo with warfarin.", "It was seen.", ["warfarin"]),
+        ("It is rarer in Africa than in Japan.", "It is rarer in one than in the other.", ["Africa", "Japan"]),
+        ("It fell on the Hospital Depression Scale.", "It fell on a scale.", ["Depression"]),
+        ("They took IL-1α.", "They took IL-1β.", ["IL-1α"]),
+        ("They took Zyrtec.", "They took Claritin.", ["Zyrtec"]),
         # organisms, procedures, sites
         ("Growth of Candida was inhibited.", "Growth of Aspergillus was inhibited.", ["Candida"]),
         ("They drank Lactobacillus rhamnosus.", "They drank Lactobacillus casei.", ["rhamnosus"]),
@@ -140,6 +148,20 @@ def test_another_name_than_the_evidence_has_is_found(claim: str, evidence: str, 
         ("It protects against hepatitis C.", "It protects against hepatitis A, B and C."),
         ("Vitamin E did nothing.", "Vitamins C and E did nothing."),
         ("Vitamin D was low.", "25(OH)D was low."),
+        # Greek letters written as Latin ones, a word in two pieces
+        ("IL-1b rose.", "IL-1β rose."),
+        ("IL-1β rose.", "IL-1b rose."),
+        ("NF-kB was blocked.", "NF-κB was blocked."),
+        ("Polyphenols rose in urine.", "Urinary (poly)phenol levels rose."),
+        # an abbreviation that the claim defines
+        ("The zinc finger (ZNF) domain binds it.", "The zinc finger domain binds it."),
+        # organs and what is done to them
+        ("Liver toxicity was not seen.", "Hepatotoxicity was not seen."),
+        ("Kidney damage was not seen.", "Nephrotoxicity was not seen."),
+        ("Gallbladder operations took longer.", "Cholecystectomies took longer."),
+        # brands
+        ("Acetaminophen eased the pain.", "Tylenol eased the pain."),
+        ("It was calmer on Valium.", "It was calmer on diazepam."),
         # places
         ("Ugandan mothers took part.", "Mothers in Uganda took part."),
         ("Among Dutch women it fell.", "In the Netherlands it fell among women."),
@@ -166,6 +188,17 @@ def test_the_same_under_another_name_is_none(claim: str, evidence: str) -> None:
         "After 12-week courses, 20-year-old students scored 3.5mg/kg more at 24h.",
         "A. Smith",
         "",
+        # the calendar, and countries and authorities that say where
+        "From March to August, and on each Friday, pain fell; by Feb 2019 it was gone.",
+        "Adults in the United States (US), the USA and America were told by the FDA, the CDC and WHO.",
+        # journals and institutions
+        "It was in The Lancet, in JAMA, in the New England Journal of Medicine and in Annals of Oncology.",
+        "The European Medicines Agency, the World Health Organization and Mayo Clinic agree.",
+        "At the University of Uganda, with Cochlear Limited, it fell in all who came to a visit.",
+        "It was paid for by the National Cancer Institute.",
+        # capitals of titles, groups and scores
+        "In Group A and Arm B, Subjects had a Change of Score at Visit 2.",
+        "It was called Attention And Control.",
     ],
 )
 def test_ordinary_words_are_no_names(claim: str) -> None:

@@ -83,6 +83,31 @@ HELD = [
     ("The risk was 51% of that on placebo.", "The relative risk was 0.51."),
     ("Sensitivity was 94%.", "Sensitivity was 0.94."),
     ("The odds were 1.69 times as high.", "The odds ratio was 1.69."),
+    ("A 29% lower risk.", "The risk was lower (HR .71)."),
+    ("Risk fell by 29%.", "The odds ratio was .71 (95% CI .5-.9)."),
+    ("Levels tripled.", "There was a 3-fold increase."),
+    ("There was a 3-fold increase.", "Levels tripled."),
+    ("It rose sevenfold.", "It rose 7-fold."),
+    ("It rose ninefold.", "It rose 9-fold."),
+    ("Levels doubled.", "Levels rose by 100%."),
+    ("Levels tripled.", "Levels rose by 200%."),
+    ("Doses of 5 mg to 10 mg.", "Doses of 5 mg-10 mg."),
+    ("Two thirds got the drug.", "They were randomised 2:1."),
+    ("A third got placebo.", "They were randomised 2:1."),
+    ("Half of the 101 women got the drug.", "Of the 101 women, 50 got the drug."),
+    ("About two fifths of all 250 patients came.", "Of the 250 patients, 100 came to one site, and 45 to another."),
+    ("Deaths were cut by two thirds.", "Deaths fell from 12% to 4%."),
+    ("Deaths rose by a third.", "Deaths rose from 9% to 12%."),
+    ("Deaths fell to a third.", "Deaths fell from 12% to 4%."),
+    ("The dose was two fifths of that on placebo.", "The dose was 150 mg, and 375 mg on placebo."),
+    ("The time shrank to 35% of what it was.", "The time was reduced by 65%."),
+    ("19.4% (25 of 129) responded.", "Of the 129 patients, 25 responded."),
+    # differences and totals that the evidence leaves to the reader
+    ("Pain was 2.8 points lower.", "Pain scores were 4.1 (SD 2.9) and 1.3 (SD 1.8)."),
+    ("Outbreaks were 13 days shorter.", "Outbreaks took 24 days and 11 days."),
+    ("It was shorter by 13 days.", "Outbreaks took 24 days and 11 days."),
+    ("Survival was 8 percentage points higher.", "Survival was 93.1% as compared to 85.1%."),
+    ("In all, 196 patients took part.", "They took A (n = 65), B (n = 65) or placebo (n = 66)."),
     # dosing
     ("Aspirin was taken once a day.", "Aspirin was taken once daily."),
     ("Apixaban 5 mg twice a day.", "Apixaban 5 mg BID."),
@@ -211,7 +236,9 @@ MISSING = [
     ("It was taken twice weekly.", "It was taken twice daily.", ["'twice weekly'"]),
     ("It was given every 6 hours.", "It was given every 8 hours.", ["'every 6 hours'"]),
     ("It was given TID.", "It was given BID.", ["'TID'"]),
-    ("They took 6 mg weekly.", "They took 6 mg daily.", ["'weekly'"]),
+    ("They took 6 mg once daily.", "They took 6 mg twice daily, and water once daily.", ["'6 mg'"]),
+    ("They took 6 mg daily, 5 mg weekly.", "They took 6 mg weekly, 5 mg daily.", ["'6 mg'", "'5 mg'"]),
+    ("They took 6 mg weekly.", "They took 6 mg daily.", ["'6 mg'", "'weekly'"]),
     ("They took 6 mg/day.", "They took 6 mg twice daily.", ["'6 mg/day'"]),
     ("They trained weekly.", "They trained once a month.", ["'weekly'"]),
     ("Three sessions a week.", "Three sessions a month.", ["'Three sessions a week'"]),
@@ -248,6 +275,25 @@ MISSING = [
     ("Levels doubled.", "Levels were 0 and 5 mg.", ["'doubled'"]),
     ("Half of them relapsed.", "OR 2.5, CI 1.2 to 5.0.", ["'Half'"]),
     ("2010 women took part.", "It began in 2010.", ["'2010'"]),
+    ("Half of the 72 women stayed.", "Of the 72 women 57 stayed, 20 on A and 10 on B.", ["'Half'"]),
+    ("Half of the 72 women stayed.", "Of the 72 women 57 stayed, and it fell by 12.5 in 25.", ["'Half'"]),
+    ("Deaths were cut by two thirds.", "Deaths fell from 12% to 8%.", ["'two thirds'"]),
+    ("Deaths rose to a third.", "Deaths rose from 9% to 12%.", ["'a third'"]),
+    ("Deaths were cut by half.", "On A 4% died. On B 8% fell ill.", ["'half'"]),
+    ("It was 35% of what it was.", "65% of them died.", ["'35%'"]),
+    ("Levels doubled.", "100% of them died.", ["'doubled'"]),
+    ("Two fifths got the drug.", "They were randomised 2:1.", ["'Two fifths'"]),
+    ("19.4% (26 of 129) responded.", "Of the 129 patients, 25 responded.", ["'26 of 129'", "'19.4%'"]),
+    ("21.4% (25 of 129) responded.", "Of the 129 patients, 25 responded.", ["'21.4%'"]),
+    ("Pain was 2.9 points lower.", "Pain scores were 4.1 and 1.3.", ["'2.9'"]),
+    ("Pain was 2.8 points.", "Pain scores were 4.1 and 1.3.", ["'2.8'"]),
+    ("Outbreaks were 13 days shorter.", "Outbreaks took 24 days. Fever took 11 days.", ["'13 days'"]),
+    ("Outbreaks were 13 days shorter.", "It was 24 days, 5 days, 6 days and 11 days.", ["'13 days'"]),
+    ("Survival was 8% higher.", "Survival was 93.1% as compared to 85.1%.", ["'8%'"]),
+    ("It was 3-fold higher.", "It was 5-fold and 2-fold higher.", ["'3-fold'"]),
+    ("50 took the drug and 50 placebo.", "They took the drug (n = 25) or placebo (n = 25).", ["'50'", "'50'"]),
+    ("In all, 50 took part.", "They took the drug (n = 25). They took placebo (n = 25).", ["'50'"]),
+    ("In all, 196 took part.", "65 took A, 65 took B, 66 took C.", ["'196'"]),
     # several at once
     ("5 mg in 30 women for 2 weeks.", "6 mg in 31 women for 2 weeks.", ["'5 mg'", "'30'"]),
 ]  # fmt: skip
@@ -262,6 +308,12 @@ def test_held(claim, evidence):
 def test_missing(claim, evidence, missing):
     conflicts = quantity_conflicts(claim, evidence)
     assert [conflict.split(" has another")[0].split(" is not in")[0] for conflict in conflicts] == missing
+
+
+def test_a_conflict_says_that_a_dose_is_taken_otherwise():
+    assert quantity_conflicts("They took 6 mg once daily.", "They took 6 mg twice daily, and water once daily.") == [
+        "'6 mg' has another dosing frequency in the evidence"
+    ]
 
 
 def test_a_conflict_says_whether_the_number_stands_with_another_unit():

@@ -1,5 +1,7 @@
 """Which sentences of a passage a claim is held against; expected windows were chosen by reading."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,10 +76,19 @@ def test_a_short_passage_is_read_whole_and_a_long_one_in_several_windows():
     assert len(windows_of("Zinc shortens colds.", long)) == MOST_WINDOWS
 
 
+def test_of_many_passages_the_nearest_are_read_and_those_that_the_claim_names():
+    near = [passage(f"In trial {n} zinc shortened colds.", "", "") for n in range(9)]
+    far = passage("Zinc is a metal.", "", "")
+    papers = [replace(one, document_id=f"PMID:{n}") for n, one in enumerate([far, *near])]
+    claim = "Zinc shortened colds."
+    assert "PMID:0" not in {window.passage.document_id for window in windows_of_all(claim, papers)}
+    assert windows_of_all(claim, papers, ["PMID:0"])[0].passage.document_id == "PMID:0"
+
+
 def test_each_passage_is_read_and_the_others_only_as_far_as_there_is_room():
     texts = [" ".join(f"In cohort {n} zinc shortened colds by {n} days." for n in range(40))] * 6
     papers = [passage(text, str(n), "") for n, text in enumerate(texts)]
     chosen = windows_of_all("Zinc shortens colds.", papers)
     assert len(chosen) == MOST_WINDOWS_OF_A_CLAIM
     assert [window.passage.document_id for window in chosen[:6]] == [f"PMID:{n}" for n in range(6)]
-    assert len(windows_of_all("Zinc shortens colds.", papers * 2)) == len(papers) * 2
+    assert len(windows_of_all("Zinc shortens colds.", papers * 2)) == MOST_WINDOWS_OF_A_CLAIM

@@ -1,0 +1,15 @@
+"""Headings that some abstracts carry in their text: "CONCLUSION: Zinc shortened colds."."""
+
+import re
+
+_CAPITALS = r"[A-Z][A-Z &/,]{3,40}"
+# To be put into other expressions.
+HEADING = rf"{_CAPITALS}:"
+# Where a sentence begins a record may have lost the colon: "OBJECTIVE To assess …".
+OPTIONAL_HEADING = rf"(?:{_CAPITALS}:?\s*)?"
+_AT_START = re.compile(rf"\A{HEADING}\s*")
+
+
+def without_heading(sentence: str) -> str:
+    """Return a sentence without the heading that it begins with."""
+    return _AT_START.sub("", sentence)
