@@ -1,4 +1,7 @@
-"""Mutated inputs for every reader of files: only the package's own errors may come out, and nothing may hang.
+"""Mutated inputs for every reader of files: only the package's own errors may come out, nothing may hang or be merged.
+
+Half of the inputs are samples with changed bytes. The other half are exports of three papers, each value of which names
+its paper, with changed lines: no record that is read may name two.
 
 Usage::
 
@@ -29,7 +32,7 @@ from pathlib import Path
 from llama_index_medqa.errors import MedQAError
 from llama_index_medqa.pubmed.formats import read_records
 from llama_index_medqa.pubmed.jsonl import as_data
-from llama_index_medqa.pubmed.record import PubMedRecord
+from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
 RESULTS = Path(__file__).parent / "results" / "fuzz_readers.json"
 LIMIT_SECONDS = 10
@@ -87,7 +90,113 @@ JSON_LINES = (
     + "\n"
     + json.dumps({"title": "T", "details": {"authors": [{"last_name": "K"}], "article_ids": [["doi", "x"]]}})
 )
-SAMPLES = {"xml": XML, "nbib": NBIB, "medical_data": MEDICAL_DATA, "jsonl": JSON_LINES}
+
+
+def _paper(word: str, number: int) -> dict[str, str]:
+    """A paper every value of which names it: by its word or by a number that is its own."""
+    return {
+        "word": word,
+        "pmid": f"9000{number}00{number}",
+        "year": f"200{number}",
+        "volume": f"7{number}7{number}",
+        "page": f"88{number}88{number}",
+    }
+
+
+_PAPERS = [_paper("alpha", 1), _paper("beta", 2), _paper("gamma", 3)]
+_RIS = """TY  - JOUR
+AU  - {word}, Ann
+TI  - The {word} trial of tea.
+JO  - {word} Journal
+PY  - {year}
+VL  - {volume}
+SP  - {page}
+AB  - BACKGROUND: The {word} background.
+The {word} results go on.
+AN  - {pmid}
+DO  - 10.1000/{word}
+ER  -
+"""
+_NBIB = """PMID- {pmid}
+OWN - NLM {word}
+VI  - {volume}
+DP  - {year} Feb
+TI  - The {word} trial
+      of {word} tea.
+PG  - {page}
+AB  - The {word} results.
+FAU - {word}, Ann
+JT  - {word} Journal
+SO  - {word} {year}
+"""
+_OVID = """VN  - Ovid Technologies
+UI  - {pmid}
+AU  - {word} A
+TI  - The {word} trial.
+SO  - {word} Journal. {volume}(2):{page}, {year} Feb.
+AB  - The {word} results.
+YR  - {year}
+"""
+_OVID_NAMES = """<{number}>
+Unique Identifier
+  {pmid}
+Title
+  The {word} trial.
+Source
+  {word} Journal. {volume}(2):{page}, {year} Feb.
+Abstract
+  The {word} results.
+"""
+_ENDNOTE = """%0 Journal Article
+%A {word}, Ann
+%T The {word} trial.
+%J {word} Journal
+%D {year}
+%V {volume}
+%P {page}
+%M {pmid}
+%X The {word} results.
+"""
+_ABSTRACTS = """{number}. {word} J. {year} Feb;{volume}(2):{page}. doi: 10.1000/{word}.
+
+The {word} trial of tea.
+
+{word} A(1).
+
+Author information:
+(1)The {word} house.
+
+The {word} results
+go on.
+
+DOI: 10.1000/{word}
+PMID: {pmid} [Indexed for MEDLINE]
+
+"""
+_CSV = '{pmid},"The {word} trial, of tea","{word} A, {word} B","{word} J. {year};{volume}:{page}.",{word} J,{year}\n'
+_ROW = {"pmid": "{pmid}", "title": "{word} trial", "abstract": "{word} results", "volume": "{volume}", "year": "{year}"}
+_JSON_LINE = json.dumps(_ROW).replace("{", "{{", 1)[:-1] + "}}\n"
+
+
+def _export(template: str, between: str = "", header: str = "") -> str:
+    papers = (template.format(number=number, **paper) for number, paper in enumerate(_PAPERS, start=1))
+    return header + between.join(papers)
+
+
+EXPORTS = {
+    "ris": _export(_RIS, "\n"),
+    "ris_dense": _export(_RIS),
+    "export_nbib": _export(_NBIB, "\n"),
+    "nbib_dense": _export(_NBIB),
+    "ovid": _export(_OVID, "\n"),
+    "ovid_names": _export(_OVID_NAMES, "\n"),
+    "endnote": _export(_ENDNOTE, "\n"),
+    "abstracts": _export(_ABSTRACTS, "\n"),
+    "csv": _export(_CSV, header="PMID,Title,Authors,Citation,Journal/Book,Publication Year\n"),
+    "json_lines": _export(_JSON_LINE),
+    "json_list": "[\n" + ",\n".join(_export(_JSON_LINE).splitlines()) + "\n]\n",
+}
+SAMPLES = {"xml": XML, "nbib": NBIB, "medical_data": MEDICAL_DATA, "jsonl": JSON_LINES} | EXPORTS
 TOKENS = (
     *(b"<", b">", b"</", b"/>", b"&", b";", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?x?>", b"&#0;", b"&#xD800;"),
     *(b"<!DOCTYPE x [<!ENTITY a 'b'>]>", b"&a;", b"&nbsp;", b"<i>", b"</i>", b"<sup>", b"</PubmedArticle>", b"<PMID>"),
@@ -132,6 +241,31 @@ def mutated(sample: bytes, source: random.Random) -> bytes:
     return gzip.compress(bytes(data))[: source.choice((None, None, -4, 30))] if source.random() < 0.05 else bytes(data)
 
 
+def with_changed_lines(sample: str, source: random.Random) -> bytes:
+    """The sample after one to three changes of the kinds that programs and people make to lines."""
+    lines = sample.split("\n")
+    for _ in range(source.choice((1, 1, 2, 3))):
+        place = source.randrange(len(lines))
+        line = lines[place]
+        lines[place : place + 1] = source.choice(
+            (
+                *([], [line, line], [line, ""], ["", line], [line + "   "], [f" {line}"], [line.lower()]),
+                *([line.replace('"', "", 1)], [line.replace(",", "", 1)], [line.replace("-", " ", 1)], [line[:-1]]),
+                *([line[:8]], [line[1:]], ["ER  - ", line], ["TY  - JOUR", line], [line.replace("  ", " ", 1)]),
+            )
+        )
+    text = source.choice(("\n", "\n", "\r\n", "\r")).join(lines)
+    encoding = source.choice(("utf-8", "utf-8", "utf-8-sig", "utf-16"))
+    content = text[: source.randrange(len(text))] if source.random() < 0.1 else text
+    return content.encode(encoding)
+
+
+def papers_named(item: PubMedRecord | Deletion) -> set[str]:
+    """The papers of the exports that a record names."""
+    told = json.dumps(as_data(item)).lower()
+    return {paper["word"] for paper in _PAPERS if any(value in told for key, value in paper.items() if key != "year")}
+
+
 def read_all(content: bytes) -> int:
     """Read an input to its end, with everything that is parsed on first use."""
     number = 0
@@ -142,6 +276,13 @@ def read_all(content: bytes) -> int:
             assert item.text == "\n".join(item.text[span.start : span.end] for span in item.section_spans)
         number += 1
     return number
+
+
+def require_unmerged(content: bytes) -> None:
+    """Fail where a record names two papers."""
+    for item in read_records(BytesIO(content)):
+        named = papers_named(item)
+        assert len(named) <= 1, f"{item.document_id} is put together from {sorted(named)}: {content!r}"
 
 
 @contextlib.contextmanager
@@ -163,7 +304,7 @@ def samples(folder: Path | None) -> dict[str, bytes]:
     """Our own samples, and the smaller files of a folder."""
     found = {name: text.encode() for name, text in SAMPLES.items()}
     for path in sorted(folder.rglob("*")) if folder else ():
-        if path.is_file() and path.suffix in {".xml", ".nbib", ".txt", ".medline", ".json"}:
+        if path.is_file() and path.suffix in {".xml", ".nbib", ".txt", ".medline", ".json", ".ris", ".csv", ".enw"}:
             content = path.read_bytes()
             if 0 < len(content) <= LARGEST_SAMPLE:
                 found[path.name] = content
@@ -185,12 +326,16 @@ def main() -> None:
     slowest = 0.0
     for number in range(arguments.inputs):
         source = random.Random(f"{arguments.seed}/{number}")
+        is_export = number % 2 == 1
         name = source.choice(own) if source.random() < 0.7 else source.choice(list(found))
-        content = mutated(found[name], source)
+        name = source.choice(list(EXPORTS)) if is_export else name
+        content = with_changed_lines(EXPORTS[name], source) if is_export else mutated(found[name], source)
         start = time.perf_counter()
         try:
             with time_limit():
                 read_all(content)
+                if is_export:
+                    require_unmerged(content)
             outcomes["read"] += 1
         except MedQAError as error:
             outcomes[type(error).__name__] += 1

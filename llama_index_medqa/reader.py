@@ -2,14 +2,14 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document
 
-from llama_index_medqa.errors import EmptyCorpusError
+from llama_index_medqa.errors import EmptyCorpusError, InputError
 from llama_index_medqa.pubmed.formats import read_newest
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
@@ -20,8 +20,9 @@ _NAMED_AT_MOST = 5
 def to_document(record: PubMedRecord) -> Document:
     """A record as a document: its text, its identity, and its metadata kept out of embedding and prompt.
 
-    Metadata keys are ``pmid``, ``title``, ``journal``, ``year``, ``date`` (the integer yyyymmdd), ``doi``,
-    ``mesh`` and ``publication_types`` (lists), ``status``, ``revised`` (yyyymmdd too), ``record_hash`` and
+    Metadata keys are ``pmid``, ``title``, ``journal``, ``year``, ``date`` (the integer yyyymmdd), ``doi``, ``authors``
+    (``King, Martin L; A Study Group``), ``volume``, ``issue``, ``pages``, ``mesh`` and ``publication_types`` (lists),
+    ``status``, ``revised`` (yyyymmdd too), ``record_hash`` and
     ``section_spans`` (JSON: ``[[label, start, end], ...]``). What a record does not have is left out: a Chroma
     collection takes neither None nor an empty list.
     """
@@ -36,6 +37,7 @@ def to_document(record: PubMedRecord) -> Document:
 
 
 def _metadata(record: PubMedRecord) -> dict[str, Any]:
+    details = record.details
     spans = [[span.label, span.start, span.end] for span in record.section_spans]
     metadata = {
         "pmid": record.pmid,
@@ -44,6 +46,10 @@ def _metadata(record: PubMedRecord) -> dict[str, Any]:
         "year": record.date and record.date.year,
         "date": record.date and record.date.ordinal,
         "doi": record.doi,
+        "authors": details.author_line,
+        "volume": details.volume,
+        "issue": details.issue,
+        "pages": details.pages,
         "mesh": list(record.mesh),
         "publication_types": list(record.publication_types),
         "status": record.status,
@@ -68,26 +74,40 @@ class PubMedReader(BasePydanticReader):
         """The name under which the component is serialised."""
         return "PubMedReader"
 
-    def lazy_load_data(self, files: str | Path | Iterable[str | Path]) -> Iterator[Document]:
+    def lazy_load_data(
+        self,
+        files: str | Path | Iterable[str | Path],
+        *,
+        extra_info: Mapping[str, Any] | None = None,
+        fs: Any = None,
+    ) -> Iterator[Document]:
         """Read files as one corpus, a document at a time.
+
+        It can stand in ``SimpleDirectoryReader(file_extractor={".xml": PubMedReader()})``. Leave ``filename_as_id`` out
+        there: it replaces the ids by which a record is found again.
 
         Args:
             files: one or more paths, folders, glob patterns, or ``-`` for standard input. Of a record that
                 appears more than once the newest version is read; a deletion removes what came before it.
+            extra_info: more metadata for every document, kept out of embedding and prompt like all others; what a
+                record says of itself is not replaced.
+            fs: LlamaIndex's file system of a remote folder; none is supported.
 
         Yields:
             One document for each record with text, in the order of the files.
 
         Raises:
-            InputError: a file is missing or of no supported format.
+            InputError: a file is missing or of no supported format, or ``fs`` is given.
             SourceFormatError: a file is broken; documents before that place were yielded.
             EmptyCorpusError: there was no record with text.
         """
+        if fs is not None:
+            raise InputError("PubMedReader reads local files, not those of fs=: copy them here, and leave it out.")
         sources = [files] if isinstance(files, (str, Path)) else list(files)
         documents = 0
         for item in self.lazy_load_changes(sources):
             if isinstance(item, Document):
-                yield item
+                yield _with_metadata(item, extra_info or {})
                 documents += 1
         if not documents:
             raise EmptyCorpusError(
@@ -111,16 +131,38 @@ class PubMedReader(BasePydanticReader):
         yield from to_changes(read_newest(sources))
 
 
+def _with_metadata(document: Document, extra: Mapping[str, Any]) -> Document:
+    """A document with more metadata, none of which is embedded or shown to a model."""
+    added = {key: value for key, value in extra.items() if key not in document.metadata}
+    document.metadata.update(added)
+    document.excluded_embed_metadata_keys.extend(added)
+    document.excluded_llm_metadata_keys.extend(added)
+    return document
+
+
 def to_changes(items: Iterable[PubMedRecord | Deletion]) -> Iterator[Document | Deletion]:
-    """Records as documents, and deletions as they are; records without any text are counted in a warning."""
+    """Records as documents, and deletions as they are.
+
+    Records without any text are left out and counted in a warning, and those without a PMID are counted in another.
+    """
     without_text: list[str] = []
+    records = without_pmid = 0
     for item in items:
         if isinstance(item, Deletion):
             yield item
         elif item.text:
+            records += 1
+            without_pmid += item.pmid is None
             yield to_document(item)
         else:
             without_text.append(item.document_id)
+    if without_pmid:
+        _logger.warning(
+            "%d of %d records have no PMID: they are told apart by their text, have no link to PubMed, and "
+            "`medqa update` cannot ask for their revisions and retractions.",
+            without_pmid,
+            records,
+        )
     if without_text:
         _logger.warning(
             "%d records have neither title nor abstract and were left out: %s",

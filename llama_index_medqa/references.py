@@ -1,10 +1,13 @@
-"""The papers that an answer cites, for reference managers: BibTeX, RIS, and links to PubMed."""
+"""The papers that an answer cites or findings are quoted from, for reference managers: BibTeX, RIS, links to PubMed."""
 
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
+from llama_index_medqa.pubmed.limits import is_pmid
 from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.passages import document_id_of
 
 PUBMED = "https://pubmed.ncbi.nlm.nih.gov"
@@ -26,6 +29,10 @@ class Reference:
         year: None where unknown.
         doi: empty where unknown.
         status: such as ``retracted``; ``current`` where nothing is known against it.
+        authors: as they are filed, ``King, Martin L``; ``et al.`` stands for those that the index does not hold.
+        volume: empty where unknown.
+        issue: empty where unknown.
+        pages: as NLM prints them, such as ``764-9``; empty where unknown.
     """
 
     document_id: str
@@ -35,22 +42,31 @@ class Reference:
     year: int | None = None
     doi: str = ""
     status: str = "current"
+    authors: tuple[str, ...] = ()
+    volume: str = ""
+    issue: str = ""
+    pages: str = ""
+
+    @property
+    def in_pubmed(self) -> bool:
+        """Whether it has a PMID that is one: a number."""
+        return bool(self.pmid) and is_pmid(str(self.pmid))
 
     @property
     def link(self) -> str | None:
         """Address of the paper: in PubMed, else by its DOI; None where it has neither."""
-        if self.pmid:
+        if self.in_pubmed:
             return f"{PUBMED}/{self.pmid}/"
-        return f"https://doi.org/{self.doi}" if self.doi else None
+        return f"https://doi.org/{quote(self.doi, safe='/:;()')}" if self.doi else None
 
 
 def references(response: MedQAResponse) -> list[Reference]:
-    """The papers that an answer cites, in the order in which it does."""
+    """The papers that an answer cites, or that findings are quoted from, in the order in which they stand."""
     metadata: dict[str, dict[str, Any]] = {}
     for item in response.source_nodes:
         metadata.setdefault(document_id_of(item.node), item.node.metadata)
     found: dict[str, Reference] = {}
-    for citation in response.citations:
+    for citation in (*response.citations, *response.findings):
         known = metadata.get(citation.document_id, {})
         found.setdefault(
             citation.document_id,
@@ -62,21 +78,27 @@ def references(response: MedQAResponse) -> list[Reference]:
                 known.get("year"),
                 str(known.get("doi", "")),
                 str(known.get("status", "current")),
+                tuple(name for name in str(known.get("authors", "")).split("; ") if name),
+                *(str(known.get(key, "")) for key in ("volume", "issue", "pages")),
             ),
         )
     return list(found.values())
 
 
 def as_bibtex(cited: list[Reference]) -> str:
-    """BibTeX entries, an ``@article`` a paper. Authors are left out: an index does not hold them."""
+    """BibTeX entries, an ``@article`` a paper."""
     entries = []
     for reference in cited:
         fields = {
+            "author": " and ".join(map(_bibtex_name, reference.authors)),
             "title": f"{{{_tex(reference.title)}}}",
             "journal": _tex(reference.journal),
             "year": str(reference.year or ""),
+            "volume": _tex(reference.volume),
+            "number": _tex(reference.issue),
+            "pages": _tex("--".join(_page_range(reference.pages))),
             "doi": _tex(reference.doi),
-            "pmid": reference.pmid or "",
+            "pmid": reference.pmid or "" if reference.in_pubmed else "",
             "url": _tex(reference.link or ""),
             "note": reference.status.capitalize() if reference.status != "current" else "",
         }
@@ -90,22 +112,47 @@ def as_ris(cited: list[Reference]) -> str:
     """RIS records (type JOUR), a paper each, for EndNote, Zotero and others."""
     records = []
     for reference in cited:
-        tags = {
-            "TY": "JOUR",
-            "TI": reference.title,
-            "JO": reference.journal,
-            "PY": str(reference.year or ""),
-            "DO": reference.doi,
-            "AN": reference.pmid or "",
-            "DB": "PubMed" if reference.pmid else "",
-            "UR": reference.link or "",
-            "N1": reference.status.capitalize() if reference.status != "current" else "",
-        }
+        first_page, last_page = (*_page_range(reference.pages), "", "")[:2]
+        tags = [
+            ("TY", "JOUR"),
+            *(("AU", name.strip("{}")) for name in reference.authors),
+            ("TI", reference.title),
+            ("JO", reference.journal),
+            ("PY", str(reference.year or "")),
+            ("VL", reference.volume),
+            ("IS", reference.issue),
+            ("SP", first_page),
+            ("EP", last_page),
+            ("DO", reference.doi),
+            ("AN", reference.pmid or "" if reference.in_pubmed else ""),
+            ("DB", "PubMed" if reference.in_pubmed else ""),
+            ("UR", reference.link or ""),
+            ("N1", reference.status.capitalize() if reference.status != "current" else ""),
+        ]
         # A value of RIS ends with its line.
-        lines = [f"{tag}  - {' '.join(value.split())}" for tag, value in tags.items() if value]
+        lines = [f"{tag}  - {printable(' '.join(value.split()))}" for tag, value in tags if value]
         records.append("\r\n".join([*lines, "ER  - ", ""]))
     return "\r\n".join(records)
 
 
+def _bibtex_name(name: str) -> str:
+    """A name as BibTeX reads it: family name first, suffix between; a group's in braces, so that it stays whole."""
+    if name == "et al.":
+        return "others"
+    family, comma, rest = name.partition(",")
+    if name.startswith("{") or not comma:
+        return f"{{{_tex(name.strip('{}'))}}}"
+    given, _, suffix = rest.partition(",")
+    return ", ".join(_tex(part) for part in (family, suffix, given) if part.strip())
+
+
+def _page_range(pages: str) -> list[str]:
+    """The first and the last page, where NLM leaves out what they share: ``764-9`` is 764 and 769."""
+    first, dash, last = pages.partition("-")
+    if not dash or not (first.isdigit() and last.isdigit()):
+        return [pages]
+    return [first, first[: max(0, len(first) - len(last))] + last]
+
+
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in " ".join(text.split()))
+    return "".join(_TEX.get(character, character) for character in printable(" ".join(text.split())))

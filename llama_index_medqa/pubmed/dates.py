@@ -11,6 +11,17 @@ _FREE_TEXT = re.compile(
     rf"{_YEAR.pattern}(?:[\s/-]+(?P<month>[A-Za-z]{{3,9}}|\d{{1,2}})(?!\w)\.?(?:[\s/-]+(?P<day>\d{{1,2}})(?!\w))?)?"
 )
 
+_MONTH_NAME = (
+    "(?P<month>Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
+    r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?(?:[-/][A-Za-z]+\.?)?"
+)
+_MONTH_BEFORE_YEAR = re.compile(
+    rf"(?:(?<!\d)(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[\s-]+)?(?<![A-Za-z]){_MONTH_NAME}"
+    rf"[\s-]+(?:(?P<day_after>\d{{1,2}})(?:st|nd|rd|th)?,?\s+)?,?\s*{_YEAR.pattern}"
+)
+_TIME = re.compile(r"(?<=\d)T\d\d:?\d\d.*")
+_DIGITS = re.compile(r"(1[5-9]\d\d|20\d\d)(\d\d)(\d\d)")
+
 
 def month_number(text: str) -> int | None:
     """The month that a text names: ``9``, ``09``, ``Sep``, ``September`` or a range such as ``Sep-Oct``.
@@ -50,3 +61,20 @@ def parse_free_date(text: str) -> PublicationDate | None:
     if found is None:
         return None
     return make_date(found[1], found["month"] or "", found["day"] or "")
+
+
+def parse_written_date(text: str) -> PublicationDate | None:
+    """A date as people and other programs write it: ``15 Jan 2019``, ``November 15, 2004``, ``20190102``.
+
+    Returns:
+        As :func:`parse_free_date`. Where only digits and slashes stand before the year, which of them is the month is
+        not told, so that it is left out.
+    """
+    text = _TIME.sub("", text)
+    if digits := _DIGITS.fullmatch(text.strip()):
+        return make_date(*digits.groups())
+    date = parse_free_date(text)
+    found = _MONTH_BEFORE_YEAR.search(text) if date is not None and date.month is None else None
+    if found is None:
+        return date
+    return make_date(found[found.lastindex or 0], found["month"], found["day"] or found["day_after"] or "")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index_medqa.errors import MedQAError
 from llama_index_medqa.pubmed.formats import newest_places, read_identities_of, read_records
-from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, RecordDetails, known_details
+from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, known_details
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,8 +95,8 @@ def planned_batches(plan: Mapping[str, Any], paths: Sequence[str]) -> Iterator[d
         paths: the files by number.
 
     Yields:
-        Rows with ``file``, ``records`` (a pickled list of records without details and of deletions) and
-        ``error``; the last has no records, and the reason where the file cannot be read any further.
+        Rows with ``file``, ``records`` (a pickled list of deletions, and of records with no more of their details than
+        a citation needs) and ``error``; the last has no records, and the reason where the file cannot be read further.
     """
     error = plan["error"]
     try:
@@ -109,11 +109,14 @@ def planned_batches(plan: Mapping[str, Any], paths: Sequence[str]) -> Iterator[d
 
 def _planned(superseded: Sequence[int], path: str) -> Iterator[PubMedRecord | Deletion]:
     left_out = set(superseded)
-    without = known_details(RecordDetails())
     for position, item in enumerate(read_records(path)):
         if position not in left_out:
-            # The details are not indexed, and would carry the record's whole source along.
-            yield replace(item, lazy_details=without) if isinstance(item, PubMedRecord) else item
+            # Most details are not indexed, and would carry the record's whole source along.
+            yield _slim(item) if isinstance(item, PubMedRecord) else item
+
+
+def _slim(record: PubMedRecord) -> PubMedRecord:
+    return replace(record, lazy_details=known_details(record.details.bibliography))
 
 
 def _batched(items: Iterable[PubMedRecord | Deletion]) -> Iterator[list[PubMedRecord | Deletion]]:

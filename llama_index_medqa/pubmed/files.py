@@ -1,10 +1,16 @@
 """Bytes of an input: a path, an open file or standard input, compressed or not, a piece at a time."""
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from llama_index_medqa.errors import InputError, SourceFormatError
+from llama_index_medqa.pubmed.limits import EXPANSION_ALLOWED, LARGEST_EXPANSION
+from llama_index_medqa.pubmed.remarks import Remarks
+
+_logger = logging.getLogger(__name__)
 
 PIECE = 1 << 16
 # What is not inflated at once is copied, so that small pieces of compressed data take less time.
@@ -30,10 +36,14 @@ class Pieces:
     Args:
         name: what to call the input in messages.
         pieces: its bytes, in order.
+
+    Attributes:
+        remarks: what a reader has to say of the input, for whoever asked it to read.
     """
 
     def __init__(self, name: str, pieces: Iterator[bytes]) -> None:
         self.name = name
+        self.remarks = Remarks()
         self._pieces = pieces
         self._first: bytes | None = None
 
@@ -47,6 +57,11 @@ class Pieces:
         if self._first is None:
             self._first = next(self._pieces, b"")
         return self._first
+
+    def tell_remarks(self) -> None:
+        """Logs what readers had to say of the input, a warning for each kind of remark."""
+        for line in self.remarks.lines():
+            _logger.warning("%s: %s.", self.name, line)
 
 
 Source = Path | BinaryIO | Pieces
@@ -62,13 +77,26 @@ def open_source(source: Source, name: str | None = None) -> Pieces:
 
     Raises:
         InputError: there is no such file, or it cannot be opened.
-        SourceFormatError: (while reading) the compressed data are truncated or damaged.
+        SourceFormatError: (while reading) the compressed data are truncated or damaged, or become so many bytes that
+            they were made to fill a disk or a memory.
     """
     if isinstance(source, Pieces):
         return source
     name = name or str(source if isinstance(source, Path) else getattr(source, "name", "the input"))
     raw = _file_pieces(source) if isinstance(source, Path) else _stream_pieces(source)
     return Pieces(name, _decompressed(raw, name))
+
+
+@contextmanager
+def reading(source: Source, name: str | None = None) -> Iterator[Pieces]:
+    """Opens an input for a reader, as :func:`open_source` does.
+
+    The remarks are logged at the end, unless the input was open before: then they are for whoever opened it.
+    """
+    pieces = open_source(source, name)
+    yield pieces
+    if pieces is not source:
+        pieces.tell_remarks()
 
 
 def _file_pieces(path: Path) -> Iterator[bytes]:
@@ -95,7 +123,7 @@ def _decompressed(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
         yield from pieces
         return
     try:
-        yield from _inflated(first, pieces)
+        yield from _bounded(first, pieces, name)
     except EOFError:
         raise SourceFormatError(
             f"{name} ends in the middle of its compressed data. Download or copy it again."
@@ -104,6 +132,27 @@ def _decompressed(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
         raise SourceFormatError(
             f"{name} has damaged compressed data ({damage}). Download or copy it again."
         ) from damage
+
+
+def _bounded(first: bytes, pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """The inflated bytes, as long as they are no more than compressed records can become."""
+    read = len(first)
+    written = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal read
+        for piece in pieces:
+            read += len(piece)
+            yield piece
+
+    for output in _inflated(first, counted()):
+        written += len(output)
+        if written > EXPANSION_ALLOWED + LARGEST_EXPANSION * read:
+            raise SourceFormatError(
+                f"{name} becomes more than {LARGEST_EXPANSION} times its size when it is decompressed, which no "
+                "file of records does. If you trust it, decompress it first and give the plain file."
+            )
+        yield output
 
 
 def _inflated(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:

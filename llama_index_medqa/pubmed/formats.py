@@ -1,11 +1,9 @@
 """Every kind of input that holds PubMed records: told apart by content, read one record at a time."""
 
-import codecs
 import logging
-import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -13,9 +11,8 @@ from typing import BinaryIO, TypeVar, cast
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, SourceFormatError
 from llama_index_medqa.pubmed.files import Pieces, Source, open_source
-from llama_index_medqa.pubmed.jsonl import read_jsonl
-from llama_index_medqa.pubmed.medical_data import read_medical_data
-from llama_index_medqa.pubmed.nbib import read_nbib
+from llama_index_medqa.pubmed.format_detection import SUPPORTED_FORMATS, Foreign, Reader, find_format
+from llama_index_medqa.pubmed.limits import require_sound
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
 from llama_index_medqa.pubmed.xml import read_identities, read_xml
 
@@ -24,20 +21,8 @@ Place = TypeVar("Place")
 _logger = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
-SUPPORTED_FORMATS = (
-    "PubMed/MEDLINE XML (.xml), PubMed's text export (.nbib, .txt), medical_data.json and JSON lines (.jsonl), "
-    "each also as .gz"
-)
-
-Reader = Callable[[Pieces], Iterator[PubMedRecord | Deletion]]
-_FORMATS: tuple[tuple[re.Pattern[bytes], Reader], ...] = (
-    (re.compile(rb"\s*<"), read_xml),
-    (re.compile(rb"\s*\["), read_medical_data),
-    (re.compile(rb"\s*\{"), read_jsonl),
-    (re.compile(rb"\s*[A-Z][A-Z0-9]{1,3} {0,2}- ?\S"), read_nbib),
-)
-_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CHECKSUM_SUFFIX = ".md5"
+_NAMED_AT_MOST = 5
 
 
 def read_records(source: str | Source) -> Iterator[PubMedRecord | Deletion]:
@@ -57,7 +42,10 @@ def read_records(source: str | Source) -> Iterator[PubMedRecord | Deletion]:
         SourceFormatError: the format is not supported, or the file is broken.
     """
     pieces = open_source(_source(source))
-    yield from _reader(pieces)(pieces)
+    for item in _reader(pieces)(pieces):
+        require_sound(item, pieces.name)
+        yield item
+    pieces.tell_remarks()
 
 
 def read_identities_of(source: str | Source) -> Iterator[Identity]:
@@ -67,6 +55,7 @@ def read_identities_of(source: str | Source) -> Iterator[Identity]:
     if reader is read_xml:
         yield from read_identities(pieces)
     else:
+        # Remarks are told by the pass that reads the records.
         yield from map(identity_of, reader(pieces))
 
 
@@ -125,15 +114,21 @@ def expand_sources(sources: Iterable[str | Path]) -> list[str | Path]:
 def _files_of_folder(folder: Path) -> list[Path]:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     files = [path for path in files if path.suffix != _CHECKSUM_SUFFIX]
-    known = [path for path in files if _find_reader(open_source(path)) is not None]
+    formats = {path: find_format(open_source(path).peek()) for path in files}
+    known = [path for path, found in formats.items() if callable(found)]
     if not known:
         raise InputError(f"The folder {folder} holds no file of a supported format: {SUPPORTED_FORMATS}.")
-    if ignored := sorted(set(files) - set(known)):
+    ignored = [
+        f"{path.name} ({found.kind})" if isinstance(found, Foreign) else path.name
+        for path, found in formats.items()
+        if not callable(found)
+    ]
+    if ignored:
         _logger.warning(
             "%d files in %s are of no supported format and are left out: %s",
             len(ignored),
             folder,
-            ", ".join(path.name for path in ignored[:5]),
+            ", ".join(ignored[:_NAMED_AT_MOST]) + (", …" if len(ignored) > _NAMED_AT_MOST else ""),
         )
     return known
 
@@ -153,18 +148,12 @@ def _source(source: str | Source) -> Source:
     return Path(source) if isinstance(source, str) else source
 
 
-def _find_reader(pieces: Pieces) -> Reader | None:
-    start = pieces.peek()
-    if start.startswith(_MARKS[1:]):
-        return read_xml
-    start = start.removeprefix(_MARKS[0])
-    return next((reader for pattern, reader in _FORMATS if pattern.match(start)), None)
-
-
 def _reader(pieces: Pieces) -> Reader:
-    reader = _find_reader(pieces)
-    if reader is not None:
-        return reader
+    found = find_format(pieces.peek())
+    if isinstance(found, Foreign):
+        raise SourceFormatError(f"{pieces.name} is {found.kind}, which is no supported format. {found.advice}.")
+    if found is not None:
+        return found
     if not pieces.peek().strip():
         raise EmptyCorpusError(f"{pieces.name} is empty. Give a file with records: {SUPPORTED_FORMATS}.")
     raise SourceFormatError(f"{pieces.name} is of no supported format. Supported are {SUPPORTED_FORMATS}.")

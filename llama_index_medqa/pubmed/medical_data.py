@@ -1,22 +1,23 @@
-"""The seed project's ``medical_data.json``: a list of titles, abstracts and dates without PMIDs."""
+"""``medical_data.json``: a list of records; the seed project's has titles, abstracts and dates without PMIDs."""
 
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed.dates import make_date
-from llama_index_medqa.pubmed.files import Source, open_source
-from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, PubMedRecord
+from llama_index_medqa.pubmed.files import Pieces, Source, reading
+from llama_index_medqa.pubmed.json_values import parse_json
+from llama_index_medqa.pubmed.limits import LARGEST_JSON_LIST
+from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
+from llama_index_medqa.pubmed.record_schema import record_from_values
 
 _SHAPE = 'a list of {"article_title", "article_abstract", "pub_date": {"year", "month", "day"}}'
 
 
-def read_medical_data(source: Source, name: str | None = None) -> Iterator[PubMedRecord]:
-    """Read a ``medical_data.json``. The whole file is held in memory, as JSON demands.
+def read_medical_data(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
+    """Read a ``medical_data.json``, or another list of records, by the schema of ``docs/formats.md``.
 
-    Months may be written ``Jan``, ``01`` or ``1``; month and day may be empty or missing. The abstract
-    becomes one unlabelled section.
+    The whole file is held in memory, as JSON demands. An abstract that is a text becomes one unlabelled section.
 
     Args:
         source: a path, an open binary stream, or an input that is open already.
@@ -24,24 +25,24 @@ def read_medical_data(source: Source, name: str | None = None) -> Iterator[PubMe
 
     Raises:
         InputError: there is no such file.
-        SourceFormatError: no JSON, or not of that shape; the message names the first bad item, from 0.
+        SourceFormatError: no JSON, too large, or no list of records; the message names the first bad item, from 0.
     """
-    pieces = open_source(source, name)
-    items = parse_json(b"".join(pieces), pieces.name)
-    if not isinstance(items, list):
-        raise SourceFormatError(f"{pieces.name} is JSON, but not {_SHAPE}: it holds a {type(items).__name__}.")
-    for index, item in enumerate(items):
-        try:
-            record = _record(item)
-        except (TypeError, ValueError) as error:
-            raise SourceFormatError(
-                f"{pieces.name}: item {index} is not as expected: {error}. Expected is {_SHAPE}."
-            ) from None
-        yield record
+    with reading(source, name) as pieces:
+        items = parse_json(_whole(pieces), pieces.name)
+        if not isinstance(items, list):
+            raise SourceFormatError(f"{pieces.name} is JSON, but not {_SHAPE}: it holds a {type(items).__name__}.")
+        for index, item in enumerate(items):
+            try:
+                record = record_from_values(item, pieces.remarks, f"item {index}")
+            except (TypeError, ValueError) as error:
+                raise SourceFormatError(
+                    f"{pieces.name}: item {index} is not as expected: {error}. Expected is {_SHAPE}."
+                ) from None
+            yield record
 
 
 def write_medical_data(records: Iterable[PubMedRecord], stream: TextIO) -> int:
-    """Write records in the seed project's form, which keeps title, abstract and date only.
+    """Write records in the seed project's form: title, abstract and date; PMID, journal and DOI where it is known.
 
     Args:
         records: what to write; sections are joined by spaces.
@@ -62,6 +63,7 @@ def write_medical_data(records: Iterable[PubMedRecord], stream: TextIO) -> int:
 def _item(record: PubMedRecord) -> dict[str, Any]:
     date = record.date
     numbers = (date.year, date.month, date.day) if date else (None, None, None)
+    known = {"pmid": record.pmid, "journal": record.journal, "doi": record.doi}
     return {
         "article_title": record.title,
         "article_abstract": " ".join(section.text for section in record.sections),
@@ -69,64 +71,18 @@ def _item(record: PubMedRecord) -> dict[str, Any]:
             key: "" if number is None else str(number)
             for key, number in zip(("year", "month", "day"), numbers, strict=True)
         },
-    }
+    } | {key: value for key, value in known.items() if value}
 
 
-def parse_json(content: bytes, name: str) -> Any:
-    """The value of a JSON text in UTF-8, UTF-16 or UTF-32.
-
-    Raises:
-        SourceFormatError: it is none; the message says where.
-    """
-    try:
-        return json.loads(content)
-    except json.JSONDecodeError as error:
-        raise SourceFormatError(
-            f"{name} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. Write the file again."
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise SourceFormatError(f"{name} is not valid JSON: {error}. Write the file again.") from None
-
-
-def json_text(value: object, key: str) -> str:
-    """A JSON string with its white space folded; None counts as empty.
-
-    Raises:
-        TypeError: another type.
-        ValueError: half of a surrogate pair, which no text can hold.
-    """
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise TypeError(f"'{key}' is a {type(value).__name__}, not a string")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"'{key}' holds half of a surrogate pair") from None
-    return " ".join(value.split())
-
-
-def _record(item: object) -> PubMedRecord:
-    if not isinstance(item, dict):
-        raise TypeError(f"it is a {type(item).__name__}, not an object")
-    missing = [key for key in ("article_title", "article_abstract") if key not in item]
-    if missing:
-        raise ValueError(f"it lacks {' and '.join(map(repr, missing))}")
-    abstract = json_text(item["article_abstract"], "article_abstract")
-    return PubMedRecord(
-        title=json_text(item["article_title"], "article_title"),
-        sections=(AbstractSection(abstract),) if abstract else (),
-        date=_date(item.get("pub_date")),
-    )
-
-
-def _date(value: object) -> PublicationDate | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise TypeError(f"'pub_date' is a {type(value).__name__}, not an object")
-    return make_date(*(_number_text(value.get(key), key) for key in ("year", "month", "day")))
-
-
-def _number_text(value: object, key: str) -> str:
-    return str(value) if isinstance(value, int) else json_text(value, key)
+def _whole(pieces: Pieces) -> bytes:
+    found: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        found.append(piece)
+        length += len(piece)
+        if length > LARGEST_JSON_LIST:
+            raise SourceFormatError(
+                f"{pieces.name} is a JSON list of more than {LARGEST_JSON_LIST:,} bytes, which would be held in memory "
+                "as a whole. Write it as JSON lines, a record a line: they are read one by one."
+            )
+    return b"".join(found)

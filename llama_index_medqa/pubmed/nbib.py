@@ -4,14 +4,12 @@ The tags are described at https://www.nlm.nih.gov/bsd/mms/medlineelements.html. 
 a structured abstract is one text in which the headings stand as words.
 """
 
-import logging
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.abstract_headings import divided_at_headings
 from llama_index_medqa.pubmed.dates import make_date, parse_free_date
-from llama_index_medqa.pubmed.files import Source, open_source
+from llama_index_medqa.pubmed.files import Source, reading
 from llama_index_medqa.pubmed.record import (
     AbstractSection,
     Author,
@@ -25,16 +23,13 @@ from llama_index_medqa.pubmed.record import (
     known_details,
     status_of,
 )
-from llama_index_medqa.pubmed.text import fold, main_title
+from llama_index_medqa.pubmed.tagged_records import Field, Layout, read_tagged
+from llama_index_medqa.pubmed.text import main_title
+from llama_index_medqa.pubmed.text_lines import read_lines
 
-_logger = logging.getLogger(__name__)
-
-_FIELD = re.compile(r"([A-Z][A-Z0-9]{1,3}) {0,2}- ?(.*)")
-_CONTINUED = re.compile(r"[ \t]+\S")
 _IDENTIFIER = re.compile(r"(.*\S) \[(\w+)\]")
 _LINKED_PMID = re.compile(r"PMID: ?(\d+)")
 _REVISED = re.compile(r"(\d{4})(\d\d)(\d\d)")
-_FIRST_TAGS = frozenset({"PMID", "PMCR"})
 LINK_KINDS = {
     "CIN": "CommentIn",
     "CON": "CommentOn",
@@ -59,23 +54,14 @@ LINK_KINDS = {
     "DDIN": "AssociatedDataset",
     "DRIN": "AssociatedPublication",
 }
-# The headings that journals use most. An abstract is only divided where it begins with one of them.
-_HEADINGS = (
-    "AIM|AIMS|AIMS AND OBJECTIVES|BACKGROUND|BACKGROUND AND AIMS|BACKGROUND AND OBJECTIVES|BACKGROUND AND PURPOSE|"
-    "BACKGROUND/AIMS|BACKGROUND/OBJECTIVES|CASE PRESENTATION|CASE REPORT|CLINICAL RELEVANCE|CONCLUSION|CONCLUSIONS|"
-    "CONCLUSIONS AND RELEVANCE|CONTEXT|DATA SOURCES|DESIGN|DESIGN AND METHODS|DISCUSSION|EXPOSURES|FINDINGS|FUNDING|"
-    "IMPORTANCE|INTERPRETATION|INTERVENTION|INTERVENTIONS|INTRODUCTION|LIMITATIONS|MAIN OUTCOME MEASURE|"
-    "MAIN OUTCOME MEASURES|MAIN RESULTS|MATERIAL AND METHODS|MATERIALS AND METHODS|MEASUREMENTS|METHOD|METHODOLOGY|"
-    "METHODS|METHODS AND FINDINGS|METHODS AND RESULTS|OBJECTIVE|OBJECTIVES|OUTCOMES|PARTICIPANTS|PATIENTS|"
-    "PATIENTS AND METHODS|PRIMARY FUNDING SOURCE|PURPOSE|PURPOSE OF REVIEW|RATIONALE|RECENT FINDINGS|RESULTS|"
-    "SEARCH METHODS|SELECTION CRITERIA|SETTING|SIGNIFICANCE|STUDY DESIGN|SUBJECTS|SUMMARY|TRIAL REGISTRATION"
+_LAYOUT = Layout(
+    field=re.compile(r"([A-Z][A-Z0-9]{1,3}) {0,2}- ?(.*)"),
+    continued=re.compile(r"[ \t]+\S"),
+    first=frozenset({"PMID"}),
+    first_is_once=False,
+    single=frozenset("TI AB DP TA JT JID PG VI IP OWN STAT SO".split()),
+    naming=frozenset({"PMID", "PMCR", "TI", "BTI"}),
 )
-_HEADING = re.compile(rf"(?:^|(?<=[.?!)\]] ))({_HEADINGS}): ")
-
-
-class _Field(NamedTuple):
-    tag: str
-    value: str
 
 
 def read_nbib(source: Source, name: str | None = None) -> Iterator[PubMedRecord]:
@@ -89,63 +75,15 @@ def read_nbib(source: Source, name: str | None = None) -> Iterator[PubMedRecord]
 
     Raises:
         InputError: there is no such file.
-        SourceFormatError: not UTF-8. Lines that are no fields are named in a warning and left out.
+        SourceFormatError: not UTF-8, or the line that begins a record is missing. Lines that are no fields are counted
+            in a warning and left out.
     """
-    pieces = open_source(source, name)
-    fields: list[_Field] = []
-    for field in _fields(iter(pieces), pieces.name):
-        if field is None or (field.tag in _FIRST_TAGS and any(known.tag == field.tag for known in fields)):
-            if fields:
-                yield _record(fields)
-            fields = []
-        if field is not None:
-            fields.append(field)
-    if fields:
-        yield _record(fields)
+    with reading(source, name) as pieces:
+        lines = read_lines(pieces, pieces.name)
+        yield from map(_record, read_tagged(lines, _LAYOUT, pieces.name, pieces.remarks))
 
 
-def _fields(pieces: Iterator[bytes], name: str) -> Iterator[_Field | None]:
-    """Fields with their continuation lines joined; None for an empty line."""
-    field: _Field | None = None
-    strange: list[int] = []
-    for number, line in enumerate(_lines(pieces, name), start=1):
-        if field is not None and _CONTINUED.match(line):
-            field = _Field(field.tag, f"{field.value} {line.strip()}")
-            continue
-        if field is not None:
-            yield field
-        found = _FIELD.fullmatch(line)
-        field = _Field(found[1], fold(found[2])) if found else None
-        if not line.strip():
-            yield None
-        elif found is None:
-            strange.append(number)
-    if field is not None:
-        yield field
-    if strange:
-        _logger.warning(
-            "%s: %d lines are no fields and were left out, the first is line %d.", name, len(strange), strange[0]
-        )
-
-
-def _lines(pieces: Iterator[bytes], name: str) -> Iterator[str]:
-    rest = b""
-    for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        for line in whole:
-            yield _text(line, name)
-    if rest:
-        yield _text(rest, name)
-
-
-def _text(line: bytes, name: str) -> str:
-    try:
-        return line.decode("utf-8-sig").rstrip()
-    except UnicodeDecodeError as error:
-        raise SourceFormatError(f"{name} is not UTF-8 text ({error.reason}). Export it from PubMed again.") from None
-
-
-def _record(fields: list[_Field]) -> PubMedRecord:
+def _record(fields: list[Field]) -> PubMedRecord:
     types = _all(fields, "PT")
     links = tuple(_link(LINK_KINDS[field.tag], field.value) for field in fields if field.tag in LINK_KINDS)
     headings = tuple(_mesh(value) for value in _all(fields, "MH"))
@@ -169,7 +107,7 @@ def _record(fields: list[_Field]) -> PubMedRecord:
 
 
 def _details(
-    fields: list[_Field], headings: tuple[MeshHeading, ...], ids: tuple[tuple[str, str], ...], book: str
+    fields: list[Field], headings: tuple[MeshHeading, ...], ids: tuple[tuple[str, str], ...], book: str
 ) -> RecordDetails:
     substances = [value.partition(" (")[2].removesuffix(")") for value in _all(fields, "RN")]
     return RecordDetails(
@@ -195,11 +133,11 @@ def _details(
     )
 
 
-def _all(fields: list[_Field], tag: str) -> tuple[str, ...]:
+def _all(fields: list[Field], tag: str) -> tuple[str, ...]:
     return tuple(field.value for field in fields if field.tag == tag and field.value)
 
 
-def _first(fields: list[_Field], tag: str) -> str:
+def _first(fields: list[Field], tag: str) -> str:
     return next(iter(_all(fields, tag)), "")
 
 
@@ -209,17 +147,10 @@ def _revised(text: str) -> PublicationDate | None:
 
 
 def _sections(abstracts: tuple[str, ...]) -> tuple[AbstractSection, ...]:
-    return tuple(section for abstract in abstracts for section in _divided(abstract) if section.text)
+    return tuple(section for abstract in abstracts for section in divided_at_headings(abstract))
 
 
-def _divided(abstract: str) -> list[AbstractSection]:
-    if not _HEADING.match(abstract):
-        return [AbstractSection(abstract)]
-    _, *parts = _HEADING.split(abstract)
-    return [AbstractSection(text.strip(), label) for label, text in zip(parts[::2], parts[1::2], strict=True)]
-
-
-def _ids(fields: list[_Field]) -> tuple[tuple[str, str], ...]:
+def _ids(fields: list[Field]) -> tuple[tuple[str, str], ...]:
     pairs = [("pubmed", value) for value in _all(fields, "PMID")]
     pairs += [("pmc", value) for value in _all(fields, "PMC")]
     for value in (*_all(fields, "LID"), *_all(fields, "AID")):
@@ -244,11 +175,11 @@ def _link(kind: str, value: str) -> Link:
     return Link(kind, found[1] if found else None, value[: found.start()].rstrip() if found else value)
 
 
-def _authors(fields: list[_Field]) -> tuple[Author, ...]:
+def _authors(fields: list[Field]) -> tuple[Author, ...]:
     """Authors in order: a full name, its short form, then what belongs to it."""
     authors: list[Author] = []
     full_names = any(field.tag == "FAU" for field in fields)
-    for tag, value in fields:
+    for tag, value, _ in fields:
         if not value:
             continue
         if tag == ("FAU" if full_names else "AU"):
@@ -278,11 +209,11 @@ def _completed(author: Author, tag: str, value: str) -> Author:
     return author._replace(initials=value.removeprefix(author.last_name).strip())
 
 
-def _other_abstracts(fields: list[_Field]) -> tuple[OtherAbstract, ...]:
+def _other_abstracts(fields: list[Field]) -> tuple[OtherAbstract, ...]:
     languages = iter(_all(fields, "OABL"))
     found = []
     for value in _all(fields, "OAB"):
         kind, separator, text = value.partition(": ")
         kind, text = (kind, text) if separator and " " not in kind else ("", value)
-        found.append(OtherAbstract(kind, next(languages, ""), tuple(_divided(text))))
+        found.append(OtherAbstract(kind, next(languages, ""), divided_at_headings(text)))
     return tuple(found)

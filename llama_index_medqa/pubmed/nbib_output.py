@@ -28,6 +28,8 @@ def write_nbib(records: Iterable[PubMedRecord], stream: TextIO) -> int:
     """
     number = 0
     for record in records:
+        # The first tag stands in every record, so that each is told from the one before it.
+        stream.write(f"PMID- {record.pmid or ''}\n")
         stream.write("".join(_line(tag, value) for tag, value in _fields(record) if value) + "\n")
         number += 1
     return number
@@ -47,7 +49,6 @@ def _line(tag: str, value: str) -> str:
 
 def _fields(record: PubMedRecord) -> Iterator[tuple[str, str]]:
     details = record.details
-    yield "PMID", record.pmid or ""
     yield "LR", f"{record.revised.ordinal}" if record.revised else ""
     yield "IS", details.issn
     yield "VI", details.volume

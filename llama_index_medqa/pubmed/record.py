@@ -10,6 +10,8 @@ Status = Literal["current", "retracted", "retraction_notice", "concern", "correc
 
 TITLE_LABEL = "TITLE"
 ABSTRACT_LABEL = "ABSTRACT"
+# Every chunk of a record carries the line.
+_AUTHORS_IN_LINE = 50
 
 
 class AbstractSection(NamedTuple):
@@ -129,6 +131,15 @@ class Author(NamedTuple):
             part for part in (self.fore_name or self.initials, self.last_name, self.suffix) if part
         )
 
+    @property
+    def filed_name(self) -> str:
+        """The name as it is filed: ``Lovelace, Ada B, Jr``; a group's in braces where it has a comma itself."""
+        if self.collective_name:
+            group = self.collective_name.replace(";", ",")
+            return f"{{{group}}}" if "," in group else group
+        parts = (self.last_name, self.fore_name or self.initials, self.suffix)
+        return ", ".join(part.replace(";", " ").replace(",", " ") for part in parts if part)
+
 
 class Reference(NamedTuple):
     """A line of the paper's reference list.
@@ -230,6 +241,18 @@ class RecordDetails(NamedTuple):
     def pmcid(self) -> str | None:
         """PubMed Central identifier, such as ``PMC4513071``; None where the paper is not there."""
         return next((value for kind, value in self.article_ids if kind == "pmc"), None)
+
+    @property
+    def bibliography(self) -> "RecordDetails":
+        """The part that a citation of the paper needs: authors without affiliations, volume, issue and pages."""
+        authors = tuple(author._replace(affiliations=(), orcid=None) for author in self.authors)
+        return RecordDetails(authors=authors, volume=self.volume, issue=self.issue, pages=self.pages)
+
+    @property
+    def author_line(self) -> str:
+        """The authors as they are filed: ``King, Martin L; A Study Group``; beyond 50 of them ``et al.``."""
+        names = [author.filed_name for author in self.authors[:_AUTHORS_IN_LINE]]
+        return "; ".join(names + ["et al."] * (len(self.authors) > _AUTHORS_IN_LINE))
 
 
 class LazyDetails:
@@ -385,6 +408,8 @@ class PubMedRecord:
             self.doi,
             self.status,
         ]
+        details = self.details
+        content += filter(None, (details.author_line, details.volume, details.issue, details.pages))
         canonical = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

@@ -18,7 +18,7 @@ from llama_index_medqa.pubmed.file_plans import (
     whole_plan,
 )
 from llama_index_medqa.pubmed.formats import read_newest
-from llama_index_medqa.pubmed.record import PubMedRecord
+from llama_index_medqa.pubmed.record import Author, PubMedRecord, RecordDetails
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra 'ray'")
 pc = pytest.importorskip("pyarrow.compute")
@@ -114,8 +114,9 @@ def test_a_file_of_which_nothing_is_kept(tmp_path):
 
 
 def test_batches_carry_no_source_of_details(tmp_path):
-    authors = [{"last_name": "Invented"}]
-    paths = written(tmp_path, [[{"pmid": "1", "title": "t", "details": {"authors": authors}}]])
+    authors = [{"last_name": "Invented", "affiliations": ["Here"]}]
+    details = {"authors": authors, "volume": "7", "keywords": ["k"], "references": [{"citation": "Cited"}]}
+    paths = written(tmp_path, [[{"pmid": "1", "title": "t", "details": details}]])
     (record,) = read(paths, planned(paths))
     assert isinstance(record, PubMedRecord)
-    assert record.details.authors == ()
+    assert record.details == RecordDetails(authors=(Author("Invented"),), volume="7")

@@ -106,7 +106,7 @@ def test_nbib_records_need_no_empty_line_and_strange_lines_are_told(caplog):
     with caplog.at_level(logging.WARNING):
         records = read("PMID- 1\nTI  - A.\nsomething else\nPMID- 2\r\nTI  - B.\r\n")
     assert [(record.pmid, record.title) for record in records] == [("1", "A."), ("2", "B.")]
-    assert "1 lines are no fields and were left out, the first is line 3." in caplog.text
+    assert "lines that are no fields, left out (once, first in line 3)" in caplog.text
 
 
 def test_nbib_of_real_exports(shared_data):
@@ -193,18 +193,23 @@ def test_medical_data():
         ('[{"article_title": "T", "article_abstract": 5}]', "item 0 is not as expected: 'article_abstract' is a int"),
         ('[{"article_title": "T", "article_abstract": "A"}, 7]', "item 1 is not as expected: it is a int"),
         ('[{"article_title": "\\ud800", "article_abstract": ""}]', "half of a surrogate pair"),
-        ('[{"article_title": "T", "article_abstract": "", "pub_date": "2020"}]', "'pub_date' is a str"),
+        ('[{"article_title": "T", "article_abstract": "", "pub_date": [2020]}]', "'pub_date' is a list"),
         ("[1, 2", "line 1, column 6"),
         ("[" * 100_000, "is not valid JSON"),
         ('{"name": "x"}', "line 1 is no record: it has none of pmid"),
-        ('{"pmid": "1", "color": "x"}', "unknown keys 'color'"),
-        ('{"pmid": "1", "mesh": "x"}', "'mesh' is a str, not a list"),
+        ('{"pmid": "1", "mesh": 7}', "'mesh' is a int, not a list"),
+        ('{"pmid": "12a"}', "'pmid' is '12a', which is no PMID"),
+        ('{"pmid": "../../etc/passwd"}', "which is no PMID"),
+        ('{"pmid": true}', "'pmid' is a bool"),
+        ('{"pmid": 1.5}', "'pmid' is 1.5, not a whole number"),
+        ('{"deleted": ""}', "'deleted' names no PMID"),
         ('{"pmid": "1", "status": "odd"}', "'status' is 'odd', not one of current"),
-        ('{"pmid": "1"}\n{"pmid": 2}', "line 2 is no record: 'pmid' is a int"),
+        ('{"pmid": "1"}\n{"pmid": [2]}', "line 2 is no record: 'pmid' is a list"),
         ('{"pmid": "1", "version": true}', "'version' is a bool, not int"),
         ('{"pmid": "1", "details": {"article_ids": [["doi"]]}}', "has 1 items, not 2"),
         ("PMID- 1\nTI  - \udcff", "is not UTF-8"),
-        ("%PDF-1.4", "no supported format. Supported are PubMed/MEDLINE XML"),
+        ("%PDF-1.4", "is a PDF file, which is no supported format. Export the papers as RIS"),
+        ("nothing known", "no supported format. Supported are PubMed/MEDLINE XML"),
     ],
 )
 def test_bad_input_is_named(content, message):

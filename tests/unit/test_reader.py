@@ -126,6 +126,28 @@ def test_records_without_text_are_counted(write, caplog):
     assert "PMID:9" in caplog.text
 
 
+def test_records_without_pmid_are_counted(write, caplog):
+    items = [{"title": "T", "abstract": "A"}, {"title": "U", "abstract": "B", "pmid": "5"}]
+    with caplog.at_level(logging.WARNING):
+        assert len(PubMedReader().load_data(write(json.dumps(items), "a.json"))) == 2
+    assert "1 of 2 records have no PMID" in caplog.text
+
+
+def test_what_a_citation_needs_is_metadata(write):
+    item = {
+        "title": "T",
+        "pmid": 5,
+        "authors": ["King, Martin L", "A Study Group"],
+        "volume": 7,
+        "issue": 2,
+        "pages": "3-4",
+    }
+    (found,) = PubMedReader().load_data(write(json.dumps(item), "a.jsonl"))
+    told = {key: found.metadata[key] for key in ("authors", "volume", "issue", "pages")}
+    assert told == {"authors": "King, Martin L; A Study Group", "volume": "7", "issue": "2", "pages": "3-4"}
+    assert set(told) <= set(found.excluded_embed_metadata_keys) & set(found.excluded_llm_metadata_keys)
+
+
 def test_seed_file_has_no_pmid(write):
     item = {
         "article_title": "T.",
@@ -154,9 +176,9 @@ def test_seed_file_has_no_pmid(write):
         ("a.xml", document(article())[:-10], SourceFormatError, "1 records were read before"),
         ("a.xml", "<html><body/></html>", SourceFormatError, "its root element is <html>"),
         ("a.xml", document("<PubmedArticle><a></b></PubmedArticle>"), SourceFormatError, "at byte 40"),
-        ("a.json", '[{"article_title": "T"}]', SourceFormatError, "item 0"),
+        ("a.json", '[{"name": "T"}]', SourceFormatError, "item 0"),
         ("a.json", '[{"article_title"', SourceFormatError, "line 1, column 18"),
-        ("a.pdf", b"%PDF-1.4", SourceFormatError, "Supported are PubMed/MEDLINE XML"),
+        ("a.pdf", b"%PDF-1.4", SourceFormatError, "is a PDF file"),
     ],
 )
 def test_bad_input_is_named_in_one_line(write, name, content, error, message):

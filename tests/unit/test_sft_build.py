@@ -201,7 +201,7 @@ def test_draws_are_even() -> None:
     ],
 )
 def test_errors_are_one_line(arguments, message, tmp_path) -> None:
-    (tmp_path / "broken").write_text('{"pmid": "1", "title": "x", "abstract": "y", "license": "CC"}\n')
+    (tmp_path / "broken").write_text('{"pmid": "12a", "title": "x", "abstract": "y"}\n')
     (tmp_path / "empty").write_text('{"claim": "x"}\n')
     files = {
         "broken": tmp_path / "broken",

@@ -133,10 +133,12 @@ def _without_tags(markup: str) -> str:
     first, *others = markup.split("<sup>")
     if others and "&#" in markup:
         raise Unusual  # the character may be a digit or a sign
-    text = _TAG.sub("", first)
+    pieces = [""]
+    pieces += filter(None, [_TAG.sub("", first)])
     for piece in others:
         superscript, end, rest = piece.partition("</sup>")
         if not end:
             raise Unusual  # a superscript in a superscript
-        text += raised(text, _TAG.sub("", superscript)) + _TAG.sub("", rest)
-    return text
+        pieces += filter(None, [raised(pieces[-1], _TAG.sub("", superscript))])
+        pieces += filter(None, [_TAG.sub("", rest)])
+    return "".join(pieces)

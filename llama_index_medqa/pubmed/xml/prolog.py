@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xml.parsers import expat
 
 from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.limits import LONGEST_PROLOG
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -112,7 +113,7 @@ def read_prolog(pieces: Iterator[bytes], name: str) -> tuple[Prolog, bytes]:
         The prolog, and all bytes read so far, from the document's beginning.
 
     Raises:
-        SourceFormatError: the document is empty, no XML, or declares entities.
+        SourceFormatError: the document is empty, no XML, declares entities, or its root element does not come.
     """
     parser, seen = _PrologParser(name), b""
     for piece in pieces:
@@ -121,6 +122,11 @@ def read_prolog(pieces: Iterator[bytes], name: str) -> tuple[Prolog, bytes]:
         if parser.found is not None and (tag := _START_TAG.match(seen, parser.found[2])):
             root, namespaces, start = parser.found
             return Prolog(root, namespaces, start, tag.end()), seen
+        if len(seen) > LONGEST_PROLOG:
+            raise SourceFormatError(
+                f"{name} has no complete root element in its first {LONGEST_PROLOG:,} bytes. Give a PubMed/MEDLINE XML "
+                "file."
+            )
     if not seen.strip():
         raise SourceFormatError(f"{name} is empty. Give a PubMed/MEDLINE XML file.")
     parser.feed(b"", final=True)

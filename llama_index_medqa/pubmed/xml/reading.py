@@ -1,13 +1,12 @@
 """Reads PubMed/MEDLINE XML record by record."""
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed.files import Source, open_source
+from llama_index_medqa.pubmed.files import Pieces, Source, reading
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
 from llama_index_medqa.pubmed.text import fold
 from llama_index_medqa.pubmed.xml.escaped import Unusual
@@ -15,7 +14,6 @@ from llama_index_medqa.pubmed.xml.fast import record_from_match
 from llama_index_medqa.pubmed.xml.slices import DELETION_ELEMENTS, RECORD_ELEMENTS, Slice, read_slices
 from llama_index_medqa.pubmed.xml.tree import deletions_from_tree, record_from_tree
 
-_logger = logging.getLogger(__name__)
 _KNOWN_ELEMENTS = RECORD_ELEMENTS | DELETION_ELEMENTS
 _Item = TypeVar("_Item")
 
@@ -50,25 +48,28 @@ def read_identities(source: Source, name: str | None = None) -> Iterator[Identit
 
 
 def _read(source: Source, name: str | None, read_slice: Callable[[Slice], list[_Item]]) -> Iterator[_Item]:
-    pieces = open_source(source, name)
-    name, number, unknown = pieces.name, 0, set[str]()
-    try:
-        for piece in read_slices(iter(pieces), name):
-            if piece.element not in _KNOWN_ELEMENTS and piece.element not in unknown:
-                unknown.add(piece.element)
-                _logger.warning("%s holds <%s> elements, which are not read.", name, piece.element)
-            try:
-                items = read_slice(piece)
-            except (etree.XMLSyntaxError, SourceFormatError) as error:
-                raise _malformed(piece, name, error) from error
-            yield from items
-            number += len(items)
-    except SourceFormatError as error:
-        if not number:
-            raise
-        raise SourceFormatError(
-            f"{error} {number} records were read before that place: do not take them for the whole."
-        ) from error
+    with reading(source, name) as pieces:
+        number = 0
+        try:
+            for items in _items(pieces, read_slice):
+                yield from items
+                number += len(items)
+        except SourceFormatError as error:
+            if not number:
+                raise
+            raise SourceFormatError(
+                f"{error} {number} records were read before that place: do not take them for the whole."
+            ) from error
+
+
+def _items(pieces: Pieces, read_slice: Callable[[Slice], list[_Item]]) -> Iterator[list[_Item]]:
+    for piece in read_slices(iter(pieces), pieces.name):
+        if piece.element not in _KNOWN_ELEMENTS:
+            pieces.remarks.note(f"<{piece.element}> elements, which are not read", f"byte {piece.offset}")
+        try:
+            yield read_slice(piece)
+        except (etree.XMLSyntaxError, SourceFormatError) as error:
+            raise _malformed(piece, pieces.name, error) from error
 
 
 def _malformed(piece: Slice, name: str, error: Exception) -> SourceFormatError:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.limits import LONGEST_RECORD
 from llama_index_medqa.pubmed.text import fold
 from llama_index_medqa.pubmed.xml.grammar import RECORD
 from llama_index_medqa.pubmed.xml.prolog import Prolog, as_utf8, read_prolog
@@ -21,8 +22,8 @@ _SPACE = re.compile(rb"\s*")
 _NAME = re.compile(rb"<([A-Za-z_][\w:.-]*)(?=[\s/>])")
 _EMPTY_ELEMENT = re.compile(rb"""<[^\s<>/]+(?:\s+[^\s=<>]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*/>""")
 _LONGEST_NAME = 128
-# Beyond this a "record" is a missing end tag, not a record: the longest of PubMed's are below 20 MB.
-_LONGEST_RECORD = 1 << 28
+# What can hold an end tag that is none, and how each of them ends.
+_ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 
 
 class Slice(NamedTuple):
@@ -58,12 +59,18 @@ class _Window:
         return self._dropped + self.position
 
     def grow(self) -> bool:
-        """Append the next piece; False at the end of the document."""
-        piece = next(self._pieces, None)
-        if piece is None:
+        """Append the next piece, or as many as double what is there; False at the end of the document."""
+        pieces = [self.data[self.position :]]
+        missing = len(pieces[0])
+        while (piece := next(self._pieces, None)) is not None:
+            pieces.append(piece)
+            missing -= len(piece)
+            if missing <= 0:
+                break
+        if len(pieces) == 1:
             return False
         self._dropped += self.position
-        self.data = self.data[self.position :] + piece
+        self.data = b"".join(pieces)
         self.position = 0
         return True
 
@@ -76,15 +83,30 @@ class _Window:
 
     def find(self, mark: bytes, start: int) -> int:
         """Distance to the end of the next ``mark`` that begins ``start`` bytes ahead or later."""
-        while True:
-            found = self.data.find(mark, self.position + start)
-            if found >= 0:
-                return found + len(mark) - self.position
-            start = max(start, len(self.data) - self.position - len(mark) + 1)
-            if start > _LONGEST_RECORD or not self.grow():
+        return self.search(re.compile(re.escape(mark)), start, mark).end() - self.position
+
+    def search(self, pattern: re.Pattern[bytes], start: int, expected: bytes) -> re.Match[bytes]:
+        """The next match that begins ``start`` bytes ahead or later; matches are short.
+
+        Args:
+            pattern: what to look for.
+            start: in bytes from the position.
+            expected: what is missing where there is no match.
+        """
+        overlap = max(_LONGEST_NAME, len(expected))
+        while (found := pattern.search(self.data, self.position + start)) is None and start <= LONGEST_RECORD:
+            start = max(start, len(self.data) - self.position - overlap)
+            if not self.grow():
                 raise SourceFormatError(
-                    f"{self.name} is cut off: no {mark.decode()} after byte {self.offset}. Download or copy it again."
+                    f"{self.name} is cut off: no {expected.decode()} after byte {self.offset}. "
+                    "Download or copy it again."
                 )
+        if found is None or found.end() - self.position > LONGEST_RECORD:
+            raise SourceFormatError(
+                f"{self.name} has a record of more than {LONGEST_RECORD:,} bytes at byte {self.offset}, or one without "
+                f"{expected.decode()}. It is damaged or no file of PubMed's: get it again."
+            )
+        return found
 
     def skip_space(self) -> bool:
         """Move to the next byte that is no white space; False at the end of the document."""
@@ -184,7 +206,7 @@ def _cut(window: _Window, prolog: Prolog) -> Slice:
     if empty := _EMPTY_ELEMENT.match(window.data, window.position):
         length = empty.end() - window.position
     else:
-        length = _element_length(window, f"</{element}>".encode(), prolog)
+        length = _element_length(window, f"</{element}>".encode())
     source = window.data[window.position : window.position + length]
     window.position += length
     return Slice(element, source, offset, prolog.namespaces)
@@ -205,25 +227,16 @@ def _ordinary_records(window: _Window) -> Iterator[Slice]:
         start = window.position = _after_space(data, end)
 
 
-def _element_length(window: _Window, closing: bytes, prolog: Prolog) -> int:
-    length = window.find(closing, 0)
+def _element_length(window: _Window, closing: bytes) -> int:
+    """Distance to the end of the element's end tag, which no comment, CDATA section or instruction holds."""
+    landmark = re.compile(b"|".join(map(re.escape, (*_ENDS, closing))))
+    start = 0
     while True:
-        source = window.data[window.position : window.position + length]
-        # An end tag inside a comment or CDATA is none: then the piece before it is not well-formed either.
-        if b"<!" not in source or _is_well_formed(source, prolog.namespaces):
-            return length
-        try:
-            length = window.find(closing, length)
-        except SourceFormatError:
-            return length
-
-
-def _is_well_formed(source: bytes, namespaces: str) -> bool:
-    try:
-        parse_slice(source, namespaces)
-    except (etree.XMLSyntaxError, SourceFormatError):
-        return False
-    return True
+        found = window.search(landmark, start, closing)
+        after = found.end() - window.position
+        if found[0] == closing:
+            return after
+        start = window.find(_ENDS[found[0]], after)
 
 
 def parse_slice(source: bytes, namespaces: str) -> etree._Element:

@@ -42,18 +42,21 @@ def _plain(element: etree._Element) -> str:
     if len(element) == 2 and element.tag in _TWO_PART_FORMULAS:
         first, second = (_plain(child).strip() for child in element)
         return first + ("/" + second if element.tag == _FRACTION else raised(first, second))
-    return _continued("", element)
+    pieces: list[str] = []
+    _append(pieces, element)
+    return "".join(pieces)
 
 
-def _continued(text: str, element: etree._Element) -> str:
-    """The text so far and that of the element: a power may follow a base inside other markup."""
-    text += element.text or ""
+def _append(pieces: list[str], element: etree._Element) -> None:
+    """Adds the text of the element to that before it: a power may follow a base inside other markup."""
+    if element.text:
+        pieces.append(element.text)
     for child in element:
         if child.tag == "sup":
-            text += raised(text, _plain(child))
+            pieces += filter(None, [raised(pieces[-1] if pieces else "", _plain(child))])
         elif child.tag in _TWO_PART_FORMULAS:
-            text += _plain(child)
+            pieces += filter(None, [_plain(child)])
         elif isinstance(child.tag, str):
-            text = _continued(text, child)
-        text += child.tail or ""
-    return text
+            _append(pieces, child)
+        if child.tail:
+            pieces.append(child.tail)

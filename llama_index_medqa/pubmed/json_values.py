@@ -1,0 +1,235 @@
+"""Values of JSON and of tables as the values of a record: converted where nothing is lost, else refused by name."""
+
+import json
+import math
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.dates import make_date, parse_written_date
+from llama_index_medqa.pubmed.limits import is_pmid
+from llama_index_medqa.pubmed.record import PublicationDate
+from llama_index_medqa.pubmed.remarks import Remarks
+
+# How tables write that a cell is empty.
+_EMPTY_WORDS = frozenset({"", "nan", "none", "null", "nat", "n/a", "na", "<na>"})
+_WHOLE = re.compile(r"(-?\d{1,15})\.0+")
+_PMID = re.compile(
+    r"(?:(?:https?://)?(?:pubmed\.ncbi\.nlm\.nih\.gov|www\.ncbi\.nlm\.nih\.gov/pubmed)/|PMID ?:? ?)?(\d{1,30})/?", re.I
+)
+_DOI_ADDRESS = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi ?: ?)", re.IGNORECASE)
+_SHOWN = 40
+
+
+def parse_json(content: bytes | str, name: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        SourceFormatError: it is none; the message says where.
+    """
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        raise SourceFormatError(
+            f"{name} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}. Write the file again."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise SourceFormatError(f"{name} is not valid JSON: {error}. Write the file again.") from None
+
+
+def is_missing(value: object) -> bool:
+    """Whether a value says that there is none: null, or the NaN of data frames."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def json_text(value: object, key: str) -> str:
+    """A text with its white space folded; a missing one is empty.
+
+    Raises:
+        TypeError: no text.
+        ValueError: half of a surrogate pair, which no text can hold.
+    """
+    if is_missing(value):
+        return ""
+    if not isinstance(value, str):
+        raise TypeError(f"'{key}' is a {type(value).__name__}, not a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"'{key}' holds half of a surrogate pair") from None
+    return " ".join(value.split())
+
+
+def json_number_text(value: object, key: str) -> str:
+    """A text, or a number as the text that people write: 7, 7.0 and "7.0" are ``7``.
+
+    Raises:
+        TypeError, ValueError: neither, or a number with a fraction.
+    """
+    if isinstance(value, float) and not is_missing(value):
+        if not value.is_integer():
+            raise ValueError(f"'{key}' is {value}, not a whole number")
+        return str(int(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _digits(value, key)
+    text = json_text(value, key)
+    if text.lower() in _EMPTY_WORDS:
+        return ""
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
+
+
+def json_pmid(value: object, key: str) -> str | None:
+    """A PMID: a number, ``PMID: 123``, or its address in PubMed; None where it is missing or empty.
+
+    Raises:
+        TypeError, ValueError: anything else.
+    """
+    text = json_number_text(value, key)
+    found = _PMID.fullmatch(text)
+    pmid = found[1].lstrip("0") if found else ""
+    if text and not (pmid and is_pmid(pmid)):
+        raise ValueError(
+            f"'{key}' is {text[:_SHOWN]!r}, which is no PMID: that is a number. Leave it out of a record that PubMed "
+            "does not have"
+        )
+    return pmid or None
+
+
+def json_doi(value: object, key: str) -> str | None:
+    """A DOI without a resolver's address; None where it is missing or empty."""
+    text = json_text(value, key)
+    return None if text.lower() in _EMPTY_WORDS else _DOI_ADDRESS.sub("", text, count=1) or None
+
+
+def json_texts(value: object, key: str) -> tuple[str, ...]:
+    """A list of texts, or one text that is divided at semicolons or bars; empty ones are left out.
+
+    Raises:
+        TypeError: neither.
+    """
+    if isinstance(value, str):
+        value = re.split("[;|]", value)
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"'{key}' is a {type(value).__name__}, not a list")
+    items = (item.get("name", item.get("descriptor")) if isinstance(item, Mapping) else item for item in value)
+    return tuple(filter(None, (json_text(item, key) for item in items)))
+
+
+def json_date(value: object, key: str) -> PublicationDate | None:
+    """A date as an object with year, month and day, as ``date-parts``, a number or a text.
+
+    Returns:
+        None where the text tells no date.
+
+    Raises:
+        TypeError, ValueError: another type.
+    """
+    if isinstance(value, PublicationDate):
+        return value
+    if isinstance(value, Mapping):
+        parts = {str(name).lower().replace("-", "").replace("_", ""): part for name, part in value.items()}
+        if "dateparts" in parts:
+            return _date_of_parts(parts["dateparts"], key)
+        if "raw" in parts:
+            return parse_written_date(json_text(parts["raw"], key))
+        return make_date(*(json_number_text(parts.get(name), name) for name in ("year", "month", "day")))
+    if isinstance(value, (list, tuple)):
+        raise TypeError(f"'{key}' is a list, not a date")
+    return parse_written_date(json_number_text(value, key))
+
+
+def _date_of_parts(value: object, key: str) -> PublicationDate | None:
+    """The first date of CSL's ``date-parts``: ``[[2019, 1, 2]]``."""
+    first = value[0] if isinstance(value, list) and value else None
+    if not isinstance(first, list) or not first:
+        raise TypeError(f"the date-parts of '{key}' are no list of [year, month, day]")
+    return make_date(*([json_number_text(part, key) for part in first[:3]]))
+
+
+def _digits(number: int, key: str) -> str:
+    # Python refuses to write longer ones.
+    if number.bit_length() > 1_000:
+        raise ValueError(f"'{key}' is a number of more than 300 digits")
+    return str(number)
+
+
+class TypedValues:
+    """JSON values as the named tuples and data classes of a record.
+
+    Args:
+        remarks: where keys that are not known are counted.
+        place: where the values stand.
+    """
+
+    def __init__(self, remarks: Remarks, place: str) -> None:
+        self._remarks = remarks
+        self._place = place
+
+    def typed(self, value: object, kind: Any, key: str) -> Any:
+        """The value as the type that a record's field has.
+
+        Raises:
+            TypeError, ValueError: it cannot be that.
+        """
+        if isinstance(kind, types.UnionType):
+            return None if is_missing(value) else self.typed(value, typing.get_args(kind)[0], key)
+        origin = typing.get_origin(kind)
+        if origin is tuple:
+            return self._tuple(value, typing.get_args(kind), key)
+        if origin is typing.Literal:
+            return _one_of(value, typing.get_args(kind), key)
+        if kind in _SCALARS:
+            return _SCALARS[kind](value, key)
+        return value if isinstance(value, kind) else self._object(value, kind, key)
+
+    def _tuple(self, value: object, kinds: tuple[Any, ...], key: str) -> tuple[Any, ...]:
+        if not isinstance(value, (list, tuple)):
+            raise TypeError(f"'{key}' is a {type(value).__name__}, not a list")
+        if kinds[-1] is Ellipsis:
+            return tuple(self.typed(item, kinds[0], key) for item in value)
+        if len(value) != len(kinds):
+            raise ValueError(f"'{key}' has {len(value)} items, not {len(kinds)}")
+        return tuple(self.typed(item, kind, key) for item, kind in zip(value, kinds, strict=True))
+
+    def _object(self, value: object, kind: Any, key: str) -> Any:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"'{key}' is a {type(value).__name__}, not an object")
+        hints = typing.get_type_hints(kind)
+        for name in value:
+            if name not in hints:
+                self._remarks.note(f"unknown key {f'{key}.{name}'[:_SHOWN]!r}, left out", self._place)
+        known = {name: self.typed(item, hints[name], name) for name, item in value.items() if name in hints}
+        return kind(**known)
+
+
+def _one_of(value: object, allowed: tuple[str, ...], key: str) -> str:
+    word = value.strip().lower().replace(" ", "_") if isinstance(value, str) else value
+    if word not in allowed:
+        raise ValueError(f"'{key}' is {str(value)[:_SHOWN]!r}, not one of {', '.join(allowed)}")
+    return str(word)
+
+
+def _integer(value: object, key: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError(f"'{key}' is a {type(value).__name__}, not int")
+    text = json_number_text(value, key)
+    if not re.fullmatch("[0-9]{1,15}", text):
+        raise ValueError(f"'{key}' is {text[:_SHOWN]!r}, not a whole number")
+    return int(text)
+
+
+def _string(value: object, key: str) -> str:
+    return json_number_text(value, key) if isinstance(value, (int, float)) else json_text(value, key)
+
+
+def _boolean(value: object, key: str) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"'{key}' is a {type(value).__name__}, not bool")
+    return value
+
+
+_SCALARS: dict[Any, Callable[[object, str], Any]] = {str: _string, int: _integer, bool: _boolean}
