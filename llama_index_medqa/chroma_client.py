@@ -4,62 +4,60 @@ import shutil
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import chromadb
 import httpx
-from chromadb.api import ClientAPI
+from chromadb.api import ClientAPI, ServerAPI
+from chromadb.api.client import Client
 from chromadb.api.collection_configuration import CreateCollectionConfiguration
+from chromadb.config import Settings, System
 from chromadb.errors import ChromaError, NotFoundError
+from chromadb.telemetry.product import ProductTelemetryClient
 
 from llama_index_medqa.errors import IndexIdentityError, IndexNotFoundError, InputError, ServerError, StorageError
 
 DATABASE_FILE = "chroma.sqlite3"
 DEFAULT_PORT = 8000
 
+# The class of a panic in Rust, as pyo3 raises it; it cannot be imported.
+_PANIC = "PanicException"
 _COSINE: CreateCollectionConfiguration = {"hnsw": {"space": "cosine"}}
 
 
-def connect(
-    persist_dir: str | None,
-    host: str | None,
-    port: str | int | None,
-    *,
-    ssl: bool,
-    headers: dict[str, str] | None,
-    create: bool,
-) -> ClientAPI:
-    """Opens a database.
+def connect(host: str, port: str | int | None, *, ssl: bool, headers: dict[str, str] | None) -> ClientAPI:
+    """Opens the database of a Chroma server.
 
     Args:
-        persist_dir: folder of an embedded database.
-        host: host of a Chroma server, in place of ``persist_dir``.
-        port: port of that server.
-        ssl: whether to reach that server by TLS.
-        headers: sent to that server.
-        create: whether to make a missing embedded database.
+        host: host of the server.
+        port: its port.
+        ssl: whether to reach it by TLS.
+        headers: sent to it.
 
     Raises:
-        InputError: neither ``persist_dir`` nor ``host`` is given.
-        IndexNotFoundError: there is no database, and ``create`` is False.
-        StorageError: the database is damaged.
         ServerError: no Chroma server answers.
     """
-    if persist_dir is not None:
-        if not create and not (Path(persist_dir).expanduser() / DATABASE_FILE).is_file():
-            raise IndexNotFoundError(f"There is no index in {persist_dir}: build one first, with `medqa index FILE`.")
-        # Chroma keeps one client a path and process, and would mistake a relative path after a change of folder.
-        with failures_told(persist_dir):
-            return chromadb.PersistentClient(path=Path(persist_dir).expanduser().resolve())
-    if host is None:
-        raise InputError("PubMedVectorStore needs a place: give persist_dir=FOLDER, or host= and port= of a server.")
     try:
         return chromadb.HttpClient(host=host, port=int(port or DEFAULT_PORT), ssl=ssl, headers=headers)
     except ValueError as error:
         raise ServerError(
             f"No Chroma server answers at {host}:{port or DEFAULT_PORT} ({error}). Start one with `chroma run`."
         ) from error
+
+
+def opened_anew(path: str) -> ClientAPI:
+    """Opens an embedded database that this process may have open already, with nothing of what it has in memory.
+
+    Args:
+        path: folder of the database.
+    """
+    system = System(Settings(persist_directory=path, is_persistent=True))
+    parts: tuple[Any, ...] = (ProductTelemetryClient, ServerAPI)
+    for part in parts:
+        system.instance(part)
+    system.start()
+    # Takes the place of the system of that path: whoever opens it later shares this one.
+    return Client.from_system(system)
 
 
 def place_arguments(place: str) -> dict[str, Any]:
@@ -146,15 +144,32 @@ def failures_told(place: str) -> Iterator[None]:
     except ChromaError as error:
         if isinstance(error, NotFoundError):
             raise
-        raise StorageError(
-            f"The database at {place} cannot be used ({error}{_free_space(place)}). If the disk is full, free some "
-            "space and repeat the command; if the database is damaged, import a copy with `medqa import`, or delete it "
-            "and run `medqa index` again."
-        ) from error
+        raise unusable(place, str(error)) from error
+    except BaseException as error:
+        # Where Chroma's own code panics, what it raises is no Exception.
+        if type(error).__name__ != _PANIC:
+            raise
+        raise unusable(place, str(error)) from error
+
+
+def unusable(place: str, reason: str) -> StorageError:
+    """The error of a database that fails.
+
+    Args:
+        place: the folder or the address of the server.
+        reason: what Chroma, or the system, says of it.
+    """
+    return StorageError(
+        f"The database at {place} cannot be used ({reason}{_free_space(place)}). If the disk is full, free some space "
+        "and repeat the command; if vectors are damaged, `medqa doctor --repair` makes them again from the stored "
+        "texts; else import a copy with `medqa import`, or delete it and run `medqa index` again."
+    )
 
 
 def _free_space(place: str) -> str:
     """How much room is left; Chroma often hides that a full disk is the reason."""
-    if not Path(place).is_dir():
+    try:
+        return f"; {shutil.disk_usage(place).free / 1e6:,.0f} MB are free there"
+    except OSError:
+        # An address, or a folder that cannot be looked into.
         return ""
-    return f"; {shutil.disk_usage(place).free / 1e6:,.0f} MB are free there"

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,16 +30,25 @@ class CollectionState:
 
     Args:
         collection: the collection, open. The companion is made when something is written.
+        settle: called with the companion before it is first read.
     """
 
-    def __init__(self, collection: chromadb.Collection) -> None:
+    def __init__(
+        self, collection: chromadb.Collection, settle: Callable[[chromadb.Collection], None] = lambda _: None
+    ) -> None:
         self._collection = collection
+        self._settle = settle
         self._companion: chromadb.Collection | None = None
         self._writer = uuid.uuid4().hex
         self._has_swept = False
+        self._is_settled = False
         self._noted: set[str] = set()
         self._depth = 0
         self._lock = threading.Lock()
+
+    def move_to(self, collection: chromadb.Collection) -> None:
+        """Goes on with the same collection of a database that was opened anew."""
+        self._collection, self._companion, self._is_settled = collection, None, False
 
     def generation(self) -> str:
         """A value that is another after every write or removal; see :attr:`PubMedVectorStore.generation`."""
@@ -141,4 +150,8 @@ class CollectionState:
             model = client.get_collection(name, tenant=tenant, database=database)
         except NotFoundError:
             return None
-        return chromadb.Collection(client=client, model=model, embedding_function=None)
+        companion = chromadb.Collection(client=client, model=model, embedding_function=None)
+        if not self._is_settled:
+            self._settle(companion)
+            self._is_settled = True
+        return companion

@@ -13,7 +13,9 @@ from llama_index_medqa.adapter_proof import AdapterProof
 from llama_index_medqa.errors import MedQAError
 from llama_index_medqa.llm import VllmLora
 from llama_index_medqa.profiles import Profile
+from llama_index_medqa.redaction import redacted
 from llama_index_medqa.server_api import ServerApi
+from llama_index_medqa.verification.entailment import checked_card
 from llama_index_medqa.weights import PACKAGED, cache_dir, cached
 
 State = Literal["ok", "note", "wrong"]
@@ -29,6 +31,7 @@ _EXTRAS = {
     "speed": "isal",
 }
 _GIGABYTE = 1e9
+_HASH_CHARACTERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,11 @@ def examine(profile: Profile, index: str, *, api_key: str | None = None) -> Iter
     yield from _extras(profile)
     yield _device()
     yield _cache()
+    yield _asked("verifier", _verifier)[1]
     yield _weights("embedder", profile.embedder)
     if profile.llm == "local":
         yield _weights("language model", profile.weights)
-    yield _index(index)
+    yield from _index(index)
     if profile.llm == "server":
         yield from _server(profile, api_key)
 
@@ -101,6 +105,11 @@ def _cache() -> Finding:
     return Finding("cache", "ok", f"{folder}, {free:.0f} GB free")
 
 
+def _verifier() -> str:
+    card = checked_card()
+    return f"{card['name']} {card['version']}, sha256 {card['sha256'][:_HASH_CHARACTERS]}… as its card says"
+
+
 def _weights(name: str, wanted: str) -> Finding:
     if wanted in PACKAGED:
         weights = PACKAGED[wanted]
@@ -114,26 +123,36 @@ def _weights(name: str, wanted: str) -> Finding:
     return Finding(name, "note", f"{wanted} is taken from the Hugging Face hub or its cache at first use")
 
 
-def _index(folder: str) -> Finding:
+def _index(folder: str) -> Iterator[Finding]:
+    """The index, and whether every chunk of it has its vector."""
     if not Path(folder).is_dir():
-        return Finding("index", "note", f"none in {folder}", "medqa index FILES, or give --index")
+        yield Finding("index", "note", f"none in {folder}", "medqa index FILES, or give --index")
+        return
     from llama_index_medqa.index import describe
     from llama_index_medqa.vector_store import PubMedVectorStore
 
     try:
-        found = describe(PubMedVectorStore(persist_dir=folder, create=False))
+        store = PubMedVectorStore(persist_dir=folder, create=False)
+        found = describe(store)
+        lacking = len(store.without_vectors(store.ids()))
     except MedQAError as error:
-        return Finding("index", "wrong", *_told(error))
+        yield Finding("index", "wrong", *_told(error))
+        return
     day = f"as of {found.as_of.isoformat()}" if found.as_of else "of an unknown day"
     embedder = Path(str(found.identity.get("embedder", "unknown"))).name
     value = f"{folder}: {found.documents} records, {found.chunks} chunks by {embedder}, {day}"
-    return Finding("index", "ok" if found.documents else "note", value, "" if found.documents else "medqa index FILES")
+    yield Finding("index", "ok" if found.documents else "note", value, "" if found.documents else "medqa index FILES")
+    if lacking:
+        told = f"{lacking} of {found.chunks} chunks have lost their vectors: a search by meaning does not find them"
+        yield Finding("vectors", "wrong", told, f"medqa doctor --repair --index {folder}")
+    elif found.chunks:
+        yield Finding("vectors", "ok", f"all {found.chunks} chunks have theirs")
 
 
 def _server(profile: Profile, api_key: str | None) -> Iterator[Finding]:
     """The language-model server, and the proof that the adapter answers."""
     api = ServerApi(profile.api_base, api_key=api_key)
-    served, finding = _asked("server", lambda: f"{profile.api_base} serves {_listing(api)}")
+    served, finding = _asked("server", lambda: f"{redacted(profile.api_base)} serves {_listing(api)}")
     yield finding
     if not served or not profile.adapter:
         return

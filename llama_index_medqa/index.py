@@ -5,22 +5,39 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any
 
-from llama_index.core import StorageContext, VectorStoreIndex
+from llama_index.core import Settings, StorageContext, VectorStoreIndex
+from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.chat_engine.types import BaseChatEngine, ChatMode
 from llama_index.core.data_structs.data_structs import IndexDict
+from llama_index.core.llms import LLM
+from llama_index.core.llms.utils import LLMType, resolve_llm
 from llama_index.core.schema import BaseNode, Document, TransformComponent
 from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter, MetadataFilters
 
 from llama_index_medqa.embedding import TransformerEmbedding
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.index_identity import identity_of, require_same, stored_as_of, stored_identity, write_identity
+from llama_index_medqa.index_adoption import adopt
+from llama_index_medqa.index_identity import (
+    carries_no_identity,
+    identity_of,
+    require_same,
+    stored_as_of,
+    stored_identity,
+    write_identity,
+)
 from llama_index_medqa.ingestion import Ingestion, IngestReport
 from llama_index_medqa.node_parser import TokenNodeParser
 from llama_index_medqa.pubmed.record import Deletion
 from llama_index_medqa.vector_store import PubMedVectorStore
+
+if TYPE_CHECKING:
+    from llama_index_medqa.chat_engine import MedQAChatEngine
+    from llama_index_medqa.query_engine import MedQAQueryEngine
 
 
 @dataclass(frozen=True)
@@ -83,13 +100,13 @@ class PubMedIndex(VectorStoreIndex):
             )
         if not isinstance(embed_model, BaseEmbedding):
             raise InputError("PubMedIndex needs embed_model=, a LlamaIndex embedding such as E5Embedding.")
+        if carries_no_identity(store):
+            adopt(store, embed_model, _node_parser(transformations or [], embed_model, {}))
         stored = stored_identity(store)
         parser = _node_parser(transformations or [], embed_model, stored)
         identity = identity_of(embed_model, parser)
-        if stored and store.count():
-            require_same(stored, identity, store)
-        else:
-            write_identity(store, identity)
+        if stored != identity:
+            _settle_identity(store, identity)
         self._identity = identity
         self._node_parser = parser
         super().__init__(
@@ -190,7 +207,24 @@ class PubMedIndex(VectorStoreIndex):
         Raises:
             EmptyCorpusError: there is no document at all.
         """
-        return self._ingestion().run(documents, progress)
+        with self.store.sole_writer():
+            return self._ingestion().run(documents, progress)
+
+    def repair(self, *, sample: int | None = None, progress: Callable[[int, int], None] | None = None) -> int:
+        """Makes vectors that were lost again from the texts of their chunks.
+
+        Args:
+            sample: how many chunks to look at, evenly spread; where one of them has lost its vector, all are looked
+                at. None looks at all.
+            progress: called after every batch with the vectors made and the vectors to make.
+
+        Returns:
+            The number of vectors made.
+        """
+        if self.store.is_read_only:
+            return 0
+        with self.store.sole_writer():
+            return self._ingestion().repair(sample, progress)
 
     def remove_documents(self, document_ids: Iterable[str]) -> set[str]:
         """Removes documents with all their chunks.
@@ -201,7 +235,8 @@ class PubMedIndex(VectorStoreIndex):
         Returns:
             The ids that were in the index.
         """
-        return self._ingestion().remove(document_ids)
+        with self.store.sole_writer():
+            return self._ingestion().remove(document_ids)
 
     def info(self) -> IndexInfo:
         """Counts what the index holds; see :func:`describe`."""
@@ -230,6 +265,84 @@ class PubMedIndex(VectorStoreIndex):
             filters = without_retracted(filters)
         return super().as_retriever(filters=filters, **kwargs)
 
+    def as_query_engine(self, llm: LLMType | None = None, **kwargs: Any) -> "MedQAQueryEngine":
+        """A query engine that verifies every sentence of its answers.
+
+        LlamaIndex's own one, which does not, is :meth:`as_unverified_query_engine`.
+
+        Args:
+            llm: the model that drafts, or ``"extractive"`` for quotes without a model; None takes ``Settings.llm``.
+            kwargs: arguments of :meth:`MedQAQueryEngine.from_index`, and ``text_qa_template`` for its ``prompt``.
+
+        Raises:
+            InputError: there is no model, or an argument is one of LlamaIndex's unverified engines alone.
+        """
+        from llama_index_medqa.query_engine import MedQAQueryEngine
+
+        if "text_qa_template" in kwargs:
+            kwargs["prompt"] = kwargs.pop("text_qa_template")
+        known = {
+            name
+            for function in (MedQAQueryEngine.from_index, MedQAQueryEngine.__init__)
+            for name, parameter in signature(function).parameters.items()
+            if parameter.kind is Parameter.KEYWORD_ONLY
+        }
+        if unknown := sorted(kwargs.keys() - known):
+            raise InputError(
+                f"as_query_engine() verifies every sentence, and takes no {', '.join(unknown)}. Leave it out, or use "
+                "as_unverified_query_engine() for LlamaIndex's own engine."
+            )
+        drafter: Any = llm if llm == "extractive" else language_model(llm)
+        return MedQAQueryEngine.from_index(self, drafter, **kwargs)
+
+    def as_chat_engine(
+        self, chat_mode: ChatMode = ChatMode.BEST, llm: LLMType | None = None, **kwargs: Any
+    ) -> "MedQAChatEngine":
+        """A conversation whose answers are verified sentence by sentence.
+
+        LlamaIndex's own ones, which are not, are :meth:`as_unverified_chat_engine`.
+
+        Args:
+            chat_mode: ``best`` or ``condense_question``, which are the same here.
+            llm: as for :meth:`as_query_engine`.
+            kwargs: ``memory`` and ``prompt`` of :class:`MedQAChatEngine`; others as for :meth:`as_query_engine`.
+
+        Raises:
+            InputError: another mode, or as for :meth:`as_query_engine`.
+        """
+        if chat_mode not in (ChatMode.BEST, ChatMode.CONDENSE_QUESTION):
+            raise InputError(
+                f"as_chat_engine() has no mode {getattr(chat_mode, 'value', chat_mode)!r}, whose answers nobody could "
+                "verify. Leave chat_mode out, or use as_unverified_chat_engine() for LlamaIndex's own engines."
+            )
+        own = {name: kwargs.pop(name) for name in ("memory", "prompt") if name in kwargs}
+        return self.as_query_engine(llm, **kwargs).as_chat_engine(**own)
+
+    def as_unverified_query_engine(self, llm: LLMType | None = None, **kwargs: Any) -> BaseQueryEngine:
+        """LlamaIndex's own query engine: nobody verifies what the model says, and nothing in it is tied to a span.
+
+        Args:
+            llm: the model; None takes ``Settings.llm``.
+            kwargs: as LlamaIndex has them; ``include_retracted`` as for :meth:`as_retriever`.
+        """
+        return self._unverified().as_query_engine(language_model(llm), **_with_filters(kwargs))
+
+    def as_unverified_chat_engine(
+        self, chat_mode: ChatMode = ChatMode.BEST, llm: LLMType | None = None, **kwargs: Any
+    ) -> BaseChatEngine:
+        """LlamaIndex's own chat engines: nobody verifies what the model says.
+
+        Args:
+            chat_mode: as LlamaIndex has them.
+            llm: the model; None takes ``Settings.llm``.
+            kwargs: as LlamaIndex has them; ``include_retracted`` as for :meth:`as_retriever`.
+        """
+        return self._unverified().as_chat_engine(chat_mode, language_model(llm), **_with_filters(kwargs))
+
+    def _unverified(self) -> VectorStoreIndex:
+        """The same vectors as a plain index of LlamaIndex's."""
+        return VectorStoreIndex.from_vector_store(self.store, embed_model=self._embed_model)
+
     def insert(self, document: Document, **insert_kwargs: Any) -> None:
         """LlamaIndex's name for :meth:`ingest` of one document."""
         self.ingest([document])
@@ -252,6 +365,43 @@ class PubMedIndex(VectorStoreIndex):
         return Ingestion(self.store, self._transformations, self._embed_model)
 
 
+def _settle_identity(store: PubMedVectorStore, identity: Mapping[str, str | int]) -> None:
+    """Compares an identity with that of an index that holds something, and lets an empty one carry it."""
+    stored = stored_identity(store)
+    if not (stored and store.count()):
+        with store.sole_writer():
+            # Another process may have begun to fill it while this one waited for its turn.
+            stored = stored_identity(store)
+            if not (stored and store.count()):
+                write_identity(store, identity)
+                return
+    require_same(stored, identity, store)
+
+
+def language_model(llm: LLMType | None) -> LLM:
+    """A model as LlamaIndex's users name it.
+
+    Args:
+        llm: a model, or what LlamaIndex resolves to one; None takes ``Settings.llm``.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return resolve_llm(llm) if llm else Settings.llm
+    except (ImportError, ValueError) as error:
+        raise InputError(
+            "There is no language model to draft answers: give llm=, set Settings.llm, or take llm='extractive' for "
+            f"quotes without a model ({str(error).strip().splitlines()[0]})."
+        ) from error
+
+
+def _with_filters(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """LlamaIndex's arguments with a filter that leaves retracted papers out, unless they are asked for."""
+    filters, include_retracted = kwargs.pop("filters", None), kwargs.pop("include_retracted", False)
+    return {**kwargs, "filters": filters if include_retracted else without_retracted(filters)}
+
+
 def without_retracted(filters: MetadataFilters | None) -> MetadataFilters:
     """The filters, and none of the retracted papers."""
     not_retracted = MetadataFilter(key="status", value="retracted", operator=FilterOperator.NE)
@@ -259,19 +409,23 @@ def without_retracted(filters: MetadataFilters | None) -> MetadataFilters:
 
 
 def describe(store: PubMedVectorStore) -> IndexInfo:
-    """Counts what an index holds, without its embedder. Reads one row for each document.
+    """Counts what an index holds, without its embedder. Reads one row for each document, a page of them at a time.
 
     Raises:
         IndexIdentityError: the collection was not built by llama-index-medqa.
     """
     identity = stored_identity(store)
     ids = store.ids()
-    first_chunks = store.metadata_of([node_id for node_id in ids if node_id.endswith("#0")])
-    years = [int(row["year"]) for row in first_chunks.values() if "year" in row]
+    statuses: Counter[str] = Counter()
+    years: set[int] = set()
+    for _, row in store.each_metadata([node_id for node_id in ids if node_id.endswith("#0")]):
+        statuses[str(row.get("status", "current"))] += 1
+        if "year" in row:
+            years.add(int(row["year"]))
     return IndexInfo(
-        documents=len(first_chunks),
+        documents=statuses.total(),
         chunks=len(ids),
-        statuses=dict(Counter(str(row.get("status", "current")) for row in first_chunks.values())),
+        statuses=dict(statuses),
         years=(min(years), max(years)) if years else None,
         identity=identity,
         as_of=stored_as_of(store),

@@ -12,6 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -77,6 +78,12 @@ def export_index(store: PubMedVectorStore, file: Path, *, progress: Progress = l
         IndexIdentityError: the collection is not an index, or not of this schema.
         InputError: the index holds nothing, or changed meanwhile.
     """
+    # Nobody writes meanwhile, where that can be had; the generation tells the rest.
+    with nullcontext() if store.is_read_only else store.sole_writer():
+        return _exported(store, file, progress)
+
+
+def _exported(store: PubMedVectorStore, file: Path, progress: Progress) -> Manifest:
     identity = stored_identity(store)
     require_current_schema(identity, store)
     total = store.count()
@@ -99,7 +106,9 @@ def export_index(store: PubMedVectorStore, file: Path, *, progress: Progress = l
     return manifest
 
 
-def import_index(file: Path, place: str, *, progress: Progress = lambda _done, _of: None) -> Manifest:
+def import_index(
+    file: Path, place: str, *, wait: bool = True, progress: Progress = lambda _done, _of: None
+) -> Manifest:
     """Reads a file of :func:`export_index` into a new index; nothing is made before all of the file was verified.
 
     Killing the process at any moment and calling this again with the same file gives the whole index.
@@ -108,22 +117,25 @@ def import_index(file: Path, place: str, *, progress: Progress = lambda _done, _
         file: the archive.
         place: a folder or a server's address, see :meth:`PubMedVectorStore.at`, where there is no index yet or an
             import of the same file was interrupted.
+        wait: whether to wait for another process that writes there.
         progress: called after every block with the chunks done and all chunks.
 
     Raises:
         InputError: the file is damaged, not such an archive or of a later version, or there is an index already.
+        IndexBusyError: another process writes there, and ``wait`` is False.
     """
     verify(file)
     with _opened(file) as archive:
         manifest, digest = _read_manifest(archive, file)
         store = PubMedVectorStore.at(place)
-        begin_import(store, digest)
-        done = 0
-        for rows in _verified_blocks(archive, manifest, file):
-            store.write_rows(rows)
-            done += len(rows)
-            progress(done, manifest.chunks)
-        finish_import(store, manifest.identity, manifest.as_of)
+        with store.sole_writer(wait=wait):
+            begin_import(store, digest)
+            done = 0
+            for rows in _verified_blocks(archive, manifest, file):
+                store.write_rows(rows)
+                done += len(rows)
+                progress(done, manifest.chunks)
+            finish_import(store, manifest.identity, manifest.as_of)
     return manifest
 
 

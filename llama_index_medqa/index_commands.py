@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from itertools import chain, islice
@@ -17,15 +18,17 @@ from llama_index_medqa.command_options import (
     IndexOption,
     JsonOption,
     ProfileOption,
+    WaitOption,
     chosen_profile,
     print_json,
     require_index,
     terminal_for,
 )
-from llama_index_medqa.errors import EmptyCorpusError, InputError
+from llama_index_medqa.errors import EmptyCorpusError, UsageError
 from llama_index_medqa.profiles import EMBEDDED, Profile
 
 if TYPE_CHECKING:
+    from llama_index_medqa.index import PubMedIndex
     from llama_index_medqa.pubmed.crawl_request import CrawlRequest
     from llama_index_medqa.pubmed.entrez import EntrezClient
     from llama_index_medqa.terminal import Terminal
@@ -49,12 +52,14 @@ RayOption = Annotated[
 # Some records could not be fetched or read; all others were.
 EXIT_INCOMPLETE = 3
 KEY_VARIABLE = "NCBI_API_KEY"
+# So many chunks of an index are looked at after every run of `medqa index`; `medqa doctor` looks at all.
+_VECTORS_CHECKED = 1_000
 
 
 def index(
     files: Annotated[
         list[str] | None,
-        typer.Argument(help="PubMed XML (.xml, .xml.gz), .nbib, medical_data.json, JSON lines; folders; - for stdin."),
+        typer.Argument(help="PubMed XML, .nbib, CSV, RIS, EndNote, Ovid, JSON (also .gz); folders; - for stdin."),
     ] = None,
     folder: IndexOption = "medqa_index",
     query: Annotated[str | None, typer.Option(help="Instead of files: a query in PubMed's own syntax.")] = None,
@@ -75,30 +80,33 @@ def index(
     chunk_size: Annotated[int | None, typer.Option(help="Most tokens in a chunk (of a new index).")] = None,
     chunk_overlap: Annotated[int | None, typer.Option(help="Tokens shared by neighbouring chunks.")] = None,
     ray: RayOption = None,
+    wait: WaitOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Index PubMed records of files or of a query. Run it again to add more or to finish an interrupted run."""
     if (query is None) == (not files):
-        raise InputError("Give either files or --query.")
+        raise UsageError("Give either files or --query.")
     if ray is not None and query is not None:
-        raise InputError("--ray reads files: crawl the query without it, or give its files.")
+        raise UsageError("--ray reads files: crawl the query without it, or give its files.")
     terminal = terminal_for(as_json)
     chosen = chosen_profile(profile, embedder=embedder, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
     if ray is not None:
         result = _index_by_ray(terminal, chosen, folder, files or [], ray)
     elif query is None:
-        result = _index_files(terminal, chosen, folder, files or [])
+        result = _index_files(terminal, chosen, folder, files or [], wait=wait)
     else:
         request = _crawl_request(query, first, last, since, maximum)
         with _entrez(email, base_url) as client:
-            result = _index_query(terminal, chosen, folder, client, request)
+            result = _index_query(terminal, chosen, folder, client, request, wait=wait)
     if as_json:
         print_json({"index": folder, **result})
     if result.get("failed") or result.get("crawl", {}).get("failed"):
         sys.exit(EXIT_INCOMPLETE)
 
 
-def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: list[str]) -> dict[str, Any]:
+def _index_files(
+    terminal: "Terminal", profile: Profile, folder: str, files: list[str], *, wait: bool
+) -> dict[str, Any]:
     from llama_index_medqa.assembly import open_embedder, open_index
     from llama_index_medqa.reader import PubMedReader
     from llama_index_medqa.updating import ingest_files
@@ -107,12 +115,13 @@ def _index_files(terminal: "Terminal", profile: Profile, folder: str, files: lis
     documents = _first_read(PubMedReader().lazy_load_changes(files))
     with terminal.weights_progress() as progress:
         embedder = open_embedder(profile, progress)
-    index = open_index(profile, folder, embedder, create=True)
-    terminal.line(f"Embedding with {embedder.describe()}.", "dim")
-    with terminal.ingest_progress() as progress:
-        report = ingest_files(index, documents, progress=progress)
-    terminal.show_report(folder, report)
-    return asdict(report)
+    with _alone(terminal, folder, wait=wait):
+        index = open_index(profile, folder, embedder, create=True)
+        terminal.line(f"Embedding with {embedder.describe()}.", "dim")
+        with index.store.sole_writer(wait=wait), terminal.ingest_progress() as progress:
+            report = ingest_files(index, documents, progress=progress)
+        terminal.show_report(folder, report)
+        return {**asdict(report), "vectors_repaired": _repaired(terminal, folder, index)}
 
 
 def _index_by_ray(terminal: "Terminal", profile: Profile, place: str, files: list[str], address: str) -> dict[str, Any]:
@@ -122,7 +131,7 @@ def _index_by_ray(terminal: "Terminal", profile: Profile, place: str, files: lis
     from llama_index_medqa.scale_out import ingest_with_ray, ray_cluster
 
     if "persist_dir" in place_arguments(place):
-        raise InputError(
+        raise UsageError(
             f"--ray needs a Chroma server: many processes write, and the folder {place} takes one only. Start a "
             f"server with `chroma run --path {place} --host 0.0.0.0 --port 8000`, and give --index http://HOST:8000."
         )
@@ -135,13 +144,14 @@ def _index_by_ray(terminal: "Terminal", profile: Profile, place: str, files: lis
         with terminal.ingest_progress() as progress:
             report = ingest_with_ray(index, paths, progress=progress)
     terminal.show_report(place, report.ingested)
+    repaired = _repaired(terminal, place, index)
     for file, reason in report.failed.items():
         terminal.line(f"not indexed: {file}: {reason}", "red")
-    return {**asdict(report.ingested), "failed": report.failed}
+    return {**asdict(report.ingested), "failed": report.failed, "vectors_repaired": repaired}
 
 
 def _index_query(
-    terminal: "Terminal", profile: Profile, folder: str, client: "EntrezClient", request: "CrawlRequest"
+    terminal: "Terminal", profile: Profile, folder: str, client: "EntrezClient", request: "CrawlRequest", *, wait: bool
 ) -> dict[str, Any]:
     from llama_index_medqa.assembly import open_embedder, open_index
     from llama_index_medqa.pubmed.crawl import crawl
@@ -153,12 +163,34 @@ def _index_query(
     terminal.show_crawl(place, summary)
     with terminal.weights_progress() as progress:
         embedder = open_embedder(profile, progress)
-    index = open_index(profile, folder, embedder, create=True)
-    terminal.line(f"Embedding with {embedder.describe()}.", "dim")
-    with terminal.ingest_progress() as progress:
-        report = ingest_crawl(index, summary, progress=progress)
-    terminal.show_report(folder, report)
-    return {**asdict(report), "crawl": summary.as_json()}
+    with _alone(terminal, folder, wait=wait):
+        index = open_index(profile, folder, embedder, create=True)
+        terminal.line(f"Embedding with {embedder.describe()}.", "dim")
+        with index.store.sole_writer(wait=wait), terminal.ingest_progress() as progress:
+            report = ingest_crawl(index, summary, progress=progress)
+        terminal.show_report(folder, report)
+        repaired = _repaired(terminal, folder, index)
+    return {**asdict(report), "crawl": summary.as_json(), "vectors_repaired": repaired}
+
+
+@contextmanager
+def _alone(terminal: "Terminal", place: str, *, wait: bool) -> Iterator[None]:
+    """As the only process that writes to an index, where there is one, and with what damage has left of it."""
+    from llama_index_medqa.chroma_database import sole_writer
+
+    with sole_writer(place, wait=wait) as set_aside:
+        for folder in set_aside:
+            terminal.line(f"Damaged vectors were moved to {folder}; they are made again from the texts.", "yellow")
+        yield
+
+
+def _repaired(terminal: "Terminal", place: str, index: "PubMedIndex") -> int:
+    """Makes lost vectors again, where a look at some chunks finds that there are any."""
+    with terminal.chunk_progress("Repairing") as progress:
+        made = index.repair(sample=_VECTORS_CHECKED, progress=progress)
+    if made:
+        terminal.line(f"{made} chunks of {place} had lost their vectors, which were made again.", "yellow")
+    return made
 
 
 def update(
@@ -167,6 +199,7 @@ def update(
     embedder: EmbedderOption = None,
     email: EmailOption = None,
     base_url: EntrezOption = None,
+    wait: WaitOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Ask PubMed for every record of an index again; apply revisions, deletions and retractions, and list them."""
@@ -180,7 +213,7 @@ def update(
         opened = open_index(chosen, folder, open_embedder(chosen, progress))
     with _entrez(email, base_url) as client, terminal.crawl_progress() as progress:
         checked = recheck(opened, client, _crawls(folder), progress=progress)
-    with terminal.ingest_progress() as progress:
+    with opened.store.sole_writer(wait=wait), terminal.ingest_progress() as progress:
         report = apply_recheck(opened, checked, progress=progress)
     if as_json:
         print_json({"index": folder, **asdict(report), "as_of": report.as_of.isoformat() if report.as_of else None})
@@ -223,6 +256,7 @@ def export_(
 def import_(
     file: Annotated[Path, typer.Argument(help="File that `medqa export` wrote.")],
     folder: IndexOption = "medqa_index",
+    wait: WaitOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Read an exported index into a new folder or a server, after verifying all of it."""
@@ -230,21 +264,22 @@ def import_(
 
     terminal = terminal_for(as_json)
     with terminal.chunk_progress("Importing") as progress:
-        read = import_index(file, folder, progress=progress)
+        read = import_index(file, folder, wait=wait, progress=progress)
     if as_json:
         print_json({"index": folder, "file": str(file), "chunks": read.chunks})
     else:
         terminal.line(f"{read.chunks} chunks of {file} are in {folder}.")
 
 
-def migrate(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> None:
+def migrate(folder: IndexOption = "medqa_index", wait: WaitOption = True, as_json: JsonOption = False) -> None:
     """Bring an index of an earlier version up to date, in place. Run it again to finish an interrupted run."""
     from llama_index_medqa.migration import migrate as migrate_store
     from llama_index_medqa.vector_store import PubMedVectorStore
 
     terminal = terminal_for(as_json)
-    with terminal.chunk_progress("Migrating") as progress:
-        rewritten = migrate_store(PubMedVectorStore.at(folder, create=False), progress=progress)
+    store = PubMedVectorStore.at(folder, create=False)
+    with store.sole_writer(wait=wait), terminal.chunk_progress("Migrating") as progress:
+        rewritten = migrate_store(store, progress=progress)
     if as_json:
         print_json({"index": folder, "chunks_rewritten": rewritten})
     else:

@@ -49,9 +49,17 @@ def stored_identity(store: PubMedVectorStore) -> dict[str, str | int]:
     if not stored and store.count():
         raise IndexIdentityError(
             f"The collection {store.collection_name!r} was not built by llama-index-medqa: nothing says with which "
-            "embedder. Use another folder or collection name."
+            "embedder. Use another folder or collection name. Or, if an IngestionPipeline with a TokenNodeParser "
+            f"filled it, open it once by PubMedIndex.open({store.place!r}, embed_model=...), which looks and notes it."
         )
     return stored
+
+
+def carries_no_identity(store: PubMedVectorStore) -> bool:
+    """Whether a collection holds chunks, and does not say what they were made with."""
+    metadata = _metadata(store)
+    named = any(key.startswith(_IDENTITY_PREFIX) or key == _IMPORT_KEY for key in metadata)
+    return not named and store.count() > 0
 
 
 def require_same(stored: Mapping[str, str | int], given: Mapping[str, str | int], store: PubMedVectorStore) -> None:

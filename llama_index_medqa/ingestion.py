@@ -20,6 +20,7 @@ _Item = TypeVar("_Item")
 # As many documents are looked up at once, and as many are split, embedded and written at once.
 DOCUMENTS_PER_LOOKUP = 512
 DOCUMENTS_PER_BATCH = 64
+CHUNKS_PER_REPAIR = 256
 
 
 @dataclass
@@ -28,7 +29,7 @@ class IngestReport:
 
     Attributes:
         added: documents that were not in the index.
-        updated: documents whose record had changed, or whose chunks were not all there.
+        updated: documents whose record had changed, or whose chunks were not all there with their vectors.
         unchanged: documents that were there already.
         outdated: documents of which the index holds a later revision, which stays.
         empty: documents without text, of which nothing is stored.
@@ -107,7 +108,7 @@ class Ingestion:
         return set(counts)
 
     def present(self, documents: Sequence[Document]) -> set[str]:
-        """Ids of the documents of which all chunks of the current record hash are stored."""
+        """Ids of the documents of which all chunks of the current record hash are stored, with their vectors."""
         hashes = {document.node_id: record_hash(document) for document in documents}
         heads = self.store.metadata_of([f"{document_id}#0" for document_id in hashes])
         counts = {
@@ -119,7 +120,27 @@ class Ingestion:
             return set()
         # Ids alone are read ten times as fast as metadata.
         stored = set(self.store.ids({"record_hash": {"$in": [hashes[document_id] for document_id in counts]}}))
-        return {name for name, count in counts.items() if all(f"{name}#{number}" in stored for number in range(count))}
+        whole = {name: [f"{name}#{number}" for number in range(count)] for name, count in counts.items()}
+        whole = {name: chunk_ids for name, chunk_ids in whole.items() if stored.issuperset(chunk_ids)}
+        lacking = set(self.store.without_vectors([chunk_id for chunk_ids in whole.values() for chunk_id in chunk_ids]))
+        return {name for name, chunk_ids in whole.items() if lacking.isdisjoint(chunk_ids)}
+
+    def repair(self, sample: int | None, progress: Callable[[int, int], None] | None) -> int:
+        """Makes lost vectors again; see :meth:`PubMedIndex.repair`."""
+        ids = self.store.ids()
+        step = 1 if sample is None else max(1, len(ids) // max(1, sample))
+        lacking = self.store.without_vectors(ids[::step])
+        if lacking and step > 1:
+            lacking = self.store.without_vectors(ids)
+        tell = progress or (lambda _done, _of: None)
+        done = 0
+        for batch in _batched(lacking, CHUNKS_PER_REPAIR):
+            nodes = self.store.nodes(batch)
+            self.embed_model(nodes)
+            self.store.add(nodes)
+            done += len(nodes)
+            tell(done, len(lacking))
+        return done
 
     def _ingest_block(
         self, block: Sequence[Document], report: IngestReport, tell: Callable[[IngestReport], None]

@@ -64,8 +64,8 @@ class LexicalIndex:
 
     The file is a cache: it carries the collection's generation, only records that changed are read again, and a file
     that is damaged or of another version is built anew. Several processes may use it at once; a process that is killed
-    while it writes leaves the state before. It lies in the folder of an embedded database, and for a server in the
-    user's cache folder.
+    while it writes leaves the state before. It lies in the folder of an embedded database; for a server, and for a
+    folder that cannot be written, in the user's cache folder.
 
     A record is ranked as a whole, as its chunks tell it, not chunk by chunk: that finds more on SciFact's training
     questions, and takes a fifth of the rows.
@@ -171,8 +171,9 @@ class LexicalIndex:
 
     def _apply_changes(self, connection: sqlite3.Connection) -> int:
         chunk_ids = _chunks_by_record(self._store.ids())
-        heads = self._store.metadata_of([ids[0] for ids in chunk_ids.values()])
-        hashes = {record_id: str(heads.get(ids[0], {}).get("record_hash", "")) for record_id, ids in chunk_ids.items()}
+        heads = self._store.each_metadata([ids[0] for ids in chunk_ids.values()])
+        stored_hashes = {chunk_id: str(head.get("record_hash", "")) for chunk_id, head in heads}
+        hashes = {record_id: stored_hashes.get(ids[0], "") for record_id, ids in chunk_ids.items()}
         numbers, known = {}, {}
         for number, record_id, record_hash, stored_ids in connection.execute("SELECT * FROM record"):
             numbers[record_id] = number
@@ -294,7 +295,7 @@ def record_of(chunk_id: str) -> str:
 
 def _default_path(store: PubMedVectorStore) -> Path:
     name = f"words-{store.collection.id}.sqlite3"
-    if store.persist_dir is not None:
+    if store.persist_dir is not None and not store.is_read_only:
         return Path(store.persist_dir).expanduser().resolve() / name
     return cache_dir() / "search" / name
 

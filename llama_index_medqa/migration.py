@@ -18,7 +18,7 @@ def migrate(store: PubMedVectorStore, *, progress: Callable[[int, int], None] = 
     look like old ones, and the schema version is the last to be written.
 
     Args:
-        store: the collection of the index, which nobody else writes to meanwhile.
+        store: the collection of the index; behind a server, one that nobody else writes to meanwhile.
         progress: called after every batch with the rows done and the rows to do.
 
     Returns:
@@ -27,6 +27,11 @@ def migrate(store: PubMedVectorStore, *, progress: Callable[[int, int], None] = 
     Raises:
         IndexIdentityError: the collection is not an index, or of a later schema.
     """
+    with store.sole_writer():
+        return _migrated(store, progress)
+
+
+def _migrated(store: PubMedVectorStore, progress: Callable[[int, int], None]) -> int:
     identity = stored_identity(store)
     if identity.get("schema_version") != _OLD_SCHEMA:
         require_current_schema(identity, store)

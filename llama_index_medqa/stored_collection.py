@@ -1,15 +1,17 @@
 """The rows of a Chroma collection: read and written in its own batches, with failures told in one line."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeVar
 
 import chromadb
 import numpy as np
+from chromadb.errors import ChromaError
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
 from llama_index_medqa.chroma_client import failures_told
+from llama_index_medqa.chroma_database import ChromaDatabase, release_memory
 from llama_index_medqa.collection_state import CollectionState
 from llama_index_medqa.errors import StorageError
 from llama_index_medqa.stored_rows import RECORD_FIELDS, flat_metadata, rounded
@@ -22,6 +24,16 @@ PAGE_SIZE = 2_000
 _NOT_RETRACTED = {"status": {"$ne": "retracted"}}
 # So many times the rows wanted are looked at without that condition, before it is given to the database after all.
 _LOOK_FURTHER = (2, 8)
+
+# Rows whose vectors are looked for at once.
+_ROWS_PER_CHECK = 256
+# What Chroma says of a row that is there without its vector.
+_NO_VECTOR = "Error finding id"
+# How far a cosine distance of float32 vectors may lie outside its range.
+_ROUNDING = 1e-3
+_VECTORS_AGAIN = (
+    "Make them again from the stored texts with `medqa doctor --repair`, or import a copy with `medqa import`."
+)
 
 
 class StoredRow(NamedTuple):
@@ -39,17 +51,24 @@ class StoredCollection(ChromaVectorStore):
     Args:
         chroma_collection: the open collection.
         place: the database as a user knows it, for messages.
+        database: the database, where it lies in a folder; None behind a server, which lets all see what each writes.
         kwargs: arguments of LlamaIndex's ``ChromaVectorStore``.
     """
 
     _max_batch_size: int = PrivateAttr()
     _state: CollectionState = PrivateAttr()
     _place: str = PrivateAttr()
+    _database: ChromaDatabase | None = PrivateAttr()
+    _opening: int = PrivateAttr()
 
-    def __init__(self, chroma_collection: chromadb.Collection, place: str, **kwargs: Any) -> None:
+    def __init__(
+        self, chroma_collection: chromadb.Collection, place: str, database: ChromaDatabase | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(chroma_collection=chroma_collection, **kwargs)
         self._place = place
-        self._state = CollectionState(chroma_collection)
+        self._database = database
+        self._opening = database.times_opened if database else 0
+        self._state = CollectionState(chroma_collection, database.settle if database else lambda _: None)
         with failures_told(place):
             self._max_batch_size = chroma_collection._client.get_max_batch_size()
 
@@ -77,11 +96,54 @@ class StoredCollection(ChromaVectorStore):
         with failures_told(self._place):
             return self._state.generation()
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the folder of the database cannot be written, so that a copy of it is read."""
+        return self._database is not None and self._database.is_read_only
+
+    @contextmanager
+    def sole_writer(self, *, wait: bool = True) -> Iterator[None]:
+        """Keeps other processes from writing to the folder for the length of the ``with`` block; may be nested.
+
+        Behind a server, which takes several writers, it keeps nobody from anything.
+
+        Args:
+            wait: whether to wait for another process that writes; the log says for which.
+
+        Raises:
+            IndexBusyError: another process writes, and ``wait`` is False.
+            StorageError: the folder cannot be written.
+        """
+        with self._database.sole_writer(wait=wait) if self._database else nullcontext():
+            yield
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Makes one change of several, for :attr:`generation`: to be entered around them."""
-        with failures_told(self._place), self._state.writing():
+        with failures_told(self._place), self._changing(), self._state.writing():
             yield
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Around whatever writes to the database: no other process does, and all that they wrote is known."""
+        with self._database.writing() if self._database else nullcontext():
+            self._move()
+            yield
+
+    def _follow(self) -> None:
+        """Before vectors are read: takes up what other processes have written."""
+        if self._database is not None:
+            self._database.follow()
+            self._move()
+
+    def _move(self) -> None:
+        """Goes on with the collection of a database that was opened anew."""
+        if self._database is None or self._opening == self._database.times_opened:
+            return
+        self._opening = self._database.times_opened
+        self._collection = self._database.collection(self._collection.name)
+        self._state.move_to(self._collection)
+        release_memory()
 
     def count(self) -> int:
         """The number of nodes."""
@@ -131,20 +193,43 @@ class StoredCollection(ChromaVectorStore):
         """
         return [(row.node_id, cosine) for row, cosine in self._search(embedding, top_k, scope, ["distances"])]
 
+    def without_vectors(self, ids: Sequence[str]) -> list[str]:
+        """Those of the given nodes that are there and have lost their vector, in their order."""
+        self._follow()
+        lacking: list[str] = []
+        for start in range(0, len(ids), _ROWS_PER_CHECK):
+            lacking += self._lacking(list(ids[start : start + _ROWS_PER_CHECK]))
+        return lacking
+
+    def _lacking(self, ids: list[str]) -> list[str]:
+        """Chroma does not say which of the rows lacks its vector: so they are halved until only such ones are left."""
+        with failures_told(self._place):
+            try:
+                self._collection.get(ids=ids, include=["embeddings"])
+            except ChromaError as error:
+                if _NO_VECTOR not in str(error):
+                    raise
+            else:
+                return []
+        half = len(ids) // 2
+        return [*self._lacking(ids[:half]), *self._lacking(ids[half:])] if half else ids
+
     def metadata_of(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """What is stored under the keys of those of the given nodes that are there, by node id."""
-        found: dict[str, Mapping[str, Any]] = {}
-        for batch in self._batches(list(ids)):
+        return dict(self.each_metadata(ids))
+
+    def each_metadata(self, ids: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """As :meth:`metadata_of`, one node after the other: at most a page of them is held in memory."""
+        for start in range(0, len(ids), PAGE_SIZE):
             with failures_told(self._place):
-                rows = self._collection.get(ids=batch, include=["metadatas"])
-            found.update(zip(rows["ids"], rows["metadatas"] or [], strict=True))
-        return found
+                rows = self._collection.get(ids=list(ids[start : start + PAGE_SIZE]), include=["metadatas"])
+            yield from zip(rows["ids"], rows["metadatas"] or [], strict=True)
 
     def write_rows(self, rows: Iterable[StoredRow]) -> None:
         """Writes rows with vectors, one batch of the database at most, replacing those with the same ids."""
         batch = list(rows)
-        stored = self.metadata_of([row.node_id for row in batch])
         with self.writing():
+            stored = self.metadata_of([row.node_id for row in batch])
             self._note_keys(row.metadata for row in batch)
             self._collection.upsert(
                 ids=[row.node_id for row in batch],
@@ -160,8 +245,8 @@ class StoredCollection(ChromaVectorStore):
             metadatas: by the ids of nodes that are there.
         """
         for batch in self._batches(list(metadatas)):
-            stored = self.metadata_of(batch)
             with self.writing():
+                stored = self.metadata_of(batch)
                 self._note_keys(metadatas[node_id] for node_id in batch)
                 self._collection.update(
                     ids=batch, metadatas=[_replacing(stored[node_id], metadatas[node_id]) for node_id in batch]
@@ -184,7 +269,7 @@ class StoredCollection(ChromaVectorStore):
 
     def set_collection_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Replaces what the collection itself carries."""
-        with failures_told(self._place):
+        with failures_told(self._place), self._changing():
             self._collection.modify(metadata=dict(metadata))
 
     def source_days(self) -> dict[str, str]:
@@ -199,7 +284,7 @@ class StoredCollection(ChromaVectorStore):
             day: as an ISO date.
             replacing: ids of :meth:`source_days` that no longer hold.
         """
-        with failures_told(self._place):
+        with failures_told(self._place), self._changing():
             self._state.note_day(day, replacing)
 
     def filter_fields(self) -> set[str]:
@@ -214,6 +299,8 @@ class StoredCollection(ChromaVectorStore):
         if kwargs.get("ids") == []:
             return []
         include: Any = ["metadatas", "documents", *(["embeddings"] if vectors else [])]
+        if vectors:
+            self._follow()
         with failures_told(self._place):
             rows = self._collection.get(include=include, **kwargs)
         texts, metadatas = rows["documents"] or [], rows["metadatas"] or []
@@ -251,6 +338,7 @@ class StoredCollection(ChromaVectorStore):
         self, embedding: Sequence[float], top_k: int, scope: Mapping[str, Any], include: Any
     ) -> list[tuple[StoredRow, float]]:
         """The rows that Chroma finds, with those of their parts that are included, and their cosines."""
+        self._follow()
         with failures_told(self._place):
             found: Any = self._collection.query(
                 query_embeddings=np.array([embedding], np.float32), n_results=top_k, include=include, **scope
@@ -260,16 +348,30 @@ class StoredCollection(ChromaVectorStore):
             found[name][0] if name in include else [None] * len(ids)
             for name in ("documents", "metadatas", "embeddings")
         )
-        columns = zip(ids, texts, metadatas, rounded(vectors) if "embeddings" in include else vectors, strict=True)
-        rows = [StoredRow(node_id, text or "", metadata or {}, vector) for node_id, text, metadata, vector in columns]
-        return [(row, 1.0 - distance) for row, distance in zip(rows, found["distances"][0], strict=True)]
+        distances = found["distances"][0]
+        self._require_distances(distances)
+        vectors = rounded(vectors) if "embeddings" in include else vectors
+        columns = zip(ids, texts, metadatas, vectors, distances, strict=True)
+        return [
+            (StoredRow(node_id, text or "", metadata or {}, vector), 1.0 - distance)
+            for node_id, text, metadata, vector, distance in columns
+            # A row that another process deletes at this moment has neither text nor metadata.
+            if "documents" not in include or text is not None or metadata
+        ]
+
+    def _require_distances(self, distances: Sequence[float]) -> None:
+        """Cosine distances lie between 0 and 2, unless a vector is damaged."""
+        if not all(-_ROUNDING <= distance <= 2 + _ROUNDING for distance in distances):
+            raise StorageError(
+                f"The database at {self._place} has damaged vectors: one has a cosine that cannot be. {_VECTORS_AGAIN}"
+            )
 
     def _require_all(self, found: int) -> None:
         """Chroma says nothing where its files of vectors are gone: it just finds less."""
         if found < self.count():
             raise StorageError(
                 f"The database at {self._place} has lost vectors: of {self.count()} chunks a search finds {found}. "
-                "Import a copy with `medqa import`, or delete it and run `medqa index` again."
+                f"{_VECTORS_AGAIN}"
             )
 
     def _batches(self, items: list[_Item]) -> Iterator[list[_Item]]:

@@ -33,8 +33,8 @@ _HALF = 1 << 3
 _LARGEST_INTEGER = 2**63 - 1
 
 _RECORD_KEYS = (
-    *("pmid", "title", "journal", "year", "date", "doi", "mesh", "publication_types", "status", "revised"),
-    *("record_hash", "section_spans"),
+    *("pmid", "title", "journal", "year", "date", "doi", "authors", "volume", "issue", "pages", "mesh"),
+    *("publication_types", "status", "revised", "record_hash", "section_spans"),
 )
 _CHUNK_KEYS = ("section", "chunk_count")
 RECORD_FIELDS = frozenset({*_RECORD_KEYS, *_CHUNK_KEYS, DOCUMENT_KEY}) - {"section_spans"}

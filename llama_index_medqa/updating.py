@@ -83,10 +83,11 @@ def ingest_crawl(
     """
     if not summary.files:
         raise EmptyCorpusError("PubMed has no record for this query: widen it.")
-    note_source_day(index, summary.as_of, outdated=outdated_days(index))
-    report = index.ingest(PubMedReader().lazy_load_changes(summary.files), progress=progress)
-    # An update by another writer that began in between has not seen all of these records.
-    note_source_day(index, summary.as_of, outdated=None)
+    with index.store.sole_writer():
+        note_source_day(index, summary.as_of, outdated=outdated_days(index))
+        report = index.ingest(PubMedReader().lazy_load_changes(summary.files), progress=progress)
+        # An update by another writer of a server that began in between has not seen all of these records.
+        note_source_day(index, summary.as_of, outdated=None)
     return report
 
 
@@ -106,7 +107,6 @@ def ingest_files(
         changes: of :meth:`PubMedReader.lazy_load_changes`.
         progress: see :meth:`PubMedIndex.ingest`.
     """
-    outdated = outdated_days(index)
     latest: list[int] = []
 
     def noting() -> Iterator[Document | Deletion]:
@@ -116,10 +116,12 @@ def ingest_files(
                 latest[:] = [int(revised)]
             yield change
 
-    report = index.ingest(noting(), progress=progress)
-    if latest:
-        day = datetime.strptime(str(latest[0]), "%Y%m%d").replace(tzinfo=UTC).date()
-        note_source_day(index, day, outdated=outdated)
+    with index.store.sole_writer():
+        outdated = outdated_days(index)
+        report = index.ingest(noting(), progress=progress)
+        if latest:
+            day = datetime.strptime(str(latest[0]), "%Y%m%d").replace(tzinfo=UTC).date()
+            note_source_day(index, day, outdated=outdated)
     return report
 
 
@@ -161,6 +163,11 @@ def apply_recheck(
         checked: PubMed's answer.
         progress: see :meth:`PubMedIndex.ingest`.
     """
+    with index.store.sole_writer():
+        return _applied(index, checked, progress)
+
+
+def _applied(index: PubMedIndex, checked: Recheck, progress: Callable[[IngestReport], None] | None) -> UpdateReport:
     before = _states(index)
     without_pmid = sum(not name.startswith(_WITH_PMID) for name in before)
     summary = checked.summary
@@ -221,8 +228,7 @@ def crawl_folder(folder: Path, request: CrawlRequest) -> Path:
 
 def _states(index: PubMedIndex) -> dict[str, tuple[str, str]]:
     """Record hash and status of every document, by its id."""
-    rows = index.store.metadata_of([f"{name}#0" for name in index.document_ids()])
     return {
         node_id.removesuffix("#0"): (str(row.get("record_hash")), str(row.get("status", "current")))
-        for node_id, row in rows.items()
+        for node_id, row in index.store.each_metadata([f"{name}#0" for name in index.document_ids()])
     }

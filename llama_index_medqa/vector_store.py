@@ -1,13 +1,14 @@
 """The Chroma vector store, made fit for PubMed records."""
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import chromadb
 import numpy as np
 import numpy.typing as npt
-from llama_index.core.bridge.pydantic import Field
+from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
 from llama_index.core.schema import BaseNode, MetadataMode
 from llama_index.core.vector_stores.types import (
@@ -24,11 +25,14 @@ from llama_index_medqa.chroma_client import (
     place_arguments,
     require_cosine,
 )
+from llama_index_medqa.chroma_database import ChromaDatabase, database_in, database_of
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.filter_values import Scalar, fitted, members, unmet
 from llama_index_medqa.metadata_filters import matches, require_known_fields, to_condition
 from llama_index_medqa.stored_collection import PAGE_SIZE, StoredCollection, StoredRow
 from llama_index_medqa.stored_rows import (
     DOCUMENT_KEY,
+    RECORD_FIELDS,
     rounded,
     to_node,
     to_node_metadata,
@@ -36,6 +40,8 @@ from llama_index_medqa.stored_rows import (
 )
 
 DEFAULT_COLLECTION = "pubmed"
+
+_logger = logging.getLogger(__name__)
 
 # LlamaIndex's own: so many times the nodes asked for are looked at for maximal marginal relevance.
 _MMR_PREFETCH_FACTOR = 4.0
@@ -80,6 +86,9 @@ class PubMedVectorStore(StoredCollection):
     headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     check_filter_fields: bool = Field(default=True, description="Whether a filter on an unknown field is an error.")
 
+    # What fields hold, by their keys, and the generation of which that is.
+    _values: dict[str, tuple[str, frozenset[Scalar]]] = PrivateAttr(default_factory=dict)
+
     def __init__(
         self,
         chroma_collection: chromadb.Collection | None = None,
@@ -96,13 +105,22 @@ class PubMedVectorStore(StoredCollection):
     ) -> None:
         address = f"{'https' if ssl else 'http'}://{host}:{port or DEFAULT_PORT}"
         place = persist_dir or (address if host else "the given collection")
-        if chroma_collection is None:
-            client = connect(persist_dir, host, port, ssl=ssl, headers=headers, create=create)
+        database: ChromaDatabase | None = None
+        if chroma_collection is not None:
+            database = database_of(chroma_collection)
+        elif persist_dir is not None:
+            database = database_in(persist_dir)
+            chroma_collection = database.collection(collection_name, create=create)
+        elif host is not None:
+            client = connect(host, port, ssl=ssl, headers=headers)
             chroma_collection = open_collection(client, collection_name, place, create=create)
+        else:
+            raise InputError("PubMedVectorStore needs a place: give persist_dir=FOLDER, or host= and port=.")
         require_cosine(chroma_collection)
         super().__init__(
             chroma_collection,
             place,
+            database,
             collection_name=chroma_collection.name,
             host=host,
             port=port,
@@ -191,6 +209,12 @@ class PubMedVectorStore(StoredCollection):
             InputError: a filter has a value that does not fit, or looks at a field that no record has.
         """
         scope = self.scope(query.filters, kwargs.get("where"))
+        result = self._query_within(query, scope, **kwargs)
+        if scope and not result.ids and (told := self.unmet_filters(query.filters)):
+            _logger.warning(told)
+        return result
+
+    def _query_within(self, query: VectorStoreQuery, scope: dict[str, Any], **kwargs: Any) -> VectorStoreQueryResult:
         if query.query_embedding is None:
             nodes = [_node_of(row) for row in self._rows(limit=query.similarity_top_k, **scope)]
             return VectorStoreQueryResult(nodes=nodes, ids=[node.node_id for node in nodes])
@@ -284,6 +308,40 @@ class PubMedVectorStore(StoredCollection):
             raise InputError("Give either filters or where=, not both.")
         if self.check_filter_fields:
             require_known_fields(filters, self.filter_fields())
+        return self._scope_of(fitted(filters, self))
+
+    def meet(self, filters: MetadataFilters) -> bool:
+        """Whether any chunk meets filters, as they are."""
+        return bool(self._rows(limit=1, **self._scope_of(filters)))
+
+    def values(self, key: str) -> frozenset[Scalar]:
+        """What chunks have under a metadata key, members of lists one by one; kept until something is written."""
+        generation = self.generation
+        kept_of, kept = self._values.get(key, ("", frozenset()))
+        if kept_of == generation:
+            return kept
+        ids = self.ids()
+        if key in RECORD_FIELDS - {"section"}:
+            # All chunks of a record have the same, so its first one tells.
+            present = set(ids)
+            ids = [one for one in ids if one.endswith("#0") or f"{one.rpartition('#')[0]}#0" not in present]
+        found: set[Scalar] = set()
+        for batch in self._batches(ids):
+            found.update(value for row in self.metadata_of(batch).values() for value in members(row.get(key)))
+        self._values[key] = (generation, frozenset(found))
+        return frozenset(found)
+
+    def unmet_filters(self, filters: MetadataFilters | None) -> str:
+        """Says in a sentence which filters no chunk meets, and what there is instead; empty where any meets all.
+
+        Args:
+            filters: as for :meth:`scope`.
+        """
+        if filters is None or not filters.filters or not self.count():
+            return ""
+        return unmet(fitted(filters, self), self)
+
+    def _scope_of(self, filters: MetadataFilters) -> dict[str, Any]:
         condition = to_condition(filters)
         if condition.exact:
             return {"where": condition.where} if condition.where else {}

@@ -7,6 +7,7 @@ import hashlib
 import json
 import multiprocessing
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -48,6 +49,20 @@ def _ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | Non
         told.send(f"{type(error).__name__}: {error}")
 
 
+def _hold(place: str, told: Connection) -> None:
+    with PubMedVectorStore.at(place).sole_writer():
+        told.send("held")
+        time.sleep(600)
+
+
+def _lost(place: str, told: Connection) -> None:
+    store = PubMedVectorStore.at(place, create=False)
+    embedder = HashEmbedding(dimension=DIMENSION)
+    texts = store.texts(store.ids())
+    nearest = {name: store.nearest(embedder.get_text_embedding(text), 1, {})[0][0] for name, text in texts.items()}
+    told.send(sorted(name for name, found in nearest.items() if texts[found] != texts[name]))
+
+
 def _read(place: str, told: Connection) -> None:
     told.send(content(PubMedVectorStore.at(place, create=False)))
 
@@ -80,8 +95,10 @@ class Running:
         """Ends it as kill -9 does; tells whether it had not finished by itself."""
         self.process.kill()
         self.process.join()
+        told = None
         try:
-            self._told.recv()
+            while told != "done":
+                told = self._told.recv()
         except EOFError:
             return True
         return False
@@ -104,6 +121,19 @@ def ingest_all(place: str, tokenizer: str, files: list[Path]) -> None:
     running = ingest(place, tokenizer, files)
     assert [running.hear(), running.hear()] == ["ready", "done"]
     running.process.join()
+
+
+def hold(place: str) -> Running:
+    """A process that is the sole writer of an index until it is killed; it tells "held"."""
+    return _started(_hold, place)
+
+
+def lost(place: str) -> list[str]:
+    """The chunks of an index that a search by their own text does not find, in a new process."""
+    running = _started(_lost, place)
+    found: list[str] = running.hear()
+    running.process.join()
+    return found
 
 
 def read(place: str) -> dict[str, str]:

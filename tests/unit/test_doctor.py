@@ -1,13 +1,19 @@
 """medqa doctor, serve and adapter manifest, as commands."""
 
+import hashlib
 import json
+import re
 import sys
 import tempfile
+from importlib.resources import files
 
 import pytest
 
 from llama_index_medqa.adapter import write_manifest
+from llama_index_medqa.testing import synthetic_records
+from llama_index_medqa.verification import entailment
 from tests.unit.test_adapter_proof import manifest
+from tests.unit.test_chroma_database import lose_vectors
 from tests.vllm_double import vllm_double
 
 
@@ -29,9 +35,29 @@ def test_a_fresh_machine_lacks_nothing_that_is_not_told(medqa):
     assert found["language model"]["value"].endswith("fetched at first use: 1.1 GB")
     assert (found["index"]["state"], found["index"]["fix"]) == ("note", "medqa index FILES, or give --index")
     assert "server" not in found
+    model = files("llama_index_medqa.verification") / "model"
+    card = json.loads((model / "card.json").read_text())
+    digest = hashlib.sha256((model / "model.onnx").read_bytes()).hexdigest()
+    told = f"{card['name']} {card['version']}, sha256 {digest[:12]}… as its card says"
+    assert (found["verifier"]["state"], found["verifier"]["value"]) == ("ok", told)
     code, out, _ = medqa("doctor")
     assert "• index" in out
     assert "→ medqa index FILES, or give --index" in out
+
+
+def test_a_verifier_that_is_not_its_card_s_is_wrong(medqa, monkeypatch, tmp_path):
+    card = {"name": "v", "version": "1", "sha256": "ab", "temperature": 1.0, "thresholds": {}}
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/card.json").write_text(json.dumps(card))
+    monkeypatch.setattr(entailment, "files", lambda package: tmp_path)
+    for content, message in ((None, "No such file"), (b"x", "but its card says ab")):
+        if content:
+            (tmp_path / "model/model.onnx").write_bytes(content)
+        code, out, _ = medqa("doctor", "--json")
+        finding = findings(out)["verifier"]
+        assert (code, finding["state"]) == (1, "wrong")
+        assert message in finding["value"]
+        assert "Install the package again" in finding["fix"]
 
 
 def test_an_index_that_is_none_is_wrong(medqa, tmp_path):
@@ -39,6 +65,49 @@ def test_an_index_that_is_none_is_wrong(medqa, tmp_path):
     code, out, _ = medqa("doctor", "--json")
     assert (code, findings(out)["index"]["state"]) == (1, "wrong")
     assert "medqa_index" in findings(out)["index"]["value"]
+
+
+@pytest.fixture
+def records(tmp_path):
+    """Three records in a file."""
+    path = tmp_path / "records.xml"
+    path.write_bytes(b"<PubmedArticleSet>" + b"".join(synthetic_records(3, seed=5).values()) + b"</PubmedArticleSet>")
+    return path
+
+
+def test_lost_vectors_are_wrong_and_made_again(medqa, tmp_path, tiny_model, records):
+    assert medqa("index", records, "--embedder", tiny_model)[0] == 0
+    _, out, _ = medqa("doctor", "--json")
+    chunks = int(re.search(r"(\d+) chunks", findings(out)["index"]["value"])[1])
+    assert findings(out)["vectors"] == {
+        "name": "vectors", "state": "ok", "value": f"all {chunks} chunks have theirs", "fix": "",
+    }  # fmt: skip
+    lose_vectors(tmp_path / "medqa_index", ["PMID:10000001#0"])
+    code, out, _ = medqa("doctor", "--json")
+    assert (code, findings(out)["vectors"]["state"]) == (1, "wrong")
+    assert findings(out)["vectors"]["value"].startswith(f"1 of {chunks} chunks have lost their vectors")
+    assert findings(out)["vectors"]["fix"] == "medqa doctor --repair --index medqa_index"
+    code, out, _ = medqa("doctor", "--repair", "--embedder", tiny_model)
+    assert (code, "1 vectors of medqa_index were made again" in out) == (0, True)
+
+
+def test_indexing_again_makes_lost_vectors_again(medqa, tmp_path, tiny_model, records):
+    medqa("index", records, "--embedder", tiny_model)
+    other = tmp_path / "other.xml"
+    other.write_bytes(
+        b"<PubmedArticleSet>" + b"".join(synthetic_records(1, seed=6, first_pmid=1).values()) + b"</PubmedArticleSet>"
+    )
+    lose_vectors(tmp_path / "medqa_index", ["PMID:10000001#0"])
+    code, out, _ = medqa("index", other, "--embedder", tiny_model, "--no-wait", "--json")
+    assert (code, json.loads(out)["added"], json.loads(out)["vectors_repaired"]) == (0, 1, 1)
+    _, out, _ = medqa("doctor", "--json")
+    assert findings(out)["vectors"]["state"] == "ok"
+
+
+def test_there_is_nothing_to_repair_where_no_index_is(medqa, tmp_path):
+    code, _, err = medqa("doctor", "--repair")
+    assert (code, "There is no index in medqa_index" in err) == (1, True)
+    assert not (tmp_path / "medqa_index").exists()
 
 
 def test_a_server_that_does_not_answer_is_wrong(medqa):
@@ -91,7 +160,8 @@ def test_serve_prints_the_command_of_the_seed(medqa):
 )
 def test_what_cannot_be_is_one_line(medqa, arguments, message):
     code, _, err = medqa(*arguments)
-    assert code == 1
+    is_usage = message not in ("is not an adapter", "choose plain, alpaca, mistral, chat")
+    assert code == (2 if is_usage else 1)
     assert message in err
     assert err.count("\n") == 1
 
