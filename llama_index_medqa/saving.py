@@ -1,5 +1,7 @@
 """An answer into files."""
 
+import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,24 +23,47 @@ def save_answer(
 ) -> None:
     """Writes an answer, and the papers that it cites, to the files that are given.
 
+    A file that cannot be written keeps no other from being written.
+
     Raises:
         InputError: a file cannot be written.
     """
     today = datetime.now(UTC).date()
     cited = references(response)
-    contents = {
-        html: as_html(question, response, today),
-        markdown: as_markdown(question, response, today),
-        bibtex: as_bibtex(cited),
-        ris: as_ris(cited),
-    }
-    for file, content in contents.items():
+    contents: tuple[tuple[Path | None, Callable[[], str]], ...] = (
+        (html, lambda: as_html(question, response, today)),
+        (markdown, lambda: as_markdown(question, response, today)),
+        (bibtex, lambda: as_bibtex(cited)),
+        (ris, lambda: as_ris(cited)),
+    )
+    failures = []
+    for file, content in contents:
         if file is not None:
-            _write(file, content)
+            try:
+                file.write_text(content(), encoding="utf-8", newline="")
+            except OSError as error:
+                failures.append(_unwritable(file, error.strerror or str(error)))
+    if failures:
+        raise failures[0]
 
 
-def _write(file: Path, content: str) -> None:
-    try:
-        file.write_text(content, encoding="utf-8", newline="")
-    except OSError as error:
-        raise InputError(f"{file} cannot be written: {error.strerror}. Choose another place.") from error
+def require_writable(*files: Path | None) -> None:
+    """Tells, before a question is answered, that a file for the answer cannot be written.
+
+    Raises:
+        InputError: it cannot, or one file is given twice.
+    """
+    wanted = [file for file in files if file is not None]
+    for file in wanted:
+        if file.is_dir():
+            raise _unwritable(file, "it is a folder")
+        if not file.parent.is_dir():
+            raise _unwritable(file, f"there is no folder {file.parent}")
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise _unwritable(file, "permission denied")
+    if len({file.resolve() for file in wanted}) < len(wanted):
+        raise InputError("Two formats of the answer are to go into one file: give each a file of its own.")
+
+
+def _unwritable(file: Path, reason: str) -> InputError:
+    return InputError(f"{file} cannot be written: {reason}. Choose another place.")

@@ -24,6 +24,7 @@ from llama_index.llms.openai.utils import to_openai_message_dicts
 from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa.answers import (
+    CUT_OFF,
     as_chat,
     as_completion,
     async_chat_stream,
@@ -36,6 +37,7 @@ from llama_index_medqa.answers import (
 from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.server_api import is_loopback, loopback_tls
 from llama_index_medqa.server_errors import server_errors
+from llama_index_medqa.unstated_end import UNSTATED, stating_ends
 
 _Answer = TypeVar("_Answer", CompletionResponse, ChatResponse)
 
@@ -211,6 +213,9 @@ class ServedLlm(OpenAILike):
         self._before_use()
         return self._get_model_kwargs(**kwargs)
 
+    def _get_client(self) -> openai.OpenAI:
+        return stating_ends(super()._get_client())
+
     async def _asettings_for_use(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         await self._abefore_use()
         return self._get_model_kwargs(**kwargs)
@@ -237,6 +242,7 @@ class ServedLlm(OpenAILike):
 
     def _whole_schema(self, response: _Answer, settings: dict[str, Any]) -> _Answer:
         """The response, where it is not the cut beginning of an answer that was to fit a schema."""
+        _tell_cut_off(response, settings.get("max_tokens"))
         schema = settings.get("response_format") or (settings.get("extra_body") or {}).get("response_format")
         if schema and is_cut_off(response):
             raise ServerError(
@@ -265,8 +271,14 @@ class ServedLlm(OpenAILike):
         if self._loop is not loop and self._async_http_client is None:
             self._aclient = None
         self._loop = loop
-        client: openai.AsyncOpenAI = super()._get_aclient()
-        return client
+        return stating_ends(super()._get_aclient())
+
+
+def _tell_cut_off(response: CompletionResponse | ChatResponse, most: int | None) -> None:
+    """Where the server gave no reason to finish, its count of tokens tells whether the answer reached its end."""
+    known = response.additional_kwargs
+    if known.get("finish_reason") == UNSTATED and most is not None and known.get("completion_tokens", 0) >= most:
+        known["finish_reason"] = CUT_OFF
 
 
 def _checked(concurrency: int) -> int:

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from llama_index_medqa.errors import ServerError
+from llama_index_medqa.errors import InputError, ServerError
+from llama_index_medqa.redaction import cause, keep_address_secret, keep_secret
 
 # On a CPU, the first request for the probabilities of a prompt compiles for a minute.
 _SCORING_SECONDS = 300.0
@@ -57,6 +58,9 @@ class ServerApi:
         api_key: key of the server, if it needs one.
         headers: further headers of every request.
         client: the httpx client to ask with, in place of one for each question.
+
+    Raises:
+        InputError: the address has parameters.
     """
 
     def __init__(
@@ -67,6 +71,13 @@ class ServerApi:
         headers: dict[str, str] | None = None,
         client: httpx.Client | None = None,
     ) -> None:
+        keep_secret(api_key, *(headers or {}).values())
+        keep_address_secret(api_base)
+        if "?" in api_base:
+            raise InputError(
+                f"The address {api_base} cannot hold parameters, because paths are added to it. Leave out what follows "
+                "the question mark; a key is given with MEDQA_API_KEY, or as api_key."
+            )
         self.api_base = api_base.rstrip("/")
         self._root = self.api_base.removesuffix("/v1")
         self._headers = {**(headers or {}), **({"Authorization": f"Bearer {api_key}"} if api_key else {})}
@@ -161,20 +172,24 @@ class ServerApi:
                 answer = client.request(method, url, json=body, headers=self._headers, timeout=timeout)
                 answer.raise_for_status()
         except httpx.HTTPStatusError as error:
-            raise ServerError(self._refusal(error.response, what)) from error
+            raise ServerError(self._refusal(error.response, what)) from cause(error)
         except httpx.TimeoutException as error:
             raise ServerError(
                 f"The server at {self.api_base} was asked {what} and gave no answer within {timeout:g} seconds. "
                 "Look at its log, and ask again when it is less busy."
-            ) from error
+            ) from cause(error)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise ServerError(unreachable(self.api_base, error)) from error
+            raise ServerError(unreachable(self.api_base, error)) from cause(error)
         if not answer.headers.get("content-type", "").startswith("application/json"):
             return answer.text
         try:
-            return answer.json()
+            data = answer.json()
         except ValueError as error:
             raise self._stranger("its answer") from error
+        if isinstance(data, dict) and data.get("error"):
+            # LM Studio says so of paths that it does not know, with status 200.
+            raise ServerError(self._refusal(answer, what))
+        return data
 
     def _open_client(self) -> AbstractContextManager[httpx.Client]:
         if self._client is not None:
@@ -203,9 +218,10 @@ class ServerApi:
 def _reason(answer: httpx.Response) -> str:
     """What the server says of its refusal; empty where it says nothing of its own."""
     try:
-        return str(answer.json()["error"]["message"]).partition("\n")[0]
+        error = answer.json()["error"]
     except (ValueError, KeyError, TypeError):
         return ""
+    return str(error.get("message", error) if isinstance(error, dict) else error).partition("\n")[0]
 
 
 def unreachable(place: str, error: BaseException) -> str:

@@ -11,6 +11,7 @@ from llama_index.llms.openai import OpenAI
 
 from llama_index_medqa.answers import garbled
 from llama_index_medqa.errors import ServerError
+from llama_index_medqa.redaction import cause
 from llama_index_medqa.server_api import unreachable
 
 
@@ -23,16 +24,16 @@ def server_errors(llm: LLM) -> Iterator[None]:
     except openai.APITimeoutError as error:
         raise ServerError(
             f"The language-model server at {place} gave no answer in time. Raise the timeout, or ask for fewer tokens."
-        ) from error
+        ) from cause(error)
     except openai.APIConnectionError as error:
-        raise ServerError(unreachable(place, error.__cause__ or error)) from error
+        raise ServerError(unreachable(place, error.__cause__ or error)) from cause(error)
     except openai.APIStatusError as error:
-        raise ServerError(_refusal(llm, place, error)) from error
+        raise ServerError(_refusal(llm, place, error)) from cause(error)
     except (openai.APIError, httpx.TransportError) as error:
         raise ServerError(
             f"The language-model server at {place} broke off its answer ({error or type(error).__name__}). "
             "See whether it still runs, and ask again."
-        ) from error
+        ) from cause(error)
     except json.JSONDecodeError as error:
         raise garbled(place) from error
 

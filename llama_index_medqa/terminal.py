@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 from itertools import chain
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -41,8 +40,10 @@ from llama_index_medqa.ingestion import IngestReport
 from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary
 from llama_index_medqa.query_engine import MedQAQueryEngine
 from llama_index_medqa.query_filters import PaperFilter
-from llama_index_medqa.rendering import notes, sources
+from llama_index_medqa.redaction import redacted
+from llama_index_medqa.rendering import HEADINGS, made_by, notes, reasons, sources
 from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.safe_console import SafeConsole
 from llama_index_medqa.updating import UpdateReport
 
 _QUOTE_CHARACTERS = 240
@@ -59,8 +60,8 @@ class Terminal:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._out = Console(quiet=quiet, highlight=False)
-        self._progress = Console(quiet=quiet, stderr=True, highlight=False)
+        self._out = SafeConsole(quiet=quiet)
+        self._progress = SafeConsole(quiet=quiet, stderr=True)
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line of text, as it is."""
@@ -82,7 +83,7 @@ class Terminal:
     @contextmanager
     def weights_progress(self) -> Iterator[Callable[[str, int, int | None], None]]:
         """A bar a file for fetching, verifying and converting weights."""
-        columns = (TextColumn("  {task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+        columns = (TextColumn("  {task.description}", markup=False), BarColumn(), DownloadColumn(), TimeElapsedColumn())
         with self._bars(*columns) as bars:
             tasks = {}
 
@@ -96,7 +97,7 @@ class Terminal:
     @contextmanager
     def ingest_progress(self) -> Iterator[Callable[[IngestReport], None]]:
         """A running count of documents."""
-        columns = (SpinnerColumn(), TextColumn("  {task.description}"), TimeElapsedColumn())
+        columns = (SpinnerColumn(), TextColumn("  {task.description}", markup=False), TimeElapsedColumn())
         with self._bars(*columns) as bars:
             task = bars.add_task("Loading the embedding model", total=None)
             start = time.perf_counter()
@@ -114,7 +115,8 @@ class Terminal:
     @contextmanager
     def chunk_progress(self, name: str) -> Iterator[Callable[[int, int], None]]:
         """A bar over the chunks of an index."""
-        with self._bars(TextColumn(f"  {name}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bars:
+        columns = (TextColumn(f"  {name}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with self._bars(*columns) as bars:
             task = bars.add_task(name, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
 
@@ -130,11 +132,11 @@ class Terminal:
             "chunks written": report.chunks_written,
             "chunks removed": report.chunks_removed,
         }
-        self.line(f"{folder}: {', '.join(f'{count} {name}' for name, count in counts.items())}.")
+        self.line(f"{redacted(folder)}: {', '.join(f'{count} {name}' for name, count in counts.items())}.")
 
     def show_info(self, folder: str, info: IndexInfo) -> None:
         """What an index holds."""
-        table = Table(show_header=False, title=folder, title_justify="left")
+        table = Table(show_header=False, title=redacted(folder), title_justify="left")
         table.add_row("records", str(info.documents))
         table.add_row("chunks", str(info.chunks))
         table.add_row("status", ", ".join(f"{count} {status}" for status, count in sorted(info.statuses.items())))
@@ -213,43 +215,62 @@ class Terminal:
             if finding.fix:
                 self.line(f"  {'':<{_NAME_WIDTH}} → {finding.fix}", style)
 
-    def show_answer(self, engine: MedQAQueryEngine, question: str, papers: PaperFilter | None = None) -> MedQAResponse:
-        """Streams an answer sentence by sentence, then shows what supports it."""
+    def show_answer(
+        self,
+        engine: MedQAQueryEngine,
+        question: str,
+        papers: PaperFilter | None = None,
+        *,
+        with_reasons: bool = False,
+    ) -> MedQAResponse:
+        """Streams an answer sentence by sentence, then shows what supports it; or quotes, or what was searched.
+
+        Args:
+            engine: a streaming one.
+            question: what is asked.
+            papers: which papers may answer; None for all.
+            with_reasons: whether to show what was drafted, and why each sentence of it was left out.
+        """
         self.line(f"Question: {question}", "bold")
         with self._progress.status(f"  {engine.answered_by} reads the evidence"):
             stream = start_answer(engine, question, papers)
             first = next(iter(stream.response_gen))
-        self._out.print("Answer: ", end="", style="bold")
+        caution = stream.caution
+        if caution and first.startswith(caution):
+            self.line(caution, "bold red")
+            first = first.removeprefix(caution).lstrip()
+        self._out.print(f"{HEADINGS[stream.outcome]}: ", end="", style="bold")
         for text in chain([first], stream.response_gen):
-            self._out.print(text, end="", markup=False, soft_wrap=True)
+            self._out.print(text, end="", soft_wrap=True)
         self.line()
         response = stream.get_response()
         self._show_support(response)
+        if with_reasons:
+            for reason in reasons(response):
+                self.line(reason)
         return response
 
     def _show_support(self, response: MedQAResponse) -> None:
-        seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in response.seconds.items())
-        self.line(f"Answered by {response.answered_by} ({seconds}).", "dim")
+        self.line(made_by(response), "dim")
         for note in notes(response):
             self.line(note, "red" if response.retracted else "dim")
-        if response.abstained:
+        if response.outcome == "nothing_found":
             self._show_nearest(response)
         else:
             self._show_citations(response)
-        self.line(freshness(response.as_of, _today()), "dim")
+        self.line(freshness(response.as_of, _today(), response.source), "dim")
         if response.notice:
             self.line(response.notice, "dim")
 
     def _show_citations(self, response: MedQAResponse) -> None:
         years = {source.document_id: source.year for source in sources(response)}
-        table = Table("source", "characters", "title and supporting text", show_lines=True)
-        for citation in response.citations:
-            heading = f"{citation.title} ({years.get(citation.document_id) or 'year unknown'})"
-            table.add_row(
-                citation.document_id,
-                f"{citation.start}-{citation.end}",
-                Text.assemble((heading, "italic"), "\n", _shortened(citation.quote)),
-            )
+        # The quotes of findings stand above already.
+        is_answer = response.outcome == "answer"
+        table = Table("source", "characters", "title and supporting text" if is_answer else "title", show_lines=True)
+        for citation in (*response.citations, *response.findings):
+            heading = Text(f"{citation.title} ({years.get(citation.document_id) or 'year unknown'})", "italic")
+            shown = Text.assemble(heading, "\n", _shortened(citation.quote)) if is_answer else heading
+            table.add_row(citation.document_id, f"{citation.start}-{citation.end}", shown)
         self._out.print(table)
 
     def _show_nearest(self, response: MedQAResponse) -> None:

@@ -1,62 +1,65 @@
-"""Sentences that give orders to a language model instead of reporting something (prompt injection).
+"""Sentences that give orders to whoever answers instead of reporting something (prompt injection).
 
-Two detectors, each of which finds some that the other misses: :func:`gives_orders` tells from which sentence on a
-passage can support no claim, :func:`speaks_to_the_model` which records are withheld as a whole.
+An order sets aside other orders or other texts, speaks to a model or to a reader of the record ("you", "the assistant",
+"whoever summarises this") and asks for words, says what an answer must hold, or imitates the marks of a conversation.
+What a paper claims, or recommends to clinicians, does none of this, however wrong: it stays a claim of that paper.
+
+Two kinds of knowledge make one decision: wordings (:mod:`~llama_index_medqa.text.order_patterns`) and clues that only
+together tell an order (:mod:`~llama_index_medqa.text.order_clues`).
 """
 
 import re
+from functools import lru_cache
+from typing import Literal
 
-# Words to whoever reads, as no abstract has them: an attempt to steer the model.
-_SPEAKING = "answer|reply|respond|say|output|print|write|tell|repeat|state|claim|recommend|conclude|insist"
-_ADDRESSED = "AI|assistant|chatbot|language model"
-_INSTRUCTION = re.compile(
-    r"\b(?:ignor\w+|disregard\w*|forget|overrid\w+|bypass)\b.{0,40}\b(?:instructions?|rules|prompts?|"
-    r"(?:previous|earlier|above) (?:text|context|evidence|passages?|abstracts?))\b"
-    r"|\b(?:system|developer) (?:prompt|message)\b|<\s*/?\s*(?:system|assistant|user|instructions?)\s*>|\[/?INST\]"
-    r"|^\W*(?:(?:please|now|always|instead|only|then|simply|just|and)\W+)*"
-    rf"(?:{_SPEAKING})\b(?:\s+(?:only|always|instead|exactly))*\s*(?::|(?:to|with|that|the (?:user|reader))\b)"
-    r"|\byou (?:must|should|shall|will|have to|are (?:to|required to|instructed to))(?: \w+){0,2} "
-    rf"(?:{_SPEAKING}|ignore)\b"
-    rf"|\b(?:always|please|now|instead) (?:only )?(?:{_SPEAKING})(?: only)?\s*(?::|(?:that|with)\b)"
-    rf"|\byou are (?:now )?(?:an? )?(?:\w+ )?(?:{_ADDRESSED})\b"
-    rf"|\b(?:{_ADDRESSED})s?,? (?:must|should|reading this|are instructed)\b"
-    rf"|^\W*(?:assistant|system|user|instructions?|note to (?:the )?(?:{_ADDRESSED}|reader))\s*:",
-    re.IGNORECASE,
-)
-_DROP = r"\b(?:ignore|disregard|forget|override|bypass|do not follow)\b"
-_RULES = r"(?:instructions?|prompts?|rules?|directions?|messages?)"
-_READER = r"(?:ai|assistants?|chatbots?|language models?|llms?|models?)"
-_SAYING = (
-    r"(?:say|tell|respond|reply|answer|output|print|write|recommend|state|claim|conclude|cite|repeat|reveal|include|"
-    r"mention|translate|summari[sz]e|act|behave|pretend)"
-)
-_ORDERS = (
-    # About other orders.
-    rf"{_DROP}.{{0,20}}\b(?:previous|prior|above|earlier|preceding|all|any|your|system|these)\b.{{0,30}}\b{_RULES}\b",
-    rf"{_DROP}.{{0,30}}\b{_RULES}\s+(?:above|before|so far)\b",
-    rf"{_DROP}.{{0,20}}\b(?:everything|anything|all)\b.{{0,30}}\b(?:above|before|previous|said|told)\b",
-    rf"^\W*(?:new|updated|real|actual|hidden|system|following|important) {_RULES}\s*:",
-    # To whoever reads.
-    r"\byou are (?:now|no longer)\b",
-    r"\bas an ai\b",
-    rf"\b(?:note|attention|message|instructions?|dear|hello|hey)\b[\s,:]*(?:to|for)?\s*(?:the |any |all )?{_READER}\b",
-    r"\b(?:system prompt|jailbreak|prompt injection|developer mode)\b",
-    # About the answer.
-    rf"^\W*(?:please\s+)?{_SAYING}\s+(?:that|with|to|in|as|only|exactly|nothing|your|the (?:words?|following))\b",
-    r"\byour (?:answer|response|reply|output) (?:must|should|shall|has to|is to|needs to)\b",
-    rf"\byou (?:must|should|shall|have to|need to|will) (?:now |always |never |only )?{_SAYING}\b",
-    # Marks of a conversation, or of markup for models.
-    r"<\|?/?(?:im_start|im_end|system|user|assistant|endoftext|eot_id|instructions?|s)\|?>|\[/?INST\]|<<SYS>>",
-    r"^\W*(?:system|assistant|user|human|instructions?|passages|question|answer)\s*:",
-)
-_ORDER = re.compile("|".join(_ORDERS), re.IGNORECASE)
+from llama_index_medqa.text.disguises import undisguised
+from llama_index_medqa.text.order_clues import CLUES, COMBINATIONS
+from llama_index_medqa.text.order_patterns import ORDER_PATTERNS, RUN_TOGETHER
+
+Suspicion = Literal["none", "possible", "plain"]
+"""How surely a text gives orders. A possible order supports nothing; a plain one tells that its record was tampered
+with."""
+
+_SENTENCE_END = re.compile(r"(?<=[.!?;]) ")
+# Clues of which no sentence has one by chance: with any other, the sentence is no finding.
+_RARE_CLUES = frozenset({"reader", "asker", "opening"})
 
 
-def gives_orders(sentence: str) -> bool:
-    """Whether a sentence tells its reader what to say or which rules to drop ("ignore the instructions …")."""
-    return bool(_INSTRUCTION.search(sentence))
+# The sentences of a record are judged more than once on the way from retrieval to an answer.
+@lru_cache(maxsize=4096)
+def suspicion(text: str) -> Suspicion:
+    """How surely a text tells whoever answers what to say or which rules to drop, openly or disguised.
+
+    Look-alike letters, invisible characters, accents, spacing and the escape sequences of terminals are undone first
+    (:func:`~llama_index_medqa.text.disguises.undisguised`).
+
+    Args:
+        text: a sentence, a title or a passage; of a passage, orders that only the start of a sentence tells are not
+            all found in its middle.
+    """
+    readings = undisguised(text)
+    if any(map(_is_worded_as_order, readings)):
+        return "plain"
+    found = [clues for reading in readings for sentence in _SENTENCE_END.split(reading) if (clues := _clues(sentence))]
+    if any(combination <= clues for clues in found for combination in COMBINATIONS):
+        return "plain"
+    return "possible" if any(len(clues) > 1 and clues & _RARE_CLUES for clues in found) else "none"
 
 
-def speaks_to_the_model(sentence: str) -> bool:
-    """Whether a sentence gives orders to whoever answers, or imitates the marks of a conversation."""
-    return bool(_ORDER.search(sentence))
+def gives_orders(text: str) -> bool:
+    """Whether a text plainly gives orders to whoever answers; arguments as for :func:`suspicion`."""
+    return suspicion(text) == "plain"
+
+
+def _is_worded_as_order(reading: str) -> bool:
+    known = any(
+        order.pattern.search(reading) for order in ORDER_PATTERNS if any(word in reading for word in order.words)
+    )
+    return known or bool(RUN_TOGETHER.search(re.sub(r"[\W_]", "", reading)))
+
+
+def _clues(sentence: str) -> frozenset[str]:
+    """The clues in a sentence; what asks is no order."""
+    if sentence.endswith("?"):
+        return frozenset()
+    return frozenset(name for name, clue in CLUES.items() if clue.search(sentence))

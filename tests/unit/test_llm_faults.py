@@ -66,12 +66,32 @@ def test_a_healthy_server_is_asked_once(way, chat):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_answer_without_a_proper_end_is_broken_off(way, chat):
-    with vllm_double(finishes(None), finishes("abort")) as double:
+    with vllm_double(finishes("abort")) as double:
         llm = client(double, is_chat_model=chat)
-        with pytest.raises(ServerError, match="broke off its answer after 20 characters"):
+        with pytest.raises(ServerError, match=r"after 20 characters .*'abort' as the reason"):
             WAYS[way](llm)
-        with pytest.raises(ServerError, match="'abort' as the reason"):
-            WAYS[way](llm)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_that_ends_in_order_is_whole_where_no_reason_is_given(way, chat):
+    with vllm_double(finishes(None)) as double:
+        assert WAYS[way](client(double, is_chat_model=chat)) == TEXT
+
+
+@pytest.mark.parametrize(("most", "reason"), [(5, "length"), (6, "unstated")])
+def test_without_a_reason_the_count_of_tokens_tells_a_cut_answer(most, reason):
+    # The double's answer has five tokens.
+    with vllm_double(finishes(None)) as double:
+        answer = client(double, max_tokens=most).complete("x")
+    assert answer.additional_kwargs["finish_reason"] == reason
+
+
+@pytest.mark.parametrize("way", ["complete", "acomplete", "chat", "achat"])
+def test_an_error_with_status_200_is_told_in_its_own_words(way, chat):
+    unknown = json.dumps({"error": "Unexpected endpoint or method. (POST /completions). Returning 200 anyway"})
+    told = pytest.raises(ServerError, match=r"Unexpected endpoint or method.*usually ends in /v1")
+    with vllm_double(garbage(unknown, "application/json")) as double, told:
+        WAYS[way](client(double, is_chat_model=chat))
 
 
 @pytest.mark.parametrize("way", STREAMS)

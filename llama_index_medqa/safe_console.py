@@ -1,0 +1,34 @@
+"""A console that shows texts as they are: it obeys no markup in them and sends the terminal no control characters."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.status import Status
+from rich.text import Text
+
+from llama_index_medqa.text.printable import printable
+
+
+class SafeConsole(Console):
+    """Rich's console for texts that others wrote: titles, abstracts, what models and servers say, names of files.
+
+    Square brackets and ``:names:`` stay as they are; control characters that are not Rich's own become
+    :data:`~llama_index_medqa.text.printable.REPLACEMENT`.
+
+    Args:
+        settings: as for Rich's console.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"highlight": False, **settings, "markup": False, "emoji": False})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of what is shown; Rich's own control codes pass."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable(text), style, control)
+
+    def status(self, status: RenderableType, **settings: Any) -> Status:
+        """A spinner with a text, which Rich's own would read as markup."""
+        return super().status(Text(status) if isinstance(status, str) else status, **settings)

@@ -1,0 +1,54 @@
+"""What a reader would see in a text whose words are disguised: look-alike letters, invisible characters, spacing."""
+
+import re
+import unicodedata
+
+# An escape sequence of a terminal: colours and cursor (CSI), the address of a link (OSC 8), the start of any other.
+_ESCAPE_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)8;[^\x07\x1b\x9c]*|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+# Unicode's tag characters repeat ASCII, invisibly.
+_TAGS = {0xE0000 + code: chr(code) for code in range(0x20, 0x7F)}
+# Letters that look like Latin ones (Unicode Technical Standard 39 lists them all; these are those of living scripts).
+_LOOK_ALIKES = str.maketrans(
+    "абвгеіїјкмнорсґтухѕԁԛԝһӏыьчзɑαβγεηικμνορτυχωϲϳաեհոսօցղկզւɡɩʟʀɪɢɴʏʙʜᴀᴄᴅᴇᴊᴋᴌᴍᴏᴘᴛᴜᴠᴡᴢꜰꜱıȷƖøđłħ",
+    "abbreiijkmhopcrtyxsdqwhlyb4eaabyenikuvoptuxwcjaehnuogqkqigilrignybhacdejklmoptuvwzfsijlodlh",
+)
+_DIGITS = str.maketrans("013457@$", "oieastas")
+_LETTERS_AS_DIGITS = re.compile(r"(?<!\w)[a-z]*(?:[013457@$]+[a-z]+)+\b")
+_SPACED_LETTERS = re.compile(r"(?<!\S)(?:\w[ ._*/-]){3,}\w(?!\w)")
+_QUOTES = str.maketrans("‘’‚“”„«»‐‑‒–—", '\'\'\'"""""-----')
+_ACCENTS = re.compile(r"[\u0300-\u036f]")
+_ASCII = re.compile(r"[\x20-\x7e]*\Z")
+
+
+def undisguised(text: str) -> list[str]:
+    """The ways in which a text can be read, in small letters and with single spaces; the first is the plain one.
+
+    Compatibility forms (full-width and mathematical letters), accents, invisible characters and the escape sequences
+    of terminals are undone. Where letters look like Latin ones, digits stand for letters or letters stand apart, a
+    reading without that follows; where escape sequences cut a text, one for each piece.
+    """
+    pieces = [text]
+    if _ESCAPE_SEQUENCE.search(text):
+        pieces = [_ESCAPE_SEQUENCE.sub("", text), *_ESCAPE_SEQUENCE.split(text)]
+    readings: dict[str, None] = {}
+    for piece in pieces:
+        plain = _plain(piece)
+        readings[plain] = None
+        latin = plain.translate(_LOOK_ALIKES)
+        readings[latin] = None
+        if _LETTERS_AS_DIGITS.search(latin):
+            readings[_LETTERS_AS_DIGITS.sub(lambda word: word.group().translate(_DIGITS), latin)] = None
+        if _SPACED_LETTERS.search(latin):
+            readings[_SPACED_LETTERS.sub(lambda run: re.sub(r"[\W_]", "", run.group()), latin)] = None
+    return list(readings)
+
+
+def _plain(text: str) -> str:
+    if not _ASCII.match(text):
+        text = unicodedata.normalize("NFKD", text.translate(_TAGS))
+        text = _ACCENTS.sub("", text)
+        text = "".join(character for character in text if unicodedata.category(character) not in ("Cf", "Co"))
+        text = unicodedata.normalize("NFC", text.translate(_QUOTES))
+    return " ".join(text.lower().split())

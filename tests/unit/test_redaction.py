@@ -1,0 +1,224 @@
+"""Keys leave no error, log or report, wherever they stood and whoever repeats them."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import pickle
+import traceback
+from urllib.parse import quote
+
+import httpx
+import pytest
+from llama_index.core.base.llms.types import ChatMessage
+
+from llama_index_medqa import VllmLora, errors, redaction
+from llama_index_medqa.errors import (
+    AdapterNotActive,
+    InputError,
+    JudgeError,
+    MedQAError,
+    MissingExtraError,
+    ServerError,
+)
+from llama_index_medqa.evaluation.model_calls import JudgeServer, ModelCalls
+from llama_index_medqa.redaction import REMOVED, keep_address_secret, keep_secret, redacted
+from llama_index_medqa.server_api import ServerApi
+from tests.vllm_double import breaks, closes, garbage, refuses, stalls, vllm_double
+
+KEY = "p4ss/w0rd+Zebra"
+FORMS = (KEY, quote(KEY, safe=""), base64.b64encode(KEY.encode()).decode())
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests(monkeypatch):
+    monkeypatch.setattr(redaction, "_secrets", set())
+
+
+BY_PLACE = {
+    "user and password": (
+        f"at http://me:{KEY.replace('/', '')}@host:8000/v1 now",
+        "at http://[removed]@host:8000/v1 now",
+    ),
+    "a token as user": ("at https://abc123@host/v1", "at https://[removed]@host/v1"),
+    "a parameter": ("GET http://host/v1?a=1&api_key=abc123&b=2", "GET http://host/v1?a=1&api_key=[removed]&b=2"),
+    "a key by its short name": ("http://host/?key=abc123", "http://host/?key=[removed]"),
+    "a header": ("Authorization: Bearer abc12345", "Authorization: [removed] [removed]"),
+    "a bearer": ("refused Bearer abc12345.def", "refused Bearer [removed]"),
+    "named by a server": ("Incorrect API key provided: abc123.", "Incorrect API key provided: [removed]"),
+    "in JSON": ('{"api_key": "abc123"}', '{"api_key": "[removed]"}'),
+    "by its shape": ("no such key sk-abcdefghijklmnop1234", "no such key [removed]"),
+}
+
+
+@pytest.mark.parametrize("place", BY_PLACE)
+def test_a_key_is_known_by_its_place(place):
+    text, expected = BY_PLACE[place]
+    assert redacted(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No language-model server answers at http://127.0.0.1:8000/v1 (refused).",
+        "PMID:123 and a@b.org; see http://host/a?page=2",
+        "Basic research on the bearer of the gene; tokens: 512; the key finding = 3",
+        "'my-model' is not served; it serves 'ollama', 'none'.",
+    ],
+)
+def test_other_texts_stay(text):
+    keep_secret("none", "ollama", None, "", "abc")
+    assert redacted(text) == text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_kept_secret_is_removed_in_all_its_forms(form):
+    keep_secret(KEY)
+    assert redacted(f"you sent {form}!") == f"you sent {REMOVED}!"
+
+
+def test_what_an_address_holds_is_kept_secret():
+    keep_address_secret(f"http://me:{quote(KEY, safe='')}@host/v1?sig=abcdef&x=uvwxyz")
+    assert redacted(f"{KEY} abcdef uvwxyz me") == f"{REMOVED} {REMOVED} {REMOVED} me"
+    keep_address_secret("http://[broken")
+
+
+def test_every_error_of_ours_is_without_keys():
+    keep_secret(KEY)
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, MedQAError)]
+    assert len(kinds) > 10
+    for kind in kinds:
+        if kind is AdapterNotActive:
+            error = kind("canaries", KEY, KEY)
+        elif kind in (JudgeError, MissingExtraError):
+            error = kind(KEY, KEY)
+        else:
+            error = kind(f"it said {KEY}")
+        assert KEY not in f"{error} {error!r} {vars(error)}", kind
+        assert KEY not in "".join(traceback.format_exception(error))
+    assert str(pickle.loads(pickle.dumps(InputError("plain")))) == "plain"
+
+
+# --- all error paths of a model behind a server -----------------------------------------------------------------------
+
+ECHO = f"Invalid key {KEY} of http://me:{quote(KEY, safe='')}@host"
+FAULTS = {
+    "refused": refuses(401, ECHO),
+    "busy": refuses(429, ECHO),
+    "broken": refuses(500, ECHO),
+    "too long": refuses(400, f"maximum model length exceeded, {ECHO}"),
+    "not JSON": garbage(ECHO, "application/json"),
+    "a page": garbage(ECHO, "text/html"),
+    "an error in place of an answer": garbage(json.dumps({"error": ECHO}), "application/json"),
+    "cut": breaks,
+    "closed": closes,
+    "slow": stalls(1.0),
+}
+WAYS = {
+    "complete": lambda llm: llm.complete("x"),
+    "acomplete": lambda llm: asyncio.run(llm.acomplete("x")),
+    "stream": lambda llm: list(llm.stream_complete("x")),
+    "chat": lambda llm: list(llm.stream_chat([ChatMessage("x")])),
+}
+
+
+def address(api_base: str) -> str:
+    return api_base.replace("http://", f"http://me:{quote(KEY, safe='')}@")
+
+
+def shown(error: BaseException) -> str:
+    """All that Python shows of an error, its causes included."""
+    return "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "closed"])
+def test_no_failure_of_a_model_shows_a_key(fault, way):
+    with vllm_double(FAULTS[fault]) as double:
+        settings = {"verify_first": False, "max_retries": 0, "timeout": 0.3, "api_key": KEY}
+        llm = VllmLora("base", "adapter", api_base=address(double.api_base), **settings)
+        with pytest.raises(ServerError) as caught:
+            WAYS[way](llm)
+    assert not [form for form in FORMS if form in shown(caught.value)]
+
+
+def test_a_dead_server_shows_no_key():
+    for api_base in (f"http://me:{quote(KEY, safe='')}@127.0.0.1:1/v1", f"http://{KEY}@127.0.0.1:1/v1"):
+        llm = VllmLora("base", api_base=api_base, max_retries=0, api_key=KEY)
+        with pytest.raises(ServerError) as caught:
+            llm.complete("x")
+        with pytest.raises(MedQAError) as asked:
+            ServerApi(api_base, api_key=KEY).models()
+        assert not [form for form in FORMS if form in shown(caught.value) + shown(asked.value)]
+
+
+@contextlib.contextmanager
+def without_keys():
+    """Every error that passes is looked at."""
+    try:
+        yield
+    except ServerError as error:
+        if found := [form for form in FORMS if form in shown(error)]:
+            pytest.fail(f"{found} in {error}")
+        raise
+
+
+def echoing(status: int, **content: object) -> httpx.Client:
+    return httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(status, **content)))
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [
+        (401, {"json": {"error": {"message": ECHO}}}),
+        (404, {"json": {"error": ECHO}}),
+        (500, {"text": ECHO}),
+        (200, {"text": ECHO, "headers": {"content-type": "application/json"}}),
+        (200, {"json": {"error": f"Unexpected endpoint, {ECHO}"}}),
+        (200, {"json": {"data": [{"no id": ECHO}]}}),
+    ],
+)
+def test_no_question_to_a_server_shows_a_key(status, content):
+    api = ServerApi(address("http://host/v1"), api_key=KEY, client=echoing(status, **content))
+    for ask in (
+        api.models,
+        lambda: api.token_ids("m", "x"),
+        lambda: api.score("m", "x"),
+        lambda: api.load_adapter("a", "b"),
+    ):
+        with contextlib.suppress(ServerError), without_keys():
+            ask()
+
+
+def test_an_address_with_parameters_is_refused_without_them():
+    with pytest.raises(InputError, match="MEDQA_API_KEY") as caught:
+        ServerApi("http://host/v1?api_key=abcdef")
+    assert "abcdef" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 401])
+async def test_no_failure_of_a_judge_shows_a_key(tmp_path, status):
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, text=ECHO))
+    server = JudgeServer(address("http://host/v1"), "m", KEY)
+    async with ModelCalls.open(server, tmp_path / "journal.jsonl", transport=transport) as calls:
+        with pytest.raises(JudgeError) as caught:
+            await calls.ask("chat/completions", {})
+    assert not [form for form in FORMS if form in shown(caught.value) + caught.value.detail]
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["dead", "parameters"])
+def test_the_command_shows_no_key(medqa, documents, word_piece, monkeypatch, tmp_path, fault):
+    from llama_index_medqa import PubMedIndex, TokenNodeParser
+    from llama_index_medqa.testing import HashEmbedding
+
+    monkeypatch.setenv("MEDQA_API_KEY", KEY)
+    parser = TokenNodeParser(tokenizer=word_piece, chunk_size=64, chunk_overlap=16)
+    PubMedIndex.open("medqa_index", embed_model=HashEmbedding(), node_parser=parser, create=True).ingest(documents)
+    place = f"http://me:{quote(KEY, safe='')}@127.0.0.1:1/v1" + ("?api_key=abcdef" if fault == "parameters" else "")
+    for arguments in (("ask", "Does tea help?", "--api-base", place), ("doctor", "--api-base", place)):
+        code, out, err = medqa(*arguments)
+        assert code == 1
+        assert not [form for form in (*FORMS, "abcdef") if form in out + err]
