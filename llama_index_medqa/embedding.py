@@ -79,6 +79,12 @@ class TransformerEmbedding(BaseEmbedding):
         """The name under which LlamaIndex saves this component."""
         return "TransformerEmbedding"
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> "TransformerEmbedding":
+        """A copy that shares the loaded model, which nobody changes."""
+        copied = self.model_copy()
+        copied._loading = threading.Lock()
+        return copied
+
     @property
     def dimension(self) -> int:
         """Length of the vectors. Loads the model."""

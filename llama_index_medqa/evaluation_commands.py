@@ -21,12 +21,14 @@ from llama_index_medqa.command_options import (
     JsonOption,
     LlmOption,
     ProfileOption,
+    StrictnessOption,
     chosen_profile,
+    chosen_strictness,
     print_json,
     require_index,
     terminal_for,
 )
-from llama_index_medqa.errors import InputError
+from llama_index_medqa.errors import InputError, UsageError
 from llama_index_medqa.evaluation_judging import Judging, scored, told_of
 from llama_index_medqa.profiles import EMBEDDED, Profile
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from llama_index_medqa.evaluation.results import Results
     from llama_index_medqa.evaluation.runner import Reply
     from llama_index_medqa.evaluation.systems import System
+    from llama_index_medqa.verification.verdicts import Strictness
 
 # Some questions have no answer because the system failed; all others are in the results.
 EXIT_INCOMPLETE = 3
@@ -67,6 +70,7 @@ def evaluate(
     manifest: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
     retrieval: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="As for medqa ask.")] = None,
+    strictness: StrictnessOption = "balanced",
     concurrency: Annotated[int, typer.Option(min=1, help="Most questions under way at once.")] = 4,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds after which a question has failed.")] = 600.0,
     journal: Annotated[
@@ -96,11 +100,13 @@ def evaluate(
     from llama_index_medqa.evaluation.cases import FORMATS
     from llama_index_medqa.evaluation.measures.catalogue import measures_of
     from llama_index_medqa.evaluation.results import write_results
+    from llama_index_medqa.evaluation.systems import StoredAnswers, load_engine
 
     if cases_format not in FORMATS:
-        raise InputError(f"--format cannot be {cases_format!r}: choose {_CASE_FORMATS}.")
+        raise UsageError(f"--format cannot be {cases_format!r}: choose {_CASE_FORMATS}.")
     if engine and answers:
-        raise InputError("Give either --engine or --answers, or neither for a profile.")
+        raise UsageError("Give either --engine or --answers, or neither for a profile.")
+    sureness = chosen_strictness(strictness)
     loaded = FORMATS[cases_format](cases)
     headings = _lines(terms) if terms else []
     changes: dict[str, Any] = {"embedder": embedder, "api_base": api_base, "base_model": model, "adapter": adapter}
@@ -124,7 +130,12 @@ def evaluate(
     judging.check()
     started, clock = datetime.now(UTC), time.perf_counter()
     with ExitStack() as stack:
-        subject = _subject(stack, terminal, engine, answers, lambda: chosen_profile(profile, **changes), folder)
+        if engine:
+            subject = _Subject(load_engine(engine))
+        elif answers:
+            subject = _Subject(StoredAnswers(answers))
+        else:
+            subject = _profile_subject(stack, terminal, chosen_profile(profile, **changes), folder, sureness)
         place = journal or output.with_name(f"{output.name}.answers.jsonl")
         replies = _ask_all(terminal, loaded, subject.system, place, concurrency, timeout)
     # What answered is closed by now: where it and the judge are one model, there is no room for both.
@@ -153,25 +164,16 @@ class _Subject:
     adapter: dict[str, Any] | None = None
 
 
-def _subject(
-    stack: ExitStack, terminal: Any, engine: str | None, answers: Path | None, profile: Any, folder: str
+def _profile_subject(
+    stack: ExitStack, terminal: Any, profile: Profile, folder: str, strictness: "Strictness"
 ) -> _Subject:
-    from llama_index_medqa.evaluation.systems import StoredAnswers, load_engine
-
-    if engine:
-        return _Subject(load_engine(engine))
-    if answers:
-        return _Subject(StoredAnswers(answers))
-    return _profile_subject(stack, terminal, profile(), folder)
-
-
-def _profile_subject(stack: ExitStack, terminal: Any, profile: Profile, folder: str) -> _Subject:
-    from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index
+    from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index, require_server
     from llama_index_medqa.evaluation.systems import QueryEngineSystem, content_of, profile_identity
     from llama_index_medqa.llm import VllmLora
     from llama_index_medqa.verification.verifier import ClaimVerifier
 
     require_index(folder)
+    require_server(profile)
     with terminal.weights_progress() as progress:
         index = open_index(profile, folder, open_embedder(profile, progress))
         drafter = stack.enter_context(open_drafter(profile, progress=progress))
@@ -180,8 +182,9 @@ def _profile_subject(stack: ExitStack, terminal: Any, profile: Profile, folder: 
         proof = drafter.verify()
         adapter = {"name": drafter.adapter, "verified": not proof.gap, **asdict(proof)}
     content = content_of(index)
-    identity = profile_identity(profile, index, content, ClaimVerifier().identity)
-    return _Subject(QueryEngineSystem(open_engine(profile, index, drafter), identity), content.headings, adapter)
+    identity = profile_identity(profile, index, content, ClaimVerifier(strictness=strictness).identity)
+    engine = open_engine(profile, index, drafter, strictness=strictness)
+    return _Subject(QueryEngineSystem(engine, identity), content.headings, adapter)
 
 
 def _ask_all(

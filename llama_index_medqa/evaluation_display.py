@@ -20,7 +20,7 @@ _STYLES = {"pass": "green", "fail": "bold red", "not enough evidence": "yellow",
 
 def _bar(console: Console) -> Progress:
     columns = (
-        TextColumn("  {task.description}"),
+        TextColumn("  {task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

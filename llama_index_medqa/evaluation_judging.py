@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llama_index_medqa.errors import InputError
+from llama_index_medqa.errors import UsageError
 from llama_index_medqa.profiles import Profile
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Judging:
         """Whether a language model is asked at all.
 
         Raises:
-            InputError: there is no such judge.
+            UsageError: there is no such judge.
         """
         from llama_index_medqa.evaluation.judges.by_name import asks_model
 
@@ -74,7 +74,7 @@ class Judging:
         """Tells what is missing before hours are spent on answers.
 
         Raises:
-            InputError: repeats would all be the same, there is no model, or ragas cannot be imported.
+            UsageError: repeats would all be the same, there is no model, or ragas cannot be imported.
             MissingExtraError: ragas or llama.cpp is not installed.
             ServerError: the judge's server does not answer, or does not serve the model.
         """
@@ -83,7 +83,7 @@ class Judging:
         from llama_index_medqa.weights import require_llama_cpp
 
         if self.settings["repeats"] > 1 and not self.settings["temperature"]:
-            raise InputError("--judge-repeats needs a --judge-temperature above 0: without, every repeat is the same.")
+            raise UsageError("--judge-repeats needs a --judge-temperature above 0: without, every repeat is the same.")
         if self.ragas_names:
             load_ragas()
         if not self.asks_model:

@@ -1,18 +1,24 @@
 """A question with conditions on the papers that may answer it: years, kinds of study, journals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.filter_values import ChunkFields, as_text, fitted
 from llama_index_medqa.metadata_filters import matches
+
+_FOUR_DIGITS = range(1000, 10_000)
 
 
 @dataclass(frozen=True)
 class PaperFilter:
     """Which papers may be used.
+
+    Upper and lower case do not matter. A single name may be given in place of a list of them.
 
     Attributes:
         first_year: of publication; None for no limit.
@@ -21,7 +27,7 @@ class PaperFilter:
         journals: names as the records have them; it must be one of them.
 
     Raises:
-        InputError: the first year is after the last.
+        InputError: a year is none, or the first is after the last.
     """
 
     first_year: int | None = None
@@ -30,7 +36,11 @@ class PaperFilter:
     journals: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Refuses an empty span of years."""
+        """Takes years that are texts and names that are no lists; refuses an empty span of years."""
+        changes: dict[str, Any] = {name: _year(name, getattr(self, name)) for name in ("first_year", "last_year")}
+        changes |= {name: _names(getattr(self, name)) for name in ("publication_types", "journals")}
+        for name, value in changes.items():
+            object.__setattr__(self, name, value)
         if self.first_year and self.last_year and self.first_year > self.last_year:
             raise InputError(f"No year lies between {self.first_year} and {self.last_year}: swap the two.")
 
@@ -71,7 +81,50 @@ def papers_of(query_bundle: QueryBundle) -> PaperFilter:
     return query_bundle.papers if isinstance(query_bundle, FilteredQuery) else PaperFilter()
 
 
+def written(papers: PaperFilter) -> str:
+    """A filter as people read it: ``year >= 2019 and journal in ['Circulation']``."""
+    return as_text(papers.as_metadata_filters())
+
+
 def meeting(nodes: Sequence[NodeWithScore], papers: PaperFilter) -> list[NodeWithScore]:
     """The chunks of papers that meet a filter."""
-    filters = papers.as_metadata_filters()
+    if papers.is_empty:
+        return list(nodes)
+    filters = fitted(papers.as_metadata_filters(), ChunkFields(item.node.metadata for item in nodes))
     return [item for item in nodes if matches(filters, item.node.metadata)]
+
+
+def not_met(filters: MetadataFilters, metadata: Mapping[str, Any]) -> str:
+    """Says which conditions a paper does not meet: ``year >= 2020 (2011)``, ``retracted``."""
+    if filters.condition is FilterCondition.AND:
+        parts = [part for part in filters.filters if not matches(MetadataFilters(filters=[part]), dict(metadata))]
+    else:
+        parts = [filters]
+    told = [
+        not_met(part, metadata) if isinstance(part, MetadataFilters) and part is not filters else _told(part, metadata)
+        for part in parts
+    ]
+    return ", ".join(told) or as_text(filters)
+
+
+def _told(part: MetadataFilter | MetadataFilters, metadata: Mapping[str, Any]) -> str:
+    if isinstance(part, MetadataFilters):
+        return as_text(part)
+    value = metadata.get(part.key)
+    if part.key == "status" and value:
+        return str(value)
+    known = ", ".join(map(str, value)) if isinstance(value, list) else str(value or "unknown")
+    return f"{as_text(part)} ({known})"
+
+
+def _year(name: str, value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    text = str(value).strip().removesuffix(".0")
+    if not (text.isascii() and text.isdigit() and int(text) in _FOUR_DIGITS):
+        raise InputError(f"{name} must be a year such as 2019, got {value!r}.")
+    return int(text)
+
+
+def _names(value: Sequence[str] | str) -> tuple[str, ...]:
+    return tuple(name for name in ((value,) if isinstance(value, str) else value) if name.strip())

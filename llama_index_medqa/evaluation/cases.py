@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.evaluation.document_ids import are_all_pmids, canonical_id
 from llama_index_medqa.json_lines import read_objects
 
 Label = Literal["yes", "no", "maybe"]
@@ -20,7 +22,8 @@ class EvaluationCase:
     Attributes:
         case_id: unique in its set.
         question: a question, or a claim to be checked.
-        gold_documents: ids of the documents that hold the answer, such as ``PMID:123``; never empty.
+        gold_documents: ids of the documents that hold the answer, such as ``PMID:123`` or those of a corpus of one's
+            own; may be empty.
         gold_answers: answers written by people, any of which is right; may be empty.
         gold_label: the answer in one word, where the question has one.
         gold_evidence: texts that hold the answer; may be empty.
@@ -29,7 +32,7 @@ class EvaluationCase:
 
     case_id: str
     question: str
-    gold_documents: tuple[str, ...]
+    gold_documents: tuple[str, ...] = ()
     gold_answers: tuple[str, ...] = ()
     gold_label: Label | None = None
     gold_evidence: tuple[str, ...] = ()
@@ -37,8 +40,8 @@ class EvaluationCase:
 
     @property
     def cluster(self) -> str:
-        """What intervals are clustered by: the group, or else the first gold document."""
-        return self.group or self.gold_documents[0]
+        """What intervals are clustered by: the group, or else the first gold document, or else the question."""
+        return self.group or next(iter(self.gold_documents), self.question)
 
     @property
     def gold_pmids(self) -> tuple[str, ...]:
@@ -54,8 +57,9 @@ class EvaluationCase:
 def load_cases(path: str | Path) -> list[EvaluationCase]:
     """Cases of one's own, as JSON lines.
 
-    A line holds ``id``, ``question``, ``gold_pmids`` and, where known, ``gold_answer`` (a text, or a list of them),
-    ``gold_label``, ``gold_evidence`` (a list of texts) and ``group``.
+    A line holds ``id``, ``question`` and, where known, ``gold_pmids``, ``gold_documents`` (ids as the system under test
+    has them, for a corpus that is not PubMed), ``gold_answer`` (a text, or a list of them), ``gold_label``,
+    ``gold_evidence`` (a list of texts) and ``group``. What is null or NaN is not known.
 
     Raises:
         InputError: the file is missing or broken, or a case is not usable; the message names the line.
@@ -65,11 +69,12 @@ def load_cases(path: str | Path) -> list[EvaluationCase]:
         lambda row: (
             row["id"],
             row["question"],
-            row["gold_pmids"],
+            row.get("gold_pmids"),
             row.get("gold_answer"),
             row.get("gold_label"),
             row.get("gold_evidence"),
             row.get("group"),
+            row.get("gold_documents"),
         ),
     )
 
@@ -138,7 +143,7 @@ def _checked(path: str | Path, fields: Any) -> list[EvaluationCase]:
     cases: dict[str, EvaluationCase] = {}
     for number, row in read_objects(Path(path)):
         try:
-            case = _case(*fields(row))
+            case = _case(*fields({key: None if _is_nan(value) else value for key, value in row.items()}))
         except KeyError as error:
             raise InputError(f"{path}, line {number}: the field {error} is missing.") from error
         except (TypeError, ValueError) as error:
@@ -151,13 +156,30 @@ def _checked(path: str | Path, fields: Any) -> list[EvaluationCase]:
     return list(cases.values())
 
 
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
 def _case(
-    case_id: Any, question: Any, pmids: Any, answers: Any, label: Any, evidence: Any = None, group: Any = None
+    case_id: Any,
+    question: Any,
+    pmids: Any,
+    answers: Any,
+    label: Any,
+    evidence: Any = None,
+    group: Any = None,
+    documents: Any = None,
 ) -> EvaluationCase:
+    if case_id is None or not str(case_id).strip():
+        raise ValueError("the case has no id: give each its own.")
     if not (isinstance(question, str) and question.strip()):
         raise ValueError(f"the question of {case_id!r} is empty.")
-    if not (isinstance(pmids, list) and pmids and all(str(pmid).isdigit() for pmid in pmids)):
-        raise ValueError(f"gold_pmids of {case_id!r} must be a list of PMIDs, got {pmids!r}.")
+    if not (pmids is None or (isinstance(pmids, list) and are_all_pmids(map(str, pmids)))):
+        raise ValueError(
+            f"gold_pmids of {case_id!r} must be a list of PMIDs, got {pmids!r}; other ids go under gold_documents."
+        )
+    if not (documents is None or (isinstance(documents, list) and all(str(name).strip() for name in documents))):
+        raise ValueError(f"gold_documents of {case_id!r} must be a list of ids, got {documents!r}.")
     if label is not None and label not in get_args(Label):
         raise ValueError(f"the label of {case_id!r} is {label!r}: it must be one of {', '.join(get_args(Label))}.")
     texts = [answers] if isinstance(answers, str) else answers or []
@@ -165,9 +187,9 @@ def _case(
         raise ValueError(f"the answers of {case_id!r} must be texts, got {answers!r}.")
     if not (evidence is None or (isinstance(evidence, list) and all(isinstance(text, str) for text in evidence))):
         raise ValueError(f"the evidence of {case_id!r} must be a list of texts, got {evidence!r}.")
-    documents = tuple(dict.fromkeys(f"PMID:{pmid}" for pmid in pmids))
+    gold = dict.fromkeys([*(canonical_id(str(pmid)) for pmid in pmids or ()), *map(str, documents or ())])
     return EvaluationCase(
-        str(case_id), question, documents, tuple(texts), label, tuple(evidence or ()), str(group or "")
+        str(case_id), question, tuple(gold), tuple(texts), label, tuple(evidence or ()), str(group or "")
     )
 
 

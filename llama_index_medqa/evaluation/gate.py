@@ -6,9 +6,15 @@ worsening of the mean that is allowed. There are two questions, each asked with 
 of cases (:func:`sign_flip_test`):
 
 - Is the candidate worse by more than the margin? If that is shown, the verdict is *fail*.
-- Is it worse by less than the margin? If that is shown, the verdict is *pass*.
+- Is it worse by less than the margin? If that is shown, and there are cases enough that a worsening would have been
+  seen, the verdict is *pass*.
 
 If neither is shown, the verdict is *not enough evidence*, with the number of cases that it would take.
+
+**What cases are enough.** A test looks at the cases it has, and six cases that did not change say nothing of the one in
+twenty that would have failed. Where a mean of shares falls by the margin because as many cases in a hundred fail
+altogether, none of ``n`` independent groups shows it with a chance of ``(1 - margin) ** n``. A *pass* needs that to be
+at most ``level``: 59 groups for a margin of 0.05. Times and the like, and a margin of 0, take the 0.05 for it.
 
 **What a false alarm is.** A *fail* of one or more measures although no measure is worse by more than its margin. The
 p-values of the first question are corrected for the number of gated measures (Holm), so the chance of a false alarm in
@@ -20,11 +26,13 @@ allowed a margin sees fewer. *Pass* for the whole needs *pass* of every measure,
 **What it cannot see** is printed: the least true worsening of a measure that this comparison catches with a chance of
 80 % even if no other measure moves (:func:`minimum_detectable_effect` at ``level`` divided by the number of measures).
 
-**What fails without any test:** too many cases that could not be scored, a gated measure that the candidate was not
-scored by, and a LoRA adapter that was not proved to be the one that answered. Cases that only one of both could score
-are left out of the differences; the report counts them.
+**What fails without any test:** too many cases that could not be scored, and more than the baseline has; a gated
+measure that the candidate was not scored by; and a LoRA adapter that was not proved to be the one that answered. Where
+the baseline has as many unscored cases there is *not enough evidence*. Cases that only one of both could score are left
+out of the differences; the report counts them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -32,7 +40,7 @@ from typing import Any, Literal
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.hypotheses import McNemar, holm, mcnemar, sign_flip_test
-from llama_index_medqa.evaluation.margins import Margins
+from llama_index_medqa.evaluation.margins import DEFAULT_MARGIN, Margins
 from llama_index_medqa.evaluation.power import cases_needed, design_of, minimum_detectable_effect
 from llama_index_medqa.evaluation.results import MeasureInfo, Results, Summary
 from llama_index_medqa.evaluation.statistics import Estimate, bootstrap_mean
@@ -222,9 +230,8 @@ def _judged(
     if other:
         return Comparison(*told, verdict="not enough evidence", reason=other)
     if after.unscored_share > margins.unscored_limit:
-        unscored = ", ".join(f"{count} {reason}" for reason, count in after.unscored.items())
-        shares = f"{after.unscored_share:.1%} of the candidate's cases could not be scored"
-        return Comparison(*told, verdict="fail", reason=f"{shares} ({unscored}); {margins.unscored_limit:.1%} may be")
+        verdict, reason = _unscored(before, after, margins.unscored_limit)
+        return Comparison(*told, verdict=verdict, reason=reason)
     if not differences:
         if not before.values:
             return Comparison(*told, verdict="not enough evidence", reason="the baseline has no score")
@@ -234,9 +241,21 @@ def _judged(
     detectable = minimum_detectable_effect(design, margin=margin, level=level, power=margins.power)
     needed = cases_needed(design, 2.0 * margin, margin=margin, level=level, power=margins.power)
     verdict, reason = _verdict(values, worse[info.name], within[info.name], margin, margins.level)
-    if verdict == "not enough evidence" and needed:
+    if verdict == "pass":
+        verdict, reason = _seen(reason, len(set(groups)), _groups_needed(info, margin, margins.level))
+    elif verdict == "not enough evidence" and needed:
         reason += f"; with {needed} such cases a worsening by twice the margin would be seen"
     return Comparison(*told, worse[info.name], detectable, needed, _changed(info, differences), verdict, reason)
+
+
+def _unscored(before: Summary, after: Summary, limit: float) -> tuple[Verdict, str]:
+    """The verdict on too many cases without a score, and why."""
+    unscored = ", ".join(f"{count} {reason}" for reason, count in after.unscored.items())
+    shares = f"{after.unscored_share:.1%} of the candidate's cases could not be scored"
+    reason = f"{shares} ({unscored}); {limit:.1%} may be"
+    if after.unscored_share > before.unscored_share:
+        return "fail", reason
+    return "not enough evidence", f"{reason}, and the baseline has no fewer"
 
 
 def _other_judge(info: MeasureInfo, candidate: Results) -> str:
@@ -270,6 +289,18 @@ def _verdict(
     if p_within <= level:
         return "pass", f"not worse by more than the margin of {margin:g} (p = {p_within:.2g})"
     return "not enough evidence", f"a worsening by more than the margin of {margin:g} is neither shown nor ruled out"
+
+
+def _groups_needed(info: MeasureInfo, margin: float, level: float) -> int:
+    """From how many groups on a worsening by the margin would have been seen, if it is made of cases that fail."""
+    rate = margin if info.unit == "share" and margin > 0 else DEFAULT_MARGIN
+    return math.ceil(math.log(level) / math.log1p(-rate)) if rate < 1 else 1
+
+
+def _seen(reason: str, groups: int, needed: int) -> tuple[Verdict, str]:
+    if groups >= needed:
+        return "pass", reason
+    return "not enough evidence", f"{reason}, but {groups} independent cases could not show it: it takes {needed}"
 
 
 def _changed(info: MeasureInfo, differences: Sequence[CaseDifference]) -> McNemar | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.answers import Answer, answer_from_data
+from llama_index_medqa.evaluation.answers import Answer, answer_from_data, failure_from_data
 from llama_index_medqa.evaluation.line_file import LineFile, read_rows
 
 
@@ -45,11 +45,15 @@ def read_answers(path: str | Path) -> Iterator[StoredAnswer]:
 
 
 def _stored_answer(row: Any, place: str) -> StoredAnswer:
-    if not isinstance(row, dict) or "id" not in row or "answer" not in row:
-        raise InputError(f"{place}: must be an object with 'id' and 'answer'.")
-    data = row["answer"]
+    failure = failure_from_data(row) if isinstance(row, dict) else ""
+    if not isinstance(row, dict) or "id" not in row or not ("answer" in row or failure):
+        raise InputError(f"{place}: must be an object with 'id', and 'answer' or 'failure'.")
+    data = row.get("answer")
     try:
-        answer = answer_from_data({"text": data} if isinstance(data, str) else data)
+        if failure:
+            answer = Answer("", failure=failure)
+        else:
+            answer = answer_from_data(data if isinstance(data, dict) else {"text": data})
     except (InputError, AttributeError, TypeError) as error:
         raise InputError(f"{place}: {error}") from error
     return StoredAnswer(str(row["id"]), answer, str(row.get("key", "")))
@@ -71,7 +75,7 @@ class AnswerJournal:
             InputError: it is broken elsewhere, or another process writes it.
         """
         with LineFile.open(path) as file:
-            yield cls({row.key: row.answer for row in read_answers(path)}, file)
+            yield cls({row.key: row.answer for row in read_answers(path) if not row.answer.failure}, file)
 
     def get(self, key: str) -> Answer | None:
         """The answer that is kept under a key."""

@@ -13,8 +13,10 @@ from typing import Any
 
 import httpx
 
+from llama_index_medqa.content_parts import text_of
 from llama_index_medqa.errors import InputError, JudgeError
 from llama_index_medqa.evaluation.line_file import LineFile, read_rows
+from llama_index_medqa.redaction import cause, keep_address_secret, keep_secret
 from llama_index_medqa.server_api import is_loopback, loopback_tls
 
 _DETAIL_CHARACTERS = 200
@@ -144,6 +146,8 @@ class ModelCalls:
         """
         if concurrency < 1:
             raise InputError(f"At least one request must be under way: concurrency cannot be {concurrency}.")
+        keep_secret(server.api_key)
+        keep_address_secret(server.api_base)
         local = is_loopback(server.api_base)
         client = httpx.AsyncClient(
             base_url=f"{server.api_base.rstrip('/')}/",
@@ -214,7 +218,7 @@ class ModelCalls:
         except TimeoutError as error:
             raise JudgeError("judge timeout", f"no answer within {self._timeout:g} s") from error
         except httpx.TransportError as error:
-            raise JudgeError("judge unreachable", f"{type(error).__name__}: {error}") from error
+            raise JudgeError("judge unreachable", f"{type(error).__name__}: {error}") from cause(error)
         if response.is_error:
             raise JudgeError(f"judge HTTP {response.status_code}", response.text[:_DETAIL_CHARACTERS])
         try:
@@ -243,11 +247,11 @@ def written_text(answer: Mapping[str, Any]) -> str:
     """
     try:
         choice = answer["choices"][0]
-        text, reason = choice["message"]["content"] or "", choice.get("finish_reason")
+        text, reason = text_of(choice["message"]["content"]), choice.get("finish_reason")
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise JudgeError("judge unreadable", json.dumps(answer)[:_DETAIL_CHARACTERS]) from error
     if reason == "length":
         raise JudgeError("judge truncated", f"… {text[-_DETAIL_CHARACTERS:]}")
     if not text.strip():
         raise JudgeError("judge said nothing", f"finish_reason {reason!r}")
-    return str(text)
+    return text

@@ -222,7 +222,7 @@ def _info(measure: Measure, replies: Sequence[Reply]) -> MeasureInfo:
 
 async def _case_result(case: EvaluationCase, reply: Reply, measures: Sequence[Measure]) -> CaseResult:
     if reply.answer is None:
-        failed = Score.unscored("system failed", reply.failure[:_FAILURE_CHARACTERS])
+        failed = Score.unscored(reply.outcome, reply.failure[:_FAILURE_CHARACTERS])
         scores = {measure.name: failed for measure in measures}
         return CaseResult(case.case_id, case.question, case.cluster, None, reply.failure[:_FAILURE_CHARACTERS], scores)
     answer = reply.answer

@@ -1,6 +1,7 @@
 """Asks a system all questions of a set of cases: several at once, each only once."""
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,15 @@ from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.journal import AnswerJournal, answer_key
 from llama_index_medqa.evaluation.systems import System
+from llama_index_medqa.redaction import redacted
+
+# Failures that are told apart from all others when they are counted.
+_OUTCOMES = {
+    "timeout": re.compile(r"time[ds]?[ _-]?out|deadline exceeded", re.IGNORECASE),
+    "no stored answer": re.compile(r"no answer was stored|the file of answers holds none"),
+    "rate limit": re.compile(r"rate[ _-]?limit|too many requests", re.IGNORECASE),
+    "refused": re.compile(r"content[ _-]?(?:filter|policy)|refus(?:al|ed to answer)", re.IGNORECASE),
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,13 @@ class Reply:
     answer: Answer | None = None
     failure: str = ""
     was_kept: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """The failure in a word or two that can be counted; empty where the system answered."""
+        if not self.failure:
+            return ""
+        return next((name for name, pattern in _OUTCOMES.items() if pattern.search(self.failure)), "system failed")
 
 
 @dataclass(frozen=True)
@@ -104,8 +121,9 @@ def _progress(replies: Collection[Reply], questions: int) -> Progress:
 async def _ask(case: EvaluationCase, system: System, timeout: float) -> Reply:
     try:
         async with asyncio.timeout(timeout):
-            return Reply(await system.answer(case))
+            answer = await system.answer(case)
+        return Reply(failure=answer.failure) if answer.failure else Reply(answer)
     except TimeoutError:
         return Reply(failure=f"TimeoutError: no answer after {timeout:g} s")
     except Exception as error:  # noqa: BLE001  # code of others under test: whatever it raises is the outcome of this case
-        return Reply(failure=" ".join(f"{type(error).__name__}: {error}".split()))
+        return Reply(failure=redacted(" ".join(f"{type(error).__name__}: {error}".split())))

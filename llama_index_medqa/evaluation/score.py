@@ -7,6 +7,9 @@ from typing import Any
 
 from llama_index_medqa.errors import InputError
 
+NOT_A_NUMBER = "not a number"
+"""Why there is no score where NaN, infinity or null stands in its place."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -77,10 +80,13 @@ class Score:
         Raises:
             InputError: it is not what :meth:`as_data` gives.
         """
+        if data is None or (isinstance(data, float) and not math.isfinite(data)):
+            # As others write what they could not compute: it counts as missing, and the rest of the file holds.
+            return cls.unscored(NOT_A_NUMBER)
         if isinstance(data, int | float) and not isinstance(data, bool):
             return cls.of(data)
-        if isinstance(data, dict) and isinstance(data.get("repeats"), list):
-            return cls.of_repeats([cls.of(value) for value in data["repeats"]])
+        if isinstance(data, dict) and isinstance(data.get("repeats"), list) and data["repeats"]:
+            return cls.of_repeats([cls.from_data(value) for value in data["repeats"]])
         if isinstance(data, dict) and isinstance(data.get("unscored"), str):
             return cls.unscored(data["unscored"], str(data.get("detail", "")))
         if isinstance(data, dict) and isinstance(data.get("not_applicable"), str):

@@ -29,6 +29,29 @@ def test_a_case_of_one_s_own(tmp_path):
     assert case.judgements == {"PMID:12": 1.0, "PMID:13": 1.0}
 
 
+def test_cases_of_a_corpus_that_is_not_pubmed(tmp_path):
+    rows = [
+        {"id": 1, "question": "Does tea help?", "gold_documents": ["guide-7", 8]},
+        {"id": 2, "question": "Does coffee help?", "gold_answer": "Yes."},
+        {"id": 3, "question": "Does water help?", "gold_pmids": []},
+    ]
+    guide, answered, bare = load_cases(written(tmp_path, *rows))
+    assert (guide.gold_documents, guide.cluster, guide.gold_pmids) == (("guide-7", "8"), "guide-7", ())
+    assert (answered.gold_documents, answered.cluster) == ((), "Does coffee help?")
+    assert bare.judgements == {}
+
+
+def test_what_is_not_known_may_be_null_or_nan(tmp_path):
+    nothing = dict.fromkeys(["gold_answer", "gold_label", "gold_evidence", "group", "gold_pmids"], float("nan"))
+    [case] = load_cases(written(tmp_path, {"id": "1", "question": "Does tea help?", **nothing}))
+    assert case == EvaluationCase("1", "Does tea help?")
+
+
+def test_pmids_may_be_written_as_people_write_them(tmp_path):
+    [case] = load_cases(written(tmp_path, {**GOOD, "gold_pmids": [12.0, "PMID: 13", "pmid14", "0015"]}))
+    assert case.gold_documents == ("PMID:12", "PMID:13", "PMID:14", "PMID:15")
+
+
 def test_only_line_feeds_end_a_line(tmp_path):
     [case] = load_cases(written(tmp_path, {**GOOD, "question": "Does\u2028tea\u0085help?"}))
     assert case.question == "Does\u2028tea\u0085help?"
@@ -38,7 +61,9 @@ def test_only_line_feeds_end_a_line(tmp_path):
     ("row", "message"),
     [
         ({**GOOD, "question": " "}, "the question of '1' is empty"),
-        ({**GOOD, "gold_pmids": []}, "must be a list of PMIDs"),
+        ({**GOOD, "gold_documents": "doc"}, "must be a list of ids"),
+        ({**GOOD, "id": None}, "has no id"),
+        ({**GOOD, "id": float("nan")}, "has no id"),
         ({**GOOD, "gold_pmids": "12"}, "must be a list of PMIDs"),
         ({**GOOD, "gold_pmids": ["PMC12"]}, "must be a list of PMIDs"),
         ({**GOOD, "gold_label": "perhaps"}, "one of yes, no, maybe"),

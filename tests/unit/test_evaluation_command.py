@@ -83,18 +83,19 @@ def test_stored_answers_are_scored(medqa, tmp_path):
     assert code == 3  # one case has no answer
     summary = json.loads(out)["summary"]
     assert (summary["Accuracy"]["estimate"]["mean"], summary["Recall"]["estimate"]["mean"]) == (1.0, 0.0)
-    assert summary["Accuracy"]["unscored"] == {"system failed": 1}
+    assert summary["Accuracy"]["unscored"] == {"no stored answer": 1}
 
 
 def test_a_profile_is_evaluated_and_knows_its_own_headings(medqa, tmp_path, tiny_model):
     place = ["--index", tmp_path / "index", "--embedder", tiny_model]
     assert medqa("index", SUITE / "corpus.jsonl", *place)[0] == 0
     arguments = ["--llm", "extractive", "--retrieval", "lexical", "--output", tmp_path / "r.json"]
+    arguments += ["--strictness", "strict"]
     code, out, err = medqa("evaluate", SUITE / "cases.jsonl", *place, *arguments)
     assert code == 0, err
     assert "Faithfulness(verifier): judged by the verifier that also decided in the engine: the system marked" in out
     results = read_results(tmp_path / "r.json")
-    assert results.system["verifier"] == verifier.ClaimVerifier().identity
+    assert results.system["verifier"] == verifier.ClaimVerifier(strictness="strict").identity
     assert results.system["profile"]["retrieval"] == "lexical"
     assert results.adapter is None
     assert results.summary("Recall@5").estimate.mean == 1.0
@@ -110,12 +111,14 @@ def test_a_profile_is_evaluated_and_knows_its_own_headings(medqa, tmp_path, tiny
         (["--engine", "json:loads", "--measure", "bleu"], "no measure 'bleu'"),
         (["--engine", "nowhere:engine"], "No module named 'nowhere'"),
         (["--profile", "huge"], "no profile 'huge'"),
+        (["--strictness", "sloppy"], "--strictness cannot be 'sloppy': choose strict, balanced, open"),
         (["--terms", "none.txt", "--engine", "json:loads"], "none.txt cannot be read"),
     ],
 )
 def test_a_mistake_is_one_line(medqa, tmp_path, arguments, message):
     code, out, err = medqa("evaluate", SUITE / "cases.jsonl", "--output", tmp_path / "r.json", *arguments)
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    misused = arguments[0] in ("--format", "--profile", "--strictness") or "--answers" in arguments
+    assert (code, out, err.count("\n")) == (2 if misused else 1, "", 1)
     assert message in err
 
 
@@ -135,6 +138,6 @@ async def test_llamaindex_s_runner_takes_our_measures():
     assert (text.score, text.contexts) == (1.0, ["Tea."])
     # Texts alone tell no ids: no number is made of them.
     no_ids = evaluators["Recall@5"].evaluate(query=cases[0].question, response="Yes.", contexts=["Tea."])
-    assert (no_ids.score, no_ids.invalid_reason) == (None, "evidence unknown")
+    assert (no_ids.score, no_ids.invalid_reason) == (None, "ids unknown")
     with pytest.raises(InputError, match="Two cases ask"):
         MeasureEvaluator(measures_of(["Recall"])[0], [*cases, cases[0]])

@@ -93,10 +93,47 @@ def test_too_many_unscored_cases_fail_and_failures_are_among_them():
     assert len(few.comparisons[1].differences) == 98
     many = compare(results(), results(unparsable=range(2), failed=[50]), Margins({"Accuracy": 0.05}))
     assert verdicts(many)["Accuracy"] == "fail"
-    assert (
-        "3.0% of the candidate's cases could not be scored (2 unparsable, 1 system failed)"
-        in many.comparisons[1].reason
-    )
+    assert "3.0% of the candidate's cases could not be scored (2 unparsable, 1 timeout)" in many.comparisons[1].reason
+
+
+def test_the_gate_of_a_file_with_itself_never_fails():
+    broken = results(unparsable=range(10), failed=range(10, 20))
+    report = compare(broken, broken, Margins())
+    assert (report.verdict, report.passed) == ("not enough evidence", True)
+    [accuracy] = [one for one in report.comparisons if one.measure.name == "Accuracy"]
+    assert "20.0% of the candidate's cases could not be scored" in accuracy.reason
+    assert accuracy.reason.endswith("and the baseline has no fewer")
+    # One more than the baseline has, and it fails as before.
+    worse = compare(broken, results(unparsable=range(10), failed=range(10, 21)), Margins({"Accuracy": 0.05}))
+    assert worse.verdict == "fail"
+
+
+def first(made, count):
+    return replace(made, cases=made.cases[:count])
+
+
+def test_a_few_cases_that_did_not_change_show_nothing():
+    # (1 - 0.05) ** 58 = 0.0510 and (1 - 0.05) ** 59 = 0.0485; (1 - 0.4) ** 6 = 0.047.
+    expected = {
+        (6, 0.05): False,
+        (6, 0.4): True,
+        (58, 0.05): False,
+        (59, 0.05): True,
+        (58, 0.0): False,
+        (59, 0.0): True,
+    }
+    for (count, margin), passes in expected.items():
+        report = compare(first(results(), count), first(results(), count), Margins({"Accuracy": margin}))
+        assert report.verdict == ("pass" if passes else "not enough evidence"), (count, margin)
+    six = compare(first(results(), 6), first(results(), 6), Margins({"Accuracy": 0.05}, not_enough_evidence="fail"))
+    assert not six.passed
+    assert "no case changed, but 6 independent cases could not show it: it takes 59" in as_markdown(six)
+
+
+def test_copies_of_one_case_are_one_case():
+    made = results()
+    copies = replace(made, cases=[replace(case, cluster="the same") for case in made.cases])
+    assert compare(copies, copies, Margins({"Accuracy": 0.05})).verdict == "not enough evidence"
 
 
 def test_an_adapter_that_was_not_proved_fails():
@@ -159,6 +196,15 @@ def test_a_file_of_results_comes_back(tmp_path):
     back = read_results(tmp_path / "a.json")
     assert back.as_data() == made.as_data()
     assert compare(made, back, Margins()).verdict == "pass"
+
+
+def test_a_number_that_is_none_leaves_the_rest_of_a_file(tmp_path):
+    data = results().as_data()
+    for number, value in enumerate([float("nan"), float("inf"), None, {"mean": 0.5, "repeats": [1.0, float("nan")]}]):
+        data["cases"][number]["scores"]["Accuracy"] = value
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    back = read_results(tmp_path / "a.json").summary("Accuracy")
+    assert (len(back.values), back.unscored) == (96, {"not a number": 4})
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": "2"}', '{"format": "llama-index-medqa evaluation 1"}'])

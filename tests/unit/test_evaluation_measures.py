@@ -103,7 +103,83 @@ def test_retrieval_over_the_documents_of_the_evidence():
     assert [of_answers(one).score(CASE, nothing).value for one in (Precision, Recall)] == [0.0, 0.0]
     assert of_answers(Recall).score(CASE, Answer("x")) == Score.not_applicable("evidence unknown")
     # Texts without ids, as LlamaIndex hands them to evaluators, are no ranking.
-    assert of_answers(Recall).score(CASE, Answer("x", (Evidence("", "t"),))).reason == "evidence unknown"
+    assert of_answers(Recall).score(CASE, Answer("x", (Evidence("", "t"),))).reason == "ids unknown"
+
+
+UUID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "recall"),
+    [
+        (["PMID:1", "PMID:7"], 0.5),
+        (["1", "https://pubmed.ncbi.nlm.nih.gov/2/"], 1.0),
+        (["pmid: 1", "PMID1", 1], 0.5),
+        ([{"document_id": UUID, "pmid": 2}], 0.5),
+        ([{"document_id": "notes.txt", "metadata": {"PMID": "PMID:2"}}, {"document_id": UUID}], 0.5),
+        ([{"pmid": "0001", "text": "t"}, {"pmid": 2.0}], 1.0),
+        (["PMID:7"], 0.0),
+        # Records of ours without a PMID are none of the gold papers.
+        (["SHA:0123456789ab"], 0.0),
+        ([], 0.0),
+        ([UUID, UUID], "ids unknown"),
+        (["notes.txt"], "ids unknown"),
+        ([{"text": "t"}], "ids unknown"),
+        (None, "evidence unknown"),
+    ],
+)
+def test_papers_are_known_by_whatever_names_them(evidence, recall):
+    answer = answer_from_data({"text": "x", "evidence": evidence})
+    score = of_answers(Recall).score(CASE, answer)
+    assert (score.value if score.value is not None else score.reason) == recall
+    assert score.applicable == (score.value is not None)
+    assert answer_from_data(answer.as_data()) == answer
+
+
+def test_citations_are_known_by_whatever_names_them():
+    [recall] = measures_of(["CitationRecall"])
+    evidence = [{"document_id": UUID, "pmid": 1}]
+    values = [
+        recall.score(CASE, answer_from_data({"text": "x", "evidence": evidence, "cited": cited}))
+        for cited in ([UUID], ["2", "1"], ["doc"], [])
+    ]
+    assert values == [Score.of(0.5), Score.of(1.0), Score.not_applicable("ids unknown"), Score.of(0.0)]
+
+
+def test_nodes_with_a_pmid_in_their_metadata():
+    nodes = [TextNode(text="Tea.", metadata={"pmid": pmid}) for pmid in ("1", 9)]
+    answer = answer_of(Response("Yes.", source_nodes=[NodeWithScore(node=node) for node in nodes]))
+    assert of_answers(Recall).score(CASE, answer) == Score.of(0.5)
+    # Gold documents of another corpus are compared with the ids themselves.
+    own = EvaluationCase("3", "Why?", (nodes[1].node_id,))
+    assert of_answers(Recall).score(own, answer) == Score.of(1.0)
+
+
+def test_cases_without_gold_documents_have_no_retrieval_to_score():
+    bare = EvaluationCase("4", "Does tea help?", gold_label="yes")
+    scores = {one.name: one.score(bare, Answer("Yes.", EVIDENCE, ("PMID:1",))) for one in measures_of()}
+    missing = {name for name, score in scores.items() if score.reason == "no gold document"}
+    assert missing == {"nDCG@10", "Recall@5", "Recall", "Precision", "CitationPrecision", "CitationRecall"}
+    assert (scores["Accuracy"], scores["Answered"]) == (Score.of(1), Score.of(1))
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_answer_is_no_answer_and_no_abstention(text):
+    measures = measures_of(["Answered", "Accuracy", "WordF1", "CitationRecall", "Faithfulness(verifier)"])
+    for answer in (answer_of(Response(text)), answer_from_data({"text": text, "cited": []})):
+        answered, *others = [measure.score(CASE, answer) for measure in measures]
+        assert answered == Score.of(0)
+        assert others == [Score.unscored("empty answer")] * 4
+    # What LlamaIndex says where nothing was retrieved is an abstention, also where it was stored.
+    assert answer_from_data({"text": "Empty Response"}).abstained == "empty response"
+
+
+def test_what_is_no_number_costs_its_own_score_only():
+    answer = answer_from_data({"text": "Yes.", "seconds": math.nan, "prompt_tokens": math.nan, "answer_tokens": "7"})
+    assert Seconds.score(CASE, answer) == Score.unscored("not a number")
+    assert (Tokens.score(CASE, answer), Accuracy.score(CASE, answer)) == (Score.of(7), Score.of(1))
+    with pytest.raises(InputError, match="'seconds' must be a number, got 'soon'"):
+        answer_from_data({"text": "Yes.", "seconds": "soon"})
 
 
 def test_retracted_evidence_counts_documents():

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
@@ -13,6 +14,8 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.journal import AnswerJournal, answer_key, read_answers
+from llama_index_medqa.evaluation.measures.catalogue import measures_of
+from llama_index_medqa.evaluation.results import score_all
 from llama_index_medqa.evaluation.runner import collect
 from llama_index_medqa.evaluation.systems import QueryEngineSystem, StoredAnswers, load_engine
 from llama_index_medqa.testing import ScriptedLLM
@@ -122,17 +125,48 @@ async def test_stored_answers_of_other_systems(tmp_path):
     assert await stored.answer(CASES[2]) == Answer("No.", (Evidence("PMID:2"),), ())
     replies = await run(tmp_path / "j.jsonl", stored)
     assert "holds none for the case '0'" in replies[0].failure
+    assert replies[0].outcome == "no stored answer"
     path.write_text("\n".join(map(json.dumps, [rows[0], rows[0]])))
     with pytest.raises(InputError, match="answers the case '1' twice"):
         StoredAnswers(path)
 
 
-@pytest.mark.parametrize("line", ["[]", '{"id": 1}', '{"id": 1, "answer": 3}', '{"id": 1, "answer": {"text": null}}'])
+@pytest.mark.parametrize("line", ["[]", '{"id": 1}', '{"id": 1, "answer": 3}', '{"id": 1, "answer": {"cited": []}}'])
 def test_what_is_no_file_of_answers_is_told_by_line(tmp_path, line):
     path = tmp_path / "a.jsonl"
     path.write_text(f"\n{line}\n")
     with pytest.raises(InputError, match=r"a\.jsonl, line 2"):
         list(read_answers(path))
+
+
+async def test_stored_failures_are_outcomes_of_their_own(tmp_path):
+    rows = [
+        {"id": "0", "answer": {"text": "", "failure": "timeout"}},
+        {"id": "1", "answer": None, "error": {"type": "ReadTimeout", "message": "timed out after 60 s"}},
+        {"id": "2", "failure": "ServerError: 500"},
+        {"id": "3", "answer": None},
+        {"id": "4", "answer": float("nan")},
+        {"id": "5", "answer": {"text": None}},
+        {"id": "6", "answer": "", "error": "RateLimitError: too many requests"},
+        {"id": "7", "answer": {"text": "Perhaps."}, "error": None},
+        {"id": "8", "answer": ""},
+    ]
+    path = tmp_path / "answers.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    replies = await run(tmp_path / "j.jsonl", StoredAnswers(path))
+    cases = [replace(case, gold_label="yes") for case in CASES]
+    found = await score_all(cases, replies, measures_of(["Accuracy"]), system={})
+    assert found.summary("Accuracy").unscored == {
+        "timeout": 2,
+        "system failed": 1,
+        "no stored answer": 3 + 3,  # of cases 9 to 11 the file holds nothing
+        "rate limit": 1,
+        "unparsable": 1,
+        "empty answer": 1,
+    }
+    assert replies[1].failure == "ReadTimeout: timed out after 60 s"
+    # Failures are not kept.
+    assert len(list(read_answers(tmp_path / "j.jsonl"))) == 2
 
 
 class TellingLLM(ScriptedLLM):

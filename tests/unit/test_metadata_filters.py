@@ -144,7 +144,10 @@ def one(key: str, operator: str, value) -> MetadataFilters:
         (one("year", ">", None), "needs a value; use is_empty"),
         (one("title", "text_match", 3), "'text_match' on 'title' needs a text"),
         (one("jornal", "==", "Heart"), "No record has the field 'jornal'. Did you mean 'journal'?"),
-        (one("Tags", "==", "x"), "Filter on one of: chunk_count, date, document_id, doi, journal, mesh"),
+        (
+            one("Tags", "==", "x"),
+            "Filter on one of: authors, chunk_count, date, document_id, doi, issue, journal, mesh",
+        ),
     ],
 )
 def test_filters_that_cannot_be_meant_are_told(store, filters, message):

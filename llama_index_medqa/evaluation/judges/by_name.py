@@ -1,6 +1,6 @@
 """The judges by their names, as the commands take them."""
 
-from llama_index_medqa.errors import InputError
+from llama_index_medqa.errors import UsageError
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge, VerdictJudge
 from llama_index_medqa.evaluation.judges.offline import OfflineJudge
@@ -17,12 +17,12 @@ def asks_model(name: str) -> bool:
     """Whether a judge asks a language model.
 
     Raises:
-        InputError: there is no such judge.
+        UsageError: there is no such judge.
     """
     if name in _REPLACED:
-        raise InputError(f"The judge {name!r} is no more: choose {_REPLACED[name]!r}, which took its place.")
+        raise UsageError(f"The judge {name!r} is no more: choose {_REPLACED[name]!r}, which took its place.")
     if name not in JUDGES:
-        raise InputError(f"There is no judge {name!r}: choose {', '.join(JUDGES)}.")
+        raise UsageError(f"There is no judge {name!r}: choose {', '.join(JUDGES)}.")
     return name != "verifier"
 
 
@@ -35,12 +35,12 @@ def judge_of(name: str, calls: ModelCalls | None = None, verifier: Verifier | No
         verifier: what decides in ``verifier`` and ``offline``; None takes the one of the package.
 
     Raises:
-        InputError: there is no such judge, or it needs a language model and none is given.
+        UsageError: there is no such judge, or it needs a language model and none is given.
     """
     if not asks_model(name):
         return VerifierJudge(verifier)
     if calls is None:
-        raise InputError(f"The judge {name!r} needs a language model.")
+        raise UsageError(f"The judge {name!r} needs a language model.")
     match name:
         case "offline":
             return OfflineJudge(LogOddsJudge(calls), verifier)

@@ -5,7 +5,7 @@ from collections import Counter
 
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase, Label
-from llama_index_medqa.evaluation.measures.measure import Measure
+from llama_index_medqa.evaluation.measures.measure import Measure, without_text
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.text.search_terms import lexical_terms
 
@@ -34,8 +34,8 @@ def parse_label(text: str) -> Label | None:
 def _accuracy(case: EvaluationCase, answer: Answer) -> Score:
     if case.gold_label is None:
         return Score.not_applicable("no gold label")
-    if answer.abstained:
-        return Score.not_applicable("abstained")
+    if missing := without_text(answer):
+        return missing
     label = parse_label(answer.text)
     if label is None:
         return Score.unscored("unparsable", answer.text[:80])
@@ -45,8 +45,8 @@ def _accuracy(case: EvaluationCase, answer: Answer) -> Score:
 def _word_f1(case: EvaluationCase, answer: Answer) -> Score:
     if not case.gold_answers:
         return Score.not_applicable("no gold answer")
-    if answer.abstained:
-        return Score.not_applicable("abstained")
+    if missing := without_text(answer):
+        return missing
     said = Counter(lexical_terms(answer.text))
     return Score.of(max(_f1(said, Counter(lexical_terms(gold))) for gold in case.gold_answers))
 
@@ -57,7 +57,7 @@ def _f1(first: Counter[str], second: Counter[str]) -> float:
 
 
 def _answered(case: EvaluationCase, answer: Answer) -> Score:
-    return Score.of(answer.abstained is None)
+    return Score.of(answer.abstained is None and not answer.is_empty)
 
 
 Answered = Measure("Answered", _answered)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.document_ids import are_comparable, canonical_id
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.judges.verifier import VerifierJudge
@@ -14,7 +15,7 @@ from llama_index_medqa.evaluation.measures.citation import CitationMeasure, Cita
 from llama_index_medqa.evaluation.measures.effort import Seconds, Tokens
 from llama_index_medqa.evaluation.measures.evidence import RetractedEvidence
 from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
-from llama_index_medqa.evaluation.measures.measure import Measure
+from llama_index_medqa.evaluation.measures.measure import Measure, without_text
 from llama_index_medqa.evaluation.measures.ragas import RAGAS_NAMES, ragas_measure, ragas_name
 from llama_index_medqa.evaluation.measures.retrieval import Precision, Recall, nDCG, of_answers
 from llama_index_medqa.evaluation.measures.terms import MedicalTerms, term_precision
@@ -75,11 +76,16 @@ def _all(headings: Sequence[str], judge: Judge) -> list[Measure]:
 
 def _of_answers(measure: CitationMeasure) -> Measure:
     def score(case: EvaluationCase, answer: Answer) -> Score:
-        if answer.abstained:
-            return Score.not_applicable("abstained")
-        if answer.cited is None:
+        if not case.gold_documents:
+            return Score.not_applicable("no gold document")
+        if missing := without_text(answer):
+            return missing
+        cited, gold = answer.cited_like(case.gold_documents), list(map(canonical_id, case.gold_documents))
+        if cited is None:
             return Score.not_applicable("citations unknown")
-        value = measure.score(answer.cited, case.gold_documents)
+        if not are_comparable(cited, gold):
+            return Score.not_applicable("ids unknown")
+        value = measure.score(cited, gold)
         return Score.not_applicable("nothing cited") if value is None else Score.of(value)
 
     return Measure(str(measure).title().replace(" ", ""), score)

@@ -1,13 +1,17 @@
 """What an answer costs: time and tokens."""
 
+import math
+
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.measures.measure import Measure
-from llama_index_medqa.evaluation.score import Score
+from llama_index_medqa.evaluation.score import NOT_A_NUMBER, Score
 
 
 def _seconds(case: EvaluationCase, answer: Answer) -> Score:
-    return Score.not_applicable("time unknown") if answer.seconds is None else Score.of(answer.seconds)
+    if answer.seconds is None:
+        return Score.not_applicable("time unknown")
+    return Score.of(answer.seconds) if math.isfinite(answer.seconds) else Score.unscored(NOT_A_NUMBER)
 
 
 def _tokens(case: EvaluationCase, answer: Answer) -> Score:

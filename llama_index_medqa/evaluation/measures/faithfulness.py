@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges import Judge
-from llama_index_medqa.evaluation.measures.measure import Measure
+from llama_index_medqa.evaluation.measures.measure import Measure, without_text
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.text.sentences import split_sentences
 
@@ -43,8 +43,8 @@ def _judged(
     judge: Judge, evidence_of: Callable[[EvaluationCase, Answer], Sequence[str]]
 ) -> Callable[[EvaluationCase, Answer], Awaitable[Score]]:
     async def score(case: EvaluationCase, answer: Answer) -> Score:
-        if answer.abstained:
-            return Score.not_applicable("abstained")
+        if missing := without_text(answer):
+            return missing
         evidence = evidence_of(case, answer)
         if not evidence:
             return Score.not_applicable("no evidence text")

@@ -13,6 +13,13 @@ from llama_index_medqa.evaluation.score import Score
 Unit = Literal["share", "seconds", "tokens"]
 
 
+def without_text(answer: Answer) -> Score | None:
+    """Why measures of an answer's text have no number; None where there is a text to measure."""
+    if answer.abstained:
+        return Score.not_applicable("abstained")
+    return Score.unscored("empty answer") if answer.is_empty else None
+
+
 @dataclass(frozen=True)
 class Measure:
     """A measure of answers.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.document_ids import are_comparable, canonical_id
 from llama_index_medqa.evaluation.measures.measure import Measure
 from llama_index_medqa.evaluation.score import Score
 
@@ -90,12 +91,21 @@ def _precision(ranking: Ranking, relevant: Judgements, cutoff: int) -> float:
 
 
 def of_answers(measure: RetrievalMeasure) -> Measure:
-    """A measure of rankings as one of answers: of the documents of their evidence against the gold documents."""
+    """A measure of rankings as one of answers: of the documents of their evidence against the gold documents.
+
+    Ids that are of another kind than the gold ones, such as UUIDs against PMIDs, tell nothing: ``ids unknown``.
+    """
 
     def score(case: EvaluationCase, answer: Answer) -> Score:
-        if answer.ranking is None:
+        if not case.gold_documents:
+            return Score.not_applicable("no gold document")
+        if answer.evidence is None:
             return Score.not_applicable("evidence unknown")
-        return Score.of(measure.score(answer.ranking, case.judgements))
+        ranking = answer.ranking_like(case.gold_documents)
+        judgements = {canonical_id(name): gain for name, gain in case.judgements.items()}
+        if ranking is None or not are_comparable(ranking, judgements):
+            return Score.not_applicable("ids unknown")
+        return Score.of(measure.score(ranking, judgements))
 
     return Measure(str(measure), score)
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.measures.measure import Measure
+from llama_index_medqa.evaluation.measures.measure import Measure, without_text
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.text.search_terms import lexical_terms
 
@@ -76,8 +76,8 @@ def term_precision(terms: MedicalTerms) -> Measure:
     """
 
     def score(case: EvaluationCase, answer: Answer) -> Score:
-        if answer.abstained:
-            return Score.not_applicable("abstained")
+        if missing := without_text(answer):
+            return missing
         if not answer.evidence or not any(piece.text for piece in answer.evidence):
             return Score.not_applicable("no evidence text")
         said = terms.found(answer.text)
