@@ -1,13 +1,17 @@
 """From which confidence on should a question be tried? A risk-coverage curve, without any language model.
 
-    python -m benchmarks.abstention --work FOLDER [--data DATA]
+    python -m benchmarks.abstention [--data DATA] [--meaning FOLDER]
 
-Questions of PubMedQA and BioASQ that are not among those of ``benchmarks.answers`` are retrieved for twice: with all
-papers (answerable), and as if the papers that hold their answer were not in the index (unanswerable). For BioASQ other
-papers of the set may hold an answer too, so some of its unanswerable ones are not. The signals of the gate are fitted
-to one half of the questions by logistic regression and told on the other half, where the threshold is chosen too: the
-confidence that answers as many answerable questions as it refuses unanswerable ones, counted over both sets alike.
-Indexes are built once and kept in FOLDER; with them it takes some minutes.
+The ``calibration`` questions of PubMedQA and BioASQ (see ``answer_sets``) are retrieved for twice: with all papers
+(answerable), and as if the papers that hold their answer were not in the index (unanswerable). For BioASQ other papers
+of the set may hold an answer too, so some of its unanswerable ones are not. The signals of the gate are fitted to one
+half of the questions by logistic regression, and the threshold is chosen there: the highest that refuses at most 4 % of
+its answerable questions, because a question that is refused is lost, and what is tried in vain is still verified. Both
+are told on the other half.
+
+A question whose rare names one record has all is always tried. The gate that every embedder gets goes by words, and
+retrieval here by BM25 among all papers; it takes a minute. With ``--meaning`` the embedded profile's index is built in
+FOLDER and kept (embedding takes an hour on two busy cores), and a gate that knows its cosines is fitted too.
 """
 
 import argparse
@@ -17,12 +21,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.schema import NodeWithScore
 
-from benchmarks.answer_sets import NAMES, AnswerSet, load_answer_set, open_answer_index
+from benchmarks.answer_sets import NAMES, AnswerSet, WholePapers, load_answer_set, open_answer_index
 from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import RESULTS, provenance, write_results
-from llama_index_medqa import PubMedRetriever, TransformerEmbedding
+from llama_index_medqa import PubMedRetriever
 from llama_index_medqa.answerability import Signals, signals_of
 from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.evaluation.measures.abstention import RiskPoint, auroc, risk_coverage
@@ -32,28 +37,35 @@ from llama_index_medqa.profiles import EMBEDDED
 _DEEP = 60
 _SHOWN_POINTS = 21
 # Which signals a gate goes by: those that every retriever gives, and those of a known embedder.
-WAYS = {"words": ("coverage",), "words and meaning": ("coverage", "likeness")}
+_BY_WORDS = ("coverage", "unnamed")
+WAYS = {"words": _BY_WORDS, "words and meaning": (*_BY_WORDS, "likeness")}
+_MOST_REFUSED = 0.04
+_HALVES = ("choosing", "testing")
 
 
-def measured(chosen: AnswerSet, retriever: PubMedRetriever, embedder: TransformerEmbedding) -> Iterator[dict[str, Any]]:
+def measured(chosen: AnswerSet, retriever: BaseRetriever) -> Iterator[dict[str, Any]]:
     """The signals of every question, with its papers and without."""
-    for number, case in enumerate(chosen.others):
-        query = QueryBundle(case.question, embedding=embedder.get_query_embedding(case.question))
-        found = retriever.retrieve(query)
+    for number, case in enumerate(chosen.calibration):
+        found = retriever.retrieve(case.question)
         for answerable in (True, False):
             nodes = [item for item in found if answerable or item.node.ref_doc_id not in case.gold_documents]
             yield {
                 "set": chosen.name,
-                "half": number % 2,
+                "half": _HALVES[number % 2],
                 "answerable": answerable,
                 "signals": _signals(case.question, nodes[: EMBEDDED.similarity_top_k]),
             }
 
 
+def _retriever(chosen: AnswerSet, folder: Path | None) -> BaseRetriever:
+    if folder is None:
+        return WholePapers(chosen, _DEEP)
+    return PubMedRetriever(open_answer_index(chosen, open_embedder(EMBEDDED), folder), similarity_top_k=_DEEP)
+
+
 def _signals(question: str, nodes: Sequence[NodeWithScore]) -> Signals:
-    signals = signals_of(question, nodes)
-    assert signals is not None, "every question of these sets finds something"
-    return signals
+    # Without its papers a question may find nothing by words.
+    return signals_of(question, nodes) or Signals(coverage=0.0, named=False, unnamed=0.0, likeness=0.0)
 
 
 def fitted(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -74,25 +86,23 @@ def confidences(rows: Sequence[dict[str, Any]], names: Sequence[str], weights: n
     return values
 
 
-def balanced_threshold(rows: Sequence[dict[str, Any]], values: Sequence[float]) -> float:
-    """The threshold where answered and refused shares, averaged over the sets, are nearest to each other."""
-    curves = {}
-    for name in NAMES:
-        own = [number for number, row in enumerate(rows) if row["set"] == name]
-        curves[name] = ([values[i] for i in own], [rows[i]["answerable"] for i in own])
+def careful_threshold(rows: Sequence[dict[str, Any]], values: Sequence[float]) -> float:
+    """The highest threshold, in hundredths, that refuses no more than 4 % of the answerable questions.
 
-    def distance(threshold: float) -> float:
-        points = [_at(*curve, threshold) for curve in curves.values()]
-        return abs(sum(point.answered - point.refused for point in points))
-
-    return min((round(step / 100, 2) for step in range(1, 100)), key=distance)
+    A question whose rare names one record has all is always tried.
+    """
+    answerable = np.array(
+        [1.0 if row["signals"].named else value for row, value in zip(rows, values, strict=True) if row["answerable"]]
+    )
+    allowed = [step / 100 for step in range(100) if float((answerable < step / 100).mean()) <= _MOST_REFUSED]
+    return max(allowed)
 
 
 def told(rows: Sequence[dict[str, Any]], values: Sequence[float], threshold: float) -> dict[str, Any]:
     """What the threshold gives on some questions, and the curve around it."""
     answerable = [row["answerable"] for row in rows]
     curve = risk_coverage(values, answerable)
-    tried = [float(value >= threshold) for value in values]
+    tried = [float(row["signals"].named or value >= threshold) for row, value in zip(rows, values, strict=True)]
     intervals = {
         name: bootstrap_mean([abs(flip - took) for took, able in zip(tried, answerable, strict=True) if able is wanted])
         for name, wanted, flip in (("answered", True, 0.0), ("refused", False, 1.0))
@@ -102,17 +112,9 @@ def told(rows: Sequence[dict[str, Any]], values: Sequence[float], threshold: flo
         "questions": len(rows),
         "auroc": round(auroc(values, answerable), 4),
         **{name: {key: round(part, 4) for key, part in value._asdict().items()} for name, value in intervals.items()},
-        "at_threshold": _rounded(_at(values, answerable, threshold)),
+        "names trusted": sum(row["signals"].named for row in rows),
         "curve": [_rounded(curve[step]) for step in steps],
     }
-
-
-def _at(values: Sequence[float], answerable: Sequence[bool], threshold: float) -> RiskPoint:
-    taken = [able for value, able in zip(values, answerable, strict=True) if value >= threshold]
-    can, cannot, right = sum(answerable), len(answerable) - sum(answerable), sum(taken)
-    wrong = len(taken) - right
-    risk = wrong / len(taken) if taken else 0.0
-    return RiskPoint(threshold, len(taken) / len(answerable), risk, right / can, 1 - wrong / cannot)
 
 
 def _rounded(point: RiskPoint) -> dict[str, float]:
@@ -124,28 +126,33 @@ def _matrix(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> npt.NDArray
 
 
 def way(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
-    """Weights from one half, threshold and figures from the other."""
-    fit, test = ([row for row in rows if row["half"] == half] for half in (0, 1))
-    weights = fitted(fit, names)
-    values = confidences(test, names, weights)
-    threshold = balanced_threshold(test, values)
-    sets = {name: [number for number, row in enumerate(test) if row["set"] == name] for name in NAMES}
+    """Weights and threshold from one half; figures of both."""
+    halves = {half: [row for row in rows if row["half"] == half] for half in _HALVES}
+    weights = [round(float(weight), 3) for weight in fitted(halves["choosing"], names)]
+    values = {half: confidences(own, names, np.array(weights)) for half, own in halves.items()}
+    threshold = careful_threshold(halves["choosing"], values["choosing"])
+    groups = {name: (name,) for name in NAMES} | {"both": NAMES}
+
+    def of(half: str, sets: Sequence[str]) -> dict[str, Any]:
+        own = [number for number, row in enumerate(halves[half]) if row["set"] in sets]
+        return told([halves[half][i] for i in own], [values[half][i] for i in own], threshold)
+
     return {
         "signals": list(names),
-        "weights": [round(float(weight), 3) for weight in weights],
+        "weights": weights,
         "threshold": threshold,
-        "both": told(test, values, threshold),
-        **{name: told([test[i] for i in own], [values[i] for i in own], threshold) for name, own in sets.items()},
+        **{half: {group: of(half, sets) for group, sets in groups.items()} for half in _HALVES},
     }
 
 
 def as_markdown(results: dict[str, Any]) -> str:
     """The tables of a results file."""
-    lines = ["# When to try a question", "", "On the half of the questions that the weights were not fitted to.", ""]
-    for name, found in results["ways"].items():
-        lines += [f"## By {name}: threshold {found['threshold']}", ""]
+    lines = ["# When to try a question", "", "On the half of the questions that nothing was chosen on.", ""]
+    for name, way_found in results["ways"].items():
+        lines += [f"## By {name}: threshold {way_found['threshold']}", ""]
+        found = way_found["testing"]
         lines += [
-            "| | questions | AUROC | answerable, tried | unanswerable, refused | risk |",
+            "| | questions | AUROC | answerable, tried | unanswerable, refused | tried for their names |",
             "|---|---|---|---|---|---|",
         ]
         for group in (*NAMES, "both"):
@@ -154,11 +161,11 @@ def as_markdown(results: dict[str, Any]) -> str:
                 f"{of[key]['mean']:.3f} ({of[key]['low']:.3f} to {of[key]['high']:.3f})"
                 for key in ("answered", "refused")
             )
-            risk = of["at_threshold"]["risk"]
-            lines.append(f"| {group} | {of['questions']} | {of['auroc']:.3f} | {answered} | {refused} | {risk:.3f} |")
+            trusted = of["names trusted"]
+            lines.append(f"| {group} | {of['questions']} | {of['auroc']:.3f} | {answered} | {refused} | {trusted} |")
         lines += [
             "",
-            "Risk against coverage, both sets:",
+            "Risk against coverage by chance alone, no name trusted, both sets:",
             "",
             "| threshold | coverage | risk | tried | refused |",
             "|---|---|---|---|---|",
@@ -173,23 +180,20 @@ def as_markdown(results: dict[str, Any]) -> str:
 def main() -> None:
     """Measures and writes ``results/abstention.json`` and ``.md``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True)
     add_data_option(parser)
-    parser.add_argument("--limit", type=int, default=1_000, help="questions of each set")
+    parser.add_argument("--meaning", type=Path, help="folder of indexes: retrieve by meaning too")
     options = parser.parse_args()
     require_data(options.data)
-    embedder = open_embedder(EMBEDDED)
     rows: list[dict[str, Any]] = []
     files: list[Path] = []
     for name in NAMES:
         chosen = load_answer_set(name, options.data)
         files += chosen.files
-        index = open_answer_index(chosen, embedder, options.work / "indexes")
-        own = measured(chosen, PubMedRetriever(index, similarity_top_k=_DEEP), embedder)
-        rows += [row for row, _ in zip(own, range(2 * options.limit), strict=False)]
+        rows += measured(chosen, _retriever(chosen, options.meaning))
     results = {
         "provenance": provenance(files, ["chromadb", "torch", "sentence-transformers"]),
-        "ways": {name: way(rows, names) for name, names in WAYS.items()},
+        "retrieved_by": EMBEDDED.embedder if options.meaning else "BM25",
+        "ways": {name: way(rows, names) for name, names in WAYS.items() if options.meaning or name == "words"},
     }
     write_results("abstention", results)
     (RESULTS / "abstention.md").write_text(as_markdown(results))

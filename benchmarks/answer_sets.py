@@ -9,6 +9,8 @@ and for nothing else; thresholds are set on the 150 ``calibration`` ones; the ``
 """
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +18,16 @@ from typing import Any
 
 from llama_index.core import Document
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeRelationship, NodeWithScore, QueryBundle, RelatedNodeInfo, TextNode
 
 from benchmarks.retrieval_sets import load_set
 from llama_index_medqa import E5Embedding, PubMedIndex, TokenNodeParser
 from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.text.search_terms import lexical_terms
 
 NAMES = ("PubMedQA", "BioASQ")
+# The usual constants of BM25, as SQLite has them.
+_K1, _B = 1.2, 0.75
 _PARTS = ("final", "calibration", "training")
 
 
@@ -77,6 +82,44 @@ def open_answer_index(chosen: AnswerSet, embedder: E5Embedding, folder: Path) ->
     index = PubMedIndex.open(str(folder / chosen.name), embed_model=embedder, node_parser=parser, create=True)
     index.ingest(chosen.documents)
     return index
+
+
+class WholePapers(BaseRetriever):
+    """Retrieves whole papers of a set by BM25, without an index: for measurements that need no embedder.
+
+    Args:
+        chosen: the set.
+        top_k: papers to retrieve.
+    """
+
+    def __init__(self, chosen: AnswerSet, top_k: int) -> None:
+        super().__init__()
+        self._papers = {document.id_: document for document in chosen.documents}
+        self._top_k = top_k
+        self._lengths: dict[str, int] = {}
+        self._postings: dict[str, dict[str, int]] = {}
+        for name, document in self._papers.items():
+            counts = Counter(lexical_terms(document.text))
+            self._lengths[name] = sum(counts.values())
+            for term, count in counts.items():
+                self._postings.setdefault(term, {})[name] = count
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        papers, scores = len(self._papers), Counter[str]()
+        mean_length = sum(self._lengths.values()) / papers
+        for term in set(lexical_terms(query_bundle.query_str)):
+            found = self._postings.get(term, {})
+            weight = math.log(1 + (papers - len(found) + 0.5) / (len(found) + 0.5))
+            for name, count in found.items():
+                length = _K1 * (1 - _B + _B * self._lengths[name] / mean_length)
+                scores[name] += weight * count * (_K1 + 1) / (count + length)
+        return [_whole(self._papers[name], score) for name, score in scores.most_common(self._top_k)]
+
+
+def _whole(document: Document, score: float) -> NodeWithScore:
+    node = TextNode(text=document.text, metadata=document.metadata, start_char_idx=0)
+    node.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id=document.id_)
+    return NodeWithScore(node=node, score=score)
 
 
 class WithoutPapers(BaseRetriever):

@@ -30,7 +30,6 @@ from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.kept_drafts import KeptDrafts
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
-from llama_index_medqa.answerability import AnswerabilityGate
 from llama_index_medqa.assembly import open_drafter, open_embedder
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.measures.citation import CitationPrecision, CitationRecall, VerdictShare
@@ -69,7 +68,6 @@ class Answering:
             self._drafter,
             embed_model=self._index._embed_model,
             verifier=self._verifier,
-            gate=AnswerabilityGate.for_embedder(str(self._index.identity["embedder"])),
             evidence_tokens=EMBEDDED.evidence_tokens,
         )
         response = engine.query(case.question)

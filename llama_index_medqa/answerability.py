@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.question_words import question_weights
+from llama_index_medqa.question_words import held_share, named_share, question_weights
 from llama_index_medqa.retriever import RetrievedChunk
-from llama_index_medqa.text.words import content_words
 from llama_index_medqa.verification.passages import Passage, passages_of
 
 
@@ -18,11 +17,16 @@ class Signals:
     """What is known of how retrieved chunks meet a question.
 
     Attributes:
-        coverage: share of the question's meaningful words that the best record holds, 0 to 1.
+        coverage: share of the question's meaningful words that one record holds, each by its rarity, 0 to 1.
+        named: whether the question has rare names and one record has all of them.
+        unnamed: share of the question's rare names that the record lacks which has most of them; 0 where the question
+            has none.
         likeness: the greatest cosine of question and chunk; None where the retriever does not tell it.
     """
 
     coverage: float
+    named: bool
+    unnamed: float
     likeness: float | None
 
 
@@ -33,28 +37,29 @@ class Calibration:
     Attributes:
         constant: its constant.
         coverage: weight of the coverage.
+        unnamed: weight of rare names that no record has.
         likeness: weight of the likeness; 0 goes by words alone.
-        threshold: the chance from which on a question is tried.
+        threshold: the chance from which on a question is tried; one whose rare names a record has all is always tried.
     """
 
     constant: float
     coverage: float
+    unnamed: float
     likeness: float
     threshold: float
 
 
 # From benchmarks/results/abstention.json.
-BY_WORDS = Calibration(-5.215, 8.31, 0.0, 0.47)
-BY_WORDS_AND_E5_SMALL = Calibration(-58.082, 4.374, 62.322, 0.42)
-_E5_SMALL = "multilingual-e5-small"
+BY_WORDS = Calibration(-6.09, 9.844, -1.937, 0.0, 0.5)
 
 
 class AnswerabilityGate:
     """Tells how likely it is that a question can be answered from retrieved chunks.
 
     Args:
-        calibration: from signals to a chance. Cosines of one embedder mean nothing for another: without a calibration
-            for yours, words alone decide.
+        calibration: from signals to a chance. The default goes by words and names, whatever the embedder; cosines of
+            one embedder mean nothing for another, so only a calibration made for yours may weigh them
+            (``benchmarks.abstention --meaning``).
         threshold: the chance from which on a question is tried, 0 to 1; None takes the calibration's.
 
     Raises:
@@ -67,25 +72,24 @@ class AnswerabilityGate:
         if not 0 <= self.threshold <= 1:
             raise InputError(f"The threshold must lie between 0 and 1, got {threshold}.")
 
-    @classmethod
-    def for_embedder(cls, name: str) -> "AnswerabilityGate":
-        """The gate that was calibrated for an embedder, by its name; by words alone for an unknown one."""
-        return cls(BY_WORDS_AND_E5_SMALL if is_calibrated(name) else BY_WORDS)
-
     def confidence(self, question: str, nodes: Sequence[NodeWithScore]) -> float | None:
-        """The chance that chunks answer a question, 0 to 1; None without chunks."""
+        """The chance that chunks answer a question, 0 to 1, at least the threshold where they have all its rare names.
+
+        None without chunks.
+        """
         signals = signals_of(question, nodes)
         if signals is None:
             return None
         calibration = BY_WORDS if signals.likeness is None else self._calibration
-        likeness = signals.likeness or 0.0
-        sum_of = calibration.constant + calibration.coverage * signals.coverage + calibration.likeness * likeness
-        return 1 / (1 + math.exp(-sum_of))
-
-
-def is_calibrated(embedder: str) -> bool:
-    """Whether it is known what the cosines of an embedder mean; the weights of the judgements are for this one."""
-    return embedder.startswith(_E5_SMALL)
+        log_odds = (
+            calibration.constant
+            + calibration.coverage * signals.coverage
+            + calibration.unnamed * signals.unnamed
+            + calibration.likeness * (signals.likeness or 0.0)
+        )
+        chance = 1 / (1 + math.exp(-log_odds))
+        # Whatever else it asks, a record that names what it is about is worth a try.
+        return max(chance, self.threshold) if signals.named else chance
 
 
 def signals_of(question: str, nodes: Sequence[NodeWithScore]) -> Signals | None:
@@ -94,20 +98,25 @@ def signals_of(question: str, nodes: Sequence[NodeWithScore]) -> Signals | None:
     if not passages:
         return None
     cosines = [item.cosine for item in nodes if isinstance(item, RetrievedChunk) and item.cosine is not None]
-    return Signals(question_coverage(question, passages), max(cosines, default=None))
+    named = [share for text in _records(passages) if (share := named_share(question, text)) is not None]
+    best = max(named, default=None)
+    return Signals(
+        coverage=question_coverage(question, passages),
+        named=best == 1.0,
+        unnamed=0.0 if best is None else 1 - best,
+        likeness=max(cosines, default=None),
+    )
 
 
 def question_coverage(question: str, passages: Sequence[Passage]) -> float:
-    """The share of a question that the best retrieved record speaks of, 0 to 1, in meaningful words."""
+    """The share of a question that the best retrieved record speaks of, 0 to 1, in words by their rarity."""
     weights = question_weights(question)
-    total = sum(weights.values())
-    by_document: dict[str, set[str]] = {}
+    return max((held_share(weights, text) for text in _records(passages)), default=0.0)
+
+
+def _records(passages: Sequence[Passage]) -> list[str]:
+    """What is known of each record, its title included."""
+    texts: dict[str, list[str]] = {}
     for passage in passages:
-        found = by_document.setdefault(passage.document_id, set())
-        found |= content_words(passage.title) | content_words(passage.text)
-    shares = (
-        sum(weight for word, weight in weights.items() if word in found) / total
-        for found in by_document.values()
-        if total
-    )
-    return max(shares, default=0.0)
+        texts.setdefault(passage.document_id, [passage.title]).append(passage.text)
+    return ["\n".join(parts) for parts in texts.values()]

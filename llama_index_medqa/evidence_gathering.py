@@ -10,9 +10,13 @@ from llama_index_medqa.drafting import Answerer
 from llama_index_medqa.evidence_selection import EvidenceSelector, stretches
 from llama_index_medqa.fusion import reciprocal_rank_fusion
 from llama_index_medqa.planted_instructions import records_that_give_orders
+from llama_index_medqa.question_focus import Form, form_of
 from llama_index_medqa.question_parts import QuestionPart
-from llama_index_medqa.response import Abstention
+from llama_index_medqa.response import Abstention, ExcludedPaper
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage, document_id_of, passages_of
+
+# Several things, and two sides held against each other, need more room than one finding.
+_ROOM: dict[Form, int] = {"yes_no": 1, "description": 1, "list": 2, "comparison": 2}
 
 
 @dataclass
@@ -22,31 +26,38 @@ class Evidence:
     Attributes:
         question: what is to be answered: the question, less the parts that the evidence does not speak of.
         nodes: the retrieved chunks of all parts, the best first.
-        passages: all that was retrieved and may be cited.
+        passages: what may be cited: of records of which the model is shown something, all that was retrieved; of all
+            records where no model is asked.
         shown: what the model is shown.
+        retrieved_sentences: how many sentences were retrieved, titles not counted.
         searched: what was searched for.
         unanswered: parts of the question that the evidence does not speak of.
         withheld: ids of records that give orders to the model.
         confidence: of the best part, 0 to 1; None where nothing was retrieved.
         refusal: why no model is asked; None where one is.
         language: of the question, where that is the reason.
+        unmet_filters: which filters no paper meets, in a sentence, where that is the reason.
+        excluded: papers that come near the question and that a filter left out, where nothing else was found.
     """
 
     question: str
     nodes: list[NodeWithScore] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     shown: list[Passage] = field(default_factory=list)
+    retrieved_sentences: int = 0
     searched: list[str] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
     confidence: float | None = None
     refusal: Abstention | None = None
     language: str | None = None
+    unmet_filters: str = ""
+    excluded: list[ExcludedPaper] = field(default_factory=list)
 
     @property
     def left_out(self) -> int:
         """Retrieved sentences that the model is not shown."""
-        return _sentence_count(self.passages) - _sentence_count(self.shown)
+        return self.retrieved_sentences - _sentence_count(self.shown)
 
 
 class EvidenceGatherer:
@@ -56,7 +67,7 @@ class EvidenceGatherer:
         gate: tells how well retrieved chunks meet a question.
         selector: chooses sentences.
         answerer: knows how much it can read.
-        most_tokens: of evidence.
+        most_tokens: of evidence for one finding; questions for several things, or that compare, get twice as much.
     """
 
     def __init__(
@@ -80,6 +91,7 @@ class EvidenceGatherer:
         nodes = fused(found)
         passages = passages_of(nodes)
         evidence = Evidence(question, nodes, passages, searched=[part.search for part in parts], withheld=withheld)
+        evidence.retrieved_sentences = _sentence_count(passages)
         confidences = [self._gate.confidence(part.search, its) for part, its in zip(parts, found, strict=True)]
         evidence.confidence = max((value for value in confidences if value is not None), default=None)
         answerable = [
@@ -97,9 +109,13 @@ class EvidenceGatherer:
         def choose(most_tokens: int) -> list[Passage]:
             return self._choose(answerable, passages, most_tokens)
 
-        evidence.shown = self._answerer.fitting(evidence.question, choose, self._most_tokens)
+        room = self._most_tokens * max(_ROOM[form_of(part.text)] for part in answerable)
+        evidence.shown = self._answerer.fitting(evidence.question, choose, room)
         if not evidence.shown:
             evidence.refusal = "no_evidence"
+            return evidence
+        documents = {passage.document_id for passage in evidence.shown}
+        evidence.passages = [passage for passage in passages if passage.document_id in documents]
         return evidence
 
     def _choose(self, parts: Sequence[QuestionPart], passages: list[Passage], most_tokens: int) -> list[Passage]:

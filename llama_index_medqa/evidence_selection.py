@@ -1,6 +1,6 @@
-"""Which sentences of the retrieved records a model is shown: those that speak of the question, within a budget."""
+"""Which sentences of the retrieved records a model is shown: those that answer the question, within a budget."""
 
-import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -9,36 +9,63 @@ import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.utils import get_tokenizer
 
-from llama_index_medqa.question_words import question_weights
-from llama_index_medqa.text.words import content_words
+from llama_index_medqa.question_focus import aspects_of, tells_of
+from llama_index_medqa.question_words import held_shares, question_weights
+from llama_index_medqa.text.anaphora import leans_back
+from llama_index_medqa.text.term_weights import terms
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
+from llama_index_medqa.verification.rhetorical_roles import describes_method, draws_conclusion
 
-# How much a sentence gains that ends its record, where the conclusions are, and that stands in the best record. Chosen
-# by judgement, not fitted; benchmarks/evidence_selection.py tells what comes of them.
-_CONCLUSION = 0.15
-_BEST_RECORD = 0.3
-# A sentence that only follows from the one before is shown with it.
-_LEANS_BACK = re.compile(
-    r"(?:it|its|they|their|these|this|those|that|both|however|moreover|furthermore|similarly|conversely|in contrast|"
-    r"in addition|the (?:former|latter))\b",
-    re.IGNORECASE,
-)
+# What a sentence gains, beside the share of the question that it holds (0 to 1): where its record was found first;
+# where it tells of what is asked about the subject; where it concludes; and what it loses where it tells what was done.
+# What was said before counts less each time it is said again. Chosen on BioASQ's training questions;
+# benchmarks/gold_evidence.py tells what comes of them.
+_FIRST_RECORD = 1.0
+_HALVED_AFTER_RECORDS = 2
+_ASPECT = 0.4
+_CONCLUSION = 0.1
+_METHOD = 0.2
+_SAID_AGAIN = 0.7
+_TITLE_SHARE = 0.5
+# Two sentences that share so many of their words say the same (Jaccard).
+_SAME = 0.8
+# Comparing by meaning is what choosing costs: so many of the best by words are compared.
+_MOST_COMPARED = 30
 
 
 class _Unit(NamedTuple):
-    """A sentence that may be shown, with the one before it that it needs."""
+    """A sentence that may be shown, with the one before it that it needs.
+
+    Attributes:
+        passage: which one it is of.
+        sentences: itself, and before it the one that it needs.
+        told: what of the question it tells, words and aspects, and how much that is worth.
+        fixed: what else it is worth, whatever was said before.
+    """
 
     passage: int
     sentences: tuple[EvidenceSentence, ...]
-    score: float
+    told: dict[str, float]
+    fixed: float
+
+    @property
+    def text(self) -> str:
+        return self.sentences[-1].text
+
+    def worth(self, said: Counter[str]) -> float:
+        """What it is worth where some of what it tells was said so many times."""
+        return self.fixed + sum(value * _SAID_AGAIN ** said[told] for told, value in self.told.items())
 
 
 class EvidenceSelector:
     """Chooses sentences of passages for a question.
 
-    A sentence counts by the share of the question's meaningful words that it holds and, where there is an embedder, by
-    its likeness to the question among the retrieved sentences. What ends a record and what stands in the records that
-    were found first gains. A sentence that leans on the one before ("It also …") brings that one along.
+    A sentence counts by the share of the question's words that it holds, each by its rarity, those of its title by
+    half; by the rank of its record; by whether it tells of what is asked about the subject (its treatment, its
+    symptoms, …); and, where there is an embedder, by its likeness to the question among the others. What was said
+    before counts less, so that six definitions do not push out the symptoms that were asked for, and of sentences that
+    say the same one is chosen. Conclusions gain, methods lose. A sentence that leans on the one before ("It also …")
+    brings that one along.
 
     Args:
         embed_model: measures likeness of meaning; None goes by words alone.
@@ -55,52 +82,97 @@ class EvidenceSelector:
             passages: the evidence, the best record first.
             most_tokens: of what :func:`as_context` makes of the result, counted with LlamaIndex's global tokenizer.
         """
-        kept: dict[int, set[EvidenceSentence]] = {}
-        headed: set[str] = set()
-        left = most_tokens
-        for unit in self._units(question, passages):
-            passage = passages[unit.passage]
-            new = [sentence for sentence in unit.sentences if sentence not in kept.get(unit.passage, ())]
-            heading = [] if passage.document_id in headed else [f"[{passage.document_id}] {passage.title}\n\n"]
-            cost = token_count(" ".join([*heading, *(sentence.text for sentence in new)]))
-            if cost <= left:
-                left -= cost
-                headed.add(passage.document_id)
-                kept.setdefault(unit.passage, set()).update(new)
-        return [part for number, passage in enumerate(passages) for part in stretches(passage, kept.get(number, ()))]
-
-    def _units(self, question: str, passages: Sequence[Passage]) -> list[_Unit]:
-        """What may be shown, the best first."""
-        candidates = [
-            (number, position) for number, passage in enumerate(passages) for position in _showable(passage.sentences)
-        ]
-        texts = [passages[number].sentences[position].text for number, position in candidates]
-        scores = self._relevance(question, texts)
-        documents = list(dict.fromkeys(passage.document_id for passage in passages))
-        units = []
-        for (number, position), score in zip(candidates, scores, strict=True):
-            passage = passages[number]
-            share = 1 - documents.index(passage.document_id) / len(documents)
-            is_last = position == len(passage.sentences) - 1
-            gain = _BEST_RECORD * share + (_CONCLUSION if is_last else 0.0)
-            units.append(_Unit(number, _with_context(passage.sentences, position), score + gain))
-        return sorted(units, key=lambda unit: -unit.score)
-
-    def _relevance(self, question: str, texts: Sequence[str]) -> list[float]:
-        """Of each sentence, 0 to 1 by words, and 0 to 1 more by meaning."""
-        weights = question_weights(question)
-        total = sum(weights.values()) or 1.0
-        by_words = [sum(weights.get(word, 0.0) for word in content_words(text)) / total for text in texts]
-        if self._embed_model is None or not texts:
-            return by_words
-        asked = np.asarray(self._embed_model.get_query_embedding(question))
-        cosines = np.asarray(self._embed_model.get_text_embedding_batch(list(texts))) @ asked
-        # Cosines of one embedder lie close together; what tells is which are high among them.
-        spread = float(np.ptp(cosines)) or 1.0
+        chosen = _Chosen(passages, most_tokens)
+        units = self._with_meaning(question, _units(question, passages))
+        while units:
+            best = max(range(len(units)), key=lambda number: units[number].worth(chosen.said))
+            chosen.take(units.pop(best))
         return [
-            words + float(likeness)
-            for words, likeness in zip(by_words, (cosines - cosines.min()) / spread, strict=True)
+            part for number, passage in enumerate(passages) for part in stretches(passage, chosen.kept.get(number, ()))
         ]
+
+    def _with_meaning(self, question: str, units: list[_Unit]) -> list[_Unit]:
+        """The units; the best by words gain up to 1 for their likeness to the question, the others nothing."""
+        units = sorted(units, key=lambda unit: -unit.worth(Counter()))
+        if self._embed_model is None or not units:
+            return units
+        compared = units[:_MOST_COMPARED]
+        asked = np.asarray(self._embed_model.get_query_embedding(question))
+        vectors = self._embed_model.get_text_embedding_batch([unit.text for unit in compared])
+        cosines = np.asarray(vectors) @ asked
+        # Cosines of one embedder lie close together; what tells is which are high among them.
+        likeness = (cosines - cosines.min()) / (float(np.ptp(cosines)) or 1.0)
+        nearer = [unit._replace(fixed=unit.fixed + float(gain)) for unit, gain in zip(compared, likeness, strict=True)]
+        return [*nearer, *units[_MOST_COMPARED:]]
+
+
+class _Chosen:
+    """What was chosen so far, and the room that is left.
+
+    Args:
+        passages: what is chosen from.
+        most_tokens: the room.
+    """
+
+    def __init__(self, passages: Sequence[Passage], most_tokens: int) -> None:
+        self.kept: dict[int, set[EvidenceSentence]] = {}
+        self.said: Counter[str] = Counter()
+        self._passages = passages
+        self._left = most_tokens
+        self._headed: set[str] = set()
+        self._words: list[frozenset[str]] = []
+
+    def take(self, unit: _Unit) -> None:
+        """Takes a unit, where it fits and no other says the same."""
+        passage = self._passages[unit.passage]
+        new = [sentence for sentence in unit.sentences if sentence not in self.kept.get(unit.passage, ())]
+        if not new or self._says_the_same(terms(unit.text)):
+            return
+        heading = [] if passage.document_id in self._headed else [f"[{passage.document_id}] {passage.title}\n\n"]
+        cost = token_count(" ".join([*heading, *(sentence.text for sentence in new)]))
+        if cost > self._left:
+            return
+        self._left -= cost
+        self._headed.add(passage.document_id)
+        self.kept.setdefault(unit.passage, set()).update(new)
+        self.said.update(unit.told.keys())
+        self._words += [terms(sentence.text) for sentence in new]
+
+    def _says_the_same(self, words: frozenset[str]) -> bool:
+        return any(len(words & other) >= _SAME * len(words | other) for other in self._words if words and other)
+
+
+def _units(question: str, passages: Sequence[Passage]) -> list[_Unit]:
+    """What may be shown."""
+    weights, aspects = question_weights(question), aspects_of(question)
+    documents = list(dict.fromkeys(passage.document_id for passage in passages))
+    units = []
+    for number, passage in enumerate(passages):
+        from_rank = _FIRST_RECORD / (1 + documents.index(passage.document_id) / _HALVED_AFTER_RECORDS)
+        for position in showable(passage.sentences):
+            text = passage.sentences[position].text
+            told = held_shares(weights, text, passage.title, _TITLE_SHARE)
+            told |= {f"{aspect} told": _ASPECT / len(aspects) for aspect in aspects if tells_of(text, aspect)}
+            sentences = with_context(passage.sentences, position)
+            units.append(_Unit(number, sentences, told, from_rank + _from_role(text)))
+    return units
+
+
+def _from_role(text: str) -> float:
+    """What a sentence gains by concluding, or loses by telling what was done."""
+    if draws_conclusion(text):
+        return _CONCLUSION
+    return -_METHOD if describes_method(text) else 0.0
+
+
+def merit(question: str, sentence: str) -> float:
+    """What a sentence gains beside the words that it shares with a question, -0.2 to 0.5.
+
+    It gains by telling of what is asked about the subject, and by concluding; it loses by telling what was done.
+    """
+    aspects = aspects_of(question)
+    told = sum(tells_of(sentence, aspect) for aspect in aspects) / len(aspects) if aspects else 0.0
+    return _ASPECT * told + _from_role(sentence)
 
 
 def stretches(passage: Passage, kept: Collection[EvidenceSentence]) -> list[Passage]:
@@ -130,16 +202,17 @@ def token_count(text: str) -> int:
     return len(get_tokenizer()(text))
 
 
-def _showable(sentences: Sequence[EvidenceSentence]) -> list[int]:
+def showable(sentences: Sequence[EvidenceSentence]) -> list[int]:
     """Positions of the sentences worth showing: whole ones that state something, where there are any."""
     body = [position for position, sentence in enumerate(sentences) if not sentence.in_title]
     whole = [position for position in body if sentences[position].complete]
     return [position for position in whole if sentences[position].states_something] or whole or body
 
 
-def _with_context(sentences: Sequence[EvidenceSentence], position: int) -> tuple[EvidenceSentence, ...]:
+def with_context(sentences: Sequence[EvidenceSentence], position: int) -> tuple[EvidenceSentence, ...]:
+    """A sentence, behind the one before it where it leans on that."""
     sentence = sentences[position]
     before = sentences[position - 1] if position else None
-    if before is not None and not before.in_title and _LEANS_BACK.match(sentence.text):
+    if before is not None and not before.in_title and leans_back(sentence.text):
         return (before, sentence)
     return (sentence,)

@@ -29,8 +29,8 @@ class Profile:
         manifest: for ``server``: manifest of the adapter, or the folder that holds it; None leaves it unproved.
         prompt_format: for ``server`` without a chat template: a name in ``prompts.PROMPT_FORMATS``.
         context_window: tokens of prompt and answer together.
-        evidence_tokens: most tokens of evidence in a prompt.
-        similarity_top_k: chunks to retrieve.
+        evidence_tokens: most tokens of evidence in a prompt; questions for lists and comparisons get twice as much.
+        similarity_top_k: chunks to retrieve, of which the evidence is chosen.
         retrieval: search by meaning and words (``hybrid``), by meaning alone (``dense``) or words alone (``lexical``).
     """
 
@@ -48,8 +48,8 @@ class Profile:
     chunk_size: int = 128
     chunk_overlap: int = 64
     context_window: int = 4096
-    evidence_tokens: int = 600
-    similarity_top_k: int = 6
+    evidence_tokens: int = 1_200
+    similarity_top_k: int = 24
     retrieval: RetrievalMode = "hybrid"
 
 

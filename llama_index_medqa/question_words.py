@@ -1,23 +1,72 @@
-"""Which words of a question say what it is about."""
+"""What a question is about: how much each of its words tells, and which of them are rare names."""
 
-from llama_index_medqa.text.words import content_words
+from functools import lru_cache
 
-_GENERAL_WEIGHT = 0.25
-_GENERAL_WORDS = content_words(
-    "adult affect aid analysis associated association benefit best cause caused causes child children clinical common "
-    "comparison condition decrease diagnose diagnosis difference disease diseases drug drugs effect effective "
-    "effectiveness effects elderly evidence factor factors good health help helps high impact improve increase "
-    "influence level levels low management medical medication men method methods mortality necessary new newborns "
-    "outcome outcomes patient patients people possible predict predictor prevent prevention rate recent recommended "
-    "reduce related relationship risk role safe safety severe study symptom symptoms therapy treat treatment use "
-    "used useful using value women work"
-)
+from llama_index_medqa.text.abbreviations import find_acronyms
+from llama_index_medqa.text.term_weights import idf, is_rare, terms
+from llama_index_medqa.verification.entity_check import missing_names
+from llama_index_medqa.verification.entity_names import entity_mentions
+
+# A word that is rare in abstracts and names nothing ("company") tells no more than this.
+_MOST_OF_AN_ORDINARY_WORD = 4.0
 
 
 def question_weights(question: str) -> dict[str, float]:
-    """How much each meaningful word of a question counts, by its stem.
+    """Return how much each meaningful word of a question tells, by its stem: its rarity in PubMed.
 
-    Words that stand in questions on any subject ("treat", "children", "risk") count a quarter, so that a record on
+    Words that stand in questions on any subject ("patients", "risk") tell little, and names much, so that a record on
     another disease does not pass for one on this.
     """
-    return {word: _GENERAL_WEIGHT if word in _GENERAL_WORDS else 1.0 for word in content_words(question)}
+    named = frozenset[str]().union(*(terms(mention.text) for mention in entity_mentions(question)))
+    return {term: idf(term) if term in named else min(idf(term), _MOST_OF_AN_ORDINARY_WORD) for term in terms(question)}
+
+
+def held_shares(weights: dict[str, float], text: str, title: str = "", title_share: float = 0.5) -> dict[str, float]:
+    """Return the words of a question that a text speaks of, each with its share of the question, 0 to 1.
+
+    Args:
+        weights: of :func:`question_weights`.
+        text: a sentence, or any other text.
+        title: of its record: what stands there alone counts in part.
+        title_share: how much of it, 0 to 1.
+    """
+    total = sum(weights.values())
+    in_text, in_title = terms(text), terms(title)
+    return {
+        term: (weight if term in in_text else title_share * weight) / total
+        for term, weight in weights.items()
+        if term in in_text or term in in_title
+    }
+
+
+def held_share(weights: dict[str, float], text: str, title: str = "", title_share: float = 0.5) -> float:
+    """Return the share of a question that a text speaks of, 0 to 1; arguments as of :func:`held_shares`."""
+    return sum(held_shares(weights, text, title, title_share).values())
+
+
+@lru_cache(maxsize=1_000)
+def rare_names(question: str) -> frozenset[str]:
+    """Return the names in a question that are rare in PubMed: a drug, a gene, a syndrome; never "company"."""
+    return frozenset(mention.text for mention in entity_mentions(question) if all(map(is_rare, terms(mention.text))))
+
+
+def named_share(question: str, text: str) -> float | None:
+    """Return the share of a question's rare names that a text has, in any form or under another name, 0 to 1.
+
+    Args:
+        question: what is asked.
+        text: of a record, with its title.
+
+    Returns:
+        None where the question has no rare name.
+    """
+    names = rare_names(question)
+    if not names:
+        return None
+    missing = {mention.text for mention in missing_names(question, text, abbreviations=_abbreviations(text))}
+    return 1 - len(names & missing) / len(names)
+
+
+@lru_cache(maxsize=1_000)
+def _abbreviations(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple(find_acronyms(text))

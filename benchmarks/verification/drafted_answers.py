@@ -11,7 +11,6 @@ from llama_index.core.schema import NodeWithScore, TextNode
 from benchmarks.answer_sets import AnswerSet
 from benchmarks.kept_drafts import KeptDrafts
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
-from llama_index_medqa.answerability import AnswerabilityGate
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evidence_gathering import Evidence
 from llama_index_medqa.profiles import EMBEDDED
@@ -75,7 +74,6 @@ class DraftedAnswers:
             drafter,
             embed_model=index._embed_model,
             verifier=self._verifier,
-            gate=AnswerabilityGate.for_embedder(str(index.identity["embedder"])),
             evidence_tokens=EMBEDDED.evidence_tokens,
         )
 

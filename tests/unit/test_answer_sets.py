@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.answer_sets import load_answer_set
+from benchmarks.answer_sets import WholePapers, load_answer_set
 
 
 @pytest.fixture
@@ -45,3 +45,12 @@ def test_a_split_of_other_questions_is_refused(data, training):
     write_split(data, final=["13"], calibration=["12"], training=training)
     with pytest.raises(ValueError, match="each of the 3 questions of PubMedQA once"):
         load_answer_set("PubMedQA", data)
+
+
+def test_whole_papers_are_ranked_by_what_they_share_with_a_question(data):
+    write_split(data, final=["13"], calibration=["12", "11"], training=[])
+    found = WholePapers(load_answer_set("PubMedQA", data), 2).retrieve("Which is 12?")
+    assert [item.node.ref_doc_id for item in found] == ["PMID:12"]
+    assert found[0].node.get_content() == "It is 12."
+    # BM25 of one of three texts of the same length, each of one term: ln(1 + 2.5 / 1.5) * 2.2 / 2.2.
+    assert found[0].score == pytest.approx(0.98083, abs=1e-5)
