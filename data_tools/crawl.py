@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from llama_index_medqa.crawl_display import crawl_progress, print_summary
 from llama_index_medqa.errors import InputError, MedQAError
@@ -16,6 +15,7 @@ from llama_index_medqa.pubmed.crawl import crawl
 from llama_index_medqa.pubmed.crawl_request import CrawlRequest
 from llama_index_medqa.pubmed.entrez import BASE_URL, EntrezClient, EntrezSettings
 from llama_index_medqa.pubmed.slices import date_range
+from llama_index_medqa.safe_console import SafeConsole
 
 KEY_VARIABLE = "NCBI_API_KEY"
 EXIT_ERROR = 1
@@ -64,7 +64,7 @@ def crawl_command(  # noqa: PLR0913 - one parameter an option
     An NCBI API key in the environment variable NCBI_API_KEY raises the pace from 3 to 10 requests per second.
     Exit status: 0 all fetched, 1 error, 3 some records could not be fetched.
     """
-    errors = Console(stderr=True)
+    errors = SafeConsole(stderr=True)
     try:
         request = CrawlRequest(
             query=query,
@@ -84,7 +84,7 @@ def crawl_command(  # noqa: PLR0913 - one parameter an option
     if as_json:
         typer.echo(json.dumps(summary.as_json(), ensure_ascii=False))
     else:
-        print_summary(summary, out, Console())
+        print_summary(summary, out, SafeConsole())
     if summary.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
 

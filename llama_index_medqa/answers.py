@@ -11,20 +11,23 @@ from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion_token_logprob import ChatCompletionTokenLogprob, TopLogprob
 from openai.types.completion_choice import Logprobs
 
+from llama_index_medqa.content_parts import text_of
 from llama_index_medqa.errors import ServerError
+from llama_index_medqa.unstated_end import UNSTATED
 
 CUT_OFF: Final = "length"
 """The reason to finish of an answer that reached the most tokens that were allowed."""
 
 # With these an answer ends where the model ended it, or where it was allowed to.
-_FINISHED = ("stop", "tool_calls", "function_call", CUT_OFF)
+_FINISHED = ("stop", "tool_calls", "function_call", CUT_OFF, UNSTATED)
 
 
 def finish_reason(response: CompletionResponse | ChatResponse) -> str | None:
     """Why the server ended an answer; None while it has not, or where the model is not behind a server."""
     choices = getattr(response.raw, "choices", None)
     reason = getattr(choices[0], "finish_reason", None) if choices else None
-    return reason if reason is not None else response.additional_kwargs.get("finish_reason")
+    # What was found out stands before what the server said.
+    return response.additional_kwargs.get("finish_reason") or reason
 
 
 def is_cut_off(response: CompletionResponse | ChatResponse) -> bool:
@@ -39,30 +42,34 @@ def as_completion(answer: Any, place: str) -> CompletionResponse:
         ServerError: it is not in the protocol, or was broken off.
     """
     if not isinstance(answer, Completion) or not answer.choices:
-        raise garbled(place)
+        raise _no_answer(answer, place)
     choice = answer.choices[0]
-    _require_end(choice.finish_reason, len(choice.text), place)
+    # It came whole, or could not have been read: some servers give no reason.
+    reason = choice.finish_reason or UNSTATED
+    _require_end(reason, len(choice.text), place)
     return CompletionResponse(
         text=choice.text,
         raw=answer,
         logprobs=_text_logprobs(choice.logprobs) if choice.logprobs else None,
-        additional_kwargs={"finish_reason": choice.finish_reason, **_usage(answer)},
+        additional_kwargs={"finish_reason": reason, **_usage(answer)},
     )
 
 
 def as_chat(answer: Any, place: str) -> ChatResponse:
     """The answer of the chat endpoint; raises as :func:`as_completion`."""
     if not isinstance(answer, ChatCompletion) or not answer.choices or answer.choices[0].message is None:
-        raise garbled(place)
+        raise _no_answer(answer, place)
     choice = answer.choices[0]
-    _require_end(choice.finish_reason, len(choice.message.content or ""), place)
+    reason = choice.finish_reason or UNSTATED
+    choice.message.content = text_of(choice.message.content)
+    _require_end(reason, len(choice.message.content), place)
     content = choice.logprobs.content if choice.logprobs else None
     message: ChatMessage = from_openai_message(choice.message, modalities=["text"])
     return ChatResponse(
         message=message,
         raw=answer,
         logprobs=_token_logprobs(content) if content else None,
-        additional_kwargs={"finish_reason": choice.finish_reason, **_usage(answer)},
+        additional_kwargs={"finish_reason": reason, **_usage(answer)},
     )
 
 
@@ -88,6 +95,11 @@ class StreamEnd:
         self._place = place
         self._reason: str | None = None
         self._length = 0
+
+    @property
+    def is_unstated(self) -> bool:
+        """Whether the stream ended in order, and the server gave no reason to finish."""
+        return self._reason == UNSTATED
 
     def see(self, chunk: Any, delta: str) -> None:
         """Takes the next chunk, and the text that it brings.
@@ -219,6 +231,18 @@ def _usage(answer: Any) -> dict[str, int]:
     usage = getattr(answer, "usage", None)
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
     return {name: getattr(usage, name) for name in names} if usage else {}
+
+
+def _no_answer(answer: Any, place: str) -> ServerError:
+    """The error for what came in place of an answer, in the server's own words where it has some."""
+    said = getattr(answer, "error", None)
+    if not said:
+        return garbled(place)
+    words = str(said.get("message", said) if isinstance(said, dict) else said).partition("\n")[0]
+    return ServerError(
+        f"The language-model server at {place} gave an error in place of an answer: {words}. "
+        "Check the address (it usually ends in /v1) and the model's name."
+    )
 
 
 def garbled(place: str) -> ServerError:

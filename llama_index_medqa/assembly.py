@@ -14,7 +14,7 @@ from llama_index_medqa.cache_folder import cache_dir
 from llama_index_medqa.chroma_client import place_arguments
 from llama_index_medqa.drafting import EXTRACTIVE
 from llama_index_medqa.embedding import E5Embedding
-from llama_index_medqa.errors import InputError, ServerError
+from llama_index_medqa.errors import InputError, ServerError, UsageError
 from llama_index_medqa.evaluation.model_calls import JudgeServer
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.llm import VllmLora
@@ -23,6 +23,7 @@ from llama_index_medqa.profiles import Policy, Profile
 from llama_index_medqa.query_engine import MedQAQueryEngine
 from llama_index_medqa.query_filters import FilteredQuery, PaperFilter
 from llama_index_medqa.response import MedQAStreamingResponse
+from llama_index_medqa.served_llm import ServedLlm
 from llama_index_medqa.server_api import ServerApi
 from llama_index_medqa.verification.verdicts import Strictness
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
@@ -98,7 +99,7 @@ def open_drafter(
         yield _served_model(profile)
     else:
         if not (weights or profile.weights):
-            raise InputError(f"The profile {profile.name!r} has no local model: give a GGUF file with --weights.")
+            raise UsageError(f"The profile {profile.name!r} has no local model: give a GGUF file with --weights.")
         require_llama_cpp()
         pinned = PACKAGED[profile.weights].sha256 if profile.weights in PACKAGED else None
         expected = (weights_sha256 or pinned) if weights else None
@@ -128,11 +129,8 @@ def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
 
 def _served_model(profile: Profile) -> LLM:
     """The model of an OpenAI-compatible server: the profile's, or the only one that is served."""
-    if not profile.api_base:
-        raise InputError("--llm server needs the address of an OpenAI-compatible server: give --api-base.")
     api_key = os.environ.get(API_KEY_VARIABLE)
-    options = "--model, or an adapter with --adapter"
-    wanted = _served_name(profile.api_base, api_key, profile.adapter or profile.base_model, options)
+    wanted = _asked_name(profile, api_key)
     settings: dict[str, Any] = {
         "api_base": profile.api_base,
         "api_key": api_key,
@@ -143,7 +141,26 @@ def _served_model(profile: Profile) -> LLM:
         proof: dict[str, Any] = {"manifest": profile.manifest, "prompt_format": profile.prompt_format}
         return VllmLora(profile.base_model, profile.adapter, **settings, **proof)
     more = {"api_key": api_key or "none", "context_window": profile.context_window}
-    return OpenAILike(model=wanted, temperature=0.0, **{**settings, **more})
+    return ServedLlm(model=wanted, temperature=0.0, **{**settings, **more})
+
+
+def require_server(profile: Profile) -> None:
+    """Tells, before anything large is loaded, that the server of a profile's model does not answer or serve it.
+
+    Raises:
+        ServerError: it does not.
+        UsageError: the profile has no address.
+    """
+    if profile.llm == "server":
+        _asked_name(profile, os.environ.get(API_KEY_VARIABLE))
+
+
+def _asked_name(profile: Profile, api_key: str | None) -> str:
+    """The name of the served model that a profile asks: its adapter, its base model, or the only one."""
+    if not profile.api_base:
+        raise UsageError("--llm server needs the address of an OpenAI-compatible server: give --api-base.")
+    options = "--model, or an adapter with --adapter"
+    return _served_name(profile.api_base, api_key, profile.adapter or profile.base_model, options)
 
 
 def _served_name(api_base: str, api_key: str | None, wanted: str | None, options: str) -> str:
@@ -178,7 +195,7 @@ def open_judge(
         progress: see :func:`llama_index_medqa.weights.locate`.
 
     Raises:
-        InputError: there is no address, and the profile has no weights.
+        UsageError: there is no address, and the profile has no weights.
         ServerError: the server does not answer, or does not serve the model.
         MissingExtraError: llama.cpp is needed and not installed.
         WeightsError: the weights are missing or have another hash.
@@ -199,10 +216,10 @@ def require_judge_weights(profile: Profile) -> None:
     """Tells that a profile has no model of its own to judge with.
 
     Raises:
-        InputError: it has none.
+        UsageError: it has none.
     """
     if not profile.weights:
-        raise InputError(f"The profile {profile.name!r} has no weights to judge with: give --judge-api-base.")
+        raise UsageError(f"The profile {profile.name!r} has no weights to judge with: give --judge-api-base.")
 
 
 def open_engine(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
@@ -11,8 +12,10 @@ from llama_index.core.chat_engine.types import AgentChatResponse, BaseChatEngine
 from llama_index.core.llms import LLM
 from llama_index.core.memory import BaseMemory, ChatMemoryBuffer
 from llama_index.core.prompts import BasePromptTemplate
+from llama_index.core.schema import QueryBundle
 from llama_index.core.tools import ToolOutput
 
+from llama_index_medqa.draft_reading import without_thoughts
 from llama_index_medqa.prompts import CONDENSED_QUESTION
 from llama_index_medqa.response import MedQAAsyncStreamingResponse, MedQAResponse, MedQAStreamingResponse
 from llama_index_medqa.text.words import content_words
@@ -28,6 +31,17 @@ _LEAST_WORDS = 2
 _MOST_MESSAGES = 6
 _MOST_CHARACTERS = 400
 _MEMORY_TOKENS = 4_000
+
+
+@dataclass
+class FollowUp(QueryBundle):
+    """A question that stands alone, with the message that it was made of.
+
+    Attributes:
+        message: what was written.
+    """
+
+    message: str = ""
 
 
 class ChoosesStreaming(Protocol):
@@ -77,7 +91,7 @@ class MedQAChatEngine(BaseChatEngine):
         """Answers a message; ``sources[0].raw_output`` is the :class:`MedQAResponse`."""
         history = chat_history or self._memory.get(input=message)
         question = self._condensed(history, message)
-        response = self._whole.query(question)
+        response = self._whole.query(FollowUp(question, message=message))
         self._memory.put_messages(_turn(message, str(response)))
         return AgentChatResponse(response=str(response), sources=[_source(question, response)])
 
@@ -86,7 +100,7 @@ class MedQAChatEngine(BaseChatEngine):
         """As :meth:`chat`, asynchronously."""
         history = chat_history or await self._memory.aget(input=message)
         question = await self._acondensed(history, message)
-        response = await self._whole.aquery(question)
+        response = await self._whole.aquery(FollowUp(question, message=message))
         await self._memory.aput_messages(_turn(message, str(response)))
         return AgentChatResponse(response=str(response), sources=[_source(question, response)])
 
@@ -95,7 +109,7 @@ class MedQAChatEngine(BaseChatEngine):
         """Answers a message sentence by sentence, each already checked."""
         history = chat_history or self._memory.get(input=message)
         question = self._condensed(history, message)
-        response = self._streaming.query(question)
+        response = self._streaming.query(FollowUp(question, message=message))
         assert isinstance(response, MedQAStreamingResponse)  # noqa: S101  # a streaming engine gives no other
 
         def deltas() -> Generator[ChatResponse, None, None]:
@@ -116,7 +130,7 @@ class MedQAChatEngine(BaseChatEngine):
         """As :meth:`stream_chat`, asynchronously."""
         history = chat_history or await self._memory.aget(input=message)
         question = await self._acondensed(history, message)
-        response = await self._streaming.aquery(question)
+        response = await self._streaming.aquery(FollowUp(question, message=message))
         assert isinstance(response, MedQAAsyncStreamingResponse)  # noqa: S101  # a streaming engine gives no other
 
         async def deltas() -> AsyncGenerator[ChatResponse, None]:
@@ -170,7 +184,7 @@ def _fields(history: Sequence[ChatMessage], message: str) -> dict[str, str]:
 
 
 def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return next((line.strip() for line in without_thoughts(text).splitlines() if line.strip()), "")
 
 
 def _turn(question: str, answer: str) -> list[ChatMessage]:

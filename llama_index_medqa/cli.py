@@ -1,5 +1,6 @@
 """The command ``medqa``."""
 
+import logging
 import os
 import sys
 from contextlib import ExitStack
@@ -15,16 +16,21 @@ from llama_index_medqa.command_options import (
     JsonOption,
     LlmOption,
     ProfileOption,
+    StrictnessOption,
     WeightsHashOption,
     WeightsOption,
     chosen_profile,
+    chosen_strictness,
     print_json,
     require_index,
     terminal_for,
 )
-from llama_index_medqa.errors import InputError, MedQAError
+from llama_index_medqa.errors import MedQAError, UsageError
 from llama_index_medqa.profiles import EMBEDDED, Policy
-from llama_index_medqa.verification.verdicts import Strictness
+from llama_index_medqa.text.printable import PrintableFormatter, printable
+
+# As the command's own parser ends, where an option does not exist.
+_EXIT_MISUSED = 2
 
 app = typer.Typer(
     help="Medical question answering over PubMed: every sentence points at the abstract that supports it.",
@@ -59,10 +65,7 @@ def ask(
         str,
         typer.Option(help="Sentences that nothing supports: strict (left out), mark (marked) or report (kept)."),
     ] = "strict",
-    strictness: Annotated[
-        str,
-        typer.Option(help="How sure the verifier must be that a text supports a sentence: strict, balanced or open."),
-    ] = "balanced",
+    strictness: StrictnessOption = "balanced",
     first_year: Annotated[int | None, typer.Option("--from-year", help="Papers of this year or later.")] = None,
     last_year: Annotated[int | None, typer.Option("--to-year", help="Papers of this year or earlier.")] = None,
     publication_type: Annotated[
@@ -75,20 +78,31 @@ def ask(
     markdown: Annotated[Path | None, typer.Option(help="Also write it to this Markdown file.")] = None,
     bibtex: Annotated[Path | None, typer.Option(help="Also write the cited papers to this BibTeX file.")] = None,
     ris: Annotated[Path | None, typer.Option(help="Also write the cited papers to this RIS file.")] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Also tell what was drafted, and why each sentence of it was left out.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer a question from an index, or say that it cannot be answered from it."""
-    from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index, start_answer
+    """Answer a question from an index; else quote the findings that come nearest, or say that there are none."""
+    from llama_index_medqa.assembly import (
+        open_drafter,
+        open_embedder,
+        open_engine,
+        open_index,
+        require_server,
+        start_answer,
+    )
     from llama_index_medqa.query_filters import PaperFilter
     from llama_index_medqa.rendering import as_data
-    from llama_index_medqa.saving import save_answer
+    from llama_index_medqa.saving import require_writable, save_answer
 
     terminal = terminal_for(as_json)
+    if not question.strip():
+        raise UsageError('The question is empty: give one in quotation marks, such as medqa ask "Does tea help?"')
     papers = PaperFilter(first_year, last_year, publication_type or (), journal or ())
     if policy not in get_args(Policy):
-        raise InputError(f"--policy cannot be {policy!r}: choose {', '.join(get_args(Policy))}.")
-    if strictness not in get_args(Strictness):
-        raise InputError(f"--strictness cannot be {strictness!r}: choose {', '.join(get_args(Strictness))}.")
+        raise UsageError(f"--policy cannot be {policy!r}: choose {', '.join(get_args(Policy))}.")
+    sureness = chosen_strictness(strictness)
     chosen = chosen_profile(
         profile,
         embedder=embedder,
@@ -100,7 +114,9 @@ def ask(
         similarity_top_k=top_k,
         retrieval=retrieval,
     )
+    require_writable(html, markdown, bibtex, ris)
     require_index(folder)
+    require_server(chosen)
     with ExitStack() as stack:
         with terminal.weights_progress() as progress:
             opened = open_index(chosen, folder, open_embedder(chosen, progress))
@@ -113,13 +129,13 @@ def ask(
             drafter,
             include_retracted=include_retracted,
             policy=cast("Policy", policy),
-            strictness=cast("Strictness", strictness),
+            strictness=sureness,
         )
         if as_json:
             response = start_answer(engine, question, papers).get_response()
             print_json(as_data(question, response))
         else:
-            response = terminal.show_answer(engine, question, papers)
+            response = terminal.show_answer(engine, question, papers, with_reasons=why)
     save_answer(question, response, html=html, markdown=markdown, bibtex=bibtex, ris=ris)
 
 
@@ -154,13 +170,15 @@ app.add_typer(judge_commands.judge_app, name="judge")
 
 
 def main() -> None:
-    """Runs the command; every error of ours becomes one line and exit code 1."""
+    """Runs the command; every error of ours becomes one line, and exit code 1, or 2 where the command was misused."""
     # Models are loaded without their libraries' progress bars and notices: the command has its own.
     os.environ.setdefault("TQDM_DISABLE", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(PrintableFormatter())
     try:
         app()
     except MedQAError as error:
-        message = " ".join(str(error).split())
+        message = " ".join(printable(str(error)).split())
         sys.stderr.write(f"Error: {message}\n")
-        sys.exit(1)
+        sys.exit(_EXIT_MISUSED if isinstance(error, UsageError) else 1)

@@ -18,10 +18,10 @@ _FAILURES_SHOWN = 20
 def crawl_progress(console: Console) -> Iterator[Callable[[CrawlProgress], None]]:
     """A progress bar for each stage, and the function that moves them."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -2,53 +2,51 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
+from functools import cached_property
 
-from llama_index_medqa.drafting import Piece, TokenUsage
+from llama_index_medqa.draft_reading import DraftPart, DraftReader, capitalised
+from llama_index_medqa.drafting import EXTRACTIVE, Piece, TokenUsage
 from llama_index_medqa.evidence_gathering import Evidence
+from llama_index_medqa.findings import relevant_findings
 from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.response import (
+    WITHDRAWN,
     Abstention,
     AnswerIdentity,
     MedQAResponse,
     disagreements,
+    quoted,
     spoken,
 )
 from llama_index_medqa.stopwatch import Stopwatch
-from llama_index_medqa.verification.citation_marks import sentences_with_marks
-from llama_index_medqa.verification.passages import document_id_of
-from llama_index_medqa.verification.verdicts import AnswerSentence
+from llama_index_medqa.text.anaphora import leans_back
+from llama_index_medqa.text.directives import is_directive
+from llama_index_medqa.text.printable import printable
+from llama_index_medqa.verification.citation_marks import take_apart
+from llama_index_medqa.verification.passages import document_id_of, passages_of
+from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding
 
-# What a small model says in its own words when it finds no answer.
-_ABOUT_THE_EVIDENCE = re.compile(
-    r"\W*(?:the|these|none of the)\s+"
-    r"(?:(?:passages?|abstracts?)(?!\s+of\b)|(?:provided|given)\s+(?:texts?|context|information|passages?|abstracts?))\b",
-    re.IGNORECASE,
-)
 _UNUSUAL = ("retracted", "concern")
-_EXPLANATIONS: dict[Abstention, str] = {
-    "language": "The question is in {language}. Questions are answered in English only, because answers in other "
-    "languages cannot be checked against English records: ask it in English.",
-    "no_evidence": "No retrieved record speaks of what was asked.",
-    "model_declined": "The model found no answer in the retrieved records.",
-    "nothing_supported": "Nothing that was drafted is supported by the retrieved records.",
-}
-
-
-def explanation(abstained: Abstention | None, language: str | None) -> str:
-    """Why there is no answer, in a sentence for people."""
-    return _EXPLANATIONS[abstained].format(language=language) if abstained else ""
+_YES_OR_NO = re.compile(r"(yes|no)\s*(?:[,;:.!–—-]+\s*|$)", re.IGNORECASE)
+_QUOTED_CHARACTERS = 60
 
 
 class DraftCheck:
     """An answer in the making: takes the drafter's text in pieces and gives out the sentences that may be said.
+
+    What of the text is no answer is taken off first (:class:`DraftReader`). Where the drafter ends by saying that there
+    is no answer, what was given out before is withdrawn. Where no sentence is left, quotes that come nearest follow.
 
     Args:
         evidence: what was gathered.
         judge: judges one sentence.
         identity: with what the answer is made.
         watch: counts the seconds.
+        judge_yes: judges the statement that "yes" to the question asserts; None from it where there is none.
         as_of: the day whose state of PubMed the index has.
+        caution: said before the answer.
         notice: shown beside every answer.
     """
 
@@ -59,70 +57,84 @@ class DraftCheck:
         identity: AnswerIdentity,
         *,
         watch: Stopwatch,
+        judge_yes: Callable[[], AnswerSentence | None] = lambda: None,
         as_of: date | None = None,
+        caution: str | None = None,
         notice: str | None = None,
     ) -> None:
         self.evidence = evidence
         self.watch = watch
         self._judge = judge
+        self._judge_yes = judge_yes
         self._identity = identity
         self._as_of = as_of
+        self._caution = caution
         self._notice = notice
         self._statuses = {
             document_id_of(item.node): str(item.node.metadata["status"])
             for item in evidence.nodes
             if item.node.metadata.get("status") in _UNUSUAL
         }
-        self._buffer = ""
+        self._reader = DraftReader(evidence.question, is_quoted=identity.model == EXTRACTIVE)
+        self._draft: list[str] = []
         self._sentences: list[AnswerSentence] = []
         self._dropped: list[AnswerSentence] = []
+        self._findings: list[Citation] = []
+        # The sentence before, where it was left out: what leans on it cannot be understood.
+        self._lost: str | None = None
         self._declined = False
+        self._refused = False
         self._cut_off = False
+        self._has_given = False
         self._usage: TokenUsage | None = None
 
     def feed(self, piece: Piece) -> Iterator[str]:
         """Takes the next piece; yields what can be said now. The last sentence waits for the one after it."""
-        self._buffer += piece.text
+        text = printable(piece.text)
+        self._draft.append(text)
         self._cut_off = self._cut_off or piece.cut_off
         self._usage = piece.usage or self._usage
-        spans = sentences_with_marks(self._buffer)
-        for start, end in spans[:-1]:
-            yield from self._check(self._buffer[start:end])
-        if len(spans) > 1:
-            self._buffer = self._buffer[spans[-1][0] :]
+        for part in self._reader.feed(text):
+            yield from self._take(part)
 
     def finish(self) -> Iterator[str]:
         """Takes the end of the draft; yields what is left to say."""
-        spans = sentences_with_marks(self._buffer)
-        if self._cut_off and spans:
-            # It may look whole and yet be half: "fell by 3." of "fell by 3.5 beats".
-            start, end = spans.pop()
-            self._dropped.append(AnswerSentence(self._buffer[start:end]))
-        for start, end in spans:
-            yield from self._check(self._buffer[start:end])
-        self._buffer = ""
-        if not self._sentences:
-            yield ABSTENTION
+        for part in self._reader.finish(cut_off=self._cut_off):
+            yield from self._take(part)
+        if self._refused and self._sentences:
+            yield from self._withdraw("the drafter said at last that there is no answer")
+        if self._sentences:
+            return
+        if not self.evidence.refusal:
+            with self.watch.stage("select"):
+                self._findings = relevant_findings(self.evidence.question, passages_of(self.evidence.nodes))
+        yield self._given(self._text())
 
     def response(self) -> MedQAResponse:
         """The answer so far."""
         evidence, abstained = self.evidence, self._abstention()
-        cited = {citation.document_id for sentence in self._sentences for citation in sentence.citations}
+        shown = [*(citation for sentence in self._sentences for citation in sentence.citations), *self._findings]
+        cited = {citation.document_id for citation in shown}
         return MedQAResponse(
-            response=" ".join(map(self._spoken, self._sentences)) or ABSTENTION,
+            response=self._text(),
             source_nodes=evidence.nodes,
             sentences=list(self._sentences),
+            findings=list(self._findings),
             dropped=list(self._dropped),
+            draft="".join(self._draft),
+            taken_off=self._reader.taken_off,
             cut_off=self._cut_off,
             evidence_left_out=0 if evidence.refusal else evidence.left_out,
             abstained=abstained,
-            explanation=explanation(abstained, evidence.language),
+            explanation=evidence.unmet_filters or self._explanation(abstained),
             searched=evidence.searched,
+            excluded=evidence.excluded,
             unanswered=evidence.unanswered,
             confidence=evidence.confidence,
             disagreements=disagreements(self._sentences),
             retracted={name: status for name, status in self._statuses.items() if name in cited},
             withheld=evidence.withheld,
+            caution=self._caution,
             notice=self._notice,
             answered_by=self._identity.model,
             as_of=self._as_of,
@@ -131,28 +143,138 @@ class DraftCheck:
             seconds=self.watch.seconds,
         )
 
-    def _check(self, sentence: str) -> Iterator[str]:
-        if sentence.startswith(ABSTENTION.rstrip(".")) or _ABOUT_THE_EVIDENCE.match(sentence):
+    def _take(self, part: DraftPart) -> Iterator[str]:
+        if part.kind == "sentence":
+            yield from self._check(part.text)
+        elif part.kind == "withdrawal":
+            yield from self._withdraw("the drafter marked it as thoughts")
+        elif part.kind == "cut_off":
+            self._drop(AnswerSentence(part.text), Finding("cut_off", "the drafter was stopped in it"))
+        else:
             self._declined = True
+            self._refused = self._refused or part.kind == "refusal"
+            self._lost = part.text
+
+    def _check(self, sentence: str) -> Iterator[str]:
+        text = take_apart(sentence).text
+        if is_directive(text):
+            self._drop(AnswerSentence(text), Finding("directive", "it tells the reader what to do"))
+            return
+        if self._is_strict and self._lost is not None and leans_back(text):
+            lost = self._lost if len(self._lost) <= _QUOTED_CHARACTERS else f"{self._lost[:_QUOTED_CHARACTERS]}…"
+            self._drop(AnswerSentence(text), Finding("antecedent", f'it leans on "{lost}", which is not shown'))
             return
         with self.watch.stage("verify"):
-            judged = self._judge(sentence)
+            judged = self._judged(sentence, text)
         if any(judged.text == said.text for said in self._sentences):
             # Small models repeat themselves.
+            self._lost = None
+        elif self._is_strict and not judged.supported:
+            self._drop(judged)
+        else:
+            self._lost, self._refused = None, False
+            self._sentences.append(judged)
+            said = self._spoken(judged)
+            yield self._given(said if len(self._sentences) == 1 else f" {said}")
+
+    def _judged(self, sentence: str, text: str) -> AnswerSentence:
+        """The verdict on a sentence; it keeps its "yes" or "no" only where the evidence says that to the question."""
+        word = _YES_OR_NO.match(text)
+        if word is None:
+            return self._judge(sentence)
+        rest = text[word.end() :]
+        agreed = self._yes_or_no == word.group(1).lower()
+        if not rest:
+            return self._bare(text, agreed=agreed)
+        judged = self._judge(sentence)
+        if agreed or self._identity.policy == "report":
+            return judged
+        return replace(judged, text=capitalised(rest))
+
+    def _bare(self, word: str, *, agreed: bool) -> AnswerSentence:
+        """The verdict on "Yes." or "No."."""
+        verdict = self._verdict_on_yes
+        if not (agreed and verdict):
+            return AnswerSentence(word, findings=(Finding("yes_no", "the evidence does not say so to the question"),))
+        if verdict.supported:
+            return replace(verdict, text=word, findings=())
+        return AnswerSentence(word, "supported", verdict.support, verdict.opposing)
+
+    @cached_property
+    def _verdict_on_yes(self) -> AnswerSentence | None:
+        return self._judge_yes()
+
+    @property
+    def _yes_or_no(self) -> str | None:
+        """What the evidence says to the question: ``yes``, ``no``, or neither."""
+        verdict = self._verdict_on_yes
+        return {"supported": "yes", "contradicted": "no"}.get(verdict.verdict) if verdict else None
+
+    def _drop(self, sentence: AnswerSentence, *findings: Finding) -> None:
+        self._dropped.append(replace(sentence, findings=(*sentence.findings, *findings)))
+        # What follows "Yes." speaks of the question.
+        self._lost = None if _YES_OR_NO.fullmatch(sentence.text) else sentence.text
+
+    def _withdraw(self, why: str) -> Iterator[str]:
+        if not self._sentences:
             return
-        if self._identity.policy == "strict" and not judged.supported:
-            self._dropped.append(judged)
-            return
-        text = self._spoken(judged)
-        self._sentences.append(judged)
-        yield text if len(self._sentences) == 1 else f" {text}"
+        self._dropped += [
+            replace(sentence, findings=(*sentence.findings, Finding("withdrawn", why))) for sentence in self._sentences
+        ]
+        self._sentences.clear()
+        self._lost = None
+        yield self._given(f"\n\n{WITHDRAWN}\n\n")
+
+    def _given(self, text: str) -> str:
+        """What goes out to the reader; the first of it says what must be said before."""
+        is_first, self._has_given = not self._has_given, True
+        return f"{self._caution}\n\n{text}" if self._caution and is_first else text
+
+    def _text(self) -> str:
+        if self._sentences:
+            return " ".join(map(self._spoken, self._sentences))
+        return quoted(self._findings, self._statuses) if self._findings else ABSTENTION
 
     def _spoken(self, sentence: AnswerSentence) -> str:
         return spoken(sentence, self._identity.policy, self._statuses)
+
+    @property
+    def _is_strict(self) -> bool:
+        return self._identity.policy == "strict"
+
+    @property
+    def _whole(self) -> list[AnswerSentence]:
+        """The dropped sentences that were drafted to their end."""
+        return [item for item in self._dropped if all(finding.kind != "cut_off" for finding in item.findings)]
 
     def _abstention(self) -> Abstention | None:
         if self._sentences:
             return None
         if self.evidence.refusal:
             return self.evidence.refusal
-        return "model_declined" if self._declined else "nothing_supported"
+        if self._refused or (self._declined and not self._whole):
+            return "model_declined"
+        return "nothing_supported" if self._whole else "nothing_drafted"
+
+    def _explanation(self, abstained: Abstention | None) -> str:
+        """Why there is no answer, in words for people; empty where there is one."""
+        drafter, count = self._identity.model, len(self._whole)
+        sentences = f"{count} sentence{'' if count == 1 else 's'}"
+        besides = f" What it drafted besides, {sentences}, is left out." if count else ""
+        told: dict[Abstention | None, str] = {
+            "language": f"The question is in {self.evidence.language}. Questions are answered in English only, because "
+            "answers in other languages cannot be checked against English records: ask it in English.",
+            "no_evidence": "No retrieved record speaks of what was asked.",
+            "model_declined": f"{drafter} found no answer in what it was shown.{besides}",
+            "nothing_supported": f"{drafter} drafted {sentences}, of which none could be verified.",
+            "nothing_drafted": self._nothing_drafted(),
+        }
+        return told.get(abstained, "")
+
+    def _nothing_drafted(self) -> str:
+        drafter = self._identity.model
+        if drafter == EXTRACTIVE:
+            return "No sentence of the retrieved records is near enough to the question to be given as its answer."
+        if self._cut_off:
+            return f"{drafter} reached the most tokens that it may write before it had written a sentence of an answer."
+        return f"{drafter} drafted no sentence of an answer."

@@ -1,10 +1,8 @@
 """From evidence to a draft: what the model is shown, and who writes the sentences that are then checked."""
 
-import math
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.llms import LLM
@@ -12,21 +10,29 @@ from llama_index.core.prompts import BasePromptTemplate
 
 from llama_index_medqa.answers import StreamEnd, is_cut_off
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evidence_selection import as_context, token_count
+from llama_index_medqa.evidence_selection import as_context, merit, showable, token_count, with_context
 from llama_index_medqa.llm import VllmLora
+from llama_index_medqa.question_focus import tells_what_is_asked
+from llama_index_medqa.question_words import held_share, named_share, question_weights, rare_names
 from llama_index_medqa.server_errors import model_name, server_errors, server_place
-from llama_index_medqa.text.words import content_words
-from llama_index_medqa.verification.passages import Passage
+from llama_index_medqa.text.anaphora import leans_back
+from llama_index_medqa.text.term_weights import terms
+from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 
 EXTRACTIVE: Final = "extractive"
 
+_SENTENCE_ENDS = (".", "!", "?", "]", ")", '"', "”")
 # Tokens that a prompt which is too long is shortened by at least, so that few counts are asked of the server.
 _LEAST_STEP = 16
 
 _MOST_QUOTES = 3
-# A quote must hold this share of the question's weight, and of what the best quote holds.
-_LEAST_SHARE = 0.4
+# A quote must hold this share of the question's weight, and of what the best quote holds, and its record this share of
+# the question's rare names. Chosen on BioASQ's calibration questions.
+_LEAST_SHARE = 0.5
 _LEAST_SHARE_OF_BEST = 0.7
+_LEAST_NAMED = 0.5
+# Tokens of evidence that are quoted from, where no model reads them.
+_QUOTED_FROM = 1_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +172,7 @@ class _Reading:
 
     def __init__(self, llm: LLM, asked: str | list[ChatMessage]) -> None:
         self._end = StreamEnd(server_place(llm))
+        self._most_tokens: int | None = getattr(llm, "max_tokens", None)
         self._from_server = False
         self._asked = asked
         self._written: list[str] = []
@@ -191,7 +198,13 @@ class _Reading:
         """
         if self._from_server:
             self._end.require()
-        return Piece("", usage=self._usage or self._estimate())
+        usage = self._usage or self._estimate()
+        return Piece("", cut_off=self._end.is_unstated and self._looks_cut_off(usage), usage=usage)
+
+    def _looks_cut_off(self, usage: TokenUsage) -> bool:
+        """Of an answer whose end the server gave no reason for."""
+        reached = self._most_tokens is not None and usage.completion >= self._most_tokens
+        return reached or not "".join(self._written).rstrip().endswith(_SENTENCE_ENDS)
 
     def _estimate(self) -> TokenUsage:
         asked = self._asked if isinstance(self._asked, str) else "\n".join(str(item.content) for item in self._asked)
@@ -205,35 +218,58 @@ class ExtractiveAnswerer:
     prompt: BasePromptTemplate | None = None
 
     def fitting(self, question: str, choose: Choose, most_tokens: int) -> list[Passage]:
-        """As much of the evidence as the budget has room for."""
-        return choose(most_tokens)
+        """More of the evidence than a model is shown: to read it costs nothing."""
+        return choose(max(most_tokens, _QUOTED_FROM))
 
     def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[Piece]:
         """Yields up to three sentences, the best first, each on a line of its own.
 
-        A word of the question weighs the more the fewer sentences hold it (inverse document frequency as in BM25).
+        A sentence counts by the share of the question's words that it holds, each by its rarity in PubMed, those of its
+        title by half. It must tell more of what is asked than a rare name, and nothing is quoted from a record that
+        lacks most of the question's rare names.
         """
-        candidates = {
-            sentence: content_words(sentence.text)
-            for passage in passages
-            for sentence in passage.sentences
-            if sentence.complete and sentence.states_something
-        }
-        frequency = Counter(word for words in candidates.values() for word in words)
-        weights = {
-            word: math.log(1 + (len(candidates) - frequency[word] + 0.5) / (frequency[word] + 0.5))
-            for word in content_words(question)
-        }
-        total = sum(weights.values()) or 1.0
-        shares = {
-            sentence: sum(weight for word, weight in weights.items() if word in words) / total
-            for sentence, words in candidates.items()
-        }
-        least = max(_LEAST_SHARE, _LEAST_SHARE_OF_BEST * max(shares.values(), default=0.0))
-        best = sorted((sentence for sentence in shares if shares[sentence] >= least), key=lambda item: -shares[item])
-        yield from (Piece(f"{sentence.text}\n") for sentence in best[:_MOST_QUOTES])
+        quotes = [quote for passage in passages for quote in _quotes(question, passage)]
+        least = max(_LEAST_SHARE, _LEAST_SHARE_OF_BEST * max((quote.share for quote in quotes), default=0.0))
+        best = sorted((quote for quote in quotes if quote.share >= least), key=lambda quote: -quote.score)
+        said: set[str] = set()
+        for quote in best[:_MOST_QUOTES]:
+            new = [sentence.text for sentence in quote.sentences if sentence.text not in said]
+            said.update(new)
+            yield from (Piece(f"{text}\n") for text in new)
 
     async def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[Piece]:
         """As :meth:`stream`, for asynchronous callers."""
         for piece in self.stream(question, passages):
             yield piece
+
+
+class _Quote(NamedTuple):
+    """A sentence that may be quoted, behind the one that it leans on.
+
+    Attributes:
+        sentences: one or two, in their order.
+        share: of the question that they hold, 0 to 1.
+        score: what it is ordered by.
+    """
+
+    sentences: tuple[EvidenceSentence, ...]
+    share: float
+    score: float
+
+
+def _quotes(question: str, passage: Passage) -> Iterator[_Quote]:
+    """The sentences of a passage that tell something about what is asked and can be understood."""
+    named = named_share(question, f"{passage.title}\n{passage.text}")
+    if named is not None and named < _LEAST_NAMED:
+        return
+    weights = question_weights(question)
+    asked = weights.keys() - frozenset[str]().union(*map(terms, rare_names(question)))
+    for position in showable(passage.sentences):
+        sentences = with_context(passage.sentences, position)
+        if not all(sentence.complete and sentence.states_something for sentence in sentences):
+            continue
+        text = sentences[-1].text
+        if leans_back(sentences[0].text) or (asked.isdisjoint(terms(text)) and not tells_what_is_asked(question, text)):
+            continue
+        share = held_share(weights, " ".join(sentence.text for sentence in sentences), passage.title)
+        yield _Quote(sentences, share, share + merit(question, text))

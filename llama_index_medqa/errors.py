@@ -4,6 +4,7 @@ Each message says what happened and what to do next. The tree::
 
     MedQAError
     ├── InputError                   a file, record or argument cannot be used as given (also a ValueError)
+    │   ├── UsageError               options or arguments of the command that cannot go together or do not exist
     │   ├── SourceFormatError        not PubMed/MEDLINE data, or broken in the middle
     │   └── EmptyCorpusError         nothing to index
     ├── MissingExtraError            an optional dependency is not installed (also an ImportError)
@@ -12,6 +13,7 @@ Each message says what happened and what to do next. The tree::
     ├── SearchCacheError             the file for the search by words cannot be used
     ├── IndexNotFoundError           no index at the given place
     ├── IndexIdentityError           the index was built with something else than it is opened with
+    ├── IndexBusyError               another process writes to the index, and waiting was not wanted
     ├── StorageError                 the database of an index cannot be read or written: damaged, or the disk is full
     ├── ServerError                  a server of a language model or of Chroma does not answer, or not as expected
     │   ├── AdapterNotActive         the server answers, but not with the LoRA adapter that was asked for
@@ -23,13 +25,22 @@ Each message says what happened and what to do next. The tree::
         └── HistoryExpiredError      a stored search is no longer on the history server: search again
 """
 
+from llama_index_medqa.redaction import redacted
+
 
 class MedQAError(Exception):
-    """Base of all errors raised on purpose by llama-index-medqa."""
+    """Base of all errors raised on purpose by llama-index-medqa; no message of theirs holds a key."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(redacted(item) if isinstance(item, str) else item for item in arguments))
 
 
 class InputError(MedQAError, ValueError):
     """A file, record or argument cannot be used as given."""
+
+
+class UsageError(InputError):
+    """The command cannot be used with these options and arguments, whatever the data: exit code 2."""
 
 
 class SourceFormatError(InputError):
@@ -74,6 +85,10 @@ class IndexIdentityError(MedQAError):
     """The index was built with another embedder, splitter or schema than it is opened with."""
 
 
+class IndexBusyError(MedQAError):
+    """Another process writes to the index, and waiting for it was not wanted."""
+
+
 class StorageError(MedQAError):
     """The database of an index cannot be read or written: it is damaged, or the disk is full."""
 
@@ -106,8 +121,8 @@ class JudgeError(ServerError):
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+        self.reason = redacted(reason)
+        self.detail = redacted(detail)
 
 
 class EntrezError(MedQAError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llama_index_medqa.command_options import JsonOption, print_json, terminal_for
-from llama_index_medqa.errors import InputError
+from llama_index_medqa.errors import UsageError
 from llama_index_medqa.evaluation_judging import Judging
 from llama_index_medqa.profiles import EMBEDDED
 
@@ -45,7 +45,7 @@ def calibrate(
 
     sets = {path.stem: load_pairs(path) for path in labels}
     if len(sets) < len(labels):
-        raise InputError("Two files have the same name: the sets are told apart by it.")
+        raise UsageError("Two files have the same name: the sets are told apart by it.")
     judging = Judging(
         judge, (), EMBEDDED, judge_api_base, judge_model, judge_journal, judge_concurrency, judge_timeout, _SETTINGS
     )

@@ -14,6 +14,7 @@ from llama_index_medqa.adapter import read_manifest
 from llama_index_medqa.adapter_proof import AdapterProof, prove_adapter
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.prompts import CHAT, GROUNDED_ANSWER, PROMPT_FORMATS, template_hash
+from llama_index_medqa.redaction import keep_address_secret, keep_secret, redacted
 from llama_index_medqa.served_llm import ServedLlm
 from llama_index_medqa.server_api import ServerApi
 
@@ -92,6 +93,8 @@ class VllmLora(ServedLlm):
         data["prompt_hash"] = data.get("prompt_hash") or template_hash(GROUNDED_ANSWER, prompt_format)
         data.update(model=adapter or base_model, base_model=base_model, adapter=adapter, api_base=api_base)
         data["api_key"] = data.get("api_key") or _NO_KEY
+        keep_secret(data["api_key"], *(data.get("default_headers") or {}).values())
+        keep_address_secret(api_base)
         super().__init__(**data)
 
     @classmethod
@@ -136,6 +139,12 @@ class VllmLora(ServedLlm):
         other._verified, other._verifying = False, threading.Lock()
         return other
 
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """A copy that shares the connections."""
+        other = self.model_copy()
+        other._verifying = threading.Lock()
+        return other
+
     def verify(self) -> AdapterProof:
         """Proves that the server answers with the adapter of the manifest; without an adapter, there is nothing to.
 
@@ -163,7 +172,7 @@ class VllmLora(ServedLlm):
             comparison=_COMPARISON,
         )
         if proof.gap:
-            _logger.warning("%s on %s: %s", self.adapter, self.api_base, proof.gap)
+            _logger.warning("%s on %s: %s", self.adapter, redacted(self._place), proof.gap)
         self._verified = True
         return proof
 

@@ -18,23 +18,28 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.prompts.mixin import PromptDictType
 from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.vector_stores.types import MetadataFilters
 
 from llama_index_medqa.answerability import AnswerabilityGate
-from llama_index_medqa.chat_engine import MedQAChatEngine
+from llama_index_medqa.chat_engine import FollowUp, MedQAChatEngine
 from llama_index_medqa.draft_check import DraftCheck
 from llama_index_medqa.drafting import EXTRACTIVE, Answerer, ExtractiveAnswerer, GenerativeAnswerer, Piece
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence_gathering import Evidence, EvidenceGatherer
 from llama_index_medqa.evidence_selection import EvidenceSelector
-from llama_index_medqa.index import PubMedIndex
+from llama_index_medqa.index import PubMedIndex, language_model
+from llama_index_medqa.postprocessing import postprocessed
 from llama_index_medqa.profiles import Policy, RetrievalMode
 from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
 from llama_index_medqa.query_events import AbstentionEvent, EvidenceEvent, SentenceEvent
-from llama_index_medqa.query_filters import FilteredQuery, meeting, papers_of
+from llama_index_medqa.query_filters import FilteredQuery, meeting, not_met, papers_of, written
 from llama_index_medqa.question_parts import QuestionPart, question_parts
+from llama_index_medqa.question_statement import question_statement
 from llama_index_medqa.response import (
+    CAUTIONS,
     NOT_MEDICAL_ADVICE,
     AnswerIdentity,
+    ExcludedPaper,
     MedQAAsyncStreamingResponse,
     MedQAResponse,
     MedQAStreamingResponse,
@@ -42,6 +47,8 @@ from llama_index_medqa.response import (
 from llama_index_medqa.retriever import PubMedRetriever
 from llama_index_medqa.stopwatch import Stopwatch
 from llama_index_medqa.text.language import foreign_language
+from llama_index_medqa.text.personal_questions import personal_question
+from llama_index_medqa.verification.passages import document_id_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Strictness
 from llama_index_medqa.verification.verifier import ClaimVerifier, Verifier
 
@@ -49,14 +56,16 @@ __all__ = ["MedQAAsyncStreamingResponse", "MedQAQueryEngine", "MedQAResponse", "
 
 dispatcher = get_dispatcher(__name__)
 
+_MOST_EXCLUDED = 5
+
 
 class MedQAQueryEngine(BaseQueryEngine):
     """Answers medical questions from retrieved PubMed records, and says so when they hold no answer.
 
     Every sentence of an answer is verified, whatever the model claims: tied to a PMID and a character span that
-    supports it, or not supported, or contradicted. A question is refused before any model is asked where what was
-    retrieved does not meet it, and where it is not in English. Then, and where the policy leaves nothing, the answer
-    is "I cannot answer this from the indexed literature."
+    supports it, or not supported, or contradicted. Where no sentence is left, the response holds the findings that come
+    nearest, quoted and said to be quotes. A question is refused before any model is asked where what was retrieved does
+    not meet it, and where it is not in English: then the text is "I cannot answer this from the indexed literature."
 
     A question that asks several things is searched for part by part. Records whose text gives orders to the model are
     not used. ``query`` takes a text, a LlamaIndex ``QueryBundle`` or a :class:`FilteredQuery`.
@@ -70,13 +79,14 @@ class MedQAQueryEngine(BaseQueryEngine):
         prompt: template with ``{context_str}`` and ``{query_str}``.
         policy: what becomes of sentences that are not supported: ``strict`` leaves them out and counts them;
             ``mark`` keeps them and says so behind each; ``report`` keeps them and says so in the fields alone.
-        evidence_tokens: most tokens of evidence that the model is shown, counted with LlamaIndex's global tokenizer.
+        evidence_tokens: most tokens of evidence that the model is shown, counted with LlamaIndex's global tokenizer;
+            questions for lists and comparisons get twice as much.
         embed_model: compares sentences with the question by meaning beside words when evidence is chosen; None
             compares words alone.
         strictness: how sure the verifier must be that a text supports a sentence: ``strict``, ``balanced`` or
             ``open``; see :class:`ClaimVerifier`.
         verifier: decides whether a text supports a sentence; None takes a :class:`ClaimVerifier` of this strictness.
-        gate: decides whether a question is tried at all; None takes the one that was calibrated for words alone.
+        gate: decides whether a question is tried at all; None takes one that goes by words and names.
         streaming: whether ``query`` returns a stream.
         as_of: the day whose state of PubMed the index has, to be said with every answer.
         index_identity: what the index was built with, to be said with every answer.
@@ -115,9 +125,8 @@ class MedQAQueryEngine(BaseQueryEngine):
         self._postprocessors = list(node_postprocessors)
         self._llm = None if isinstance(llm, str) else llm
         self._answerer: Answerer = ExtractiveAnswerer() if isinstance(llm, str) else GenerativeAnswerer(llm, prompt)
-        self._gatherer = EvidenceGatherer(
-            gate or AnswerabilityGate(), EvidenceSelector(embed_model), self._answerer, evidence_tokens
-        )
+        self._gate = gate or AnswerabilityGate()
+        self._gatherer = EvidenceGatherer(self._gate, EvidenceSelector(embed_model), self._answerer, evidence_tokens)
         self._verifier: Verifier = verifier or ClaimVerifier(strictness=strictness)
         self._policy: Policy = policy
         self._streaming = streaming
@@ -129,10 +138,11 @@ class MedQAQueryEngine(BaseQueryEngine):
     def from_index(
         cls,
         index: PubMedIndex,
-        llm: LLM | Literal["extractive"],
+        llm: LLM | Literal["extractive"] | None = None,
         *,
-        similarity_top_k: int = 6,
+        similarity_top_k: int = 24,
         retrieval: RetrievalMode = "hybrid",
+        filters: MetadataFilters | None = None,
         include_retracted: bool = False,
         **kwargs: Any,
     ) -> "MedQAQueryEngine":
@@ -140,10 +150,11 @@ class MedQAQueryEngine(BaseQueryEngine):
 
         Args:
             index: where to retrieve.
-            llm: see the constructor.
-            similarity_top_k: chunks to retrieve.
+            llm: see the constructor; None takes LlamaIndex's ``Settings.llm``.
+            similarity_top_k: chunks to retrieve, of which the evidence is chosen.
             retrieval: ``hybrid``, ``dense`` or ``lexical``; see :class:`PubMedRetriever`. For its other choices make
                 one and give it to the constructor.
+            filters: LlamaIndex's metadata filters on the papers that may answer.
             include_retracted: whether retracted papers may be found; an answer says which of its papers are.
             kwargs: further arguments of the constructor.
         """
@@ -151,17 +162,17 @@ class MedQAQueryEngine(BaseQueryEngine):
             index,
             mode=retrieval,
             similarity_top_k=similarity_top_k,
+            filters=filters,
             include_retracted=include_retracted,
             callback_manager=kwargs.get("callback_manager"),
         )
-        embedder = str(index.identity["embedder"])
         defaults = {
             "embed_model": index._embed_model,
-            "gate": AnswerabilityGate.for_embedder(embedder),
             "as_of": index.as_of,
             "index_identity": index.identity,
         }
-        return cls(retriever, llm, **{**defaults, **kwargs})
+        drafter = llm if isinstance(llm, str) else language_model(llm)
+        return cls(retriever, drafter, **{**defaults, **kwargs})
 
     @property
     def answered_by(self) -> str:
@@ -193,9 +204,7 @@ class MedQAQueryEngine(BaseQueryEngine):
 
     def _postprocess(self, nodes: list[NodeWithScore], query_bundle: QueryBundle) -> list[NodeWithScore]:
         nodes = meeting(nodes, papers_of(query_bundle))
-        for postprocessor in self._postprocessors:
-            nodes = postprocessor.postprocess_nodes(nodes, query_bundle=query_bundle)
-        return nodes
+        return postprocessed(nodes, self._postprocessors, query_bundle)
 
     def _get_prompts(self) -> dict[str, Any]:
         prompt = self._answerer.prompt
@@ -213,7 +222,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         parts = self._parts(query_bundle)
         with watch.stage("retrieve"):
             found = [self.retrieve(_bundle_of(part, query_bundle)) for part in parts]
-        check = self._checked(self._gather(query_bundle.query_str, parts, found, watch), watch)
+        check = self._checked(query_bundle, self._gather(query_bundle, parts, found, watch), watch)
         stream = self._stream(check)
         if self._streaming:
             return MedQAStreamingResponse(stream, source_nodes=check.evidence.nodes, _draft=check)
@@ -226,8 +235,8 @@ class MedQAQueryEngine(BaseQueryEngine):
         parts = self._parts(query_bundle)
         with watch.stage("retrieve"):
             found = await asyncio.gather(*(self.aretrieve(_bundle_of(part, query_bundle)) for part in parts))
-        evidence = await asyncio.to_thread(self._gather, query_bundle.query_str, parts, found, watch)
-        check = self._checked(evidence, watch)
+        evidence = await asyncio.to_thread(self._gather, query_bundle, parts, found, watch)
+        check = self._checked(query_bundle, evidence, watch)
         stream = self._astream(check)
         if self._streaming:
             return MedQAAsyncStreamingResponse(stream, source_nodes=check.evidence.nodes, _draft=check)
@@ -242,24 +251,61 @@ class MedQAQueryEngine(BaseQueryEngine):
     @dispatcher.span
     def _gather(
         self,
-        question: str,
+        query_bundle: QueryBundle,
         parts: Sequence[QuestionPart],
         found: Sequence[list[NodeWithScore]],
         watch: Stopwatch,
     ) -> Evidence:
+        question = query_bundle.query_str
         if not parts:
             evidence = Evidence(question, refusal="language", language=foreign_language(question))
         else:
             with watch.stage("select"):
                 evidence = self._gatherer.gather(question, parts, found)
+            if not any(found):
+                evidence.unmet_filters = self._unmet_filters(query_bundle)
         if evidence.refusal:
+            evidence.excluded = self._excluded(query_bundle, parts)
             dispatcher.event(AbstentionEvent(reason=evidence.refusal, confidence=evidence.confidence))
         else:
             shown = [sentence for passage in evidence.shown for sentence in passage.sentences]
             dispatcher.event(EvidenceEvent(sentences=len(shown), left_out=evidence.left_out))
         return evidence
 
-    def _checked(self, evidence: Evidence, watch: Stopwatch) -> DraftCheck:
+    def _unmet_filters(self, query_bundle: QueryBundle) -> str:
+        """Which filters no paper meets, in a sentence; empty where filters are not why nothing was found."""
+        if isinstance(self._retriever, PubMedRetriever):
+            return self._retriever.unmet_filters(query_bundle)
+        papers = papers_of(query_bundle)
+        return "" if papers.is_empty else f"Nothing that was retrieved meets the filter {written(papers)}."
+
+    def _excluded(self, query_bundle: QueryBundle, parts: Sequence[QuestionPart]) -> list[ExcludedPaper]:
+        """The papers that speak of the question and that a filter left out."""
+        found: dict[str, ExcludedPaper] = {}
+        for part in parts:
+            by_document: dict[str, list[tuple[NodeWithScore, str]]] = {}
+            for item, why in self._left_out(_bundle_of(part, query_bundle)):
+                by_document.setdefault(document_id_of(item.node), []).append((item, why))
+            for name, items in by_document.items():
+                confidence = self._gate.confidence(part.search, [item for item, _ in items])
+                if confidence is not None and confidence >= self._gate.threshold:
+                    item, why = items[0]
+                    found.setdefault(name, ExcludedPaper(name, str(item.node.metadata.get("title", "")), why))
+        return list(found.values())[:_MOST_EXCLUDED]
+
+    def _left_out(self, query_bundle: QueryBundle) -> list[tuple[NodeWithScore, str]]:
+        """Chunks that would have been found but for a filter, each with what it does not meet."""
+        if isinstance(self._retriever, PubMedRetriever):
+            return self._retriever.left_out(query_bundle)
+        papers = papers_of(query_bundle)
+        if papers.is_empty:
+            return []
+        found = self._retriever.retrieve(query_bundle)
+        kept = {item.node.node_id for item in meeting(found, papers)}
+        filters = papers.as_metadata_filters()
+        return [(item, not_met(filters, item.node.metadata)) for item in found if item.node.node_id not in kept]
+
+    def _checked(self, query_bundle: QueryBundle, evidence: Evidence, watch: Stopwatch) -> DraftCheck:
         prompt = self._answerer.prompt
         identity = AnswerIdentity(
             self._answerer.name,
@@ -269,13 +315,30 @@ class MedQAQueryEngine(BaseQueryEngine):
             dict(self._verifier.identity),
         )
 
+        def verify(sentence: str) -> AnswerSentence:
+            [judged] = self._verifier.verify([sentence], evidence.passages, evidence.question)
+            return judged
+
         @dispatcher.span
         def judge(sentence: str) -> AnswerSentence:
-            [judged] = self._verifier.verify([sentence], evidence.passages, evidence.question)
+            judged = verify(sentence)
             dispatcher.event(SentenceEvent(verdict=judged.verdict, support=judged.support))
             return judged
 
-        return DraftCheck(evidence, judge, identity, watch=watch, as_of=self._as_of, notice=self._notice)
+        def judge_yes() -> AnswerSentence | None:
+            statement = question_statement(evidence.question)
+            return verify(statement) if statement else None
+
+        return DraftCheck(
+            evidence,
+            judge,
+            identity,
+            watch=watch,
+            judge_yes=judge_yes,
+            as_of=self._as_of,
+            caution=_caution(query_bundle),
+            notice=self._notice,
+        )
 
     def _stream(self, check: DraftCheck) -> Generator[str, None, None]:
         payload: dict[str, Any] = {EventPayload.QUERY_STR: check.evidence.question}
@@ -309,6 +372,14 @@ class MedQAQueryEngine(BaseQueryEngine):
 def _all(said: Callable[..., Iterator[str]], *arguments: Piece) -> list[str]:
     """What is said, judged here and now: in a thread of its own, so that the event loop goes on."""
     return list(said(*arguments))
+
+
+def _caution(query_bundle: QueryBundle) -> str | None:
+    """What must be said before the answer; what a person wrote counts beside what was made of it."""
+    asked = [query_bundle.query_str, *([query_bundle.message] if isinstance(query_bundle, FollowUp) else [])]
+    kinds = {personal_question(text) for text in asked}
+    kind = next((kind for kind in CAUTIONS if kind in kinds), None)
+    return CAUTIONS[kind] if kind else None
 
 
 def _bundle_of(part: QuestionPart, query_bundle: QueryBundle) -> QueryBundle:

@@ -1,16 +1,22 @@
 """An answer for people, as plain text or Markdown, and for machines, as data; HTML is made by ``rendering_html``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.references import Reference, references
-from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.response import FINDINGS_LEAD, MedQAResponse, Outcome
 from llama_index_medqa.retriever import RetrievedChunk
+from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.passages import document_id_of
+from llama_index_medqa.verification.verdicts import AnswerSentence
 
+HEADINGS: Mapping[Outcome, str] = MappingProxyType(
+    {"answer": "Answer", "findings": "Findings", "nothing_found": "Nothing found"}
+)
 _MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|"})
 
 
@@ -68,11 +74,33 @@ def notes(response: MedQAResponse) -> list[str]:
     return list(_notes(response))
 
 
+def reasons(response: MedQAResponse) -> list[str]:
+    """What was drafted, by whom, and why each sentence of it was left out, a line each."""
+    if not response.draft:
+        return [f"Nothing was drafted: {response.explanation or 'nobody was asked.'}"]
+    count = len(response.sentences) + len(response.dropped)
+    lines = [f"Drafted by {response.answered_by}: {_count(count, 'sentence')}, {len(response.sentences)} shown."]
+    if response.taken_off:
+        lines.append(f"Not part of an answer, and not judged: {', '.join(response.taken_off)}.")
+    return [*lines, *(f"Left out: “{item.text}” {reason(item)}." for item in response.dropped)]
+
+
+def reason(sentence: AnswerSentence) -> str:
+    """Why a sentence was left out, in words for people."""
+    why = [finding.detail for finding in sentence.findings]
+    if sentence.opposing:
+        against = ", ".join(dict.fromkeys(citation.document_id for citation in sentence.opposing))
+        why.insert(0, f"contradicted by {against}")
+    return "; ".join(why) or sentence.verdict
+
+
 def _notes(response: MedQAResponse) -> Iterator[str]:
     if response.abstained:
         yield response.explanation
         if response.searched:
             yield f"Searched for: {'; '.join(response.searched)}"
+        for paper in response.excluded:
+            yield f"Left out by a filter: {paper.document_id}: {paper.title} [{paper.why}]"
     for part in response.unanswered:
         yield f"Not answered, because no retrieved record speaks of it: {part}"
     for name, status in response.retracted.items():
@@ -83,41 +111,44 @@ def _notes(response: MedQAResponse) -> Iterator[str]:
             for citations in (item.supporting, item.opposing)
         )
         yield f"Papers disagree: {supporting} against {opposing} on: {item.sentence}"
-    if response.dropped:
-        yield f"Left out, because nothing retrieved supports them: {_count(response.dropped, 'sentence')}."
+    if response.dropped and not response.abstained:
+        yield f"Left out of the draft, because of failed checks: {_count(len(response.dropped), 'sentence')}."
     if response.cut_off:
-        yield "The model reached the most tokens that it may write: its last sentence is left out."
+        yield "The model reached the most tokens that it may write: what it had not finished is left out."
     if response.withheld:
         yield f"Not used, because their text gives orders to the model: {', '.join(response.withheld)}."
 
 
 def as_text(question: str, response: MedQAResponse, today: date) -> str:
-    """Question, answer, sources and notes as plain text."""
-    lines = [f"Question: {question}", "", f"Answer: {response.response}", ""]
+    """Question, answer or findings, sources and notes as plain text."""
+    lines = [f"Question: {question}", *([response.caution] if response.caution else []), ""]
+    lines += [f"{HEADINGS[response.outcome]}: {response.response}", ""]
     lines += [f"  {_described(reference)}" for reference in references(response)]
-    if response.abstained:
+    if response.outcome == "nothing_found":
         lines += [f"  Near, but no answer: {_near(source)}" for source in sources(response)]
-    lines += ["", *notes(response), _answered_by(response), freshness(response.as_of, today)]
-    return "\n".join([*lines, *([response.notice] if response.notice else [])]) + "\n"
+    lines += ["", *notes(response), made_by(response), freshness(response.as_of, today, response.source)]
+    return printable("\n".join([*lines, *([response.notice] if response.notice else [])]) + "\n")
 
 
 def as_markdown(question: str, response: MedQAResponse, today: date) -> str:
-    """Question, answer, sources with links, quotes and notes as Markdown."""
-    answer = _escaped(response.response or "")
+    """Question, answer or findings, sources with links, quotes and notes as Markdown."""
+    answer = _escaped(FINDINGS_LEAD if response.outcome == "findings" else response.response or "")
     for reference in references(response):
         if reference.pmid and reference.link:
             answer = answer.replace(f"\\[PMID:{reference.pmid}\\]", f"[[PMID:{reference.pmid}]({reference.link})]")
-    lines = [f"## {_escaped(question)}", "", answer, ""]
+    lines = [f"## {_escaped(question)}", "", *([_escaped(response.caution), ""] if response.caution else [])]
+    lines += [f"**{HEADINGS[response.outcome]}.** {answer}", ""]
     for reference in references(response):
         link = f"[{reference.document_id}]({reference.link})" if reference.link else reference.document_id
         lines.append(f"- {link}: {_escaped(_described(reference).partition(': ')[2])}")
-        quotes = [citation for citation in response.citations if citation.document_id == reference.document_id]
+        shown = (*response.citations, *response.findings)
+        quotes = [citation for citation in shown if citation.document_id == reference.document_id]
         lines += [f"  > {_escaped(' '.join(citation.quote.split()))}" for citation in quotes]
-    if response.abstained:
+    if response.outcome == "nothing_found":
         lines += [f"- Near, but no answer: {_escaped(_near(source))}" for source in sources(response)]
     lines += ["", *(f"*{_escaped(note)}*  " for note in notes(response))]
-    lines += ["", _escaped(_answered_by(response)) + "  ", _escaped(freshness(response.as_of, today))]
-    return "\n".join([*lines, *(["", _escaped(response.notice)] if response.notice else [])]) + "\n"
+    lines += ["", _escaped(made_by(response)) + "  ", _escaped(freshness(response.as_of, today, response.source))]
+    return printable("\n".join([*lines, *(["", _escaped(response.notice)] if response.notice else [])]) + "\n")
 
 
 def _described(reference: Reference) -> str:
@@ -130,13 +161,18 @@ def _near(source: Source) -> str:
     return f"{source.document_id}: {source.title}" + (f" ({source.year})" if source.year else "")
 
 
-def _answered_by(response: MedQAResponse) -> str:
+def made_by(response: MedQAResponse) -> str:
+    """Who answered, drafted in vain, or was not asked; and how long each stage took."""
     seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in response.seconds.items())
-    return f"Answered by {response.answered_by} ({seconds})."
+    if response.outcome == "answer":
+        return f"Answered by {response.answered_by} ({seconds})."
+    if response.outcome == "findings":
+        return f"Quoted from the papers; {response.answered_by} drafted no answer that could be verified ({seconds})."
+    return f"{response.answered_by} gave no answer ({seconds})."
 
 
-def _count(items: list[Any], name: str) -> str:
-    return f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
+def _count(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 def _escaped(text: str) -> str:

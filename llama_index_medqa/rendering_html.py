@@ -6,8 +6,9 @@ from html import escape
 
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.references import Reference, references
-from llama_index_medqa.rendering import notes, sources
-from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.rendering import HEADINGS, made_by, notes, reason, sources
+from llama_index_medqa.response import FINDINGS_LEAD, MedQAResponse
+from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.passages import Passage, passages_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
@@ -18,6 +19,9 @@ h1 { font-size: 1.35rem; margin: 0 0 1rem; }
 h2 { font-size: 1rem; margin: 0; }
 section { background: #fff; border: 1px solid #d9dee4; border-radius: 8px; padding: 1rem 1.25rem; margin: 0 0 1rem; }
 .answer { font-size: 1.1rem; }
+.findings { border-left: 6px solid #b58900; } .nothing_found { border-left: 6px solid #8c959f; }
+.caution { background: #fff1e5; border: 1px solid #b3261e; border-radius: 8px; padding: .6rem 1rem; }
+blockquote { margin: .5rem 0; padding-left: .8rem; border-left: 3px solid #d9dee4; }
 .answer a { text-decoration: none; font-size: .8em; white-space: nowrap; }
 .unsupported { color: #8a5300; } .contradicted { color: #b3261e; }
 mark { background: #ffe58a; padding: .05em .1em; border-radius: 3px; }
@@ -37,17 +41,19 @@ def as_html(question: str, response: MedQAResponse, today: date) -> str:
         response: the answer; its ``source_nodes`` hold the abstracts.
         today: the day from which the age of the records is counted.
     """
-    ends = [response.notice or "", freshness(response.as_of, today)]
+    ends = [response.notice or "", freshness(response.as_of, today, response.source)]
     body = [
         f"<h1>{escape(question)}</h1>",
-        f'<section class="answer"><p>{_answer(response)}</p></section>',
+        *([f'<p class="caution">{escape(response.caution)}</p>'] if response.caution else []),
+        f'<section class="answer {response.outcome}"><h2>{HEADINGS[response.outcome]}</h2>',
+        f"<p>{_answer(response)}</p></section>",
         *(f'<p class="note">{escape(note)}</p>' for note in notes(response)),
         *_papers(response),
         *_nearest(response),
         *_left_out(response.dropped),
         f"<footer>{''.join(f'<p>{escape(line)}</p>' for line in [*ends, _made_with(response)] if line)}</footer>",
     ]
-    return (
+    return printable(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(question)}</title><style>{_STYLE}</style></head>\n"
@@ -56,9 +62,17 @@ def as_html(question: str, response: MedQAResponse, today: date) -> str:
 
 
 def _answer(response: MedQAResponse) -> str:
+    if response.outcome == "findings":
+        quotes = "".join(f"<blockquote>{_quote(finding, response)}</blockquote>" for finding in response.findings)
+        return f"{escape(FINDINGS_LEAD)}</p>{quotes}<p>"
     if not response.sentences:
         return escape(response.response or "")
     return " ".join(_sentence(sentence, response) for sentence in response.sentences)
+
+
+def _quote(finding: Citation, response: MedQAResponse) -> str:
+    link = f'<a href="#{_anchor(finding)}">{escape(finding.mark)}</a>'
+    return f"{escape(' '.join(finding.quote.split()))} {link}{_status(response, finding.document_id)}"
 
 
 def _sentence(sentence: AnswerSentence, response: MedQAResponse) -> str:
@@ -87,7 +101,8 @@ def _paper(
     if reference.link:
         heading = f'<a href="{escape(reference.link)}">{heading}</a>'
     about = " · ".join(part for part in (reference.document_id, reference.journal, str(reference.year or "")) if part)
-    spans = [(citation, "") for citation in response.citations] + [(citation, "opposing") for citation in opposing]
+    spans = [(citation, "") for citation in (*response.citations, *response.findings)]
+    spans += [(citation, "opposing") for citation in opposing]
     own = [(citation, kind) for citation, kind in spans if citation.document_id == reference.document_id]
     texts = [_highlighted(passage, own) for passage in passages if passage.document_id == reference.document_id]
     return (
@@ -113,7 +128,7 @@ def _highlighted(passage: Passage, spans: Sequence[tuple[Citation, str]]) -> str
 
 
 def _nearest(response: MedQAResponse) -> list[str]:
-    if not response.abstained:
+    if response.outcome != "nothing_found":
         return []
     rows = "".join(f"<p>{escape(source.document_id)}: {escape(source.title)}</p>" for source in sources(response))
     return [f"<section><h2>Nearest records</h2>{rows}</section>"] if rows else []
@@ -122,7 +137,7 @@ def _nearest(response: MedQAResponse) -> list[str]:
 def _left_out(dropped: Sequence[AnswerSentence]) -> list[str]:
     if not dropped:
         return []
-    rows = "".join(f'<p class="{item.verdict}">{escape(item.text)} [{item.verdict}]</p>' for item in dropped)
+    rows = "".join(f'<p class="{item.verdict}">{escape(item.text)} [{escape(reason(item))}]</p>' for item in dropped)
     return [f"<section><h2>Drafted, but left out</h2>{rows}</section>"]
 
 
@@ -133,7 +148,7 @@ def _status(response: MedQAResponse, document_id: str) -> str:
 
 def _made_with(response: MedQAResponse) -> str:
     index = response.identity.index.get("embedder", "") if response.identity else ""
-    return f"Answered by {response.answered_by}." + (f" Index: {index}." if index else "")
+    return made_by(response) + (f" Index: {index}." if index else "")
 
 
 def _anchor(citation: Citation) -> str:

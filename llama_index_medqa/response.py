@@ -1,20 +1,37 @@
 """What the query engine gives back: an answer with all that is known of how it came about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse, Response, StreamingResponse
 
+from llama_index_medqa.draft_reading import TakenOff
 from llama_index_medqa.drafting import TokenUsage
-from llama_index_medqa.freshness import ATTRIBUTION
+from llama_index_medqa.freshness import attribution
 from llama_index_medqa.profiles import Policy
+from llama_index_medqa.text.personal_questions import PersonalQuestion
+from llama_index_medqa.text.printable import printable
+from llama_index_medqa.verification.passages import document_id_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
-Abstention = Literal["language", "no_evidence", "model_declined", "nothing_supported"]
+Abstention = Literal["language", "no_evidence", "model_declined", "nothing_supported", "nothing_drafted"]
+Outcome = Literal["answer", "findings", "nothing_found"]
 
 NOT_MEDICAL_ADVICE = "This is a summary of literature, not medical advice."
+FINDINGS_LEAD = "No answer could be verified. These are quotes, not an answer; they come nearest to the question:"
+WITHDRAWN = "Withdrawn: what stands above is not the answer."
+# Said before an answer to a question of a person about a person.
+CAUTIONS: Mapping[PersonalQuestion, str] = MappingProxyType(
+    {
+        "emergency": "If this is happening now, call your local emergency number or a poison control centre at once. "
+        "What follows is only what the literature says.",
+        "advice": "What follows is what the literature says; it cannot judge one person's case: ask a doctor or "
+        "pharmacist before acting on it.",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -51,29 +68,53 @@ class Disagreement:
     opposing: tuple[Citation, ...]
 
 
-@dataclass
-class MedQAResponse(Response):
-    """An answer of which every sentence was checked, or that says it cannot answer.
+@dataclass(frozen=True)
+class ExcludedPaper:
+    """A paper that comes near a question and was not used because of a filter.
 
     Attributes:
-        response: the text: the sentences with their citation marks, or the abstention sentence.
+        document_id: ``PMID:123``, or ``SHA:…`` for a record without a PMID.
+        title: its title.
+        why: what it does not meet, such as ``retracted``, or ``year >= 2020 (2011)``.
+    """
+
+    document_id: str
+    title: str
+    why: str
+
+
+@dataclass
+class MedQAResponse(Response):
+    """What came of a question: a verified answer; else quotes that come nearest, said to be quotes; else nothing.
+
+    As text (``str(response)``) it is ``caution``, where there is one, and ``response``.
+
+    Attributes:
+        response: the text: the sentences with their citation marks; or a line that says that no answer could be
+            verified, and the quotes; or the abstention sentence.
         source_nodes: the retrieved chunks.
         metadata: the fields below as plain data, fit for JSON.
         sentences: the sentences of the answer, each with its verdict and citations.
-        dropped: sentences that were drafted and left out: by the policy ``strict`` because nothing retrieved supports
-            them, or because the model was cut off in them.
+        findings: quotes from the retrieved papers that come nearest to the question, where no answer could be verified;
+            nobody verified that they answer it. Empty where there is an answer.
+        dropped: sentences that were drafted and left out; the ``findings`` of each say why.
+        draft: what the drafter wrote, as it came; empty where none was asked.
+        taken_off: what the draft held beside the answer: ``thoughts``, ``heading``, ``question`` (an echo of it),
+            ``introduction``, ``next turn``.
         cut_off: whether the model reached the most tokens that it may write; its last sentence is among ``dropped``.
         evidence_left_out: retrieved sentences that the model was not shown.
         abstained: why there is no answer; None where there is one. ``language``: the question is not in English;
             ``no_evidence``: what was retrieved does not speak of what was asked; ``model_declined``: the model said
-            so; ``nothing_supported``: no drafted sentence was supported.
+            so; ``nothing_supported``: no drafted sentence was supported; ``nothing_drafted``: no sentence was drafted.
         explanation: the same in a sentence for people; empty where there is an answer.
         searched: what was searched for: the question, or its parts.
+        excluded: papers that come near the question and were not used because of a filter, where nothing was found.
         unanswered: parts of the question that what was retrieved does not speak of.
         confidence: how well what was retrieved meets the question, 0 to 1; None where nothing was retrieved.
         disagreements: sentences on which papers disagree.
-        retracted: records among the citations that were retracted or are of concern, with their status.
+        retracted: records among the citations and findings that were retracted or are of concern, with their status.
         withheld: records that were not used because their text gives orders to the model.
+        caution: what must be said before the answer to a question about a person's own case, or in an emergency.
         notice: what is to be shown beside every answer, such as that it is no medical advice.
         answered_by: name of the model that drafted the answer, or ``extractive``.
         as_of: the day whose state of PubMed the index has; None where unknown.
@@ -83,17 +124,22 @@ class MedQAResponse(Response):
     """
 
     sentences: list[AnswerSentence] = field(default_factory=list)
+    findings: list[Citation] = field(default_factory=list)
     dropped: list[AnswerSentence] = field(default_factory=list)
+    draft: str = ""
+    taken_off: list[TakenOff] = field(default_factory=list)
     cut_off: bool = False
     evidence_left_out: int = 0
     abstained: Abstention | None = None
     explanation: str = ""
     searched: list[str] = field(default_factory=list)
+    excluded: list[ExcludedPaper] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
     confidence: float | None = None
     disagreements: list[Disagreement] = field(default_factory=list)
     retracted: dict[str, str] = field(default_factory=dict)
     withheld: list[str] = field(default_factory=list)
+    caution: str | None = None
     notice: str | None = None
     answered_by: str = ""
     as_of: date | None = None
@@ -107,16 +153,37 @@ class MedQAResponse(Response):
             self.metadata = self._plain()
 
     @property
+    def outcome(self) -> Outcome:
+        """``answer``: verified sentences; ``findings``: quotes, because none was verified; ``nothing_found``."""
+        if self.abstained is None:
+            return "answer"
+        return "findings" if self.findings else "nothing_found"
+
+    @property
     def citations(self) -> list[Citation]:
         """The supporting texts of all sentences, in the order of the answer, each once."""
         return list(dict.fromkeys(citation for sentence in self.sentences for citation in sentence.citations))
 
+    def __str__(self) -> str:
+        """The text as a reader must see it."""
+        return printable(f"{self.caution}\n\n{self.response}" if self.caution else str(self.response))
+
+    @property
+    def source(self) -> str:
+        """Where the retrieved records came from: PubMed only where they have its numbers."""
+        ids = (
+            f"PMID:{item.node.metadata['pmid']}" if item.node.metadata.get("pmid") else document_id_of(item.node)
+            for item in self.source_nodes
+        )
+        return attribution(list(ids))
+
     def _plain(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in MedQAResponse.__annotations__}
         return {
+            "outcome": self.outcome,
             **{name: _as_plain(value) for name, value in own.items()},
             "citations": [asdict(citation) for citation in self.citations],
-            "source": ATTRIBUTION,
+            "source": self.source,
         }
 
 
@@ -132,10 +199,23 @@ class Unfinished(Protocol):
 class MedQAStreamingResponse(StreamingResponse):
     """An answer whose sentences arrive one by one, each already checked.
 
-    ``get_response()`` reads the rest of the stream and gives the :class:`MedQAResponse`.
+    ``get_response()`` reads the rest of the stream and gives the :class:`MedQAResponse`. Where a drafter says after
+    sentences that were given out that there is no answer, a line says that they are withdrawn, and quotes follow.
     """
 
     _draft: Unfinished | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the text so far is: ``answer``, ``findings`` or ``nothing_found``; certain once the stream has ended."""
+        assert self._draft is not None  # noqa: S101  # only MedQAQueryEngine makes these
+        return self._draft.response().outcome
+
+    @property
+    def caution(self) -> str | None:
+        """What the text begins with where a person asks about their own case, or tells of an emergency."""
+        assert self._draft is not None  # noqa: S101  # only MedQAQueryEngine makes these
+        return self._draft.response().caution
 
     def get_response(self) -> MedQAResponse:
         """The whole answer, once the stream has been read."""
@@ -178,6 +258,20 @@ def spoken(sentence: AnswerSentence, policy: Policy, retracted: dict[str, str]) 
         return sentence.text
     body = sentence.text.rstrip(".")
     return f"{body} {''.join(dict.fromkeys(marks))}{sentence.text[len(body) :]}"
+
+
+def quoted(findings: Sequence[Citation], retracted: dict[str, str]) -> str:
+    """Findings as text: a line that says what they are, then a line a quote, with its source.
+
+    Args:
+        findings: quotes.
+        retracted: status by document id; a quote of such a paper says so.
+    """
+    lines = []
+    for finding in findings:
+        status = f" ({retracted[finding.document_id]})" if finding.document_id in retracted else ""
+        lines.append(f"“{' '.join(finding.quote.split())}” {finding.mark}{status}")
+    return "\n".join([FINDINGS_LEAD, *lines])
 
 
 def disagreements(sentences: Sequence[AnswerSentence]) -> list[Disagreement]:

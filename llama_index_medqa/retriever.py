@@ -1,8 +1,10 @@
 """The retriever: search by meaning and by words, fused, record by record."""
 
 import asyncio
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -20,10 +22,13 @@ from llama_index_medqa.evidence_level import evidence_level
 from llama_index_medqa.fusion import RRF_K, maximal_marginal_relevance, reciprocal_rank_fusion
 from llama_index_medqa.index import PubMedIndex, without_retracted
 from llama_index_medqa.lexical_index import LexicalHit, LexicalIndex, record_of
+from llama_index_medqa.postprocessing import postprocessed
 from llama_index_medqa.profiles import RetrievalMode
 from llama_index_medqa.query_expansion import expand_query
-from llama_index_medqa.query_filters import papers_of
+from llama_index_medqa.query_filters import not_met, papers_of
 from llama_index_medqa.text.search_terms import lexical_terms
+
+_logger = logging.getLogger(__name__)
 
 # How much more is read when filters leave too few.
 _GROWTH = 4
@@ -33,7 +38,7 @@ class RetrievedChunk(NodeWithScore):
     """A chunk, with what each search knew of it.
 
     Attributes:
-        cosine: true cosine between question and chunk; None where the search by meaning did not bring it.
+        cosine: true cosine between question and chunk; None in the mode ``lexical``.
         bm25: BM25 score of the chunk's record; None where the search by words did not bring it.
     """
 
@@ -161,7 +166,7 @@ class PubMedRetriever(BaseRetriever):
 
     def _find(self, query_bundle: QueryBundle, vector: Embedding | None) -> list[NodeWithScore]:
         terms = self._terms(query_bundle.query_str) if self._mode != "dense" else []
-        ranked = self._weighted(self._ranked(vector, terms, self._scope(query_bundle)))
+        ranked = self._weighted(self._ranked(vector, terms, self._index.store.scope(self._filters_for(query_bundle))))
         needs_all = self._mmr_balance is not None or self._postprocessors
         if not needs_all:
             ranked = dict(list(ranked.items())[: self._similarity_top_k])
@@ -169,16 +174,41 @@ class PubMedRetriever(BaseRetriever):
         if self._mmr_balance is not None:
             chunk_ids = self._diverse(ranked, chunk_ids)
         picked = self._limited(chunk_ids)
-        found = self._read(ranked, picked if self._postprocessors else picked[: self._similarity_top_k])
-        for postprocessor in self._postprocessors:
-            found = postprocessor.postprocess_nodes(found, query_bundle=query_bundle)
+        found = self._read(ranked, picked if self._postprocessors else picked[: self._similarity_top_k], vector)
+        found = postprocessed(found, self._postprocessors, query_bundle)
+        if not found and (told := self.unmet_filters(query_bundle)):
+            _logger.warning(told)
         return found[: self._similarity_top_k]
 
-    def _scope(self, query_bundle: QueryBundle) -> Mapping[str, Any]:
+    def unmet_filters(self, query_bundle: QueryBundle) -> str:
+        """Says in a sentence which of its filters no record meets; empty where a record meets all of them.
+
+        Args:
+            query_bundle: a question, with filters of its own where it has some.
+        """
+        return self._index.store.unmet_filters(self._filters_for(query_bundle))
+
+    def left_out(self, query_bundle: QueryBundle) -> list[tuple[NodeWithScore, str]]:
+        """Finds the chunks that would have been found but for the filters.
+
+        Args:
+            query_bundle: a question, with filters of its own where it has some.
+
+        Returns:
+            The chunks, the best first, each with the filters that its record does not meet.
+        """
+        filters = self._filters_for(query_bundle)
+        unlimited = copy(self)
+        unlimited._filters = None
+        found = unlimited._retrieve(QueryBundle(query_bundle.query_str))
+        allowed = self._index.store.within([item.node.node_id for item in found], self._index.store.scope(filters))
+        return [(item, not_met(filters, item.node.metadata)) for item in found if item.node.node_id not in allowed]
+
+    def _filters_for(self, query_bundle: QueryBundle) -> MetadataFilters:
         """The retriever's own filters and those of the question."""
         both = (self._filters, papers_of(query_bundle).as_metadata_filters())
         given = [part for part in both if part is not None and part.filters]
-        return self._index.store.scope(given[0] if len(given) == 1 else MetadataFilters(filters=[*given]))
+        return given[0] if len(given) == 1 else MetadataFilters(filters=[*given])
 
     def _terms(self, question: str) -> list[str]:
         self._lexical_index.refresh()
@@ -314,18 +344,33 @@ class PubMedRetriever(BaseRetriever):
             missing -= len(giving)
         return [(name, chunk_id) for name, ids in chunk_ids.items() for chunk_id in ids[: quotas[name]]]
 
-    def _read(self, ranked: dict[str, _Candidate], picked: Sequence[tuple[str, str]]) -> list[NodeWithScore]:
+    def _read(
+        self, ranked: dict[str, _Candidate], picked: Sequence[tuple[str, str]], vector: Embedding | None
+    ) -> list[NodeWithScore]:
         """The chunks with their scores; without those that were deleted meanwhile."""
         candidates = {chunk_id: ranked[name] for name, chunk_id in picked}
+        cosines = {chunk_id: one.cosines[chunk_id] for chunk_id, one in candidates.items() if chunk_id in one.cosines}
+        if vector is not None:
+            cosines |= self._cosines([chunk_id for chunk_id in candidates if chunk_id not in cosines], vector)
         return [
             RetrievedChunk(
                 node=node,
                 score=candidates[node.node_id].score,
-                cosine=candidates[node.node_id].cosines.get(node.node_id),
+                cosine=cosines.get(node.node_id),
                 bm25=candidates[node.node_id].bm25,
             )
             for node in self._index.store.nodes(list(candidates))
         ]
+
+    def _cosines(self, chunk_ids: Sequence[str], vector: Embedding) -> dict[str, float]:
+        """The cosines of chunks that only the search by words brought."""
+        if not chunk_ids:
+            return {}
+        asked = np.asarray(vector, np.float32)
+        return {
+            chunk_id: float(stored @ asked / max(float(np.linalg.norm(stored) * np.linalg.norm(asked)), 1e-12))
+            for chunk_id, stored in self._index.store.vectors(chunk_ids).items()
+        }
 
 
 def _require_at_least(least: float, **arguments: float) -> None:

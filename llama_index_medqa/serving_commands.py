@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from llama_index_medqa.command_options import (
+    EmbedderOption,
     IndexOption,
     JsonOption,
     ProfileOption,
@@ -18,8 +19,8 @@ from llama_index_medqa.command_options import (
     print_json,
     terminal_for,
 )
-from llama_index_medqa.errors import InputError
-from llama_index_medqa.profiles import EMBEDDED, MISTRAL_7B
+from llama_index_medqa.errors import IndexNotFoundError, UsageError
+from llama_index_medqa.profiles import EMBEDDED, MISTRAL_7B, Profile
 
 ManifestOption = Annotated[
     str | None, typer.Option(help="The adapter's adapter_manifest.json, or the folder that holds it.")
@@ -107,6 +108,8 @@ def doctor(
     model: Annotated[str | None, typer.Option(help="Name under which it lists the base model.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Name under which it lists the LoRA adapter.")] = None,
     manifest: ManifestOption = None,
+    embedder: EmbedderOption = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Make lost or damaged vectors of the index again.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check that all a profile needs is there, and that the adapter which was trained is the one that answers."""
@@ -115,12 +118,15 @@ def doctor(
 
     chosen = chosen_profile(
         profile,
+        embedder=embedder,
         llm="server" if api_base else None,
         api_base=api_base,
         base_model=model,
         adapter=adapter,
         manifest=manifest,
     )
+    if repair:
+        _repair(chosen, folder, as_json=as_json)
     findings = list(examine(chosen, folder, api_key=os.environ.get(API_KEY_VARIABLE)))
     if as_json:
         print_json([asdict(finding) for finding in findings])
@@ -128,6 +134,26 @@ def doctor(
         terminal_for(as_json).show_findings(findings)
     if any(finding.state == "wrong" for finding in findings):
         sys.exit(1)
+
+
+def _repair(profile: Profile, folder: str, *, as_json: bool) -> None:
+    """Makes lost vectors again, and those whose files are damaged."""
+    from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.chroma_client import place_arguments
+    from llama_index_medqa.chroma_database import sole_writer
+
+    terminal = terminal_for(as_json)
+    if "persist_dir" in place_arguments(folder) and not Path(folder).is_dir():
+        raise IndexNotFoundError(f"There is no index in {folder}: build one first, with `medqa index FILE`.")
+    with sole_writer(folder) as set_aside:
+        for moved in set_aside:
+            terminal.line(f"Damaged vectors were moved to {moved}.", "yellow")
+        with terminal.weights_progress() as progress:
+            embedder = open_embedder(profile, progress)
+        index = open_index(profile, folder, embedder)
+        with terminal.chunk_progress("Repairing") as progress:
+            made = index.repair(progress=progress)
+    terminal.line(f"{made} vectors of {folder} were made again from the texts of their chunks.")
 
 
 adapter_app = typer.Typer(help="Manifests of LoRA adapters.", no_args_is_help=True)
@@ -149,7 +175,7 @@ def adapter_manifest(
 
     computed: Any = dtype if dtype in ("float32", "bfloat16") else None
     if computed is None:
-        raise InputError(f"--dtype cannot be {dtype!r}: choose float32 or bfloat16.")
+        raise UsageError(f"--dtype cannot be {dtype!r}: choose float32 or bfloat16.")
     made = make_manifest(folder, base, prompt_format=prompt_format, base_name=base_name, dtype=computed)
     tokens = sum(len(canary.token_ids) for canary in made.canaries)
     terminal_for(False).line(
@@ -161,13 +187,13 @@ def adapter_manifest(
 def _base_model(profile: str) -> str:
     chosen = chosen_profile(profile)
     if not chosen.base_model:
-        raise InputError(f"The profile {profile!r} names no model for vLLM: give one with --model.")
+        raise UsageError(f"The profile {profile!r} names no model for vLLM: give one with --model.")
     return chosen.base_model
 
 
 def _dtype(name: str) -> Any:
     if name not in ("auto", "float32", "bfloat16", "float16"):
-        raise InputError(f"--dtype cannot be {name!r}: choose auto, float32, bfloat16 or float16.")
+        raise UsageError(f"--dtype cannot be {name!r}: choose auto, float32, bfloat16 or float16.")
     return name
 
 
@@ -176,8 +202,8 @@ def _named_paths(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         name, separator, path = pair.partition("=")
         if not (name and separator and path):
-            raise InputError(f"--adapter takes NAME=PATH, such as --adapter medqa=adapters/medqa, not {pair!r}.")
+            raise UsageError(f"--adapter takes NAME=PATH, such as --adapter medqa=adapters/medqa, not {pair!r}.")
         if name in found:
-            raise InputError(f"--adapter names {name!r} twice: give each adapter a name of its own.")
+            raise UsageError(f"--adapter names {name!r} twice: give each adapter a name of its own.")
         found[name] = path
     return found

@@ -132,12 +132,13 @@ async def test_sync_equals_async_on_the_whole_path(tmp_path, word_piece, documen
     assert [(item.node.node_id, item.score) for item in await retriever.aretrieve(question)] == sync
 
 
-def test_llama_index_s_own_query_engine_works_on_the_index(tmp_path, word_piece, documents):
+def test_llama_index_s_own_query_engine_works_on_the_index_by_a_name_that_says_so(tmp_path, word_piece, documents):
     parser = TokenNodeParser(tokenizer=word_piece)
     index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding(), node_parser=parser, create=True)
     index.ingest(documents)
     llm = ScriptedLLM(["It does."])
-    response = index.as_query_engine(llm=llm, similarity_top_k=2).query("Does green tea lower the heart rate?")
+    engine = index.as_unverified_query_engine(llm=llm, similarity_top_k=2)
+    response = engine.query("Does green tea lower the heart rate?")
     assert str(response) == "It does."
     assert "Green tea lowered the resting heart rate" in llm.prompts[0]
     assert "record_hash" not in llm.prompts[0]

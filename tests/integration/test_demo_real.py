@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from llama_index_medqa.demo import QUESTIONS
+from llama_index_medqa.response import FINDINGS_LEAD
 
 pytestmark = pytest.mark.integration
 
@@ -30,20 +31,41 @@ def demo(tmp_path_factory) -> tuple[Path, str]:
     return folder, medqa("demo", folder=folder)
 
 
+def shown(answer: dict) -> list[dict]:
+    """The places that an answer cites, or that its findings are quoted from; never both."""
+    citations = [citation for sentence in answer["sentences"] for citation in sentence["citations"]]
+    assert answer["outcome"] == ("answer" if citations else "findings")
+    assert not (citations and answer["findings"])
+    return citations or answer["findings"]
+
+
+def require_spans(places: list[dict]) -> None:
+    """Every quote stands in the record that it is said to be of, where it is said to stand."""
+    from llama_index_medqa.reader import PubMedReader
+    from llama_index_medqa.weights import locate
+
+    assert places
+    wanted = {place["document_id"] for place in places}
+    documents = PubMedReader().lazy_load_data(locate("pubmed21n1298.xml.gz"))
+    texts = {document.id_: document.text for document in documents if document.id_ in wanted}
+    for place in places:
+        assert texts[place["document_id"]][place["start"] : place["end"]] == place["quote"]
+
+
 def test_three_questions_are_answered_with_papers_of_the_index(demo):
     from llama_index_medqa import PubMedVectorStore
 
     folder, output = demo
     assert "200 records added" in output
-    answers = re.findall(r"^Answer: (.*)$", output, re.MULTILINE)
-    assert len(answers) == len(QUESTIONS) == 3
-    cited = [re.findall(r"\[(PMID:\d+)\]", answer) for answer in answers]
-    # The first verifier drops many true drafts: an answer without a paper must be the plain refusal.
-    assert all(ids or answer == ABSTENTION for ids, answer in zip(cited, answers, strict=True))
+    said = re.findall(r"^(Answer|Findings): (.*?)^(?:Answered by|Quoted from)", output, re.MULTILINE | re.DOTALL)
+    assert len(said) == len(QUESTIONS) == 3
+    cited = [re.findall(r"\[(PMID:\d+)\]", text) for _, text in said]
+    assert all(cited)
+    assert all(FINDINGS_LEAD in text for outcome, text in said if outcome == "Findings")
     store = PubMedVectorStore(persist_dir=str(folder / ".medqa/demo"), create=False)
     first_chunks = {f"{document_id}#0" for ids in cited for document_id in ids}
     assert set(store.metadata_of(sorted(first_chunks))) == first_chunks
-    assert "Answered by qwen2.5-coder-1.5b-instruct" in output
+    assert "qwen2.5-coder-1.5b-instruct" in output
     assert len(re.findall(r"^  Question \d of 3: \d+\.\d s$", output, re.MULTILINE)) == 3
     assert re.search(r"^  Index: \d+\.\d s$", output, re.MULTILINE)
 
@@ -52,7 +74,17 @@ def test_a_second_run_reuses_the_index(demo):
     folder, _ = demo
     output = medqa("demo", "--llm", "extractive", folder=folder)
     assert "0 records added, 0 updated, 200 unchanged" in output
-    assert output.count("Answered by extractive") == 3
+    assert len(re.findall(r"^(?:Answer|Findings): ", output, re.MULTILINE)) == 3
+    assert output.count("extractive") >= 3
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_without_a_model_a_question_gets_quotes_of_the_records(demo, question):
+    folder, _ = demo
+    answer = json.loads(
+        medqa("ask", question, "--index", ".medqa/demo", "--llm", "extractive", "--json", folder=folder)
+    )
+    require_spans(shown(answer))
 
 
 @pytest.mark.parametrize("llm", ["local", "extractive"])
@@ -61,23 +93,14 @@ def test_a_question_that_the_corpus_cannot_answer(demo, llm):
     for question in ("What is the capital of Mongolia?", "How should migraine in children be treated?"):
         output = medqa("ask", question, "--index", ".medqa/demo", "--llm", llm, "--json", folder=folder)
         answer = json.loads(output)
-        assert answer["answer"] == ABSTENTION
-        assert answer["sentences"] == []
+        assert (answer["outcome"], answer["answer"]) == ("nothing_found", ABSTENTION)
+        assert (answer["sentences"], answer["findings"]) == ([], [])
+        assert answer["searched"] == [question]
 
 
 def test_spans_of_real_citations_lie_in_the_real_records(demo):
-    from llama_index_medqa.reader import PubMedReader
-    from llama_index_medqa.weights import locate
-
     folder, _ = demo
-    output = medqa("ask", QUESTIONS[1], "--index", ".medqa/demo", "--json", folder=folder)
-    citations = [citation for sentence in json.loads(output)["sentences"] for citation in sentence["citations"]]
-    wanted = {citation["document_id"] for citation in citations}
-    documents = PubMedReader().lazy_load_data(locate("pubmed21n1298.xml.gz"))
-    texts = {document.id_: document.text for document in documents if document.id_ in wanted}
-    assert citations
-    for citation in citations:
-        assert texts[citation["document_id"]][citation["start"] : citation["end"]] == citation["quote"]
+    require_spans(shown(json.loads(medqa("ask", QUESTIONS[1], "--index", ".medqa/demo", "--json", folder=folder))))
 
 
 def test_the_same_protocol_reaches_any_server(demo):
@@ -89,4 +112,5 @@ def test_the_same_protocol_reaches_any_server(demo):
         arguments = ("--index", ".medqa/demo", "--api-base", server.api_base, "--json")
         answer = json.loads(medqa("ask", QUESTIONS[1], *arguments, folder=folder))
     assert answer["answered_by"] == "served"
-    assert answer["sentences"]
+    assert answer["draft"]
+    assert shown(answer)

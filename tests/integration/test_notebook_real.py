@@ -25,8 +25,8 @@ def said(notebook: Path) -> str:
 def check(text: str) -> None:
     # Found by retrieval, cited, judged under each prompt, and refused where the papers say nothing.
     assert "PMID:106 Vitrification or slow freezing" in text
-    # The first verifier may drop the drafts of all prompts, which then end in the refusal.
-    assert "[PMID:106]" in text or text.count("I cannot answer this from the indexed literature.") > 1
+    # Under each prompt an answer, or the findings that come nearest, with its paper.
+    assert "[PMID:106]" in text
     assert "What are the most common symptoms of heart disease?\n  context only: " in text
     assert text.rstrip().splitlines()[-2] == "I cannot answer this from the indexed literature."
 

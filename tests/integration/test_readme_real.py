@@ -71,6 +71,8 @@ def test_the_commands(folder):
         (folder / "baseline.json").write_bytes((folder / "candidate.json").read_bytes())
         assert "Gate:" in command(folder, shlex.split(lines[-1]), address)
     for line, output in outputs.items():
+        if line.startswith("medqa ask") and "--json" not in line:
+            assert re.search(r"^(?:Answer|Findings): ", output, re.MULTILINE)
         if "extractive" in line:
             assert "Caffeine slowed the recovery of the heart rate after strength exercise [PMID:301]." in output
     assert FINDING in (folder / "answer.html").read_text()

@@ -248,31 +248,3 @@ async def test_an_agent_can_use_it_as_a_tool(index):
     output = await tool.acall(QUESTION)
     assert output.content.endswith("[PMID:101].")
     assert output.raw_output.citations[0].pmid == "101"
-
-
-def test_the_gate_goes_by_what_was_measured():
-    from llama_index_medqa.answerability import BY_WORDS, BY_WORDS_AND_E5_SMALL, Calibration
-    from tests.conftest import REPOSITORY
-
-    ways = json.loads((REPOSITORY / "benchmarks/results/abstention.json").read_text())["ways"]
-    words, both = ways["words"], ways["words and meaning"]
-    assert Calibration(words["weights"][0], words["weights"][1], 0.0, words["threshold"]) == BY_WORDS
-    assert Calibration(*both["weights"], both["threshold"]) == BY_WORDS_AND_E5_SMALL
-
-
-def test_a_cosine_counts_only_where_it_was_calibrated(index):
-    from llama_index_medqa.answerability import AnswerabilityGate, signals_of
-    from llama_index_medqa.retriever import RetrievedChunk
-
-    [node] = [item.node for item in index.as_retriever(similarity_top_k=1).retrieve("sleep of nurses")]
-
-    def chance(gate, cosine):
-        return gate.confidence("How long do nurses sleep?", [RetrievedChunk(node=node, score=1.0, cosine=cosine)])
-
-    known = AnswerabilityGate.for_embedder("multilingual-e5-small-0.3.0")
-    unknown = AnswerabilityGate.for_embedder("all-MiniLM-L6-v2")
-    assert chance(known, 0.95) > chance(known, 0.85)
-    assert chance(unknown, 0.95) == chance(unknown, 0.1) == chance(known, None)
-    assert signals_of("Why?", []) is None
-    with pytest.raises(InputError, match="between 0 and 1"):
-        AnswerabilityGate(threshold=1.5)

@@ -4,7 +4,6 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
-from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.response import MedQAResponse
 from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
 
@@ -59,7 +58,8 @@ def test_an_earlier_answer_is_no_evidence(index):
     ]
     llm = ScriptedLLM(["Does Ulaanbaatar moss cure cancer?", "Ulaanbaatar moss cures cancer."])
     answer = MedQAQueryEngine.from_index(index, llm).as_chat_engine().chat("Does it really?", chat_history=history)
-    assert str(answer) == ABSTENTION
+    assert not answer.sources[0].raw_output.sentences
+    assert "Ulaanbaatar" not in str(answer)
 
 
 async def test_streams_and_async_say_the_same(index):

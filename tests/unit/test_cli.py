@@ -48,7 +48,11 @@ def test_index_ask_and_info(medqa, xml):
     assert code == 0
     assert "Green tea lowered the resting heart rate by 3 beats per minute [PMID:201]." in out
     assert "Answered by extractive" in out
+    assert "Answer: Green tea" in out
+    assert "Drafted by extractive" not in out
     assert re.search(r"PMID:201 +│ 19-82 +│ Tea and the heart\. \(2020\)", out)
+    out = medqa("ask", "Does green tea lower the resting heart rate?", "--llm", "extractive", "--why")[1]
+    assert "Drafted by extractive: 1 sentence, 1 shown." in out
     code, out, _ = medqa("info", "--json")
     assert (json.loads(out)["documents"], json.loads(out)["years"]) == (2, [2020, 2020])
     assert "tiny-bert" in medqa("info")[1]
@@ -85,7 +89,7 @@ def test_only_some_papers_are_asked(medqa, xml):
     for options in (("--from-year", "2021"), ("--to-year", "2019"), ("--journal", "Other")):
         assert json.loads(medqa(*question, *options)[1])["abstained"] == "no_evidence"
     code, _, err = medqa(*question, "--policy", "lenient")
-    assert (code, "choose strict, mark, report" in err) == (1, True)
+    assert (code, "choose strict, mark, report" in err) == (2, True)
 
 
 def test_a_question_in_another_language_is_refused(medqa, xml):
@@ -147,7 +151,7 @@ BAD_INPUT = {
 def test_bad_input_is_one_line_that_names_the_fix(medqa, tmp_path, tiny_model, xml, case):
     arguments, message = BAD_INPUT[case]
     code, out, err = medqa(*arguments(tmp_path, xml), embedder=None if case == "unknown embedder" else tiny_model)
-    assert code == 1
+    assert code == (2 if case in ("unknown profile", "Ray without a server to write to") else 1)
     assert re.fullmatch(r"Error: .+\n", err)
     assert message in err
     assert out == ""
@@ -157,20 +161,22 @@ def test_bad_input_is_one_line_that_names_the_fix(medqa, tmp_path, tiny_model, x
 def test_bad_ways_to_ask(medqa, xml, tmp_path, tiny_model, tmp_path_factory):
     medqa("index", xml)
 
-    def error(*arguments, **kwargs):
+    def error(*arguments, expected=2, **kwargs):
         code, _, err = medqa("ask", "Why?", *arguments, **kwargs)
-        assert code == 1
+        assert code == expected
         assert err.count("\n") == 1
         return err
 
-    assert "No language-model server answers at http://127.0.0.1:9/v1" in error("--api-base", "http://127.0.0.1:9/v1")
+    assert "No language-model server answers at http://127.0.0.1:9/v1" in error(
+        "--api-base", "http://127.0.0.1:9/v1", expected=1
+    )
     assert "give --api-base" in error("--llm", "server")
     assert "choose extractive, local, server" in error("--llm", "gpt")
     assert "--retrieval cannot be 'sparse': choose hybrid, dense, lexical" in error("--retrieval", "sparse")
     assert "give a GGUF file with --weights" in error("--llm", "local", "--profile", "mistral7b")
     wrong = written(tmp_path / "model.gguf", "GGUF but not the model")
     pytest.importorskip("xllamacpp")
-    message = error("--llm", "local", "--weights", wrong)
+    message = error("--llm", "local", "--weights", wrong, expected=1)
     assert "sha256" in message
     assert "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046" in message
 
@@ -243,3 +249,102 @@ def test_a_query_of_which_a_record_does_not_come_is_told(medqa, monkeypatch):
 def test_files_and_a_query_exclude_each_other(medqa, xml):
     assert "either files or --query" in medqa("index", xml, "--query", "tea")[2]
     assert "either files or --query" in medqa("index")[2]
+
+
+@pytest.mark.parametrize("question", ["", "  ", "\n"])
+def test_an_empty_question_is_told_before_anything_is_opened(medqa, question):
+    code, out, err = medqa("ask", question, embedder=None)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("Error: The question is empty")
+
+
+@pytest.fixture
+def never_opened(monkeypatch):
+    """Nothing large may be loaded."""
+    monkeypatch.setattr("llama_index_medqa.assembly.open_embedder", lambda *_: pytest.fail("the embedder was loaded"))
+
+
+@pytest.mark.parametrize("option", ["--html", "--markdown", "--bibtex", "--ris"])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_loaded(medqa, xml, tmp_path, request, option):
+    medqa("index", xml)
+    request.getfixturevalue("never_opened")
+    for place in (tmp_path / "missing" / "answer", tmp_path):
+        code, out, err = medqa("ask", "Does tea help?", "--llm", "extractive", option, place)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert f"{place} cannot be written: " in err
+
+
+def test_one_file_for_two_formats_is_told(medqa, xml, tmp_path):
+    medqa("index", xml)
+    same = ("--html", tmp_path / "a", "--ris", tmp_path / "b" / ".." / "a")
+    (tmp_path / "b").mkdir()
+    code, _, err = medqa("ask", "Does tea help?", "--llm", "extractive", *same)
+    assert (code, "give each a file of its own" in err) == (1, True)
+
+
+def test_a_file_that_fails_at_last_keeps_no_other_from_being_written(medqa, xml, tmp_path, monkeypatch):
+    from pathlib import Path
+
+    medqa("index", xml)
+    write = Path.write_text
+
+    def full(path, *arguments, **options):
+        if path.suffix == ".html":
+            raise OSError(28, "No space left on device")
+        return write(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    files = ("--html", tmp_path / "a.html", "--ris", tmp_path / "a.ris")
+    code, out, err = medqa("ask", "Does green tea lower the resting heart rate?", "--llm", "extractive", *files)
+    assert (code, "3 beats per minute" in out) == (1, True)
+    assert "a.html cannot be written: No space left on device" in err
+    assert "TI  - Tea and the heart." in (tmp_path / "a.ris").read_text()
+
+
+def test_a_dead_server_is_told_before_anything_is_loaded(medqa, xml, request):
+    medqa("index", xml)
+    request.getfixturevalue("never_opened")
+    code, out, err = medqa("ask", "Does tea help?", "--api-base", "http://127.0.0.1:9/v1")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "No language-model server answers at http://127.0.0.1:9/v1" in err
+
+
+# --- what others wrote is shown, not obeyed ---------------------------------------------------------------------------
+
+ESCAPES = "\x1b[31mred\x1b]8;;https://evil.example/\x07link\x9b2J\u202eback"
+
+
+def test_no_escape_of_a_record_reaches_the_terminal_or_a_file(medqa, tmp_path):
+    record = {
+        "pmid": "301",
+        "title": f"Tea {ESCAPES} and the heart.",
+        "sections": [{"text": f"Green tea {ESCAPES} lowered the resting heart rate by 3 beats per minute."}],
+        "journal": f"Journal {ESCAPES}",
+    }
+    (tmp_path / "records.jsonl").write_text(json.dumps(record) + "\n")
+    assert medqa("index", tmp_path / "records.jsonl")[0] == 0
+    files = {name: tmp_path / f"answer.{name}" for name in ("html", "markdown", "bibtex", "ris")}
+    options = [part for name, file in files.items() for part in (f"--{name}", file)]
+    question = ("ask", "Does green tea lower the resting heart rate?", "--llm", "extractive")
+    code, out, err = medqa(*question, *options)
+    assert (code, "3 beats per minute" in out) == (0, True)
+    plain = medqa(*question, "--json")[1]
+    assert json.loads(plain)["sources"][0]["title"] == record["title"]
+    for text in (out, err, plain, *(file.read_text() for file in files.values())):
+        assert not set(text) & set("\x1b\x07\x9b\u202e")
+
+
+@pytest.mark.parametrize("name", ["[x]", "[/x]", "[bold]a[/bold]", ":smile:"])
+def test_markup_in_names_is_shown_as_it_is(medqa, xml, name):
+    code, out, _ = medqa("index", xml, "--index", name)
+    assert (code, f"{name}: 2 records added" in out) == (0, True)
+    out = medqa("info", "--index", name)[1]
+    assert name in out
+    question = ("ask", f"Does green tea {name} lower the resting heart rate?", "--llm", "extractive", "--index", name)
+    code, out, _ = medqa(*question)
+    assert (code, f"Question: Does green tea {name} lower" in out) == (0, True)
+
+
+def test_no_escape_in_a_message_reaches_the_terminal(medqa):
+    code, _, err = medqa("index", "\x1b[2Jnone\x9b.xml")
+    assert (code, set(err) & set("\x1b\x9b")) == (1, set())

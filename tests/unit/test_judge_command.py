@@ -56,11 +56,11 @@ def test_a_judge_is_held_against_labels_beside_what_it_has_to_beat(medqa, labels
 
 def test_mistakes_are_told_in_a_line(medqa, labels):
     code, _, err = medqa("judge", "calibrate", labels, "--judge", "oracle")
-    assert (code, err.startswith("Error: There is no judge 'oracle'")) == (1, True)
+    assert (code, err.startswith("Error: There is no judge 'oracle'")) == (2, True)
     code, _, err = medqa("judge", "calibrate", labels, "--judge", "attribution")
-    assert (code, err) == (1, "Error: The judge 'attribution' is no more: choose 'verifier', which took its place.\n")
+    assert (code, err) == (2, "Error: The judge 'attribution' is no more: choose 'verifier', which took its place.\n")
     code, _, err = medqa("judge", "calibrate", labels, labels, "--judge", "verifier")
-    assert (code, "Two files have the same name" in err) == (1, True)
+    assert (code, "Two files have the same name" in err) == (2, True)
 
 
 def test_reports_tell_what_a_judge_is_worth_or_that_nobody_knows():

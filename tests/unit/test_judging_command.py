@@ -60,7 +60,7 @@ def test_the_scatter_of_repeats_is_told_beside_the_interval(medqa, tmp_path):
     with serving(tmp_path / "calls") as place:
         options = [*RECALL, "--judge-api-base", place, "--output", "r.json"]
         code, out, err = medqa(*options, "--judge-repeats", 3)
-        assert (code, out) == (1, "")
+        assert (code, out) == (2, "")
         assert "--judge-repeats needs a --judge-temperature above 0" in err
         code, out, _ = medqa(*options, "--judge-repeats", 3, "--judge-temperature", 0.8)
     assert code == 0
@@ -98,7 +98,7 @@ def test_scores_of_two_judges_are_not_compared(medqa, tmp_path):
 def test_a_mistake_is_one_line_before_anything_is_asked(medqa, tmp_path, options, message):
     with serving(tmp_path / "calls") as place:
         code, out, err = medqa(*RECALL, *options, "--judge-api-base", place, "--output", "r.json")
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert (code, out, err.count("\n")) == (2 if options[0] == "--judge" else 1, "", 1)
     assert message in err
     assert not (tmp_path / "r.json.answers.jsonl").exists()
 
@@ -110,6 +110,6 @@ def test_a_judge_that_is_nowhere_is_told_before_anything_is_asked(medqa, tmp_pat
     assert (code, err.count("\n")) == (1, 1)
     assert f"No language-model server answers at {place}" in err
     code, _, err = medqa(*RECALL, "--profile", "mistral7b", "--output", "r.json")
-    assert code == 1
+    assert code == 2
     assert "The profile 'mistral7b' has no weights to judge with: give --judge-api-base." in err
     assert not (tmp_path / "r.json.answers.jsonl").exists()

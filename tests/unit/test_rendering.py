@@ -14,9 +14,9 @@ from llama_index.core.schema import NodeWithScore
 from llama_index_medqa.references import as_bibtex, as_ris, references
 from llama_index_medqa.rendering import as_data, as_markdown, as_text
 from llama_index_medqa.rendering_html import as_html
-from llama_index_medqa.response import Disagreement, MedQAResponse
+from llama_index_medqa.response import FINDINGS_LEAD, Disagreement, ExcludedPaper, MedQAResponse, quoted
 from llama_index_medqa.saving import save_answer
-from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
+from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding
 
 TODAY = date(2026, 1, 31)
 QUESTION = "Does <green> tea lower the heart rate & is it safe?"
@@ -128,6 +128,67 @@ def test_an_abstention_says_why_what_was_searched_and_what_is_near(response):
         assert "Sleep duration and blood pressure in nurses" in text
 
 
+@pytest.fixture
+def findings(response) -> MedQAResponse:
+    """A draft that did not pass the checks, and a quote in its place."""
+    [quote] = response.sentences[0].citations
+    return MedQAResponse(
+        response=quoted([quote], {"PMID:101": "concern"}),
+        source_nodes=response.source_nodes,
+        findings=[quote],
+        dropped=[AnswerSentence("It cures cancer.", findings=(Finding("entity", '"cancer" is not in the text'),))],
+        draft="It cures cancer.",
+        abstained="nothing_supported",
+        explanation="scripted drafted 1 sentence, of which none could be verified.",
+        searched=[QUESTION],
+        retracted={"PMID:101": "concern"},
+        caution="Ask a doctor.",
+        answered_by="scripted",
+    )
+
+
+def test_findings_are_said_to_be_quotes_and_no_answer(findings):
+    quote = findings.findings[0].quote
+    shown = {
+        as_text: as_text(QUESTION, findings, TODAY),
+        as_markdown: as_markdown(QUESTION, findings, TODAY),
+        as_html: as_html(QUESTION, findings, TODAY),
+    }
+    for text in shown.values():
+        for part in ("Findings", FINDINGS_LEAD, quote, "Ask a doctor.", findings.explanation, "Searched for"):
+            assert part in text
+        assert "Answered by" not in text
+        assert "Near, but no answer" not in text
+        assert "Quoted from the papers; scripted drafted no answer that could be verified" in text
+    page = Page()
+    page.feed(shown[as_html])
+    assert page.marked == [quote]
+    assert {link[1:] for link in page.links if link.startswith("#")} == page.ids
+    assert "It cures cancer. [&quot;cancer&quot; is not in the text]" in shown[as_html]
+    data = json.loads(json.dumps(as_data(QUESTION, findings)))
+    assert (data["outcome"], data["citations"]) == ("findings", [])
+    assert data["findings"][0]["quote"] == quote
+    assert [reference.document_id for reference in references(findings)] == ["PMID:101"]
+
+
+def test_an_answer_and_nothing_are_told_apart_from_findings(response):
+    nothing = MedQAResponse(response="I cannot answer this from the indexed literature.", abstained="no_evidence")
+    for render in (as_text, as_markdown, as_html):
+        assert "Nothing found" in render(QUESTION, nothing, TODAY)
+        answer = render(QUESTION, response, TODAY)
+        assert "Answer" in answer
+        assert FINDINGS_LEAD not in answer
+    assert as_data(QUESTION, nothing)["outcome"] == "nothing_found"
+    assert as_data(QUESTION, response)["outcome"] == "answer"
+
+
+def test_what_a_filter_left_out_is_rendered():
+    paper = ExcludedPaper("PMID:7", "Old tea", "year >= 2020 (2011)")
+    nothing = MedQAResponse(response="I cannot.", abstained="no_evidence", excluded=[paper])
+    for render in (as_text, as_html):
+        assert "PMID:7: Old tea [year" in render(QUESTION, nothing, TODAY)
+
+
 def test_data_goes_through_json(response):
     data = json.loads(json.dumps(as_data(QUESTION, response)))
     assert data["links"] == {"PMID:101": "https://pubmed.ncbi.nlm.nih.gov/101/"}
@@ -157,6 +218,56 @@ def test_bibtex_and_ris_hold_what_the_index_knows(response):
         "ER  - ",
         "",
     ]
+
+
+def test_bibtex_and_ris_hold_authors_volume_issue_and_pages(response):
+    cited = response.sentences[0].citations[0].document_id
+    known = {
+        "authors": "King, Martin L, Jr; Lovelace, Ada B; {Tea, Milk & Co Group}; et al.",
+        "volume": "7",
+        "issue": "2",
+    }
+    for item in response.source_nodes:
+        if item.node.ref_doc_id == cited:
+            item.node.metadata.update(known, pages="764-9")
+    bibtex, ris = as_bibtex(references(response)), as_ris(references(response))
+    # BibTeX: "von Last, Jr, First"; names are divided by "and", and "others" stands for the rest (btxdoc, section 4).
+    assert "author = {King, Jr, Martin L and Lovelace, Ada B and {Tea, Milk \\& Co Group} and others}," in bibtex
+    for line in ("volume = {7}", "number = {2}", "pages = {764--769}"):
+        assert f"  {line}," in bibtex
+    for line in (
+        "AU  - King, Martin L, Jr",
+        "AU  - Tea, Milk & Co Group",
+        "VL  - 7",
+        "IS  - 2",
+        "SP  - 764",
+        "EP  - 769",
+    ):
+        assert f"\r\n{line}\r\n" in ris
+
+
+@pytest.mark.parametrize("pages", ["e123", "S1-S5", "12", "1-2, 5", ""])
+def test_pages_that_are_no_range_stay_as_they_are(pages):
+    from llama_index_medqa.references import Reference
+
+    text = as_ris([Reference("PMID:1", "T", "1", pages=pages)])
+    assert f"SP  - {pages}" in text if pages else "SP  - " not in text
+    assert "EP  - " not in text
+
+
+def test_the_source_is_pubmed_only_where_the_records_are(response):
+    for number, item in enumerate(response.source_nodes):
+        item.node.relationships.clear()
+        item.node.metadata.pop("pmid", None)
+        item.node.id_ = f"SHA:{number}"
+    own = as_text(QUESTION, response, TODAY)
+    assert "Source: files of your own, not PubMed" in own
+    assert "courtesy" not in own
+    assert MedQAResponse(response="x", source_nodes=response.source_nodes).metadata["source"].endswith("not PubMed")
+    response.source_nodes[0].node.metadata["pmid"] = "101"
+    assert "Library of Medicine, and files of your own, as of" in as_text(QUESTION, response, TODAY)
+    response.source_nodes = response.source_nodes[:1]
+    assert "Library of Medicine, as of" in as_text(QUESTION, response, TODAY)
 
 
 def test_tex_cannot_be_broken_by_a_title():

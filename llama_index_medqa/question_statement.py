@@ -1,0 +1,51 @@
+"""A question of yes or no as the statement that "yes" asserts."""
+
+import re
+
+_TRUE_THAT = re.compile(r"^(?:is it (?:true|correct|known|the case)|do we know|can we say) that\s+", re.IGNORECASE)
+_DO = re.compile(r"^(?:does|do|did)\s+(?!not\b)", re.IGNORECASE)
+_BE_OR_HAVE = re.compile(r"^(is|are|was|were|has|have)\s+(?!not\b)(?=\w)", re.IGNORECASE)
+_CAN = re.compile(r"^(?:can|could|may|might)\s+(?!not\b)", re.IGNORECASE)
+# "Is it inherited or acquired?" asks which.
+_EITHER = re.compile(r"\bor\b", re.IGNORECASE)
+_THERE = re.compile(r"^there\s+", re.IGNORECASE)
+# Where the subject of "Is the new drug effective …?" ends: before the first word that is said of a subject.
+_SAID_OF_IT = re.compile(
+    r"(?<=\s)(?:not\s+)?(?:\w+ly\s+)?(?:a|an|the|\w{3,}(?:ed|ive|able|ible|ful|ous|less|ic|ary)|associated|been|better|"
+    r"beneficial|common|different|due|equal|essential|found|given|good|greater|harmful|helpful|higher|important|in|"
+    r"independent|inferior|involved|known|likely|linked|longer|lower|made|more|less|needed|possible|present|rare|related|"
+    r"relevant|resistant|responsible|safe|safer|seen|sensitive|sex|shorter|shown|significant|similar|specific|stronger|"
+    r"sufficient|superior|true|under|used|useful|worse|worth)\b"
+)
+_QUESTION_MARKS = re.compile(r"[?？]")
+
+
+def question_statement(question: str) -> str | None:
+    """Return the statement that "yes" to a question asserts; None where the question is none of yes or no.
+
+    "Does green tea lower the heart rate?" becomes "Green tea lower the heart rate.": the form of the verb is left, as
+    an entailment model reads it as well. What someone *should* do, or *will*, is no statement of a paper.
+    """
+    text = question.strip().rstrip("?？. ").strip()
+    if _QUESTION_MARKS.search(text):
+        return None
+    for pattern in (_TRUE_THAT, _DO, _CAN):
+        if found := pattern.match(text):
+            return _sentence(text[found.end() :])
+    found = _BE_OR_HAVE.match(text)
+    if found is None or _EITHER.search(text):
+        return None
+    return _sentence(_with_verb(found.group(1).lower(), text[found.end() :]))
+
+
+def _with_verb(verb: str, rest: str) -> str:
+    """Puts the verb that opened a question behind its subject, where the subject can be told."""
+    if there := _THERE.match(rest):
+        return f"there {verb} {rest[there.end() :]}"
+    said = _SAID_OF_IT.search(rest)
+    return f"{rest[: said.start()]}{verb} {rest[said.start() :]}" if said else rest
+
+
+def _sentence(text: str) -> str | None:
+    text = text.strip()
+    return f"{text[0].upper()}{text[1:]}." if text else None
