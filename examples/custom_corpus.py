@@ -18,8 +18,8 @@ LEAFLETS = [
         "title": "Leaflet 7: before a fasting blood test",
         "year": 2024,
         "parts": {
-            "Eating": "Do not eat for 10 hours before a fasting blood test. You may drink water.",
-            "Medicines": "Take blood pressure tablets as usual before a fasting blood test.",
+            "Eating": "A fasting blood test needs 10 hours without food. Drinking water does not change its results.",
+            "Medicines": "Blood pressure tablets are taken as usual before a fasting blood test.",
         },
     },
     {
@@ -49,7 +49,7 @@ def main() -> None:
     index = index_of(documents())
     print(f"indexed again: {index.ingest(documents()).unchanged} unchanged")
     engine = MedQAQueryEngine.from_index(index, "extractive")
-    for question in ("May I drink water before a fasting blood test?", "Is green tea good for the heart?"):
+    for question in ("Does drinking water change the results of a fasting blood test?", "Is green tea good for the heart?"):
         response = engine.query(question)
         print(f"{question} {response}")
         for citation in response.citations:

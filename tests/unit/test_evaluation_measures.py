@@ -308,7 +308,7 @@ def test_answers_survive_json(answer):
         {},
         {"text": 3},
         {"text": "x", "evidence": "PMID:1"},
-        {"text": "x", "evidence": [3]},
+        {"text": "x", "evidence": [None]},
         {"text": "x", "verifier": "v"},
     ],
 )

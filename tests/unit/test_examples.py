@@ -63,8 +63,8 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
             "custom_corpus.py",
             [
                 "indexed again: 2 unchanged",
-                "You may drink water [Leaflet 7: before a fasting blood test].",
-                "characters 92 to 112: You may drink water.",
+                "Drinking water does not change its results [Leaflet 7: before a fasting blood test].",
+                "characters 89 to 132: Drinking water does not change its results.",
                 "Is green tea good for the heart? I cannot answer this from the indexed literature.",
             ],
         ),

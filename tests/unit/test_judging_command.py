@@ -83,7 +83,8 @@ def test_scores_of_two_judges_are_not_compared(medqa, tmp_path):
     report = compare(first, second, Margins())
     assert report.verdict == "not enough evidence"
     assert "different judges (max_tokens 50 and 60): score both by one" in report.comparisons[0].reason
-    assert compare(first, first, Margins()).verdict == "pass"
+    # Six questions are too few to see a worsening, but the judges are one.
+    assert "judges" not in compare(first, first, Margins()).comparisons[0].reason
 
 
 @pytest.mark.parametrize(

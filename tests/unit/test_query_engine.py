@@ -220,7 +220,7 @@ def test_words_of_any_subject_do_not_carry_a_question():
 
     assert coverage("Children with fever were treated at home.") < 0.5
     assert coverage("Migraine was rare.") > 0.5
-    assert coverage("Children with migraine were treated at home.") == 1.0
+    assert coverage("Children with migraine were treated at home.") == pytest.approx(1.0)
 
 
 def from_server(*script, window: int = 5000, **more):
