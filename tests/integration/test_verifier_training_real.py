@@ -66,19 +66,23 @@ def data(tmp_path):
     return folder
 
 
-def test_an_earlier_verifier_is_read_back_with_its_own_figures():
-    """Held against onnxruntime's run of the same file; int8 rounds the activations there and not here."""
+@pytest.mark.parametrize("claim", ["Zinc made colds two days shorter.", "Zinc did not shorten colds.", "Tea is hot."])
+def test_an_earlier_verifier_is_read_back_with_its_own_figures(claim):
+    """Held against onnxruntime's run of the same file, which rounds the activations to int8 as well."""
     import torch
     from tokenizers import Tokenizer
 
-    pair = (f"Zinc for colds. {SENTENCES[1]}", "Zinc lengthened colds by two days.")
-    encoded = Tokenizer.from_file(str(SHIPPED / "tokenizer.json")).encode(*pair)
+    pair = (f"Zinc for colds. {SENTENCES[1]}", claim)
+    tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
+    tokenizer.no_padding()
+    encoded = tokenizer.encode(*pair)
     model = new_encoder(SHIPPED / "model.onnx").eval()
     with torch.no_grad():
         logits = model(input_ids=torch.tensor([encoded.ids]), token_type_ids=torch.tensor([encoded.type_ids])).logits
     encoder = EntailmentEncoder()
     cooled = torch.softmax(logits[0] / encoder.card["temperature"], -1).numpy()
-    assert np.array(encoder.judge([pair])[0]) == pytest.approx(cooled, abs=0.05)
+    found = np.array(encoder.judge([pair])[0])
+    assert found == pytest.approx(cooled, abs=0.03)
 
 
 def test_two_rounds_make_a_folder_that_the_verifier_opens_and_a_finished_round_is_not_repeated(data, tmp_path):
