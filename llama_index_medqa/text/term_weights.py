@@ -37,6 +37,18 @@ _SAME = (
     "blood haemat hemat",
     "ifn interferon",
     "interleukin il",
+    "safe safer safest safeti",
+    "high higher highest",
+    "larg larger largest",
+    "small smaller smallest",
+    "great greater greatest",
+    "long longer longest",
+    "short shorter shortest",
+    "strong stronger strongest",
+    "earli earlier earliest",
+    "young younger youngest",
+    "mild milder mildest",
+    "common commoner commonest",
 )
 _CANONICAL = {word: group.split()[0] for group in _SAME for word in group.split()}
 _GREEK = str.maketrans(GREEK_NAMES)

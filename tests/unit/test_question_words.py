@@ -52,3 +52,8 @@ def test_a_title_counts_in_part():
 def test_a_rare_word_that_names_nothing_counts_less_than_a_name():
     weights = question_weights("Which company produces Xacduro?")
     assert weights["compani"] < weights["xacduro"]
+
+
+def test_degrees_of_an_adjective_are_one_word():
+    weights = question_weights("Which method is the safest?")
+    assert held_share(weights, "The second method was safer.") == held_share(weights, "The second method was safe.") == 1
