@@ -49,7 +49,10 @@ def main() -> None:
     index = index_of(documents())
     print(f"indexed again: {index.ingest(documents()).unchanged} unchanged")
     engine = MedQAQueryEngine.from_index(index, "extractive")
-    for question in ("Does drinking water change the results of a fasting blood test?", "Is green tea good for the heart?"):
+    for question in (
+        "Does drinking water change the results of a fasting blood test?",
+        "Is green tea good for the heart?",
+    ):
         response = engine.query(question)
         print(f"{question} {response}")
         for citation in response.citations:

@@ -56,4 +56,6 @@ def test_a_rare_word_that_names_nothing_counts_less_than_a_name():
 
 def test_degrees_of_an_adjective_are_one_word():
     weights = question_weights("Which method is the safest?")
-    assert held_share(weights, "The second method was safer.") == held_share(weights, "The second method was safe.") == 1
+    assert (
+        held_share(weights, "The second method was safer.") == held_share(weights, "The second method was safe.") == 1
+    )

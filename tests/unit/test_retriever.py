@@ -258,7 +258,9 @@ def test_the_query_engine_searches_in_both_ways_and_takes_any_retriever(index):
     engine = MedQAQueryEngine.from_index(index, "extractive", similarity_top_k=4)
     assert engine.retrieve(QueryBundle(QUESTION)) == ask(index, similarity_top_k=4)
     engine = MedQAQueryEngine.from_index(index, "extractive", retrieval="lexical", include_retracted=True)
-    assert engine.retrieve(QueryBundle(QUESTION)) == ask(index, mode="lexical", similarity_top_k=24, include_retracted=True)
+    assert engine.retrieve(QueryBundle(QUESTION)) == ask(
+        index, mode="lexical", similarity_top_k=24, include_retracted=True
+    )
     stock = index.as_retriever(similarity_top_k=4)
     assert MedQAQueryEngine(stock, "extractive").retrieve(QueryBundle(QUESTION)) == stock.retrieve(QUESTION)
 
