@@ -15,8 +15,10 @@ from hypothesis import HealthCheck, settings
 from llama_index.core import Document
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from llama_index_medqa import PubMedIndex, TokenNodeParser
 from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, PubMedRecord
 from llama_index_medqa.reader import to_document
+from llama_index_medqa.testing import HashEmbedding
 
 REPOSITORY = Path(__file__).parent.parent
 Command = Callable[..., tuple[int, str, str]]
@@ -119,6 +121,15 @@ def records() -> list[PubMedRecord]:
 @pytest.fixture
 def documents() -> list[Document]:
     return [to_document(record) for record in RECORDS]
+
+
+@pytest.fixture
+def index(tmp_path: Path, documents: list[Document], word_piece: str) -> PubMedIndex:
+    """An index of the documents; its vectors are hashes of words. Files that need another define their own."""
+    parser = TokenNodeParser(tokenizer=word_piece, chunk_size=64, chunk_overlap=16)
+    index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding(), node_parser=parser, create=True)
+    index.ingest(documents)
+    return index
 
 
 @pytest.fixture(scope="session")

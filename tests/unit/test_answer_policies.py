@@ -7,14 +7,14 @@ import pytest
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore
 
-from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
+from llama_index_medqa import MedQAQueryEngine
 from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
 from llama_index_medqa.query_filters import FilteredQuery, PaperFilter
 from llama_index_medqa.reader import to_document
 from llama_index_medqa.response import disagreements, spoken
-from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
+from llama_index_medqa.testing import ScriptedLLM
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
 QUESTION = "Does green tea lower the resting heart rate?"
@@ -32,18 +32,6 @@ HOSTILE = PubMedRecord(
         ),
     ),
 )
-
-
-def built(folder, documents, word_piece) -> PubMedIndex:
-    parser = TokenNodeParser(tokenizer=word_piece, chunk_size=64, chunk_overlap=16)
-    index = PubMedIndex.open(str(folder), embed_model=HashEmbedding(), node_parser=parser, create=True)
-    index.ingest(documents)
-    return index
-
-
-@pytest.fixture
-def index(tmp_path, documents, word_piece) -> PubMedIndex:
-    return built(tmp_path, documents, word_piece)
 
 
 def test_strict_drops_and_counts(index):
@@ -114,8 +102,8 @@ class Obedient(ScriptedLLM):
 
 
 @pytest.mark.parametrize("policy", ["strict", "mark", "report"])
-def test_a_planted_instruction_changes_nothing(tmp_path, documents, word_piece, policy):
-    index = built(tmp_path, [*documents, to_document(HOSTILE)], word_piece)
+def test_a_planted_instruction_changes_nothing(index, policy):
+    index.ingest([to_document(HOSTILE)])
     llm = Obedient([TRUE])
     response = MedQAQueryEngine.from_index(index, llm, policy=policy).query(QUESTION)
     assert str(response) == f"{TRUE[:-1]} [PMID:101]."

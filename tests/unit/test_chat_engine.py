@@ -1,23 +1,14 @@
 """Conversations over a real index with a scripted model."""
 
-import pytest
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
-from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
+from llama_index_medqa import MedQAQueryEngine
 from llama_index_medqa.response import MedQAResponse
-from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
+from llama_index_medqa.testing import ScriptedLLM
 
 QUESTION = "Does green tea lower the resting heart rate?"
 TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water."
 SAFE = "No serious adverse events occurred."
-
-
-@pytest.fixture
-def index(tmp_path, documents, word_piece) -> PubMedIndex:
-    parser = TokenNodeParser(tokenizer=word_piece, chunk_size=64, chunk_overlap=16)
-    index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding(), node_parser=parser, create=True)
-    index.ingest(documents)
-    return index
 
 
 def test_a_follow_up_is_made_a_question_that_stands_alone(index):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
+from llama_index_medqa import MedQAQueryEngine
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import answer_of
 from llama_index_medqa.query_filters import FilteredQuery, PaperFilter
 from llama_index_medqa.rendering import as_data, reasons
 from llama_index_medqa.response import CAUTIONS, FINDINGS_LEAD, WITHDRAWN
-from llama_index_medqa.testing import HashEmbedding, ScriptedEntailment, ScriptedLLM
+from llama_index_medqa.testing import ScriptedEntailment, ScriptedLLM
 from llama_index_medqa.verification.entailment import Entailment
 from llama_index_medqa.verification.verifier import ClaimVerifier
 
@@ -19,14 +19,6 @@ SHOWN = f"{TRUE[:-1]} [PMID:101]."
 SAFE = "No serious adverse events occurred."
 INVENTED = "Green tea doubles the blood pressure of nurses in Norway."
 REFUSAL = "I cannot answer this from the indexed literature."
-
-
-@pytest.fixture
-def index(tmp_path, documents, word_piece) -> PubMedIndex:
-    parser = TokenNodeParser(tokenizer=word_piece, chunk_size=64, chunk_overlap=16)
-    index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding(), node_parser=parser, create=True)
-    index.ingest(documents)
-    return index
 
 
 def ask(index, draft, question=QUESTION, script=None, **kwargs):

@@ -11,13 +11,13 @@ from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugH
 from llama_index.core.prompts import PromptTemplate
 from llama_index.llms.openai_like import OpenAILike
 
-from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser, VllmLora
+from llama_index_medqa import MedQAQueryEngine, VllmLora
 from llama_index_medqa.drafting import Piece
 from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.query_engine import MedQAStreamingResponse
 from llama_index_medqa.response import FINDINGS_LEAD
-from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
+from llama_index_medqa.testing import ScriptedLLM
 from tests.vllm_double import closes, vllm_double
 
 QUESTION = "Does green tea lower the resting heart rate?"
@@ -28,14 +28,6 @@ ANSWER = (
     "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water [PMID:101]. "
     "No serious adverse events occurred [PMID:101]."
 )
-
-
-@pytest.fixture
-def index(tmp_path, documents, word_piece) -> PubMedIndex:
-    parser = TokenNodeParser(tokenizer=word_piece, chunk_size=64, chunk_overlap=16)
-    index = PubMedIndex.open(str(tmp_path), embed_model=HashEmbedding(), node_parser=parser, create=True)
-    index.ingest(documents)
-    return index
 
 
 def engine(index, answer, **kwargs) -> MedQAQueryEngine:
