@@ -12,7 +12,7 @@ from llama_index.core.utils import get_tokenizer
 from llama_index_medqa.question_focus import aspects_of, tells_of
 from llama_index_medqa.question_words import held_shares, question_weights
 from llama_index_medqa.text.anaphora import leans_back
-from llama_index_medqa.text.term_weights import terms
+from llama_index_medqa.text.term_weights import shared_part, terms
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 from llama_index_medqa.verification.rhetorical_roles import describes_method, draws_conclusion
 
@@ -27,7 +27,7 @@ _CONCLUSION = 0.1
 _METHOD = 0.2
 _SAID_AGAIN = 0.7
 _TITLE_SHARE = 0.5
-# Two sentences that share so many of their words say the same (Jaccard).
+# Two sentences that share this part of their words say the same.
 _SAME = 0.8
 # Comparing by meaning is what choosing costs: so many of the best by words are compared.
 _MOST_COMPARED = 30
@@ -139,7 +139,7 @@ class _Chosen:
         self._words += [terms(sentence.text) for sentence in new]
 
     def _says_the_same(self, words: frozenset[str]) -> bool:
-        return any(len(words & other) >= _SAME * len(words | other) for other in self._words if words and other)
+        return any(shared_part(words, other) >= _SAME for other in self._words)
 
 
 def _units(question: str, passages: Sequence[Passage]) -> list[_Unit]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from llama_index_medqa.question_words import held_share, named_share, question_weights
 from llama_index_medqa.text.anaphora import leans_back
 from llama_index_medqa.text.directives import is_directive
-from llama_index_medqa.text.term_weights import terms
+from llama_index_medqa.text.term_weights import shared_part, terms
 from llama_index_medqa.verification.model_citations import cite
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 from llama_index_medqa.verification.rhetorical_roles import describes_method, draws_conclusion
@@ -24,7 +24,7 @@ _LEAST_NAMED = 0.5
 # And it must be at least so relevant, beside the best; a second quote of a paper more so.
 _LEAST_OF_BEST = 0.5
 _LEAST_OF_BEST_FOR_SECOND = 0.75
-# Sentences that share so many of their words say the same (Jaccard).
+# Sentences that share this part of their words say the same.
 _SAME = 0.75
 _LEAST_WORDS = 4
 
@@ -130,5 +130,4 @@ def _role_factor(text: str) -> float:
 def _same(one: _Quote, other: _Quote) -> bool:
     if one.passage == other.passage and set(one.sentences) & set(other.sentences):
         return True
-    left, right = terms(one.text), terms(other.text)
-    return bool(left | right) and len(left & right) / len(left | right) >= _SAME
+    return shared_part(terms(one.text), terms(other.text)) >= _SAME

@@ -3,10 +3,11 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -29,6 +30,7 @@ from llama_index_medqa.profiles import EMBEDDED, Profile
 
 if TYPE_CHECKING:
     from llama_index_medqa.index import PubMedIndex
+    from llama_index_medqa.ingestion import IngestReport
     from llama_index_medqa.pubmed.crawl_request import CrawlRequest
     from llama_index_medqa.pubmed.entrez import EntrezClient
     from llama_index_medqa.terminal import Terminal
@@ -107,19 +109,35 @@ def index(
 def _index_files(
     terminal: "Terminal", profile: Profile, folder: str, files: list[str], *, wait: bool
 ) -> dict[str, Any]:
-    from llama_index_medqa.assembly import open_embedder, open_index
     from llama_index_medqa.reader import PubMedReader
     from llama_index_medqa.updating import ingest_files
 
     # Broken input is told before a model is loaded or a folder made.
     documents = _first_read(PubMedReader().lazy_load_changes(files))
+    return _ingested(terminal, profile, folder, partial(ingest_files, changes=documents), wait=wait)
+
+
+def _ingested(
+    terminal: "Terminal", profile: Profile, folder: str, ingest: Callable[..., "IngestReport"], *, wait: bool
+) -> dict[str, Any]:
+    """What came of a run, as data: as the only writer, with the report shown and lost vectors made again.
+
+    Args:
+        terminal: shows all that.
+        profile: names the embedder.
+        folder: of the index.
+        ingest: takes the index and ``progress``, and writes.
+        wait: whether to wait for another process that writes.
+    """
+    from llama_index_medqa.assembly import open_embedder, open_index
+
     with terminal.weights_progress() as progress:
         embedder = open_embedder(profile, progress)
     with _alone(terminal, folder, wait=wait):
         index = open_index(profile, folder, embedder, create=True)
         terminal.line(f"Embedding with {embedder.describe()}.", "dim")
-        with index.store.sole_writer(wait=wait), terminal.ingest_progress() as progress:
-            report = ingest_files(index, documents, progress=progress)
+        with index.store.sole_writer(wait=wait), terminal.ingest_progress() as shown:
+            report = ingest(index, progress=shown)
         terminal.show_report(folder, report)
         return {**asdict(report), "vectors_repaired": _repaired(terminal, folder, index)}
 
@@ -153,7 +171,6 @@ def _index_by_ray(terminal: "Terminal", profile: Profile, place: str, files: lis
 def _index_query(
     terminal: "Terminal", profile: Profile, folder: str, client: "EntrezClient", request: "CrawlRequest", *, wait: bool
 ) -> dict[str, Any]:
-    from llama_index_medqa.assembly import open_embedder, open_index
     from llama_index_medqa.pubmed.crawl import crawl
     from llama_index_medqa.updating import crawl_folder, ingest_crawl
 
@@ -161,16 +178,8 @@ def _index_query(
     with terminal.crawl_progress() as progress:
         summary = crawl(client, request, place, progress=progress)
     terminal.show_crawl(place, summary)
-    with terminal.weights_progress() as progress:
-        embedder = open_embedder(profile, progress)
-    with _alone(terminal, folder, wait=wait):
-        index = open_index(profile, folder, embedder, create=True)
-        terminal.line(f"Embedding with {embedder.describe()}.", "dim")
-        with index.store.sole_writer(wait=wait), terminal.ingest_progress() as progress:
-            report = ingest_crawl(index, summary, progress=progress)
-        terminal.show_report(folder, report)
-        repaired = _repaired(terminal, folder, index)
-    return {**asdict(report), "crawl": summary.as_json(), "vectors_repaired": repaired}
+    result = _ingested(terminal, profile, folder, partial(ingest_crawl, summary=summary), wait=wait)
+    return {**result, "crawl": summary.as_json()}
 
 
 @contextmanager

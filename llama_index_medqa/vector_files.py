@@ -70,8 +70,7 @@ def vector_folders(database: Path) -> list[Path]:
 def require_sound(folder: Path) -> None:
     """Looks at every number that Chroma follows, and at whether the vectors are numbers.
 
-    It reads each file once and holds a block of it in memory: 100,000 vectors of 384 numbers take a quarter of a
-    second, a part of the time that Chroma takes to load them.
+    It reads each file once and holds a block of it in memory.
 
     Args:
         folder: one of :func:`vector_folders`.

@@ -87,3 +87,8 @@ def idf(term: str) -> float:
 def is_rare(term: str) -> bool:
     """Whether fewer abstracts hold a stem than are counted one by one: fewer than one in 180."""
     return term not in _counts()[1]
+
+
+def shared_part(one: frozenset[str], other: frozenset[str]) -> float:
+    """Share of the words of two texts that both hold, 0 to 1 (Jaccard index); 0 where neither has words."""
+    return len(one & other) / len(one | other) if one or other else 0.0

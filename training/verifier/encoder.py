@@ -12,9 +12,9 @@ from llama_index_medqa.errors import WeightsError
 
 LABELS = ("entailment", "neutral", "contradiction")
 _QUANTISED = "_quantized"
-_PART_OF_THE_MODEL = re.compile(r"^(?:bert|classifier)\.")
-# Of the verifier's own file: what it exports is the model within a module that gives the logits alone.
+# In the verifier's own file the model stands within a module that gives the logits alone.
 _WITHIN = "model."
+_PART_OF_THE_MODEL = re.compile(rf"^(?:{re.escape(_WITHIN)})?(?:bert|classifier)\.")
 
 
 def new_encoder(onnx_file: Path) -> Any:
@@ -68,13 +68,17 @@ def float_weights(onnx_file: Path) -> Iterator[tuple[str, npt.NDArray[np.float32
 
     A quantised weight is (stored - zero point) x scale.
     """
+    for name, value in _stored_weights(onnx_file):
+        yield name.removeprefix(_WITHIN), value
+
+
+def _stored_weights(onnx_file: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
     import onnx
     from onnx import numpy_helper
 
     graph = onnx.load(str(onnx_file)).graph
     stored = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
-    for stored_name, value in stored.items():
-        name = stored_name.removeprefix(_WITHIN)
+    for name, value in stored.items():
         if _PART_OF_THE_MODEL.match(name) and not re.search(r"_(?:quantized|scale|zero_point)$", name):
             yield name, value.astype(np.float32)
     done: set[str] = set()
@@ -85,10 +89,9 @@ def float_weights(onnx_file: Path) -> Iterator[tuple[str, npt.NDArray[np.float32
                 base = name.removesuffix(_QUANTISED)
                 shifted = stored[name].astype(np.int32) - stored[f"{base}_zero_point"].astype(np.int32)
                 value = (shifted * stored[f"{base}_scale"]).astype(np.float32)
-                base = base.removeprefix(_WITHIN)
                 if node.op_type == "MatMulInteger":
                     layer = node.name.strip("/").rsplit("/MatMul", 1)[0].replace("/", ".")
-                    layer = layer.removesuffix(".Gemm_MatMul_quant").removeprefix(_WITHIN)
+                    layer = layer.removesuffix(".Gemm_MatMul_quant")
                     yield f"{layer}.weight", np.ascontiguousarray(value.T)
                 else:
                     yield base, value

@@ -86,9 +86,9 @@ def fit(
         first, curve = state["step"], [(int(step), float(loss)) for step, loss in state["curve"]]
         report(f"goes on from step {first}")
     model.train()
-    begun, losses, halved = time.monotonic(), list[float](), computes_bfloat16()
+    begun, losses, in_bfloat16 = time.monotonic(), list[float](), computes_bfloat16()
     for step in range(first, total):
-        with torch.autocast("cpu", torch.bfloat16, enabled=halved):
+        with torch.autocast("cpu", torch.bfloat16, enabled=in_bfloat16):
             loss = _loss(model, batches[step])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
