@@ -17,10 +17,10 @@ from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 from llama_index_medqa.verification.quantity_check import quantity_conflicts
 from llama_index_medqa.verification.rhetorical_roles import is_question
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding, Strictness
-from llama_index_medqa.verification.windows import Window, copied_window, windows_of_all
+from llama_index_medqa.verification.windows import Window, copied_window, title_window, windows_of_all
 
 # Another number where the checks or the choice of windows change: part of every identity.
-CHECKS_VERSION = 2
+CHECKS_VERSION = 3
 _MOST_CITATIONS = 3
 # Another record is cited beside the best one where it supports the claim nearly as surely.
 _NEARLY = 0.1
@@ -172,21 +172,39 @@ class ClaimVerifier:
         self, claim: str, supporting: Sequence[Reading], evidence: "_Evidence", claimed: Sequence[str]
     ) -> tuple[Citation, ...]:
         chosen = _to_cite(supporting, claimed)
-        spans = [citation for reading in chosen for citation in self._shortest(claim, reading)]
+        spans = [citation for reading in chosen for citation in self._spans(claim, reading)]
         quoted = [extra for reading in chosen for extra in evidence.quoted[reading.window.passage.document_id] or ()]
         return with_quotations(spans, quoted)
 
-    def _shortest(self, claim: str, reading: Reading) -> list[Citation]:
-        """Return the one sentence of a window that supports the claim by itself; else all that the window holds."""
-        passage, sentences = reading.window.passage, reading.window.sentences
-        if len(sentences) > 1:
-            alone = [Window(passage, (sentence,)) for sentence in sentences]
-            judged = self._model.judge([(window.premise, claim) for window in alone])
-            read = [Reading(one, chances, _findings(claim, one)) for one, chances in zip(alone, judged, strict=True)]
-            best = max(read, key=lambda one: one.support)
-            if best.support >= self._model.thresholds[self.strictness]:
-                sentences = best.window.sentences
-        return [cite(passage, first.start, last.end) for first, last in _runs(passage, sentences)]
+    def _spans(self, claim: str, reading: Reading) -> list[Citation]:
+        """Return the words of a window that support a claim.
+
+        They are the one whole sentence that supports it by itself, with the title and without; else all sentences of
+        the window. Where those say nothing of it and the title says it all, they are the title.
+        """
+        window, threshold = reading.window, self._model.thresholds[self.strictness]
+        if reading.entailment == _COPIED:
+            return _cited(window)
+        whole = [sentence for sentence in window.sentences if sentence.complete]
+        if len(window.sentences) > 1 and whole:
+            alone = [Window(window.passage, (sentence,)) for sentence in whole]
+            support = self._supports(claim, alone, [one.premise for one in alone])
+            without_title = self._supports(claim, alone, [one.text for one in alone])
+            best = max(range(len(alone)), key=lambda number: support[number] + without_title[number])
+            window = alone[best] if support[best] >= threshold else window
+        title = title_window(window.passage)
+        if title and self._supports(claim, [window], [window.text])[0] < self._model.thresholds["open"]:
+            says_all = self._supports(claim, [title], [title.text])[0] >= threshold
+            window = title if says_all else window
+        return _cited(window)
+
+    def _supports(self, claim: str, windows: Sequence[Window], premises: Sequence[str]) -> list[float]:
+        """Return the chance that each premise, taken from a window, supports a claim; 0 where a check found something."""
+        judged = self._model.judge([(premise, claim) for premise in premises])
+        return [
+            Reading(window, entailment, _findings(claim, window)).support
+            for window, entailment in zip(windows, judged, strict=True)
+        ]
 
 
 class _Evidence:
@@ -226,11 +244,7 @@ class _Evidence:
             if name not in supporting and reading.entailment.contradicted >= threshold
         ]
         found.sort(key=lambda reading: -reading.entailment.contradicted)
-        return tuple(
-            cite(reading.window.passage, first.start, last.end)
-            for reading in found
-            for first, last in _runs(reading.window.passage, reading.window.sentences)
-        )
+        return tuple(citation for reading in found for citation in _cited(reading.window))
 
     def documents_of(self, readings: Iterable[Reading]) -> set[str]:
         """Return the records of some readings."""
@@ -276,13 +290,13 @@ def _to_cite(supporting: Sequence[Reading], claimed: Sequence[str]) -> list[Read
     return sorted(chosen[:_MOST_CITATIONS], key=lambda one: -one.support)
 
 
-def _runs(passage: Passage, sentences: Sequence[EvidenceSentence]) -> list[tuple[EvidenceSentence, EvidenceSentence]]:
-    """Return the first and last sentence of each run of sentences that follow one another in a passage."""
+def _cited(window: Window) -> list[Citation]:
+    """Return a citation for each run of a window's sentences that follow one another in its passage."""
+    everything = window.passage.sentences
     runs: list[tuple[EvidenceSentence, EvidenceSentence]] = []
-    for sentence in sentences:
-        place = passage.sentences.index(sentence)
-        if runs and passage.sentences.index(runs[-1][1]) == place - 1:
+    for sentence in window.sentences:
+        if runs and everything.index(runs[-1][1]) == everything.index(sentence) - 1:
             runs[-1] = (runs[-1][0], sentence)
         else:
             runs.append((sentence, sentence))
-    return runs
+    return [cite(window.passage, first.start, last.end) for first, last in runs]

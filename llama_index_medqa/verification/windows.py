@@ -112,6 +112,12 @@ def copied_window(claim: str, passage: Passage) -> Window | None:
     return None
 
 
+def title_window(passage: Passage) -> Window | None:
+    """Return the title of a passage; None where the passage begins after it."""
+    title = tuple(sentence for sentence in passage.sentences if sentence.in_title and not sentence.steered)
+    return Window(passage, title) if title else None
+
+
 def _plain(text: str) -> str:
     return " ".join(without_heading(text).split()).rstrip(".").casefold()
 

@@ -30,6 +30,46 @@ def test_a_supported_sentence_is_tied_to_the_very_words():
     assert citation.mark == "[PMID:7]"
 
 
+def spans(words, chances, title, claim=CLAIM):
+    """Quotes of the citations, where chances depend on the whole premise."""
+    found = verified(claim, [passage(words, title=title)], chances)
+    assert found.verdict == "supported"
+    return [citation.quote for citation in found.citations]
+
+
+FINDING_TITLE = "Drinking tea slows the resting pulse"
+
+
+def test_the_words_are_those_that_support_without_the_title_too():
+    other = "Tea was brewed for the resting pulse tests."
+    chances = {
+        f"{FINDING_TITLE}. {other}": (0.9, 0.0),
+        f"{FINDING_TITLE}. {RESULT}": (0.85, 0.0),
+        RESULT: (0.8, 0.0),
+    }
+    assert spans(f"{other} {RESULT}", chances, FINDING_TITLE) == [RESULT]
+
+
+def test_where_only_the_title_says_it_the_title_is_quoted():
+    other = "Resting pulse and tea were recorded daily."
+    chances = {FINDING_TITLE: (0.9, 0.0)}
+    assert spans(f"{other} No serious harm occurred.", chances, FINDING_TITLE) == [FINDING_TITLE]
+
+
+def test_a_title_that_says_too_little_is_not_quoted():
+    # Neither text says it alone; together they do.
+    title, result = "Tea and the resting pulse", "Drinking it slows it."
+    assert spans(result, {f"{title}. {result}": (0.9, 0.0)}, title, claim=CLAIM) == [result]
+
+
+def test_half_a_sentence_is_not_quoted_alone():
+    half = "tea slows the resting pulse of all who were"
+    record = passage(f"{RESULT} Drinking {half}")
+    chances = {f"Tea and the heart. {RESULT} ": (0.9, 0.0), RESULT: (0.8, 0.0), half: (0.95, 0.0)}
+    [citation] = verified(CLAIM, [record], chances).citations
+    assert citation.quote == RESULT
+
+
 @pytest.mark.parametrize(
     ("strictness", "chance", "verdict"),
     [
@@ -172,7 +212,7 @@ def test_nothing_near_is_told_as_such():
 
 def test_the_identity_names_model_checks_and_strictness():
     identity = ClaimVerifier(Scripted({}), strictness="open").identity
-    assert identity == {"verifier": "scripted", "checks": 2, "strictness": "open"}
+    assert identity == {"verifier": "scripted", "checks": 3, "strictness": "open"}
 
 
 async def test_verifying_does_not_block_the_event_loop():
