@@ -108,6 +108,11 @@ def clauses_of(claim: str) -> list[str]:
     return [f"{part.strip().rstrip(' .,;')}." for part in parts]
 
 
+def is_finite_verb(word: str) -> bool:
+    """Return whether a word is one of the finite verbs that findings are told with: is, lowered, showed."""
+    return _ANY_VERB.fullmatch(word) is not None
+
+
 def _joins_clauses(before: str, joint: re.Match[str], after: str) -> bool:
     """Whether both sides of a joint have a subject and a verb of their own."""
     if joint["firm"]:

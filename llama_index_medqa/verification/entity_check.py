@@ -132,6 +132,25 @@ def missing_names(
     return missing
 
 
+def says_word(word: str, claim: str, evidence: str, *, abbreviations: Collection[tuple[str, str]] = ()) -> bool:
+    """Tells whether a text has a word of a claim in any form, under another name, or as part of an abbreviation.
+
+    Args:
+        word: one word of the claim, without hyphens.
+        claim: where it stands.
+        evidence: the text.
+        abbreviations: pairs (short form, long form) that the record defines anywhere.
+    """
+    position = next((number for number, (_, parts) in enumerate(tokens(claim)) if word in parts), 0)
+    if is_symbol(word):
+        mention = EntityMention(word, symbol_key(word), "symbol", position)
+    else:
+        mention = EntityMention(word, name_key(word), "word", position)
+    near = _near_text(evidence)
+    forms = _other_forms((near,), [*abbreviations, *find_acronyms(claim)])
+    return _is_named(mention, claim, near) or _is_named(mention, claim, _near_text(forms))
+
+
 @lru_cache(maxsize=20_000)
 def _unnamed(claim: str, text: str) -> frozenset[EntityMention]:
     """The names of a claim that a text does not have."""

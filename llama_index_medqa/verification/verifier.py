@@ -12,6 +12,7 @@ from llama_index_medqa.verification.citation_marks import MarkedSentence, take_a
 from llama_index_medqa.verification.claims import clauses_of, statement_of
 from llama_index_medqa.verification.entailment import Entailment, EntailmentEncoder, EntailmentModel
 from llama_index_medqa.verification.entity_check import entity_conflicts
+from llama_index_medqa.verification.list_check import list_conflicts
 from llama_index_medqa.verification.model_citations import cite, mark_findings, quotations, with_quotations
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 from llama_index_medqa.verification.quantity_check import quantity_conflicts
@@ -20,7 +21,7 @@ from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Fi
 from llama_index_medqa.verification.windows import Window, copied_window, title_window, windows_of_all
 
 # Another number where the checks or the choice of windows change: part of every identity.
-CHECKS_VERSION = 3
+CHECKS_VERSION = 4
 _MOST_CITATIONS = 3
 # Another record is cited beside the best one where it supports the claim nearly as surely.
 _NEARLY = 0.1
@@ -180,7 +181,7 @@ class ClaimVerifier:
         """Return the words of a window that support a claim.
 
         They are the one whole sentence that supports it by itself, with the title and without; else all sentences of
-        the window. Where those say nothing of it and the title says it all, they are the title.
+        the window. A title that supports it alone, and more surely than they do without it, takes their place.
         """
         window, threshold = reading.window, self._model.thresholds[self.strictness]
         if reading.entailment == _COPIED:
@@ -192,14 +193,13 @@ class ClaimVerifier:
             without_title = self._supports(claim, alone, [one.text for one in alone])
             best = max(range(len(alone)), key=lambda number: support[number] + without_title[number])
             window = alone[best] if support[best] >= threshold else window
-        title = title_window(window.passage)
-        if title and self._supports(claim, [window], [window.text])[0] < self._model.thresholds["open"]:
-            says_all = self._supports(claim, [title], [title.text])[0] >= threshold
-            window = title if says_all else window
+        if title := title_window(window.passage):
+            by_text, by_title = self._supports(claim, [window, title], [window.text, title.text])
+            window = title if by_title >= max(threshold, by_text) else window
         return _cited(window)
 
     def _supports(self, claim: str, windows: Sequence[Window], premises: Sequence[str]) -> list[float]:
-        """Return the chance that each premise, taken from a window, supports a claim; 0 where a check found something."""
+        """Return the chance that each premise, taken from a window, supports a claim; 0 where a check finds something."""
         judged = self._model.judge([(premise, claim) for premise in premises])
         return [
             Reading(window, entailment, _findings(claim, window)).support
@@ -264,15 +264,15 @@ class _Evidence:
 
 
 def _findings(claim: str, window: Window) -> tuple[Finding, ...]:
-    """Return the numbers that a window and the sentences beside it lack, and the names that its passage lacks."""
-    numbers = (Finding("quantity", detail) for detail in quantity_conflicts(claim, window.context))
-    names = (
-        Finding("entity", detail)
-        for detail in entity_conflicts(
-            claim, window.text, window.passage.text, abbreviations=_abbreviations(window.passage.text)
-        )
+    """Return the numbers that a window and the sentences beside it lack, and what its passage does not name."""
+    passage = window.passage.text
+    numbers = quantity_conflicts(claim, window.context)
+    names = entity_conflicts(claim, window.text, passage, abbreviations=_abbreviations(passage))
+    items = list_conflicts(claim, passage, abbreviations=_abbreviations(passage))
+    return (
+        *(Finding("quantity", detail) for detail in numbers),
+        *(Finding("entity", detail) for detail in (*names, *items)),
     )
-    return (*numbers, *names)
 
 
 @lru_cache(maxsize=1_000)

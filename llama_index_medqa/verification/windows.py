@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from llama_index_medqa.text.headings import without_heading
 from llama_index_medqa.text.term_weights import idf, terms
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
+from llama_index_medqa.verification.rhetorical_roles import reports_no_result
 
 # The verifier was trained on windows of up to 90 words beside the title.
 MOST_WORDS = 90
@@ -113,9 +114,11 @@ def copied_window(claim: str, passage: Passage) -> Window | None:
 
 
 def title_window(passage: Passage) -> Window | None:
-    """Return the title of a passage; None where the passage begins after it."""
-    title = tuple(sentence for sentence in passage.sentences if sentence.in_title and not sentence.steered)
-    return Window(passage, title) if title else None
+    """Return the title of a passage; None where the passage begins after it, or it asks or orders something."""
+    title = tuple(sentence for sentence in passage.sentences if sentence.in_title)
+    if not title or any(sentence.steered or reports_no_result(sentence.text) for sentence in title):
+        return None
+    return Window(passage, title)
 
 
 def _plain(text: str) -> str:

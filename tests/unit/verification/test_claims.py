@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.verification.claims import clauses_of, statement_of
+from llama_index_medqa.verification.claims import clauses_of, is_finite_verb, statement_of
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,7 @@ def test_what_a_sentence_states(sentence, statement):
             ["Nurses took blood.", "doctors received the results."],
         ),
         ("Pain fell and sleep improved.", ["Pain fell.", "sleep improved."]),
+        ("Vitamin D fell and vitamin K rose.", ["Vitamin D fell.", "vitamin K rose."]),
         # a second predicate gets the subject of the first
         ("Zinc lowered pain and prolonged life.", ["Zinc lowered pain.", "Zinc prolonged life."]),
         (
@@ -101,6 +102,12 @@ def test_clauses(claim, clauses):
         "Zinc lowered pain in adults who had fever and were old.",
         "Aspirin reduced and delayed pain.",
         "Levels lowered by zinc and raised by iron.",
+        "Zinc was safe in adults and in children was harmful.",
+        "Fever fell in all children; no harm to any of them.",
+        "Zinc lowered pain, reduced already by rest.",
+        "Zinc lowered pain, reduced already by rest and sleep.",
+        # zinc may have done neither
+        "Zinc did not ease pain and prolonged life.",
         "Zinc lowered the cut-off and extended-release pills.",
         # true of both halves together only
         "No drug lowered pain and prolonged life.",
@@ -179,3 +186,8 @@ def test_a_list_of_things_stays_whole(subject, things, joint):
     listed = f"{', '.join(things[:-1])}{joint}{things[-1]}"
     for claim in (f"{subject} lowered {listed} in adults.", f"{listed} were common in adults."):
         assert clauses_of(claim) == [claim]
+
+
+def test_finite_verbs_of_findings():
+    told = {word: is_finite_verb(word) for word in ("lowered", "is", "showed", "tea", "lower", "is not")}
+    assert told == {"lowered": True, "is": True, "showed": True, "tea": False, "lower": False, "is not": False}

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from llama_index_medqa.verification.entailment import EntailmentEncoder, packaged_card
+from llama_index_medqa.verification.entailment import EntailmentEncoder, checked_card, packaged_card
 from llama_index_medqa.verification.verifier import ClaimVerifier
 from tests.unit.verification.evidence import passage
 
@@ -52,6 +52,22 @@ def test_a_claim_too_long_to_be_read_whole_is_not_supported():
     assert ENCODER.judge([(claim, claim)])[0].supported == 0.0
 
 
+def test_a_pair_is_read_up_to_208_tokens():
+    # Three marks, "tea" and the stop of the claim, and so many words of one token.
+    shorter, longest, cut = (ENCODER.logits([("tea " * words, "Tea.")]) for words in (202, 203, 204))
+    assert (longest == cut).all()
+    assert (shorter != longest).any()
+
+
+def test_a_claim_of_up_to_104_tokens_is_read():
+    # Two of them are marks; "dermatofibrosarcoma" is seven tokens, and twenty words are never counted.
+    not_read = (0.0, 1.0, 0.0)
+    assert ENCODER.judge([("Tea.", "tea " * 102)])[0] != not_read
+    assert ENCODER.judge([("Tea.", "tea " * 103)])[0] == not_read
+    assert ENCODER.judge([("Tea.", "dermatofibrosarcoma " * 21)])[0] == not_read
+    assert ENCODER.judge([("Tea.", "dermatofibrosarcoma " * 20)])[0] != not_read
+
+
 def test_a_verifier_can_be_copied_sent_and_shared():
     verifier = ClaimVerifier(EntailmentEncoder(threads=1))
     expected = verifier.verify([NO_EFFECT], [passage(NO_EFFECT)])
@@ -64,5 +80,6 @@ def test_a_verifier_can_be_copied_sent_and_shared():
 
 def test_the_identity_names_version_and_hash():
     card = packaged_card()
+    assert checked_card() == card
     assert ENCODER.identity == {"verifier": "medqa-verifier", "version": card["version"], "sha256": card["sha256"]}
     assert 0.5 < card["thresholds"]["balanced"] < card["thresholds"]["strict"] < 1.0

@@ -256,6 +256,59 @@ def test_no_name(word: str) -> None:
     assert not is_name(word)
 
 
+@pytest.mark.parametrize(
+    ("claim", "evidence", "missing"),
+    [
+        # A form of a name shares five letters and three quarters of the longer word.
+        ("Fibrillation was rare.", "Fibrillatory waves were rare.", []),
+        ("Zinc helped.", "Zinclike metals helped.", ["Zinc"]),
+        ("Methotrexate helped.", "Methodical rest helped.", ["Methotrexate"]),
+        # The first letters of up to six words, without "of" and "the", and no word alone.
+        ("Severe acute respiratory distress was rare after zinc.", "SARD was rare after zinc.", []),
+        ("Nonalcoholic fatty liver disease of the old was rare.", "NAFLD of the old was rare.", []),
+        ("Syndrome of inappropriate antidiuretic hormone was rare.", "SIAH was rare.", []),
+        ("Blocked thrombosis formation was rare.", "TF was rare.", []),
+        ("Thrombosis was rare.", "TW was rare.", ["Thrombosis"]),
+        ("Syndromes of hyponatremia were rare.", "SH was rare.", []),
+        ("Late severe acute childhood motor neuropathy was rare.", "LSACMN was rare.", []),
+        ("Mild late severe acute childhood motor neuropathy was rare.", "MLSACMN was rare.", ["neuropathy"]),
+        # Initials end with their sentence.
+        ("GVHD was rare.", "Graft. Violent headache and disease.", ["GVHD"]),
+        ("GVHD was rare.", "Graft violent headache and disease.", []),
+        # Letters behind a name, after up to four words.
+        ("Hepatitis D was rare.", "Hepatitis A, B, C or D was rare.", []),
+        ("Hepatitis E was rare.", "Hepatitis A, B, C, D or E was rare.", ["Hepatitis E"]),
+        # An element by its symbol, and a code whose parts stand apart.
+        ("Sodium rose.", "Na rose.", []),
+        ("Potassium rose.", "K rose.", []),
+        ("Potassium rose.", "The k means rose.", ["Potassium"]),
+    ],
+)
+def test_how_far_another_form_may_be(claim: str, evidence: str, missing: list[str]) -> None:
+    assert names(claim, evidence) == missing
+
+
+@pytest.mark.parametrize(
+    "forms",
+    [
+        "arthritis arthritides arthritic",
+        "thrombosis thromboses thrombotic",
+        "anaemia anemia anaemic",
+        "neuropathy neuropathies neuropathic",
+        "carcinoma carcinomata carcinomatous",
+        "epilepsy epileptic",
+        "mammography mammographies mammogram mammographic",
+        "endoscopy endoscopies endoscope endoscopic",
+        "streptococcus streptococci streptococcal",
+        "tumour tumors",
+        "sulphate sulfates",
+        "oedema edemas",
+    ],
+)
+def test_forms_of_one_name_have_one_key(forms: str) -> None:
+    assert len({name_key(form) for form in forms.split()}) == 1
+
+
 def test_keys() -> None:
     assert name_key("Anaemias") == name_key("anemic") != name_key("anomia")
     assert symbol_key("TNF-α") == symbol_key("TNFalpha") == "tnfalpha"

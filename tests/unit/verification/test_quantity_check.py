@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.verification.quantity_candidates import read_evidence, tells_change
+from llama_index_medqa.verification.quantity_candidates import read_evidence, tells_change, tells_relation
 from llama_index_medqa.verification.quantity_check import quantity_conflicts
 
 HELD = [
@@ -37,6 +37,7 @@ HELD = [
     ("Aged 40 to 60.", "40-60 years of age."),
     ("Adults over 70 took part.", "Participants were older than 70 years."),
     ("A BMI above 30 was needed.", "A BMI > 30 kg/m2 was needed."),
+    ("Systolic pressures above 140 were treated.", "A systolic pressure above 140 mmHg was treated."),
     ("Survival was better at two years than at four.", "2-year and 4-year survival were compared."),
     ("Relapses per year were 0.5 and 0.7.", "Relapses fell (0.5 v 0.7 per year)."),
     ("There were 0.5 relapses a year.", "Relapses per year were 0.5."),
@@ -61,6 +62,8 @@ HELD = [
     ("Weight fell by 3.5 kg.", "Weight change: −3.5 kg."),
     ("The change was -3.5 kg.", "Weight decreased by 3.5 kg."),
     ("The change was −3.5 kg.", "The change was -3.5 kg."),
+    ("The change was −0.5%.", "It fell by 0.5%."),
+    ("Falls of 3.5 kg were seen.", "Change: −3.5 kg."),
     # shares and relations
     ("Half of them relapsed.", "18 of 36 patients relapsed."),
     ("Half of them relapsed.", "Of 36 patients, 18 relapsed."),
@@ -82,6 +85,8 @@ HELD = [
     ("The odds were 69% higher.", "OR = 1.69."),
     ("The risk was 51% of that on placebo.", "The relative risk was 0.51."),
     ("Sensitivity was 94%.", "Sensitivity was 0.94."),
+    ("It was 5% of all.", "The share was 0.0525."),
+    ("Levels rose 2.00-fold.", "Levels rose by 100%."),
     ("The odds were 1.69 times as high.", "The odds ratio was 1.69."),
     ("A 29% lower risk.", "The risk was lower (HR .71)."),
     ("Risk fell by 29%.", "The odds ratio was .71 (95% CI .5-.9)."),
@@ -93,7 +98,11 @@ HELD = [
     ("Levels tripled.", "Levels rose by 200%."),
     ("Doses of 5 mg to 10 mg.", "Doses of 5 mg-10 mg."),
     ("Two thirds got the drug.", "They were randomised 2:1."),
-    ("A third got placebo.", "They were randomised 2:1."),
+    ("A third of them got placebo.", "They were randomised 2:1."),
+    ("A third of them relapsed.", "Of 27 patients, 9 relapsed."),
+    ("Half of the 26 women came.", "Of the 26 women, 13 came."),
+    ("Half of the 200 women came.", "Of the 200 women, 111 came."),
+    ("Deaths were cut by half.", "Deaths fell from 20% to 8.9%."),
     ("Half of the 101 women got the drug.", "Of the 101 women, 50 got the drug."),
     ("About two fifths of all 250 patients came.", "Of the 250 patients, 100 came to one site, and 45 to another."),
     ("Deaths were cut by two thirds.", "Deaths fell from 12% to 4%."),
@@ -105,15 +114,21 @@ HELD = [
     # differences and totals that the evidence leaves to the reader
     ("Pain was 2.8 points lower.", "Pain scores were 4.1 (SD 2.9) and 1.3 (SD 1.8)."),
     ("Outbreaks were 13 days shorter.", "Outbreaks took 24 days and 11 days."),
+    ("By 13 days, it was shorter.", "Outbreaks took 24 days and 11 days."),
     ("It was shorter by 13 days.", "Outbreaks took 24 days and 11 days."),
     ("Survival was 8 percentage points higher.", "Survival was 93.1% as compared to 85.1%."),
     ("In all, 196 patients took part.", "They took A (n = 65), B (n = 65) or placebo (n = 66)."),
+    ("They took 5 mg less twice daily.", "They took 10 mg or 15 mg twice daily."),
+    ("In all, 131 patients took part.", "n = 65 took A, n = 66 took B."),
+    ("196 patients made 3 visits.", "They took A (n = 65), B (n = 65) or placebo (n = 66), and made 3 visits."),
     # dosing
+    ("They took 6 mg twice daily.", "They took 12.2 mg/day, given twice daily."),
     ("Aspirin was taken once a day.", "Aspirin was taken once daily."),
     ("Apixaban 5 mg twice a day.", "Apixaban 5 mg BID."),
     ("Ibuprofen three times daily.", "Ibuprofen every 8 hours."),
     ("Ibuprofen every eight hours.", "Ibuprofen q8h."),
     ("They took 800 mg/day.", "They took 400 mg twice daily."),
+    ("They took 0.9 g/day.", "They took 441 mg twice daily."),
     ("They took 6 mg of drug a day.", "They took 6 mg daily."),
     ("They took 6 mg daily.", "They took 6 mg/day."),
     ("They took 6 mg once daily.", "They took 6 mg per day."),
@@ -231,6 +246,11 @@ MISSING = [
     ("The risk fell by 54%.", "The risk was lower (RR 0.54).", ["'54%'"]),
     ("The risk was 20% lower.", "The mean was 1.2 and the median 0.8.", ["'20%'"]),
     ("50% relapsed.", "About half a day was lost.", ["'50%'"]),
+    ("Half of the 36 women came.", "Of the 36 women, those who came scored 18.2 points.", ["'Half'"]),
+    ("It took 3 visits.", "It rose 3-fold.", ["'3'"]),
+    ("It took 36 min.", "n = 36; it took 5 min.", ["'36 min'"]),
+    ("It was 120%.", "The mean was 1.2.", ["'120%'"]),
+    ("The risk was 100% higher.", "The hazard ratio was 2.", ["'100%'"]),  # that may be a ratio of 1.6
     # dosing
     ("It was taken once daily.", "It was taken twice daily.", ["'once daily'"]),
     ("It was taken twice weekly.", "It was taken twice daily.", ["'twice weekly'"]),
@@ -276,6 +296,7 @@ MISSING = [
     ("Half of them relapsed.", "OR 2.5, CI 1.2 to 5.0.", ["'Half'"]),
     ("2010 women took part.", "It began in 2010.", ["'2010'"]),
     ("Half of the 72 women stayed.", "Of the 72 women 57 stayed, 20 on A and 10 on B.", ["'Half'"]),
+    ("Half of the 73 women stayed.", "Of the 73 women 57 stayed, 20 on A and 10 on B.", ["'Half'"]),
     ("Half of the 72 women stayed.", "Of the 72 women 57 stayed, and it fell by 12.5 in 25.", ["'Half'"]),
     ("Deaths were cut by two thirds.", "Deaths fell from 12% to 8%.", ["'two thirds'"]),
     ("Deaths rose to a third.", "Deaths rose from 9% to 12%.", ["'a third'"]),
@@ -321,6 +342,7 @@ def test_a_conflict_says_whether_the_number_stands_with_another_unit():
         "'36' has another unit in the evidence: '36%'"
     ]
     assert quantity_conflicts("36 patients fell ill.", "35% fell ill.") == ["'36' is not in the evidence"]
+    assert quantity_conflicts("30% died.", "More than 30% died.") == ["'30%' is not in the evidence"]
 
 
 @pytest.mark.parametrize(
@@ -328,6 +350,7 @@ def test_a_conflict_says_whether_the_number_stands_with_another_unit():
     [
         ("The 12-item scale improved.", "Validation of the 12-item scale.", True),
         ("The 12-item scale improved.", "Validation of the 12-week scale.", False),
+        ("The 13-item scale improved.", "Validation of the 13-item scale.", True),
         ("The 12-item scale improved.", "Validation of the 14-item scale.", False),
         ("The 12-item scale improved.", "12 items for a scale.", True),
         ("In LEARN 2 MOVE it improved.", "LEARN 2 MOVE: a trial.", True),
@@ -349,9 +372,21 @@ def test_a_minus_sign_is_only_explained_by_a_word_nearby():
 
 
 def test_a_change_is_told_from_a_share():
-    for claim, changes in (("fell by 29%", True), ("29% lower", True), ("29% of them", False), ("29% died", False)):
+    for claim, changes in (
+        ("fell by 29%", True),
+        ("29% lower", True),
+        ("29% of them", False),
+        ("29% died", False),
+        ("lowered 29%", True),
+    ):
         (quantity,) = read_evidence(claim).of("percent")
         assert tells_change(claim, quantity) == changes
+
+
+def test_a_relation_is_told_from_a_share():
+    for claim, relates in (("to a third of it", True), ("a third as many", True), ("a third of them", False)):
+        (quantity,) = read_evidence(claim).of("percent")
+        assert tells_relation(claim, quantity) == relates
 
 
 @given(st.text(max_size=150), st.text(max_size=150), st.text(max_size=60))

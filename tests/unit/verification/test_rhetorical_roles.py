@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.verification.rhetorical_roles import is_question, reports_no_result, states_objective
+from llama_index_medqa.verification.rhetorical_roles import (
+    describes_method,
+    draws_conclusion,
+    is_question,
+    reports_no_result,
+    states_objective,
+)
 
 QUESTIONS = [
     "Does iron lower fatigue?",
@@ -133,3 +139,30 @@ def test_a_result_behind_it_is_a_result(text: str, result: str) -> None:
 @given(st.sampled_from(RESULTS[:-2]), st.sampled_from(["RESULTS: ", "CONCLUSIONS: ", "METHODS AND RESULTS: "]))
 def test_a_heading_changes_nothing(text: str, heading: str) -> None:
     assert not reports_no_result(heading + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "describes"),
+    [
+        ("Patients were randomly assigned to apixaban or warfarin.", True),
+        ("We searched four databases for trials of statins.", True),
+        ("Pain was assessed and fell by 30 %.", False),
+        ("Pain fell.", False),
+        ("Tea is a drink.", False),
+    ],
+)
+def test_what_was_done_is_told_from_what_was_found(text: str, describes: bool) -> None:
+    assert describes_method(text) == describes
+
+
+@pytest.mark.parametrize(
+    ("text", "concludes"),
+    [
+        ("We conclude that tea helps.", True),
+        ("In conclusion, tea helps.", True),
+        ("Our findings suggest that tea helps.", True),
+        ("Tea helps.", False),
+    ],
+)
+def test_conclusions_say_that_they_are_some(text: str, concludes: bool) -> None:
+    assert draws_conclusion(text) == concludes

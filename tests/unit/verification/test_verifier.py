@@ -62,6 +62,11 @@ def test_a_title_that_says_too_little_is_not_quoted():
     assert spans(result, {f"{title}. {result}": (0.9, 0.0)}, title, claim=CLAIM) == [result]
 
 
+def test_a_title_that_asks_is_not_quoted():
+    title, other = "Does drinking tea slow the resting pulse?", "Resting pulse and tea were recorded daily."
+    assert spans(other, {title: (0.9, 0.0)}, title) == [other]
+
+
 def test_half_a_sentence_is_not_quoted_alone():
     half = "tea slows the resting pulse of all who were"
     record = passage(f"{RESULT} Drinking {half}")
@@ -212,9 +217,36 @@ def test_nothing_near_is_told_as_such():
 
 def test_the_identity_names_model_checks_and_strictness():
     identity = ClaimVerifier(Scripted({}), strictness="open").identity
-    assert identity == {"verifier": "scripted", "checks": 3, "strictness": "open"}
+    assert identity == {"verifier": "scripted", "checks": 4, "strictness": "open"}
 
 
 async def test_verifying_does_not_block_the_event_loop():
     verifier = ClaimVerifier(Scripted({RESULT: (0.95, 0.0)}))
     assert await verifier.averify([CLAIM], [passage(RECORD)]) == verifier.verify([CLAIM], [passage(RECORD)])
+
+
+def test_three_records_are_cited_at_most():
+    papers = [passage(f"Tea slowed the resting pulse in cohort {letter}.", str(n)) for n, letter in enumerate("ABCD")]
+    found = verified(CLAIM, papers, {f"cohort {letter}": (0.9, 0.0) for letter in "ABCD"})
+    assert len(found.citations) == 3
+
+
+def test_the_support_of_what_nothing_speaks_of_is_nought():
+    assert verified(CLAIM, [passage("Fractures of the wrist heal.", "9", "Wrists")], {}).support == 0.0
+
+
+def test_sentences_that_follow_one_another_are_cited_as_one_stretch_and_others_apart():
+    together = "Adults drank tea daily. Their resting pulse slowed by a little."
+    text = f"{together} Does coffee slow the resting pulse? Drinking was safe for the pulse."
+    found = verified(CLAIM, [passage(text, title="")], {f"{together} Drinking": (0.9, 0.0)})
+    assert [citation.quote for citation in found.citations] == [together, "Drinking was safe for the pulse."]
+
+
+def test_an_item_that_is_added_to_a_list_is_not_supported():
+    record = passage(RECORD)
+    said = "Drinking tea slows the resting pulse and harm."
+    added = "Drinking tea slows the resting pulse and fatigue."
+    assert verified(said, [record], {RESULT: (0.95, 0.0)}).verdict == "supported"
+    found = verified(added, [record], {RESULT: (0.95, 0.0)})
+    assert (found.verdict, kinds(found)) == ("unsupported", ["entity"])
+    assert "'fatigue'" in found.findings[0].detail
