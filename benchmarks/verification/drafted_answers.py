@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from benchmarks.answer_sets import AnswerSet
 from benchmarks.kept_drafts import KeptDrafts
@@ -50,13 +50,13 @@ class _RecordingEngine(MedQAQueryEngine):
 
     evidence: Evidence
 
-    def _checked(self, evidence: Evidence, watch: Stopwatch) -> Any:
+    def _checked(self, query_bundle: QueryBundle, evidence: Evidence, watch: Stopwatch) -> Any:
         self.evidence = evidence
-        return super()._checked(evidence, watch)
+        return super()._checked(query_bundle, evidence, watch)
 
 
 class DraftedAnswers:
-    """Asks the embedded profile's engine, as ``benchmarks.answers`` does, and keeps all that it made.
+    """Asks the embedded profile's engine, as ``benchmarks.answering.answer_quality`` does, and keeps all that it made.
 
     Args:
         chosen: the set that questions are taken from.

@@ -1,54 +1,47 @@
 """Do the unit tests notice when the verifier's rules, thresholds or factors are broken?
 
     python -m benchmarks.verification.mutations [--limit N] [--module NAME ...] [--journal FILE] [--again]
+        [--report]
 
 Breaks, one at a time, each number (a threshold, a factor of a unit, a place), each comparison, each boolean operator
 and each regular expression in the modules of ``verification/`` and in those of ``text/`` that read quantities, in a
-copy of the package; and runs the tests of ``tests/unit/verification`` and ``tests/unit/text`` on it until one fails,
-the module's own first. A mutant that no test notices survives. What runs into a time limit is noticed.
+copy of the package; and runs the three test files of ``tests/unit/verification`` and ``tests/unit/text`` on it that are
+nearest to the module, its own first, until one test fails. A mutant that none of them notices survives. What runs into
+a limit of time or memory is noticed.
 
 ``--limit`` takes N mutants at random, always the same. ``--module`` names modules such as ``verification.windows``.
 What was found is kept in FILE (by default ``.medqa/mutations.jsonl``): the same command goes on where it was stopped;
-``--again`` runs the survivors anew, after tests were added. A mutant's record holds as long as its module is unchanged.
+``--again`` runs the survivors anew, after tests were added; ``--report`` runs nothing. A mutant's record holds as long
+as its module is unchanged.
 
 ``surviving_mutants.jsonl`` holds why a survivor may stay: {module, text, before, after, reason}, where the text is the
-line that it stands in. Linux; some seconds a mutant.
+line that it stands in. Linux; about a second of one core a mutant.
 """
 
 import argparse
 import contextlib
 import hashlib
 import json
-import os
 import random
-import shutil
-import signal
 import sys
-import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from benchmarks.provenance import ROOT, provenance, write_results
 from benchmarks.verification.mutants import Mutant, mutants_of
+from benchmarks.verification.mutation_runs import PACKAGE, copied_tree, notices, preload, seconds_allowed
 
-PACKAGE = "llama_index_medqa"
 PATTERNS = (
     "verification/*.py",
     "text/quantit*.py",
     "text/units.py",
     "text/numerals.py",
 )
-TESTS = ("tests/unit/verification", "tests/unit/text")
 REASONS = Path(__file__).with_name("surviving_mutants.jsonl")
 SEED = 18
-# A mutant may take so many times as long as the tests do without a change, before it counts as noticed.
-PATIENCE = 5
 
 
 @dataclass(frozen=True)
@@ -100,82 +93,16 @@ def tasks(names: Iterable[str], limit: int | None) -> list[Task]:
     return found
 
 
-@contextlib.contextmanager
-def copied_tree() -> Iterator[Path]:
-    """A copy of the package and its tests in a folder that is taken away afterwards."""
-    with tempfile.TemporaryDirectory(prefix="medqa-mutations-") as folder:
-        copy = Path(folder)
-        ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
-        for name in (PACKAGE, "tests"):
-            shutil.copytree(ROOT / name, copy / name, ignore=ignore)
-        shutil.copy(ROOT / "pyproject.toml", copy)
-        yield copy
-
-
-def tests_of(module: str, copy: Path) -> tuple[list[str], list[str]]:
-    """The module's own test file, if there is one, and the others."""
-    folder, _, name = module.partition(".")
-    files = [str(file.relative_to(copy)) for place in TESTS for file in sorted((copy / place).glob("test_*.py"))]
-    own = f"tests/unit/{folder}/test_{name}.py"
-    return [file for file in files if file == own], [file for file in files if file != own]
-
-
-def passes(copy: Path, module: str, seconds: int, *, quiet: bool = True) -> bool:
-    """Whether the tests pass on the copy within so many seconds, in a process of its own."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(seconds)
-        os._exit(_run_tests(copy, module, quiet=quiet))
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == 0
-
-
-def _run_tests(copy: Path, module: str, *, quiet: bool) -> int:
-    """Runs the tests on the copy's package, the module's own first; to be called in a child process."""
-    import pytest
-
-    sys.dont_write_bytecode = True
-    os.chdir(copy)
-    sys.path.insert(0, str(copy))
-    if quiet:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-    tested = find_spec(PACKAGE)
-    if PACKAGE in sys.modules or tested is None or not str(tested.origin).startswith(str(copy)):
-        print(f"{PACKAGE} is not tested in {copy}: import nothing of it before.", file=sys.stderr)
-        return 1
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
-    for files in filter(None, tests_of(module, copy)):
-        if code := int(pytest.main([*options, *files])):
-            return code
-    return 0
-
-
-def preload() -> None:
-    """Imports what the tests import, but the package: child processes need not do it again."""
-    for name in ("llama_index.core", "numpy", "tokenizers", "pytest"):
-        import_module(name)
-
-
 def run(todo: Sequence[Task], journal: Path) -> None:
-    """Runs the tests on each mutant; each result is a line of the journal as soon as it is there.
-
-    Raises:
-        SystemExit: the tests fail on the package as it is.
-    """
-    preload()
-    with copied_tree() as copy, journal.open("a", encoding="utf-8") as stream:
-        started = time.monotonic()
-        if not passes(copy, todo[0].module, 3_600, quiet=False):
-            sys.exit("The tests fail without a change: mend them first.")
-        seconds = PATIENCE * round(time.monotonic() - started + 1)
+    """Run the tests on each mutant; each result is a line of the journal as soon as it is there."""
+    seconds: dict[str, int] = {}
+    with journal.open("a", encoding="utf-8") as stream, copied_tree() as copy:
+        preload(modules())
         for number, task in enumerate(todo, start=1):
-            file = copy / task.file
-            source = file.read_text(encoding="utf-8")
-            file.write_text(task.mutant.applied(source), encoding="utf-8")
-            noticed = not passes(copy, task.module, seconds)
-            file.write_text(source, encoding="utf-8")
+            source = (copy / task.file).read_text(encoding="utf-8")
+            if task.module not in seconds:
+                seconds[task.module] = seconds_allowed(task.module, source)
+            noticed = notices(task.module, task.mutant.applied(source), seconds[task.module])
             stream.write(json.dumps({"key": task.key, "noticed": noticed}) + "\n")
             stream.flush()
             told = "noticed" if noticed else f"SURVIVES: {task.mutant.before} -> {task.mutant.after}"
@@ -195,6 +122,8 @@ def read_journal(journal: Path) -> dict[str, bool]:
 def report(chosen: Sequence[Task], noticed: dict[str, bool], reasons: Sequence[dict[str, str]]) -> dict[str, Any]:
     """Shares noticed, in all and by module and kind, and the survivors with the reasons why they may stay."""
     known = {(row["module"], row["text"], row["before"], row["after"]): row["reason"] for row in reasons}
+    waiting = sum(task.key not in noticed for task in chosen)
+    chosen = [task for task in chosen if task.key in noticed]
     groups: dict[str, list[bool]] = defaultdict(list)
     for task in chosen:
         for group in ("all", task.module, task.mutant.kind):
@@ -202,6 +131,7 @@ def report(chosen: Sequence[Task], noticed: dict[str, bool], reasons: Sequence[d
     survivors = [task for task in chosen if not noticed[task.key]]
     return {
         "mutants": len(chosen),
+        "not_run": waiting,
         "noticed": {name: round(sum(some) / len(some), 4) for name, some in groups.items()},
         "counts": {name: len(some) for name, some in groups.items()},
         "survivors": [
@@ -218,18 +148,19 @@ def report(chosen: Sequence[Task], noticed: dict[str, bool], reasons: Sequence[d
 
 
 def main() -> None:
-    """Runs the mutants and writes ``results/mutations.json``."""
+    """Runs the mutants and writes ``results/verification_mutations.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=int, help="so many mutants, drawn at random")
     parser.add_argument("--module", nargs="+", choices=modules(), default=modules())
     parser.add_argument("--journal", type=Path, default=ROOT / ".medqa" / "mutations.jsonl")
     parser.add_argument("--again", action="store_true", help="run the survivors anew")
+    parser.add_argument("--report", action="store_true", help="run nothing: tell what the journal holds")
     options = parser.parse_args()
     options.journal.parent.mkdir(parents=True, exist_ok=True)
     chosen = tasks(options.module, options.limit)
     known = read_journal(options.journal)
     todo = [task for task in chosen if task.key not in known or (options.again and not known[task.key])]
-    if todo:
+    if todo and not options.report:
         run(todo, options.journal)
     reasons = (
         [json.loads(line) for line in REASONS.read_text(encoding="utf-8").splitlines()] if REASONS.exists() else []
@@ -238,7 +169,9 @@ def main() -> None:
     print(json.dumps(found, indent=1, ensure_ascii=False))
     if options.module == modules():
         files = [ROOT / PACKAGE / f"{name.replace('.', '/')}.py" for name in modules()]
-        write_results("mutations", {**found, "seed": SEED, "provenance": provenance(files, ["pytest", "hypothesis"])})
+        write_results(
+            "verification_mutations", {**found, "seed": SEED, "provenance": provenance(files, ["pytest", "hypothesis"])}
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Of errors planted in true sentences, how many does the verifier catch, and how many true sentences does it keep?
 
-    python -m benchmarks.verification.planted_errors [--data DATA] [--model FOLDER] [--each N] [--show KIND]
+    python -m benchmarks.verification.planted_errors [--data DATA] [--model FOLDER] [--journal FILE] [--each N]
+        [--show KIND]
 
 A seeded script takes sentences of real abstracts and makes two claims of each: one lightly reworded, which is true, and
 one with an error of one kind besides. Both are held against the abstract and five others, as an answer's sentence is.
@@ -306,11 +307,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     add_model_option(parser)
+    parser.add_argument("--journal", type=Path, help="keep the model's judgements in this file, for the next run")
     parser.add_argument("--each", type=int, default=EACH, help="errors of a kind")
     parser.add_argument("--show", metavar="KIND", help="print the claims of this kind with their verdicts, and stop")
     options = parser.parse_args()
     require_data(options.data)
-    verifier = ClaimVerifier(KeptJudgements(EntailmentEncoder(options.model)))
+    verifier = ClaimVerifier(KeptJudgements(EntailmentEncoder(options.model), options.journal))
 
     def verify(claim: str, passages: Sequence[Passage]) -> AnswerSentence:
         return verifier.verify([claim], passages)[0]

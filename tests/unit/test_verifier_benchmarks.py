@@ -2,6 +2,7 @@
 
 import json
 import random
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from benchmarks.verification import planted_edits
 from benchmarks.verification.labelled_sets import LabelledClaim, drawn, passage, read_rows
 from benchmarks.verification.measured_model import KeptJudgements
 from benchmarks.verification.mutants import mutants_of
+from benchmarks.verification.mutation_runs import call_tests
 from benchmarks.verification.mutations import Task, modules, read_journal, report, tasks
 from benchmarks.verification.planted_edits import EDITS, aim_as_finding, is_reworded, reworded
 from benchmarks.verification.planted_errors import Abstract, Planted, Planter, is_caught, is_kept, measure, wilson
@@ -268,6 +270,19 @@ def test_judgements_are_kept():
     assert model.pairs == [("a", "b"), ("c", "d")]
 
 
+def test_judgements_of_the_same_model_are_read_back(tmp_path):
+    journal = tmp_path / "judgements.jsonl"
+    pairs = [("a\u2028premise", "b"), ("c", "d")]
+    first = KeptJudgements(ScriptedEntailment(), journal).judge(pairs)
+    with journal.open("a") as stream:
+        stream.write('{"model": "bro')
+    again, other = ScriptedEntailment(), ScriptedEntailment()
+    other.identity = {"verifier": "another"}
+    assert KeptJudgements(again, journal).judge(pairs) == first
+    assert KeptJudgements(other, journal).judge(pairs) == first
+    assert (again.pairs, other.pairs) == ([], pairs)
+
+
 def test_claims_are_drawn_once_and_for_all():
     some = [LabelledClaim(str(number), (), "supported", "g") for number in range(50)]
     assert drawn(some, 10) == drawn(some, 10)
@@ -342,15 +357,40 @@ def test_the_modules_that_are_broken_are_there_and_every_mutant_of_them_can_be_r
     assert tasks(modules(), 5) == tasks(modules(), 5)
 
 
+def tests_to_call():
+    """Give a module with tests of each kind that :func:`call_tests` tells apart, and what was called."""
+    module, called = ModuleType("tests_to_call"), []
+
+    @pytest.mark.parametrize("a", [1, 2])
+    @pytest.mark.parametrize(("b", "c"), [(3, 4), pytest.param(5, 6)])
+    def cases(a, b, c):
+        called.append((a, b, c))
+
+    module.test_plain = lambda: called.append("plain")
+    module.test_cases = cases
+    module.test_fixture = lambda tmp_path: called.append("fixture")
+    return module, called
+
+
+def test_tests_without_fixtures_are_called_case_by_case():
+    module, called = tests_to_call()
+    assert call_tests(module) == ["test_fixture"]
+    assert sorted(called, key=str) == [(1, 3, 4), (1, 5, 6), (2, 3, 4), (2, 5, 6), "plain"]
+    module.test_wrong = lambda: pytest.fail("wrong")
+    with pytest.raises(pytest.fail.Exception):
+        call_tests(module)
+
+
 def test_survivors_are_told_with_the_reason_why_they_stay(tmp_path):
     first, second = mutants_of("A = 1\nB = 2\n")
-    chosen = [Task("m", first, 1, "A = 1", "s"), Task("m", second, 2, "B = 2", "s")]
+    chosen = [Task("m", first, 1, "A = 1", "s"), Task("m", second, 2, "B = 2", "s"), Task("n", first, 1, "A = 1", "s")]
     journal = tmp_path / "journal.jsonl"
     rows = [{"key": chosen[0].key, "noticed": True}, {"key": chosen[1].key, "noticed": False}]
     journal.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"key": "bro')
     known = [{"module": "m", "text": "B = 2", "before": "2", "after": "3", "reason": "It decides no result."}]
     found = report(chosen, read_journal(journal), known)
     assert found["noticed"] == {"all": 0.5, "m": 0.5, "number": 0.5}
+    assert (found["mutants"], found["not_run"]) == (2, 1)
     [survivor] = found["survivors"]
     assert (survivor["line"], survivor["before"], survivor["reason"]) == (2, "2", "It decides no result.")
 
@@ -367,7 +407,7 @@ def test_rows_are_read_packed_or_not(tmp_path):
 @pytest.mark.parametrize(
     ("script", "module"),
     [
-        ("benchmarks/answers.py", "benchmarks.answers"),
+        ("benchmarks/answering/answer_quality.py", "benchmarks.answering.answer_quality"),
         ("benchmarks/verification/speed.py", "benchmarks.verification.speed"),
         ("elsewhere/tool.py", "tool"),
     ],

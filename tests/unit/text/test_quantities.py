@@ -26,6 +26,8 @@ def approx(found: list[tuple]) -> list[tuple]:
         # numbers
         ("1,234 of 5.50 (95% CI 0.5-1.0)", [(1234, ""), (5.5, ""), (95, "confidence level"), (0.5, ""), (1, "")]),
         ("twenty-five patients", [(25, "")]),
+        ("twenty-one or thirty-nine patients", [(21, ""), (39, "")]),
+        ("twenty ten-year-olds", [(20, ""), (10 * YEAR, "time")]),
         ("one hundred and sixty-three women", [(163, "")]),
         ("two thousand five hundred births", [(2500, "")]),
         ("a dozen churches, half a dozen nurses", [(12, ""), (6, "")]),
@@ -53,6 +55,7 @@ def approx(found: list[tuple]) -> list[tuple]:
         ("-1 to -5", [(-1, ""), (-5, "")]),
         ("from 3-5 to −5–−3", [(3, ""), (5, ""), (-5, ""), (-3, "")]),
         ("12 -18 months", [(12 * MONTH, "time"), (18 * MONTH, "time")]),
+        ("3 -5 months", [(3 * MONTH, "time"), (5 * MONTH, "time")]),
         ("CI −0.28;−0.10", [(-0.28, ""), (-0.1, "")]),
         # units
         ("250 mg", [(0.25, "mass")]),
@@ -97,6 +100,10 @@ def approx(found: list[tuple]) -> list[tuple]:
         ("mean age 45.5, week 1.5", [(45.5 * YEAR, "time"), (1.5 * WEEK, "time")]),
         ("3 of 5.5, 36 of 18", [(3, ""), (5.5, ""), (36, ""), (18, "")]),
         ("0 of 10", [(0, "percent"), (0, ""), (10, "")]),
+        ("0/10", [(0, "percent"), (0, ""), (10, "")]),
+        ("1/2", [(50, "percent"), (1, ""), (2, "")]),
+        ("3/25", [(12, "percent"), (3, ""), (25, "")]),
+        ("0.5 or 18 of 36", [(0.5, ""), (50, "percent"), (18, ""), (36, "")]),
         ("12 or seven in ten", [(12, ""), (70, "percent"), (7, ""), (10, "")]),
         ("5 or 18 of 36", [(5, ""), (50, "percent"), (18, ""), (36, "")]),
         # words
@@ -108,6 +115,7 @@ def approx(found: list[tuple]) -> list[tuple]:
         ("after a year, over an hour", [(YEAR, "time"), (3600, "time")]),
         ("double-blind, half-life, first half, a third dose, doubling time", []),
         ("one in five", [(20, "percent"), (5, "")]),
+        ("one in two", [(50, "percent"), (2, "")]),
         ("one person in a hundred", [(1, "percent"), (100, "")]),
         ("18 of 36", [(50, "percent"), (18, ""), (36, "")]),
         ("108/120", [(90, "percent"), (108, ""), (120, "")]),
@@ -133,6 +141,7 @@ def approx(found: list[tuple]) -> list[tuple]:
         ("3x/week, 3 sessions per week, three-times-weekly", [(3 / WEEK, "1/time")] * 3),
         ("five days a week", [(5 / WEEK, "1/time")]),
         ("2-3 times a week", [(2 / WEEK, "1/time"), (3 / WEEK, "1/time")]),
+        ("every alternate day", [(0.5 / DAY, "1/time")]),
         ("every second day, every third week", [(1 / (2 * DAY), "1/time"), (1 / (3 * WEEK), "1/time")]),
         ("q2w, q3wk and q12h", [(1 / (2 * WEEK), "1/time"), (1 / (3 * WEEK), "1/time"), (2 / DAY, "1/time")]),
         ("once an hour, once nightly, once a fortnight", [(1 / 3600, "1/time"), (1 / DAY, "1/time"),
@@ -146,6 +155,7 @@ def approx(found: list[tuple]) -> list[tuple]:
         # p-values, ratios, years
         ("p<.001, P = 0.04, p value of 0.2", [(0.001, "p-value"), (0.04, "p-value"), (0.2, "p-value")]),
         ("P for trend = 0.03; p(interaction)<0.1", [(0.03, "p-value"), (0.1, "p-value")]),
+        ("a ratio of 2:0", [(2, "ratio")]),
         ("randomised 2:1 and 1 : 1 or 3:2", [(2, "ratio"), (1, "ratio"), (1.5, "ratio")]),
         ("p = 2, 5s", [(2, ""), (5, "time")]),
         ("CI 95%: 1 to 2", [(95, "confidence level"), (1, ""), (2, "")]),
@@ -157,25 +167,32 @@ def approx(found: list[tuple]) -> list[tuple]:
         ("in 2,010", [(2010, "")]),
         ("2010", [(2010, "calendar year")]),
         ("July 10, 2014", [(2014, "calendar year")]),
+        ("1 July 2014, 31 July 2014", [(2014, "calendar year")] * 2),
+        ("of 32 August births", [(32, "")]),
         ("they may 12, or so", [(12, "")]),
         ("gene p 0.5", [(0.5, "")]),
         ("p and then = 0.4", [(0.4, "")]),
         ("(12)-18 mg", [(12, ""), (0.018, "mass")]),
         ("grade 2.5, arm 6, arm 7", [(2.5, ""), (7, "")]),
         ("at week16 and the week-12 visit", [(16 * WEEK, "time"), (12 * WEEK, "time")]),
+        ("week16 was the last", [(16 * WEEK, "time")]),
+        ("from the age of the recommended 50", [(50 * YEAR, "time")]),
         ("the age of 80, aged at least 65", [(80 * YEAR, "time"), (65 * YEAR, "time")]),
         # names, ordinals and other things that are no quantities
         ("IL-6, COVID-19, SARS-CoV-2, H1N1, CD4, p53, PM2.5, TNF-α and Ca2+", []),
+        ("K1 rose in K-2 and L-3 cells, and gene_2 fell", []),
+        ("version 2.1.3", [(2.1, "")]),
         ("type 2 diabetes, stage IV, phase 3, grade 3-4, phase 1/2, arm 2, group 1", []),
         ("in the control arm 2 patients died", [(2, "")]),
         ("5-fluorouracil, 25(OH)D, 25-hydroxyvitamin D, 16S rRNA, 5-HT, 5′", []),
         ("the 99th percentile, 2nd", []),
         ("at 8:00, 10 am, 9:30 p.m.", []),
-        ("the 1980s", []),
+        ("the 1980s, the 1900s", []),
         ("U.S. in 2010 U.S. elections", [(2010, "calendar year")]),
         ("100 T cells, a 3 T scanner", [(100, ""), (3, "magnetic field")]),
         ("five molars and 7 US hospitals", [(5, ""), (7, "")]),
         ("iron per 100 g", []),
+        ("per 100 g it rose", []),
         ("a 12-item scale of 100 points", [(12, ""), (100, "")]),
         ("one of the two groups in a 3-arm trial", []),
         ("two inhaler regimens, three oral agents", []),
@@ -267,6 +284,7 @@ def test_a_dose_knows_how_often_it_is_taken(text, per_day):
         ("6 consecutive days per month", [(6 * DAY, "time")]),
         ("one of the two groups", [(1, ""), (2, "")]),
         ("the three sessions", [(3, "")]),
+        ("after the three sessions", [(3, "")]),
         ("three sessions", []),
     ],
 )
@@ -281,6 +299,7 @@ def test_what_a_text_implies_is_marked(text, implied):
         ("mean age (years) 45", {"year"}),
         ("rates (%)", {"percent"}),
         ("the proportions were .4 and .5", {"percent"}),
+        ("delay (weeks) was 4", {"week"}),
         ("seizures per month fell", {"per month"}),
         ("age 45", {"year"}),
         ("iron (mg tablets) 5", set()),
@@ -342,6 +361,20 @@ def test_parts_and_words_are_kept():
     assert worded.parts == (1, 5)
     assert worded.in_words
     assert worded.approximate
+
+
+def test_what_is_told_in_one_word_is_worth_one_step_of_its_own_unit():
+    (doubled,) = quantities("it doubled")
+    assert (doubled.value, doubled.step, doubled.factor) == (2, 1, 1)
+
+
+@pytest.mark.parametrize("text", ["taken twice daily", "half an hour", "18 of 36"])
+def test_rhythms_parts_of_an_hour_and_shares_are_exact(text):
+    assert quantities(text)[0].step == 0
+
+
+def test_a_unit_before_its_number_is_a_part_of_what_is_written():
+    assert quantities("week 4")[0].written == "week 4"
 
 
 def test_a_shared_unit_is_marked():
