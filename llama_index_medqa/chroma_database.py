@@ -311,14 +311,14 @@ def database_of(collection: chromadb.Collection) -> ChromaDatabase | None:
 
 
 @contextmanager
-def sole_writer(place: str, *, wait: bool = True) -> Iterator[list[Path]]:
+def sole_writer(place: str, *, create: bool = False, wait: bool = True) -> Iterator[list[Path]]:
     """Keeps other processes from writing to an index for the length of the ``with`` block.
 
     Files of vectors that are damaged are set aside before: :meth:`PubMedIndex.repair` then makes the vectors again.
 
     Args:
-        place: a folder. Where there is no index in it yet, and behind the address of a server, nobody is kept from
-            anything.
+        place: a folder. Behind the address of a server nobody is kept from anything.
+        create: whether to make a missing folder; without it, where there is no index nobody is kept from anything.
         wait: whether to wait for another process that writes; the log says for which.
 
     Yields:
@@ -329,7 +329,7 @@ def sole_writer(place: str, *, wait: bool = True) -> Iterator[list[Path]]:
         StorageError: the folder cannot be written.
     """
     database = database_in(place) if "persist_dir" in place_arguments(place) else None
-    if database is None or not database.exists:
+    if database is None or not (create or database.exists):
         yield []
         return
     with database.sole_writer(wait=wait):

@@ -93,7 +93,7 @@ def index(
     terminal = terminal_for(as_json)
     chosen = chosen_profile(profile, embedder=embedder, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
     if ray is not None:
-        result = _index_by_ray(terminal, chosen, folder, files or [], ray)
+        result = _index_by_ray(terminal, chosen, folder, files or [], ray, wait=wait)
     elif query is None:
         result = _index_files(terminal, chosen, folder, files or [], wait=wait)
     else:
@@ -130,19 +130,25 @@ def _ingested(
         wait: whether to wait for another process that writes.
     """
     from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.node_parser import require_overlap_below_size
 
-    with terminal.weights_progress() as progress:
-        embedder = open_embedder(profile, progress)
+    require_overlap_below_size(profile.chunk_size, profile.chunk_overlap)
     with _alone(terminal, folder, wait=wait):
-        index = open_index(profile, folder, embedder, create=True)
-        terminal.line(f"Embedding with {embedder.describe()}.", "dim")
-        with index.store.sole_writer(wait=wait), terminal.ingest_progress() as shown:
-            report = ingest(index, progress=shown)
-        terminal.show_report(folder, report)
-        return {**asdict(report), "vectors_repaired": _repaired(terminal, folder, index)}
+        with terminal.weights_progress() as progress:
+            embedder = open_embedder(profile, progress, folder)
+        # Only now may a folder be made.
+        with _alone(terminal, folder, create=True, wait=wait):
+            index = open_index(profile, folder, embedder, create=True)
+            terminal.line(f"Embedding with {embedder.describe()}.", "dim")
+            with index.store.sole_writer(wait=wait), terminal.ingest_progress() as shown:
+                report = ingest(index, progress=shown)
+            terminal.show_report(folder, report)
+            return {**asdict(report), "vectors_repaired": _repaired(terminal, folder, index)}
 
 
-def _index_by_ray(terminal: "Terminal", profile: Profile, place: str, files: list[str], address: str) -> dict[str, Any]:
+def _index_by_ray(
+    terminal: "Terminal", profile: Profile, place: str, files: list[str], address: str, *, wait: bool
+) -> dict[str, Any]:
     from llama_index_medqa.assembly import open_embedder, open_index
     from llama_index_medqa.chroma_client import place_arguments
     from llama_index_medqa.pubmed.formats import expand_sources
@@ -155,12 +161,12 @@ def _index_by_ray(terminal: "Terminal", profile: Profile, place: str, files: lis
         )
     paths = [str(path) for path in expand_sources(files)]
     with terminal.weights_progress() as progress:
-        embedder = open_embedder(profile, progress)
+        embedder = open_embedder(profile, progress, place)
     index = open_index(profile, place, embedder, create=True)
     with ray_cluster(address) as cluster:
         terminal.line(str(cluster))
         with terminal.ingest_progress() as progress:
-            report = ingest_with_ray(index, paths, progress=progress)
+            report = ingest_with_ray(index, paths, wait=wait, progress=progress)
     terminal.show_report(place, report.ingested)
     repaired = _repaired(terminal, place, index)
     for file, reason in report.failed.items():
@@ -183,11 +189,11 @@ def _index_query(
 
 
 @contextmanager
-def _alone(terminal: "Terminal", place: str, *, wait: bool) -> Iterator[None]:
+def _alone(terminal: "Terminal", place: str, *, create: bool = False, wait: bool) -> Iterator[None]:
     """As the only process that writes to an index, where there is one, and with what damage has left of it."""
     from llama_index_medqa.chroma_database import sole_writer
 
-    with sole_writer(place, wait=wait) as set_aside:
+    with sole_writer(place, create=create, wait=wait) as set_aside:
         for folder in set_aside:
             terminal.line(f"Damaged vectors were moved to {folder}; they are made again from the texts.", "yellow")
         yield
@@ -219,7 +225,7 @@ def update(
     chosen = chosen_profile(profile, embedder=embedder)
     require_index(folder)
     with terminal.weights_progress() as progress:
-        opened = open_index(chosen, folder, open_embedder(chosen, progress))
+        opened = open_index(chosen, folder, open_embedder(chosen, progress, folder))
     with _entrez(email, base_url) as client, terminal.crawl_progress() as progress:
         checked = recheck(opened, client, _crawls(folder), progress=progress)
     with opened.store.sole_writer(wait=wait), terminal.ingest_progress() as progress:

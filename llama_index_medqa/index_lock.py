@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -117,24 +118,35 @@ class WriterLock:
     def holder(self) -> str:
         """The process that holds the lock, or held it last."""
         try:
-            known = json.loads(self._note.read_text("utf-8"))
-            return f"{known['command']} (process {known['pid']} on {known['host']}, since {known['since']})"
-        except (OSError, ValueError, KeyError, TypeError):
+            return described(json.loads(self._note.read_text("utf-8")))
+        except (OSError, ValueError):
             # It is about to write its note.
-            return "another process"
+            return described({})
 
     def tell_of_waiting(self) -> None:
         """Says in the log for whom this process waits."""
         _logger.warning("Waiting for %s, which writes to the index in %s.", self.holder(), self._folder)
 
     def _note_holder(self) -> None:
-        known = {
-            "command": _command(),
-            "pid": os.getpid(),
-            "host": platform.node(),
-            "since": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        }
-        self._note.write_text(json.dumps(known), "utf-8")
+        self._note.write_text(json.dumps(about_this_process()), "utf-8")
+
+
+def about_this_process() -> dict[str, str | int]:
+    """Return what tells others which process holds a lock, and since when."""
+    return {
+        "command": _command(),
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "since": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+    }
+
+
+def described(process: Any) -> str:
+    """Return in words what :func:`about_this_process` told, or that nothing is known."""
+    try:
+        return f"{process['command']} (process {process['pid']} on {process['host']}, since {process['since']})"
+    except (KeyError, TypeError):
+        return "another process"
 
 
 def _command() -> str:

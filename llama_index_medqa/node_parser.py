@@ -58,6 +58,19 @@ def record_hash(document: BaseNode) -> str:
     return str(document.metadata.get("record_hash") or document.hash)
 
 
+def require_overlap_below_size(chunk_size: int, chunk_overlap: int) -> None:
+    """Check that chunks share less than they hold, before anything is loaded or written.
+
+    Raises:
+        InputError: they do not.
+    """
+    if chunk_overlap >= chunk_size:
+        raise InputError(
+            f"chunk_overlap ({chunk_overlap}) must be less than chunk_size ({chunk_size}): "
+            "choose a smaller overlap or a larger chunk."
+        )
+
+
 class TokenNodeParser(TextSplitter):
     """Splits documents into windows of whole words, measured in the tokens of the embedder's tokenizer.
 
@@ -96,11 +109,7 @@ class TokenNodeParser(TextSplitter):
         if isinstance(data["id_func"], dict):  # as to_dict() writes it
             data["id_func"] = stable_node_id
         super().__init__(**data)
-        if self.chunk_overlap >= self.chunk_size:
-            raise InputError(
-                f"chunk_overlap ({self.chunk_overlap}) must be less than chunk_size ({self.chunk_size}): "
-                "choose a smaller overlap or a larger chunk."
-            )
+        require_overlap_below_size(self.chunk_size, self.chunk_overlap)
 
     @classmethod
     def class_name(cls) -> str:

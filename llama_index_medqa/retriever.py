@@ -23,7 +23,7 @@ from llama_index_medqa.fusion import RRF_K, maximal_marginal_relevance, reciproc
 from llama_index_medqa.index import PubMedIndex, without_retracted
 from llama_index_medqa.lexical_index import LexicalHit, LexicalIndex, record_of
 from llama_index_medqa.postprocessing import postprocessed
-from llama_index_medqa.profiles import RetrievalMode
+from llama_index_medqa.profiles import MOST_CHUNKS, RetrievalMode
 from llama_index_medqa.query_expansion import expand_query
 from llama_index_medqa.query_filters import not_met, papers_of
 from llama_index_medqa.text.search_terms import lexical_terms
@@ -80,8 +80,8 @@ class PubMedRetriever(BaseRetriever):
     Args:
         index: where to retrieve.
         mode: ``hybrid``, ``dense`` (by meaning alone) or ``lexical`` (by words alone; the embedder is not used).
-        similarity_top_k: chunks to retrieve.
-        candidates: records that each search brings.
+        similarity_top_k: chunks to retrieve; 1,000 at most.
+        candidates: records that each search brings; 1,000 at most.
         chunks_per_record: most chunks of one record, as long as other records have any.
         filters: LlamaIndex metadata filters, which hold for both searches alike.
         include_retracted: whether retracted papers may be found.
@@ -127,6 +127,7 @@ class PubMedRetriever(BaseRetriever):
         _require_at_least(
             1, similarity_top_k=similarity_top_k, candidates=candidates, chunks_per_record=chunks_per_record
         )
+        _require_at_most(MOST_CHUNKS, similarity_top_k=similarity_top_k, candidates=candidates)
         _require_at_least(0, rrf_k=rrf_k, recency_weight=recency_weight, evidence_weight=evidence_weight)
         if mmr_balance is not None and not 0 <= mmr_balance <= 1:
             raise InputError(f"mmr_balance must lie between 0 and 1, got {mmr_balance}.")
@@ -152,7 +153,7 @@ class PubMedRetriever(BaseRetriever):
         vector = None
         if self._mode != "lexical":
             vector = query_bundle.embedding or self._index._embed_model.get_agg_embedding_from_queries(
-                query_bundle.embedding_strs
+                query_bundle.embedding_strs or [query_bundle.query_str]
             )
         return self._find(query_bundle, vector)
 
@@ -160,7 +161,7 @@ class PubMedRetriever(BaseRetriever):
         vector = None
         if self._mode != "lexical":
             vector = query_bundle.embedding or await self._index._embed_model.aget_agg_embedding_from_queries(
-                query_bundle.embedding_strs
+                query_bundle.embedding_strs or [query_bundle.query_str]
             )
         return await asyncio.to_thread(self._find, query_bundle, vector)
 
@@ -377,6 +378,12 @@ def _require_at_least(least: float, **arguments: float) -> None:
     for name, value in arguments.items():
         if value < least:
             raise InputError(f"{name} must be at least {least}, got {value}.")
+
+
+def _require_at_most(most: float, **arguments: float) -> None:
+    for name, value in arguments.items():
+        if value > most:
+            raise InputError(f"{name} must be at most {most:,}, got {value:,}: so many chunks are no evidence to read.")
 
 
 def _strings(value: Any) -> Iterable[str]:

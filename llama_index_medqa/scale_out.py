@@ -126,6 +126,7 @@ def ingest_with_ray(
     index: PubMedIndex,
     files: Iterable[str],
     *,
+    wait: bool = True,
     progress: Callable[[IngestReport], None] | None = None,
 ) -> ScaleOutReport:
     """Brings an index on a Chroma server up to date with files, on the Ray cluster that the process is connected to.
@@ -136,9 +137,11 @@ def ingest_with_ray(
     Args:
         index: an index on a Chroma server that the workers reach.
         files: paths, folders or glob patterns; their order counts.
+        wait: whether to wait for another process that writes to the index; the log says for which.
         progress: called after every batch with the sum so far.
 
     Raises:
+        IndexBusyError: another process writes to the index, and ``wait`` is False.
         InputError: the index lies in a folder, which one process alone can write; or no file can be read.
         EmptyCorpusError: no file holds a record.
         IndexIdentityError: the workers' embedding model is another one.
@@ -150,9 +153,9 @@ def ingest_with_ray(
         raise InputError("Standard input cannot be read by Ray's workers: write it to a file that they see.")
     # Workers have a folder of their own to start from.
     paths = [str(Path(path).absolute()) for path in expand_sources(given)]
-    outdated = outdated_days(index)
     total = _Total(progress)
-    with _ray_errors(), _settings():
+    with index.store.sole_writer(wait=wait), _ray_errors(), _settings():
+        outdated = outdated_days(index)
         plans = _plans(paths).materialize()
         for row in _ingested(plans, paths, _Opening.of(index)).iter_rows():
             total.add(row, paths)
@@ -295,12 +298,14 @@ class _Opening:
         embed_model: class and saved form of the embedder.
         transformations: class and saved form of the splitter and what else makes chunks.
         identity: what the index was built with.
+        writer: the token of the process that is the sole writer, which the workers write for.
     """
 
     place: Row
     embed_model: tuple[type[BaseComponent], Row]
     transformations: list[tuple[type[BaseComponent], Row]]
     identity: dict[str, str | int]
+    writer: str = ""
 
     @classmethod
     def of(cls, index: PubMedIndex) -> "_Opening":
@@ -311,11 +316,14 @@ class _Opening:
             _saved(index._embed_model),
             [_saved(step) for step in index._transformations],
             index.identity,
+            lock.token if (lock := index.store._server_lock) else "",
         )
 
     def open(self) -> PubMedIndex:
         """Opens the index, after a look at this machine's embedder: it may be another one of the same name."""
         store = PubMedVectorStore(create=False, **self.place)
+        if lock := store._server_lock:
+            lock.write_for(self.writer)
         kind, saved = self.embed_model
         embed_model: Any = kind.from_dict(saved)
         transformations: list[Any] = [kind.from_dict(saved) for kind, saved in self.transformations]

@@ -1,7 +1,7 @@
 """The rows of a Chroma collection: read and written in its own batches, with failures told in one line."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeVar
 
 import chromadb
@@ -14,7 +14,8 @@ from llama_index_medqa.chroma_client import failures_told
 from llama_index_medqa.chroma_database import ChromaDatabase, release_memory
 from llama_index_medqa.collection_state import CollectionState
 from llama_index_medqa.errors import StorageError
-from llama_index_medqa.stored_rows import RECORD_FIELDS, flat_metadata, rounded
+from llama_index_medqa.server_lock import ServerWriterLock, is_behind_server
+from llama_index_medqa.stored_rows import RECORD_FIELDS, flat_metadata, replacing, rounded
 
 _Item = TypeVar("_Item")
 
@@ -51,7 +52,7 @@ class StoredCollection(ChromaVectorStore):
     Args:
         chroma_collection: the open collection.
         place: the database as a user knows it, for messages.
-        database: the database, where it lies in a folder; None behind a server, which lets all see what each writes.
+        database: the database, where it lies in a folder; a server lets all see what each writes.
         kwargs: arguments of LlamaIndex's ``ChromaVectorStore``.
     """
 
@@ -60,6 +61,7 @@ class StoredCollection(ChromaVectorStore):
     _place: str = PrivateAttr()
     _database: ChromaDatabase | None = PrivateAttr()
     _opening: int = PrivateAttr()
+    _server_lock: ServerWriterLock | None = PrivateAttr()
 
     def __init__(
         self, chroma_collection: chromadb.Collection, place: str, database: ChromaDatabase | None = None, **kwargs: Any
@@ -68,6 +70,7 @@ class StoredCollection(ChromaVectorStore):
         self._place = place
         self._database = database
         self._opening = database.times_opened if database else 0
+        self._server_lock = ServerWriterLock(chroma_collection, place) if is_behind_server(chroma_collection) else None
         self._state = CollectionState(chroma_collection, database.settle if database else lambda _: None)
         with failures_told(place):
             self._max_batch_size = chroma_collection._client.get_max_batch_size()
@@ -103,9 +106,7 @@ class StoredCollection(ChromaVectorStore):
 
     @contextmanager
     def sole_writer(self, *, wait: bool = True) -> Iterator[None]:
-        """Keeps other processes from writing to the folder for the length of the ``with`` block; may be nested.
-
-        Behind a server, which takes several writers, it keeps nobody from anything.
+        """Keeps other processes from writing for the length of the ``with`` block; may be nested.
 
         Args:
             wait: whether to wait for another process that writes; the log says for which.
@@ -113,14 +114,20 @@ class StoredCollection(ChromaVectorStore):
         Raises:
             IndexBusyError: another process writes, and ``wait`` is False.
             StorageError: the folder cannot be written.
+            ServerError: the server went away.
         """
-        with self._database.sole_writer(wait=wait) if self._database else nullcontext():
+        with failures_told(self._place), self._locked(wait=wait):
             yield
+
+    def _locked(self, *, wait: bool = True) -> AbstractContextManager[None]:
+        if self._database is not None:
+            return self._database.sole_writer(wait=wait)
+        return self._server_lock.held(wait=wait) if self._server_lock else nullcontext()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Makes one change of several, for :attr:`generation`: to be entered around them."""
-        with failures_told(self._place), self._changing(), self._state.writing():
+        with failures_told(self._place), self._locked(), self._changing(), self._state.writing():
             yield
 
     @contextmanager
@@ -234,7 +241,7 @@ class StoredCollection(ChromaVectorStore):
             self._collection.upsert(
                 ids=[row.node_id for row in batch],
                 embeddings=np.array([row.vector for row in batch], dtype=np.float32),
-                metadatas=[_replacing(stored.get(row.node_id, {}), row.metadata) for row in batch],
+                metadatas=[replacing(stored.get(row.node_id, {}), row.metadata) for row in batch],
                 documents=[row.text for row in batch],
             )
 
@@ -249,7 +256,7 @@ class StoredCollection(ChromaVectorStore):
                 stored = self.metadata_of(batch)
                 self._note_keys(metadatas[node_id] for node_id in batch)
                 self._collection.update(
-                    ids=batch, metadatas=[_replacing(stored[node_id], metadatas[node_id]) for node_id in batch]
+                    ids=batch, metadatas=[replacing(stored[node_id], metadatas[node_id]) for node_id in batch]
                 )
 
     def remove(self, ids: Sequence[str]) -> None:
@@ -377,8 +384,3 @@ class StoredCollection(ChromaVectorStore):
     def _batches(self, items: list[_Item]) -> Iterator[list[_Item]]:
         for start in range(0, len(items), self._max_batch_size):
             yield items[start : start + self._max_batch_size]
-
-
-def _replacing(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What replaces stored metadata by others: Chroma leaves keys alone that are not given, and removes with None."""
-    return {**dict.fromkeys(stored), **given}

@@ -175,3 +175,8 @@ def _ordered(keys: Mapping[str, Any]) -> list[str]:
 
 
 _DEFAULTS = _fields(TextNode())
+
+
+def replacing(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what replaces stored metadata: Chroma leaves keys alone that are not given, and removes those with None."""
+    return {**dict.fromkeys(stored), **given}

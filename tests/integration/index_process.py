@@ -15,16 +15,36 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from llama_index_medqa import PubMedIndex, PubMedReader, PubMedVectorStore, TokenNodeParser, ingestion
+from llama_index_medqa import (
+    PubMedIndex,
+    PubMedReader,
+    PubMedVectorStore,
+    TokenNodeParser,
+    chroma_client,
+    ingestion,
+    server_lock,
+)
 from llama_index_medqa.chroma_client import place_arguments
 from llama_index_medqa.testing import HashEmbedding
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Not this module: before Python 3.12 the server of processes does not know where tests lie.
-_CONTEXT.set_forkserver_preload(["llama_index_medqa.index", "llama_index_medqa.testing.models"])
+_CONTEXT.set_forkserver_preload(
+    [
+        *("chromadb.api.fastapi", "chromadb.api.rust", "chromadb.telemetry.product.posthog"),
+        # LlamaIndex imports it, and with it hundreds of modules, when an index is opened.
+        "llama_index.core.bridge.langchain",
+        *("llama_index_medqa.index", "llama_index_medqa.reader", "llama_index_medqa.testing.models"),
+    ]
+)
 
 # Small batches: many moments between two writes.
 BATCH = 8
+# Chroma writes its files of vectors after as few rows, in place of 1,000.
+ROWS_PER_SYNC = 100
+SMALL_SYNC: Any = {"hnsw": {"space": "cosine", "sync_threshold": ROWS_PER_SYNC, "batch_size": 8}}
+# A lock on a server that was left behind is taken away after as long, in place of a minute.
+LEASE_S = 5.0
 DIMENSION = 24
 
 
@@ -35,11 +55,18 @@ def opened(place: str, tokenizer: str) -> PubMedIndex:
     return PubMedIndex.open(**place_arguments(place), embed_model=embedder, node_parser=parser, create=True)
 
 
+def in_small_steps() -> None:
+    """Let this process write in small batches, and do after few rows and seconds what otherwise takes many."""
+    ingestion.DOCUMENTS_PER_LOOKUP, ingestion.DOCUMENTS_PER_BATCH = 4 * BATCH, BATCH
+    chroma_client._COSINE = SMALL_SYNC
+    server_lock.LEASE_S, server_lock.RENEWAL_S = LEASE_S, LEASE_S / 10
+
+
 def _ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | None, told: Connection) -> None:
     if most_bytes:
         # Python ignores SIGXFSZ, so that a write beyond the limit fails instead of ending the process.
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-    ingestion.DOCUMENTS_PER_LOOKUP, ingestion.DOCUMENTS_PER_BATCH = 4 * BATCH, BATCH
+    in_small_steps()
     try:
         index = opened(place, tokenizer)
         told.send("ready")
@@ -50,6 +77,7 @@ def _ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | Non
 
 
 def _hold(place: str, told: Connection) -> None:
+    in_small_steps()
     with PubMedVectorStore.at(place).sole_writer():
         told.send("held")
         time.sleep(600)
@@ -59,8 +87,10 @@ def _lost(place: str, told: Connection) -> None:
     store = PubMedVectorStore.at(place, create=False)
     embedder = HashEmbedding(dimension=DIMENSION)
     texts = store.texts(store.ids())
-    nearest = {name: store.nearest(embedder.get_text_embedding(text), 1, {})[0][0] for name, text in texts.items()}
-    told.send(sorted(name for name, found in nearest.items() if texts[found] != texts[name]))
+    vectors = {name: embedder.get_text_embedding(text) for name, text in texts.items()}
+    nearest = {name: store.nearest(vector, 1, {})[0][0] for name, vector in vectors.items()}
+    # Other words may have the same hashes.
+    told.send(sorted(name for name, found in nearest.items() if vectors[found] != vectors[name]))
 
 
 def _read(place: str, told: Connection) -> None:

@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]
 
 SEED = 20261129
 WRITERS = 3
-# Together enough rows that Chroma writes its files of vectors several times.
-RECORDS_EACH = 150
+# Together enough rows that Chroma writes its files of vectors several times, see ROWS_PER_SYNC.
+RECORDS_EACH = 30
 
 
 def records_file(path: Path, number: int, count: int = RECORDS_EACH) -> Path:

@@ -283,6 +283,13 @@ def test_an_index_that_changes_is_searched_as_it_is(index):
     assert records(shown.retrieve("Do zebrafish regrow fins?")) != ["PMID:900"]
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+@pytest.mark.parametrize("question", ["", " "])
+async def test_an_empty_question_is_no_failure(index, mode, question):
+    retriever = PubMedRetriever(index, mode=mode)
+    assert retriever.retrieve(question) == await retriever.aretrieve(question)
+
+
 def test_an_empty_index(tmp_path, word_piece):
     parser = TokenNodeParser(tokenizer=word_piece, chunk_size=16, chunk_overlap=0)
     index = PubMedIndex.open(str(tmp_path), embed_model=HASHES, node_parser=parser, create=True)
@@ -340,6 +347,8 @@ def test_expansion_finds_records_that_call_it_otherwise(medical):
         ({"similarity_top_k": 0}, "similarity_top_k must be at least 1, got 0"),
         ({"chunks_per_record": 0}, "chunks_per_record must be at least 1"),
         ({"candidates": 0}, "candidates must be at least 1"),
+        ({"similarity_top_k": 100_000}, "similarity_top_k must be at most 1,000, got 100,000"),
+        ({"candidates": 1_001}, "candidates must be at most 1,000"),
         ({"rrf_k": -1}, "rrf_k must be at least 0"),
         ({"mmr_balance": 1.5}, "between 0 and 1, got 1.5"),
         ({"recency_half_life": 0}, "above 0 years"),
