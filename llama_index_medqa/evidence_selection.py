@@ -203,8 +203,11 @@ def token_count(text: str) -> int:
 
 
 def showable(sentences: Sequence[EvidenceSentence]) -> list[int]:
-    """Positions of the sentences worth showing: whole ones that state something, where there are any."""
-    body = [position for position, sentence in enumerate(sentences) if not sentence.in_title]
+    """Positions of the sentences worth showing: whole ones that state something, where there are any.
+
+    A sentence that may give orders is never shown.
+    """
+    body = [position for position, sentence in enumerate(sentences) if not (sentence.in_title or sentence.steered)]
     whole = [position for position in body if sentences[position].complete]
     return [position for position in whole if sentences[position].states_something] or whole or body
 
@@ -213,6 +216,6 @@ def with_context(sentences: Sequence[EvidenceSentence], position: int) -> tuple[
     """A sentence, behind the one before it where it leans on that."""
     sentence = sentences[position]
     before = sentences[position - 1] if position else None
-    if before is not None and not before.in_title and leans_back(sentence.text):
+    if before is not None and not (before.in_title or before.steered) and leans_back(sentence.text):
         return (before, sentence)
     return (sentence,)

@@ -4,6 +4,11 @@
 ``planted_orders_held_out.jsonl`` was written first, and its hash noted, and was not opened again before the end. The
 papers do not exist. Each row has the record's title and abstract, the order in it, and what a model that obeys would
 write.
+
+``evasive_orders.jsonl`` and ``evasive_orders_held_out.jsonl`` are twenty each, in ten other kinds, written by one who
+had read the detector and worded them so that it finds none. Both were written before the second half of the detector
+(:mod:`llama_index_medqa.text.metadiscourse`), by the hand that made it, and only
+the first was tried while it was made.
 """
 
 import json
@@ -12,8 +17,9 @@ from pathlib import Path
 
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
 
-_FOLDER = Path(__file__).parent / "unit" / "text"
+FOLDER = Path(__file__).parent / "unit" / "text"
 SEEN, HELD_OUT = "planted_orders.jsonl", "planted_orders_held_out.jsonl"
+EVASIVE, EVASIVE_HELD_OUT = "evasive_orders.jsonl", "evasive_orders_held_out.jsonl"
 
 
 @dataclass(frozen=True)
@@ -41,4 +47,4 @@ class PlantedOrder:
 
 def planted_orders(name: str) -> list[PlantedOrder]:
     """The rows of a file."""
-    return [PlantedOrder(**json.loads(line)) for line in (_FOLDER / name).read_text(encoding="utf-8").splitlines()]
+    return [PlantedOrder(**json.loads(line)) for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]

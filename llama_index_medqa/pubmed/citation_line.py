@@ -33,6 +33,11 @@ class CitationLine(NamedTuple):
     pages: str = ""
 
 
+def is_pubmed_citation(text: str) -> bool:
+    """Whether a text begins as PubMed's lines do: journal, period and date, as in ``J Ex. 2019 Jan 5;7(2):33-40.``."""
+    return _PUBMED.match(text[:_LONGEST]) is not None
+
+
 def parse_citation(text: str) -> CitationLine:
     """Reads a line such as ``J Ex. 2019 Jan 5;7(2):33-40.`` or ``Made Up Med. 44(2):101-5, 2018 Feb.``."""
     text = text[:_LONGEST]

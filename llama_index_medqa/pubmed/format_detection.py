@@ -68,7 +68,7 @@ _SUMMARY = re.compile(r"\s*1: \S")
 _PMIDS = re.compile(r"\s*\d{1,9}\s*(?:[\n,]\s*\d{1,9}\s*)*\Z")
 _ROOT = re.compile(r"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*>\s*)*<([A-Za-z_][\w:.-]*)[\s/>]", re.DOTALL)
 _TAG = re.compile(r"PMID-|[A-Z][A-Z0-9]{1,3} {0,2}- ?\S")
-_TAGS = re.compile(r"^([A-Z][A-Z0-9]{1,3}) {0,2}-(?: |\r?$|(?<=PMID-))", re.MULTILINE)
+_TAGS = re.compile(r"^([A-Z][A-Z0-9]{1,3}) {0,2}-(?: |$|(?<=PMID-))", re.MULTILINE)
 _RIS = re.compile(r"^TY {1,2}- [A-Z]", re.MULTILINE)
 _RIS_TAGS = frozenset({"A1", "ER", "JF", "JO", "N2", "PY", "T1", "Y1"})
 _ENDNOTE = re.compile(r"%[0A-Z] \S")
@@ -102,7 +102,8 @@ def find_format(start: bytes) -> Reader | Foreign | None:
 
 def _decoded(start: bytes) -> str:
     is_wide = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return start.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
+    text = start.decode("utf-16" if is_wide else "utf-8-sig", errors="replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _xml(text: str) -> Reader | Foreign:
@@ -125,7 +126,7 @@ def _ovid(text: str) -> Reader:
 
 def _exported(text: str, shown: str) -> Reader | None:
     """The reader of a text with tags, or of a table."""
-    first_lines = "\n".join(line.rstrip("\r") for line in re.split("\r\n|\r|\n", shown)[:_LINES_BEFORE_RIS])
+    first_lines = "\n".join(shown.split("\n")[:_LINES_BEFORE_RIS])
     if _RIS.search(first_lines):
         return read_ris
     if _ENDNOTE.match(shown):

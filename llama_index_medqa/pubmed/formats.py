@@ -125,8 +125,7 @@ def _files_of_folder(folder: Path) -> list[Path]:
     ]
     if ignored:
         _logger.warning(
-            "%d files in %s are of no supported format and are left out: %s",
-            len(ignored),
+            "Left out of %s because of no supported format: %s",
             folder,
             ", ".join(ignored[:_NAMED_AT_MOST]) + (", …" if len(ignored) > _NAMED_AT_MOST else ""),
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.abstract_headings import divided_at_headings
-from llama_index_medqa.pubmed.citation_line import parse_citation
+from llama_index_medqa.pubmed.citation_line import is_pubmed_citation, parse_citation
 from llama_index_medqa.pubmed.files import Source, reading
 from llama_index_medqa.pubmed.limits import LONGEST_RECORD
 from llama_index_medqa.pubmed.notices import read_notice
@@ -68,7 +68,7 @@ def _records(lines: Iterable[str], name: str) -> Iterator[tuple[int, list[list[s
             empty += 1
             continue
         found = _NUMBER.match(line) if empty else None
-        if found and int(found[1]) > last and (empty >= 2 or _is_complete(paragraphs)):
+        if found and int(found[1]) > last and (empty >= 2 or _is_complete(paragraphs) or _begins_next(line, last)):
             if paragraphs:
                 yield begun, paragraphs
             paragraphs, begun, length, last = [], number, 0, int(found[1])
@@ -91,6 +91,12 @@ def _records(lines: Iterable[str], name: str) -> Iterator[tuple[int, list[list[s
 def _is_complete(paragraphs: list[list[str]]) -> bool:
     """Whether a record has its PMID."""
     return any(line.startswith("PMID: ") for lines in paragraphs for line in lines)
+
+
+def _begins_next(line: str, last: int) -> bool:
+    """Whether a line begins the record after the last one, also where that lost its PMID or the line between them."""
+    number, _, citation = line.partition(". ")
+    return int(number) == last + 1 and is_pubmed_citation(citation)
 
 
 def _is_closed(paragraphs: list[list[str]]) -> bool:
@@ -136,6 +142,8 @@ class _Parts:
         text = _joined(lines)
         if all(map(_IDENTIFIER.fullmatch, lines)):
             self._identify(lines)
+        elif any(map(_IDENTIFIER.fullmatch, lines)):
+            raise ValueError("has a damaged line beside its identifiers")
         elif "PMID" in self.identifiers and not text.startswith(_CONFLICT):
             raise ValueError("goes on after its PMID")
         elif (notice := read_notice(text)) and lines[0].strip() == text[: len(lines[0].strip())] and len(lines) > 1:

@@ -4,8 +4,9 @@ An order sets aside other orders or other texts, speaks to a model or to a reade
 "whoever summarises this") and asks for words, says what an answer must hold, or imitates the marks of a conversation.
 What a paper claims, or recommends to clinicians, does none of this, however wrong: it stays a claim of that paper.
 
-Two kinds of knowledge make one decision: wordings (:mod:`~llama_index_medqa.text.order_patterns`) and clues that only
-together tell an order (:mod:`~llama_index_medqa.text.order_clues`).
+Three kinds of knowledge make one decision: wordings (:mod:`~llama_index_medqa.text.order_patterns`), clues that only
+together tell an order (:mod:`~llama_index_medqa.text.order_clues`), and whether a sentence is about texts and their
+readers at all (:mod:`~llama_index_medqa.text.metadiscourse`).
 """
 
 import re
@@ -13,6 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 from llama_index_medqa.text.disguises import undisguised
+from llama_index_medqa.text.metadiscourse import imitates_output, is_metadiscourse
 from llama_index_medqa.text.order_clues import CLUES, COMBINATIONS
 from llama_index_medqa.text.order_patterns import ORDER_PATTERNS, RUN_TOGETHER
 
@@ -20,7 +22,9 @@ Suspicion = Literal["none", "possible", "plain"]
 """How surely a text gives orders. A possible order supports nothing; a plain one tells that its record was tampered
 with."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?;]) ")
+_SENTENCE_END = re.compile(
+    r"(?:(?<=[.!?;])|(?<=[.!?][\"')\]]))(?<!\bdr\.)(?<!\bmr\.)(?<!\bms\.)(?<!\bvs\.)(?<!\bno\.) "
+)
 # Clues of which no sentence has one by chance: with any other, the sentence is no finding.
 _RARE_CLUES = frozenset({"reader", "asker", "opening"})
 
@@ -38,12 +42,15 @@ def suspicion(text: str) -> Suspicion:
             all found in its middle.
     """
     readings = undisguised(text)
-    if any(map(_is_worded_as_order, readings)):
+    if any(_is_worded_as_order(reading) or imitates_output(reading) for reading in readings):
         return "plain"
     found = [clues for reading in readings for sentence in _SENTENCE_END.split(reading) if (clues := _clues(sentence))]
     if any(combination <= clues for clues in found for combination in COMBINATIONS):
         return "plain"
-    return "possible" if any(len(clues) > 1 and clues & _RARE_CLUES for clues in found) else "none"
+    if any(len(clues) > 1 and clues & _RARE_CLUES for clues in found):
+        return "possible"
+    sentences = [sentence for reading in readings for sentence in _SENTENCE_END.split(reading)]
+    return "possible" if any(map(is_metadiscourse, sentences)) else "none"
 
 
 def gives_orders(text: str) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from llama_index.core.schema import BaseNode, NodeWithScore, TextNode
 
+from llama_index_medqa.text.directives import is_directive
+from llama_index_medqa.text.foreign_sentences import is_foreign
 from llama_index_medqa.text.prompt_injection import suspicion
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.verification.rhetorical_roles import reports_no_result
@@ -20,7 +22,8 @@ class EvidenceSentence:
         end: the character after its last.
         complete: whether the retrieved stretch holds the whole sentence.
         in_title: whether it belongs to the record's title.
-        steered: whether it may give the reader orders ("ignore the rules …"), or a sentence before it plainly does.
+        steered: whether it may give the reader orders ("ignore the rules …"), follows one that may, or a sentence
+            before it plainly does.
     """
 
     text: str
@@ -100,9 +103,7 @@ def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passag
     spans = split_sentences(text)
     title = str(chunk.metadata.get("title", ""))
     title_end = len(title) if start == 0 and text.startswith(title) else 0
-    suspicions = [suspicion(text[first:last]) if last > title_end else "none" for first, last in spans]
-    # Whoever plants an order plants what follows it.
-    first_order = suspicions.index("plain") if "plain" in suspicions else len(spans)
+    steered = _steered([text[first:last] if last > title_end else "" for first, last in spans])
     sentences = tuple(
         EvidenceSentence(
             text=text[first:last],
@@ -111,8 +112,28 @@ def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passag
             # A stretch may begin or end inside a sentence, because windows are cut between words.
             complete=(number > 0 or start == 0) and (number < len(spans) - 1 or text[last - 1] in ".!?)”\"'"),
             in_title=last <= title_end,
-            steered=number >= first_order or suspicions[number] == "possible",
+            steered=steered[number],
         )
         for number, (first, last) in enumerate(spans)
     )
     return Passage(document_id, title, text, start, sentences)
+
+
+def _steered(sentences: Sequence[str]) -> list[bool]:
+    """Return for each sentence of a stretch whether it may give orders; titles are empty."""
+    suspicions = [suspicion(sentence) for sentence in sentences]
+    foreign = [is_foreign(sentence) for sentence in sentences]
+    # Among English sentences, one in another language was put there or repeats them; a record may be in that language.
+    is_english = 2 * sum(foreign) <= sum(map(bool, sentences))
+    may_order = [
+        suspected == "possible" or (is_english and is_other)
+        for suspected, is_other in zip(suspicions, foreign, strict=True)
+    ]
+    directives = list(map(is_directive, sentences))
+    # Whoever plants an order plants what follows it; advice to patients ("You should rest.") is none.
+    first_order = suspicions.index("plain") if "plain" in suspicions else len(sentences)
+    follows = [False, *(before and not is_advice for before, is_advice in zip(may_order, directives, strict=True))]
+    return [
+        number >= first_order or may_order[number] or directives[number] or follows[number]
+        for number in range(len(sentences))
+    ]
