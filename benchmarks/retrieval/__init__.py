@@ -1,0 +1,1 @@
+"""Measurements of retrieval: which papers each way of searching finds, and what it costs."""

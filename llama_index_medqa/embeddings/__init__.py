@@ -1,0 +1,1 @@
+"""Encoders: how the models that turn texts into vectors are run."""
