@@ -18,7 +18,8 @@ class KeptDrafts(CustomLLM):
     """Asks a chat model what it was not asked before; gives what it wrote then to what it was.
 
     A draft is a line of the file as soon as it is whole: the name of the model and a hash of the messages, the text,
-    the last parts of the server's stream (why it ended, tokens), and the seconds that it took.
+    the last parts of the server's stream (why it ended, tokens), the seconds that it took, and its pieces as they came:
+    the second of each and its number of characters.
 
     Args:
         inner: the model.
@@ -47,7 +48,7 @@ class KeptDrafts(CustomLLM):
 
     @property
     def seconds(self) -> float:
-        """What the last draft took the model, whenever that was."""
+        """What the last draft took the model, whenever that was; until its end is read, up to the last piece."""
         return self._seconds
 
     @property
@@ -56,31 +57,49 @@ class KeptDrafts(CustomLLM):
         return self._text
 
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        """Gives a draft in one piece."""
+        """Gives a draft in the pieces in which it came, without the waiting between them."""
         asked = json.dumps([self._inner.model, [[str(item.role), item.content] for item in messages]])
         key = hashlib.sha256(asked.encode()).hexdigest()[:32]
         row = self._kept.get(key) or self._ask(key, messages, **kwargs)
-        self._seconds, self._text = row["seconds"], row["text"]
+        self._seconds, self._text = 0.0, row["text"]
         yield from self._replayed(row)
+        self._seconds = row["seconds"]
+
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Gives a draft whole."""
+        *_, last = self.stream_chat(messages, **kwargs)
+        return ChatResponse(message=last.message, raw=last.raw)
 
     def _ask(self, key: str, messages: Sequence[ChatMessage], **kwargs: Any) -> dict[str, Any]:
         start = time.perf_counter()
-        parts = list(self._inner.stream_chat(messages, **kwargs))
-        seconds = round(time.perf_counter() - start, 3)
-        text = "".join(part.delta or "" for part in parts)
-        # Why it ended stands in the last part that has a choice, the tokens in the one after it.
-        row = {"key": key, "text": text, "ends": [part.raw.model_dump() for part in parts[-2:]], "seconds": seconds}
+        parts, pieces = [], []
+        for part in self._inner.stream_chat(messages, **kwargs):
+            parts.append(part)
+            pieces.append([round(time.perf_counter() - start, 3), len(part.delta or "")])
+        row = {
+            "key": key,
+            "text": "".join(part.delta or "" for part in parts),
+            # Why it ended stands in the last part that has a choice, the tokens in the one after it.
+            "ends": [part.raw.model_dump() for part in parts[-2:]],
+            "seconds": round(time.perf_counter() - start, 3),
+            "pieces": [piece for piece in pieces if piece[1]],
+        }
         with self._file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
         self._kept[key] = row
         return row
 
-    @staticmethod
-    def _replayed(row: dict[str, Any]) -> ChatResponseGen:
+    def _replayed(self, row: dict[str, Any]) -> ChatResponseGen:
         message = ChatMessage(role="assistant", content=row["text"])
-        for number, end in enumerate(row["ends"]):
-            delta = "" if number else row["text"]
-            yield ChatResponse(message=message, delta=delta, raw=ChatCompletionChunk.model_validate(end))
+        place = 0
+        # Drafts that were kept before pieces were came in one.
+        for seconds, length in row.get("pieces", [[row["seconds"], len(row["text"])]]):
+            self._seconds = seconds
+            delta, place = row["text"][place : place + length], place + length
+            unfinished = {**row["ends"][0], "choices": [], "usage": None}
+            yield ChatResponse(message=message, delta=delta, raw=ChatCompletionChunk.model_validate(unfinished))
+        for end in row["ends"]:
+            yield ChatResponse(message=message, delta="", raw=ChatCompletionChunk.model_validate(end))
 
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """Not for this model.

@@ -2,10 +2,9 @@
 
     python -m benchmarks.ragas_run --answers FOLDER --work FOLDER [--limit N] [--concurrency N] [--control]
 
-The answers are those of ``benchmarks.answers`` (its ``--work`` FOLDER): the first N questions of PubMedQA that the
-embedded engine answered with all papers in the index, as a user sees them. Their contexts are retrieved again, which
-gives the same chunks; a question for which it does not ends the run. The judge is the embedded profile's
-Qwen2.5-Coder-1.5B on llama.cpp.
+The answers are those of ``benchmarks.answering.answer_quality --split final`` (its ``--work`` FOLDER): the first N
+questions of PubMedQA that the embedded engine answered with all papers in the index, as a user sees them, with the
+chunks that were retrieved. The judge is the embedded profile's Qwen2.5-Coder-1.5B on llama.cpp.
 
 With ``--control`` the same answers are judged with the contexts of the next question in place of their own, too: a
 judge that can tell gives nearly 0 there. Every answer of the judge is a line of ``FOLDER/judge.jsonl`` as it comes:
@@ -17,16 +16,16 @@ import asyncio
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.answer_sets import AnswerSet, load_answer_set, open_answer_index
+from benchmarks.answer_sets import AnswerSet, load_answer_set
+from benchmarks.answering.asking import answers_file, kept_answers
+from benchmarks.answering.question_scores import answer_text
 from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import RESULTS, provenance, write_results
-from llama_index_medqa import PubMedRetriever
-from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
@@ -40,40 +39,26 @@ from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate
 
 MEASURES = ("Faithfulness(ragas)", "ContextRecall(ragas)", "Faithfulness(verifier)")
-# Chunks that benchmarks.answers retrieves before it keeps the first few.
-_DEEP = 60
 _OWN, _OTHER = "own", "another question's"
 
 
 def answered(file: Path, chosen: AnswerSet, limit: int) -> list[tuple[EvaluationCase, dict[str, Any]]]:
     """The first answered questions, with their lines of the file of answers."""
     cases = {case.case_id: case for case in chosen.final}
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
     found = [
         (cases[row["case"]], row)
-        for row in rows
+        for row in kept_answers(file)
         if row["set"] == chosen.name and not row["gold_removed"] and not row["response"]["abstained"]
     ]
     if len(found) < limit:
-        sys.exit(f"{file} holds {len(found)} answers of {chosen.name}: run benchmarks.answers on, or lower --limit.")
+        sys.exit(f"{file} holds {len(found)} answers of {chosen.name}: go on with that command, or lower --limit.")
     return found[:limit]
 
 
-def with_evidence(
-    rows: Sequence[tuple[EvaluationCase, dict[str, Any]]], chosen: AnswerSet, folder: Path
-) -> list[Answer]:
-    """The answers with the texts that they were given from."""
-    retriever = PubMedRetriever(open_answer_index(chosen, open_embedder(EMBEDDED), folder), similarity_top_k=_DEEP)
-    answers = []
-    for case, row in rows:
-        items = retriever.retrieve(case.question)[: EMBEDDED.similarity_top_k]
-        evidence = tuple(Evidence(str(item.node.ref_doc_id), item.node.get_content()) for item in items)
-        text = " ".join(sentence["text"] for sentence in row["response"]["sentences"])
-        answer = Answer(text, evidence, tuple(row["cited"]))
-        if answer.ranking != row["retrieved"]:
-            sys.exit(f"Case {case.case_id}: {answer.ranking} is retrieved now, {row['retrieved']} was: answer anew.")
-        answers.append(answer)
-    return answers
+def with_evidence(row: Mapping[str, Any]) -> Answer:
+    """The answer of a line, with the texts that it was given from."""
+    evidence = tuple(Evidence(chunk["document_id"], chunk["text"]) for chunk in row["chunks"])
+    return Answer(answer_text(row["response"]), evidence, tuple(row["cited"]))
 
 
 async def judged(
@@ -106,7 +91,7 @@ async def scored(cases: Sequence[EvaluationCase], answers: Sequence[Answer], jud
         cases,
         [Reply(answer) for answer in answers],
         measures_of(MEASURES, ragas=judge),
-        system={"answers": "benchmarks.answers"},
+        system={"answers": "benchmarks.answering.answer_quality"},
         progress=lambda done, count: print(f"{name}: {done} of {count}", file=sys.stderr, flush=True),
     )
 
@@ -166,16 +151,16 @@ def main() -> None:
     """Judges and writes ``results/ragas_run.json`` and ``.md``."""
     options = _options()
     chosen = load_answer_set("PubMedQA", options.data)
-    file = options.answers / "answers.jsonl"
+    file = answers_file(options.answers, "final", "model")
     rows = answered(file, chosen, options.limit)
-    answers = with_evidence(rows, chosen, options.work / "indexes")
+    answers = [with_evidence(row) for _, row in rows]
     cases = [case for case, _ in rows]
     found, costs = asyncio.run(judged(cases, answers, options))
     results = {
         "provenance": provenance(chosen.files, ["ragas", "langchain-community", "xllamacpp"]),
         "answers": {
             "count": len(answers),
-            "by": "benchmarks.answers, profile embedded, policy strict, all papers in the index, abstentions left out",
+            "by": "benchmarks.answering.answer_quality, profile embedded, policy strict, abstentions left out",
             "sha256_of_texts": hashlib.sha256("\n".join(answer.text for answer in answers).encode()).hexdigest(),
         },
         "judge": next(info.judge for info in found[_OWN].measures if info.name in RAGAS_NAMES),
@@ -194,7 +179,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--answers", type=Path, required=True, help="--work of benchmarks.answers")
+    parser.add_argument("--answers", type=Path, required=True, help="--work of benchmarks.answering.answer_quality")
     parser.add_argument("--work", type=Path, required=True)
     add_data_option(parser)
     parser.add_argument("--limit", type=int, default=24)

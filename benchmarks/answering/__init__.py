@@ -1,0 +1,1 @@
+"""Measurements of answers: right, complete, cited, and where they are lost."""
