@@ -36,6 +36,33 @@ CONDENSED_QUESTION = PromptTemplate(
     "Rewritten question:"
 )
 
+QUESTION_TO_ENGLISH_VERSION = "question-to-english/1"
+QUESTION_TO_ENGLISH = PromptTemplate(
+    "Translate this medical question from {language} into English. Keep numbers, abbreviations and the names of drugs, "
+    "genes and studies. Write the English question alone.\n"
+    "\n"
+    "{language}: {question}\n"
+    "English:"
+)
+
+SENTENCE_FROM_ENGLISH_VERSION = "sentence-from-english/1"
+SENTENCE_FROM_ENGLISH = PromptTemplate(
+    "Translate this sentence of a medical paper from English into {language}. Keep its meaning, its numbers and its "
+    "abbreviations exactly. Write the {language} sentence alone.\n"
+    "\n"
+    "English: {sentence}\n"
+    "{language}:"
+)
+
+SENTENCE_TO_ENGLISH_VERSION = "sentence-to-english/1"
+SENTENCE_TO_ENGLISH = PromptTemplate(
+    "Translate this sentence of a medical paper from {language} into English. Keep its meaning, its numbers and its "
+    "abbreviations exactly. Write the English sentence alone.\n"
+    "\n"
+    "{language}: {sentence}\n"
+    "English:"
+)
+
 TITLE_TO_ABSTRACT = PromptTemplate("Write the abstract of the medical paper that has this title.\n{title}")
 """What the seed's adapters are trained to be asked; its answers are invented."""
 

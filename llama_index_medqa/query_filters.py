@@ -1,7 +1,7 @@
 """A question with conditions on the papers that may answer it: years, kinds of study, journals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llama_index.core.schema import NodeWithScore, QueryBundle
@@ -74,6 +74,18 @@ class FilteredQuery(QueryBundle):
     """
 
     papers: PaperFilter = field(default_factory=PaperFilter)
+
+
+def with_question(query_bundle: QueryBundle, question: str) -> QueryBundle:
+    """Another question with all else that belongs to this one, such as its filter; the same where it is the same.
+
+    Args:
+        query_bundle: what was asked.
+        question: what is asked instead, such as a part of it, or its translation.
+    """
+    if question == query_bundle.query_str:
+        return query_bundle
+    return replace(query_bundle, query_str=question, custom_embedding_strs=None, embedding=None)
 
 
 def papers_of(query_bundle: QueryBundle) -> PaperFilter:

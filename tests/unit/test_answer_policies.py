@@ -112,13 +112,6 @@ def test_a_planted_instruction_changes_nothing(index, policy):
     assert {item.node.ref_doc_id for item in response.source_nodes}.isdisjoint({"PMID:666"})
 
 
-def test_a_question_in_another_language_is_refused_with_the_reason(index):
-    llm = ScriptedLLM([TRUE])
-    response = MedQAQueryEngine.from_index(index, llm).query("Senkt grüner Tee die Herzfrequenz und ist das sicher?")
-    assert (response.abstained, response.source_nodes, llm.prompts) == ("language", [], [])
-    assert "The question is in German." in response.explanation
-
-
 def test_several_questions_are_answered_as_far_as_they_can_be(index):
     llm = ScriptedLLM([TRUE])
     both = f"{QUESTION} What is the capital of Mongolia?"
