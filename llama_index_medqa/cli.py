@@ -26,7 +26,7 @@ from llama_index_medqa.command_options import (
     terminal_for,
 )
 from llama_index_medqa.errors import MedQAError, UsageError
-from llama_index_medqa.profiles import EMBEDDED, Policy
+from llama_index_medqa.profiles import EMBEDDED, MOST_CHUNKS, Policy
 from llama_index_medqa.text.printable import PrintableFormatter, printable
 
 # As the command's own parser ends, where an option does not exist.
@@ -45,7 +45,9 @@ app.command()(index_commands.update)
 
 @app.command()
 def ask(
-    question: Annotated[str, typer.Argument(help="A question in English.")],
+    question: Annotated[
+        str, typer.Argument(help="A question in English; a model translates it from six other languages.")
+    ],
     folder: IndexOption = "medqa_index",
     profile: ProfileOption = EMBEDDED.name,
     embedder: EmbedderOption = None,
@@ -56,7 +58,7 @@ def ask(
     model: Annotated[str | None, typer.Option(help="Name under which that server lists the model.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Name under which it lists the LoRA adapter.")] = None,
     manifest: serving_commands.ManifestOption = None,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Chunks to retrieve.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, max=MOST_CHUNKS, help="Chunks to retrieve.")] = None,
     retrieval: Annotated[
         str | None, typer.Option(help="hybrid (by meaning and words), dense (by meaning) or lexical (by words).")
     ] = None,
@@ -89,6 +91,7 @@ def ask(
         open_embedder,
         open_engine,
         open_index,
+        require_language,
         require_server,
         start_answer,
     )
@@ -116,10 +119,11 @@ def ask(
     )
     require_writable(html, markdown, bibtex, ris)
     require_index(folder)
+    require_language(chosen, question)
     require_server(chosen)
     with ExitStack() as stack:
         with terminal.weights_progress() as progress:
-            opened = open_index(chosen, folder, open_embedder(chosen, progress))
+            opened = open_index(chosen, folder, open_embedder(chosen, progress, folder))
             drafter = stack.enter_context(
                 open_drafter(chosen, weights=weights, weights_sha256=weights_sha256, progress=progress)
             )

@@ -20,7 +20,11 @@ IndexOption = Annotated[
 ]
 ProfileOption = Annotated[str, typer.Option("--profile", envvar="MEDQA_PROFILE", help=f"{' or '.join(PROFILES)}.")]
 EmbedderOption = Annotated[
-    str | None, typer.Option(help="E5 model: packaged weights, a model folder or a hub id, in place of the profile's.")
+    str | None,
+    typer.Option(
+        help="E5 or English BGE model: packaged weights, a model folder or a hub id. By default that of an existing "
+        "index, else the profile's."
+    ),
 ]
 WaitOption = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Whether to wait for another process that writes to the index.")
@@ -58,7 +62,8 @@ def chosen_profile(name: str, **overrides: Any) -> Profile:
     for option, kinds in (("llm", get_args(LlmKind)), ("retrieval", get_args(RetrievalMode))):
         if overrides.get(option) not in (None, *kinds):
             raise UsageError(f"--{option} cannot be {overrides[option]!r}: choose {', '.join(kinds)}.")
-    return replace(PROFILES[name], **{key: value for key, value in overrides.items() if value is not None})
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return replace(PROFILES[name], follows_index="embedder" not in given, **given)
 
 
 def chosen_strictness(name: str) -> Strictness:

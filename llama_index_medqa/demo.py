@@ -52,7 +52,7 @@ def run_demo(
     """
     with ExitStack() as stack:
         with terminal.stage("Models and corpus (fetched once)"), terminal.weights_progress() as bar:
-            embedder = open_embedder(profile, bar)
+            embedder = open_embedder(profile, bar, folder)
             records = PubMedReader().lazy_load_data(xml) if xml else _on_topic(locate(CORPUS, progress=bar))
             drafter = stack.enter_context(
                 open_drafter(profile, weights=weights, weights_sha256=weights_sha256, progress=bar)
@@ -68,6 +68,11 @@ def run_demo(
                 terminal.show_answer(engine, question)
     terminal.line()
     terminal.line(f'Your turn: medqa ask --index {folder} "…" (or medqa info --index {folder})', "bold")
+
+
+def demo_documents() -> Iterator[Document]:
+    """Return the abstracts that the demonstration indexes, from the packaged sample."""
+    return islice(_on_topic(locate(CORPUS)), _MOST_DOCUMENTS)
 
 
 def _on_topic(source: Path) -> Iterator[Document]:

@@ -6,6 +6,10 @@ from dataclasses import replace
 from datetime import date
 from functools import cached_property
 
+from llama_index_medqa.answering.answer_type import answer_type
+from llama_index_medqa.answering.exact_answer import ExactAnswer, Label, exact_answer, yes_or_no
+from llama_index_medqa.answering.notices import NOTICES
+from llama_index_medqa.answering.translation import AnswerTranslation, CitedText, TranslatedQuestion
 from llama_index_medqa.draft_reading import DraftPart, DraftReader, capitalised
 from llama_index_medqa.drafting import EXTRACTIVE, Piece, TokenUsage
 from llama_index_medqa.evidence_gathering import Evidence
@@ -16,14 +20,17 @@ from llama_index_medqa.response import (
     Abstention,
     AnswerIdentity,
     MedQAResponse,
+    citation_marks,
     disagreements,
     quoted,
+    source_mark,
     spoken,
 )
 from llama_index_medqa.stopwatch import Stopwatch
 from llama_index_medqa.text.anaphora import leans_back
 from llama_index_medqa.text.directives import is_directive
 from llama_index_medqa.text.printable import printable
+from llama_index_medqa.text.prompt_injection import gives_orders
 from llama_index_medqa.verification.citation_marks import take_apart
 from llama_index_medqa.verification.passages import document_id_of, passages_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding
@@ -48,6 +55,11 @@ class DraftCheck:
         as_of: the day whose state of PubMed the index has.
         caution: said before the answer.
         notice: shown beside every answer.
+
+    Attributes:
+        evidence: what was gathered.
+        watch: counts the seconds.
+        translation: of the answer, where one was made.
     """
 
     def __init__(
@@ -64,6 +76,7 @@ class DraftCheck:
     ) -> None:
         self.evidence = evidence
         self.watch = watch
+        self.translation: AnswerTranslation | None = None
         self._judge = judge
         self._judge_yes = judge_yes
         self._identity = identity
@@ -80,6 +93,9 @@ class DraftCheck:
         self._sentences: list[AnswerSentence] = []
         self._dropped: list[AnswerSentence] = []
         self._findings: list[Citation] = []
+        self._exact_answer: ExactAnswer | None = None
+        # "yes" and "no" as the drafter said them to the question.
+        self._drafted_labels: set[str] = set()
         # The sentence before, where it was left out: what leans on it cannot be understood.
         self._lost: str | None = None
         self._declined = False
@@ -103,12 +119,31 @@ class DraftCheck:
             yield from self._take(part)
         if self._refused and self._sentences:
             yield from self._withdraw("the drafter said at last that there is no answer")
+        if not self._sentences:
+            if not self.evidence.refusal:
+                with self.watch.stage("select"):
+                    self._findings = relevant_findings(self.evidence.question, passages_of(self.evidence.nodes))
+            yield self._given(self._text())
+        self._exact_answer = self._short_answer()
+
+    @property
+    def asked(self) -> TranslatedQuestion | None:
+        """The question as it was asked, where it was not in English."""
+        return self.evidence.asked
+
+    def shown(self) -> list[CitedText]:
+        """What is to be translated: the sentences of the answer, or the quotes, each with its marks."""
         if self._sentences:
-            return
-        if not self.evidence.refusal:
-            with self.watch.stage("select"):
-                self._findings = relevant_findings(self.evidence.question, passages_of(self.evidence.nodes))
-        yield self._given(self._text())
+            policy = self._identity.policy
+            marks = ["".join(citation_marks(sentence, policy, self._statuses)) for sentence in self._sentences]
+            return [CitedText(item.text, mark) for item, mark in zip(self._sentences, marks, strict=True)]
+        return [CitedText(" ".join(item.quote.split()), source_mark(item, self._statuses)) for item in self._findings]
+
+    def lead(self, language: str) -> str:
+        """What is said before them in a language: that they are quotes, or that there is no answer."""
+        if self._sentences:
+            return ""
+        return NOTICES[language].findings if self._findings else NOTICES[language].abstention
 
     def response(self) -> MedQAResponse:
         """The answer so far."""
@@ -120,11 +155,13 @@ class DraftCheck:
             source_nodes=evidence.nodes,
             sentences=list(self._sentences),
             findings=list(self._findings),
+            exact_answer=self._exact_answer,
             dropped=list(self._dropped),
             draft="".join(self._draft),
             taken_off=self._reader.taken_off,
             cut_off=self._cut_off,
             evidence_left_out=0 if evidence.refusal else evidence.left_out,
+            translation=self.translation,
             abstained=abstained,
             explanation=evidence.unmet_filters or self._explanation(abstained),
             searched=evidence.searched,
@@ -157,7 +194,7 @@ class DraftCheck:
 
     def _check(self, sentence: str) -> Iterator[str]:
         text = take_apart(sentence).text
-        if is_directive(text):
+        if is_directive(text) or gives_orders(text):
             self._drop(AnswerSentence(text), Finding("directive", "it tells the reader what to do"))
             return
         if self._is_strict and self._lost is not None and leans_back(text):
@@ -182,6 +219,7 @@ class DraftCheck:
         word = _YES_OR_NO.match(text)
         if word is None:
             return self._judge(sentence)
+        self._drafted_labels.add(word.group(1).lower())
         rest = text[word.end() :]
         agreed = self._yes_or_no == word.group(1).lower()
         if not rest:
@@ -205,10 +243,22 @@ class DraftCheck:
         return self._judge_yes()
 
     @property
-    def _yes_or_no(self) -> str | None:
+    def _yes_or_no(self) -> Label | None:
         """What the evidence says to the question: ``yes``, ``no``, or neither."""
         verdict = self._verdict_on_yes
-        return {"supported": "yes", "contradicted": "no"}.get(verdict.verdict) if verdict else None
+        labels: dict[str, Label] = {"supported": "yes", "contradicted": "no"}
+        return labels.get(verdict.verdict) if verdict else None
+
+    def _short_answer(self) -> ExactAnswer | None:
+        """The names, numbers or yes or no that answer; no label that the drafter denied."""
+        question = self.evidence.question
+        if not self._sentences or answer_type(question).wanted != "yes_no":
+            return exact_answer(question, self._sentences, self._findings)
+        with self.watch.stage("verify"):
+            label, verdict = self._yes_or_no, self._verdict_on_yes
+        if label is None or verdict is None or self._drafted_labels - {label}:
+            return None
+        return yes_or_no(question, label, verdict.citations if label == "yes" else verdict.opposing)
 
     def _drop(self, sentence: AnswerSentence, *findings: Finding) -> None:
         self._dropped.append(replace(sentence, findings=(*sentence.findings, *findings)))
@@ -262,8 +312,7 @@ class DraftCheck:
         sentences = f"{count} sentence{'' if count == 1 else 's'}"
         besides = f" What it drafted besides, {sentences}, is left out." if count else ""
         told: dict[Abstention | None, str] = {
-            "language": f"The question is in {self.evidence.language}. Questions are answered in English only, because "
-            "answers in other languages cannot be checked against English records: ask it in English.",
+            "language": self.asked.problem if self.asked else "",
             "no_evidence": "No retrieved record speaks of what was asked.",
             "model_declined": f"{drafter} found no answer in what it was shown.{besides}",
             "nothing_supported": f"{drafter} drafted {sentences}, of which none could be verified.",

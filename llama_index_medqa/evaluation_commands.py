@@ -30,7 +30,7 @@ from llama_index_medqa.command_options import (
 )
 from llama_index_medqa.errors import InputError, UsageError
 from llama_index_medqa.evaluation_judging import Judging, scored, told_of
-from llama_index_medqa.profiles import EMBEDDED, Profile
+from llama_index_medqa.profiles import EMBEDDED, MOST_CHUNKS, Profile
 
 if TYPE_CHECKING:
     from llama_index_medqa.evaluation.cases import EvaluationCase
@@ -69,7 +69,7 @@ def evaluate(
     adapter: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
     manifest: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
     retrieval: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
-    top_k: Annotated[int | None, typer.Option(min=1, help="As for medqa ask.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, max=MOST_CHUNKS, help="As for medqa ask.")] = None,
     strictness: StrictnessOption = "balanced",
     concurrency: Annotated[int, typer.Option(min=1, help="Most questions under way at once.")] = 4,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds after which a question has failed.")] = 600.0,
@@ -167,13 +167,21 @@ class _Subject:
 def _profile_subject(
     stack: ExitStack, terminal: Any, profile: Profile, folder: str, strictness: "Strictness"
 ) -> _Subject:
-    from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index, require_server
+    from llama_index_medqa.assembly import (
+        follow_index,
+        open_drafter,
+        open_embedder,
+        open_engine,
+        open_index,
+        require_server,
+    )
     from llama_index_medqa.evaluation.systems import QueryEngineSystem, content_of, profile_identity
     from llama_index_medqa.llm import VllmLora
     from llama_index_medqa.verification.verifier import ClaimVerifier
 
     require_index(folder)
     require_server(profile)
+    profile = follow_index(profile, folder)
     with terminal.weights_progress() as progress:
         index = open_index(profile, folder, open_embedder(profile, progress))
         drafter = stack.enter_context(open_drafter(profile, progress=progress))

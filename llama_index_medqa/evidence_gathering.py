@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa.answerability import AnswerabilityGate
+from llama_index_medqa.answering.translation import TranslatedQuestion
 from llama_index_medqa.drafting import Answerer
 from llama_index_medqa.evidence_selection import EvidenceSelector, stretches
 from llama_index_medqa.fusion import reciprocal_rank_fusion
@@ -35,7 +36,7 @@ class Evidence:
         withheld: ids of records that give orders to the model.
         confidence: of the best part, 0 to 1; None where nothing was retrieved.
         refusal: why no model is asked; None where one is.
-        language: of the question, where that is the reason.
+        asked: the question as it was asked, where it is not in English; its ``problem`` where that is the reason.
         unmet_filters: which filters no paper meets, in a sentence, where that is the reason.
         excluded: papers that come near the question and that a filter left out, where nothing else was found.
     """
@@ -50,7 +51,7 @@ class Evidence:
     withheld: list[str] = field(default_factory=list)
     confidence: float | None = None
     refusal: Abstention | None = None
-    language: str | None = None
+    asked: TranslatedQuestion | None = None
     unmet_filters: str = ""
     excluded: list[ExcludedPaper] = field(default_factory=list)
 

@@ -328,7 +328,16 @@ def _conjuncts(part: _Part) -> Iterable[_Part]:
 
 
 def _told(part: _Part, fields: Fields) -> str:
-    return f"No record meets the filter {as_text(part)}{_instead(part, fields)}"
+    return f"No record meets the filter {as_text(part)}{_if_insensitive(part, fields) or _instead(part, fields)}"
+
+
+def _if_insensitive(part: _Part, fields: Fields) -> str:
+    """That only upper and lower case keep a filter from being met, as the rest of a sentence; empty where not."""
+    if not isinstance(part, MetadataFilter) or part.operator is not FilterOperator.TEXT_MATCH:
+        return ""
+    insensitive = FilterOperator.TEXT_MATCH_INSENSITIVE
+    is_met = fields.meet(MetadataFilters(filters=[_changed(part, operator=insensitive)]))
+    return f" in these upper and lower case letters: use {insensitive.value!r}." if is_met else ""
 
 
 def _instead(part: _Part, fields: Fields) -> str:

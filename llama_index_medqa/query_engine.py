@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from copy import copy
-from dataclasses import replace
 from datetime import date
 from typing import Any, Literal, get_args
 
@@ -21,6 +20,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import MetadataFilters
 
 from llama_index_medqa.answerability import AnswerabilityGate
+from llama_index_medqa.answering.multilingual import atranslated, in_both, recognised, searched, translated
+from llama_index_medqa.answering.translation import TranslatedQuestion, Translator
 from llama_index_medqa.chat_engine import FollowUp, MedQAChatEngine
 from llama_index_medqa.draft_check import DraftCheck
 from llama_index_medqa.drafting import EXTRACTIVE, Answerer, ExtractiveAnswerer, GenerativeAnswerer, Piece
@@ -32,8 +33,8 @@ from llama_index_medqa.postprocessing import postprocessed
 from llama_index_medqa.profiles import Policy, RetrievalMode
 from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
 from llama_index_medqa.query_events import AbstentionEvent, EvidenceEvent, SentenceEvent
-from llama_index_medqa.query_filters import FilteredQuery, meeting, not_met, papers_of, written
-from llama_index_medqa.question_parts import QuestionPart, question_parts
+from llama_index_medqa.query_filters import meeting, not_met, papers_of, with_question, written
+from llama_index_medqa.question_parts import QuestionPart
 from llama_index_medqa.question_statement import question_statement
 from llama_index_medqa.response import (
     CAUTIONS,
@@ -46,7 +47,6 @@ from llama_index_medqa.response import (
 )
 from llama_index_medqa.retriever import PubMedRetriever
 from llama_index_medqa.stopwatch import Stopwatch
-from llama_index_medqa.text.language import foreign_language
 from llama_index_medqa.text.personal_questions import personal_question
 from llama_index_medqa.verification.passages import document_id_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Strictness
@@ -65,7 +65,11 @@ class MedQAQueryEngine(BaseQueryEngine):
     Every sentence of an answer is verified, whatever the model claims: tied to a PMID and a character span that
     supports it, or not supported, or contradicted. Where no sentence is left, the response holds the findings that come
     nearest, quoted and said to be quotes. A question is refused before any model is asked where what was retrieved does
-    not meet it, and where it is not in English: then the text is "I cannot answer this from the indexed literature."
+    not meet it: then the text is "I cannot answer this from the indexed literature."
+
+    A question in Chinese, French, German, Japanese, Portuguese or Spanish is translated by the model that drafts, and
+    answered in English; the verified answer is followed by its translation, which is marked as a machine's. Where there
+    is no model, and in other languages, it is refused.
 
     A question that asks several things is searched for part by part. Records whose text gives orders to the model are
     not used. ``query`` takes a text, a LlamaIndex ``QueryBundle`` or a :class:`FilteredQuery`.
@@ -128,6 +132,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         self._gate = gate or AnswerabilityGate()
         self._gatherer = EvidenceGatherer(self._gate, EvidenceSelector(embed_model), self._answerer, evidence_tokens)
         self._verifier: Verifier = verifier or ClaimVerifier(strictness=strictness)
+        self._translator = None if isinstance(llm, str) else Translator(llm, self._verifier)
         self._policy: Policy = policy
         self._streaming = streaming
         self._as_of = as_of
@@ -219,10 +224,14 @@ class MedQAQueryEngine(BaseQueryEngine):
 
     def _query(self, query_bundle: QueryBundle) -> RESPONSE_TYPE:
         watch = Stopwatch()
-        parts = self._parts(query_bundle)
+        asked = self._recognised(query_bundle)
+        if asked and asked.is_pending and self._translator:
+            with watch.stage("translate"):
+                asked = self._translator.to_english(asked.original, asked.language)
+        query_bundle, parts = searched(query_bundle, asked)
         with watch.stage("retrieve"):
-            found = [self.retrieve(_bundle_of(part, query_bundle)) for part in parts]
-        check = self._checked(query_bundle, self._gather(query_bundle, parts, found, watch), watch)
+            found = [self.retrieve(with_question(query_bundle, part.search)) for part in parts]
+        check = self._checked(query_bundle, self._gather(query_bundle, asked, parts, found, watch), watch)
         stream = self._stream(check)
         if self._streaming:
             return MedQAStreamingResponse(stream, source_nodes=check.evidence.nodes, _draft=check)
@@ -232,10 +241,14 @@ class MedQAQueryEngine(BaseQueryEngine):
 
     async def _aquery(self, query_bundle: QueryBundle) -> RESPONSE_TYPE:
         watch = Stopwatch()
-        parts = self._parts(query_bundle)
+        asked = await asyncio.to_thread(self._recognised, query_bundle)
+        if asked and asked.is_pending and self._translator:
+            with watch.stage("translate"):
+                asked = await self._translator.ato_english(asked.original, asked.language)
+        query_bundle, parts = searched(query_bundle, asked)
         with watch.stage("retrieve"):
-            found = await asyncio.gather(*(self.aretrieve(_bundle_of(part, query_bundle)) for part in parts))
-        evidence = await asyncio.to_thread(self._gather, query_bundle, parts, found, watch)
+            found = await asyncio.gather(*(self.aretrieve(with_question(query_bundle, part.search)) for part in parts))
+        evidence = await asyncio.to_thread(self._gather, query_bundle, asked, parts, found, watch)
         check = self._checked(query_bundle, evidence, watch)
         stream = self._astream(check)
         if self._streaming:
@@ -244,26 +257,28 @@ class MedQAQueryEngine(BaseQueryEngine):
             pass
         return check.response()
 
-    def _parts(self, query_bundle: QueryBundle) -> list[QuestionPart]:
-        """What is searched for: nothing where the question is not in English."""
-        return [] if foreign_language(query_bundle.query_str) else question_parts(query_bundle.query_str)
+    def _recognised(self, query_bundle: QueryBundle) -> TranslatedQuestion | None:
+        message = query_bundle.message if isinstance(query_bundle, FollowUp) else ""
+        return recognised(query_bundle.query_str, message, self._translator, self._answerer.name)
 
     @dispatcher.span
     def _gather(
         self,
         query_bundle: QueryBundle,
+        asked: TranslatedQuestion | None,
         parts: Sequence[QuestionPart],
         found: Sequence[list[NodeWithScore]],
         watch: Stopwatch,
     ) -> Evidence:
         question = query_bundle.query_str
         if not parts:
-            evidence = Evidence(question, refusal="language", language=foreign_language(question))
+            evidence = Evidence(question, refusal="language")
         else:
             with watch.stage("select"):
                 evidence = self._gatherer.gather(question, parts, found)
             if not any(found):
                 evidence.unmet_filters = self._unmet_filters(query_bundle)
+        evidence.asked = asked
         if evidence.refusal:
             evidence.excluded = self._excluded(query_bundle, parts)
             dispatcher.event(AbstentionEvent(reason=evidence.refusal, confidence=evidence.confidence))
@@ -284,7 +299,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         found: dict[str, ExcludedPaper] = {}
         for part in parts:
             by_document: dict[str, list[tuple[NodeWithScore, str]]] = {}
-            for item, why in self._left_out(_bundle_of(part, query_bundle)):
+            for item, why in self._left_out(with_question(query_bundle, part.search)):
                 by_document.setdefault(document_id_of(item.node), []).append((item, why))
             for name, items in by_document.items():
                 confidence = self._gate.confidence(part.search, [item for item, _ in items])
@@ -336,7 +351,7 @@ class MedQAQueryEngine(BaseQueryEngine):
             watch=watch,
             judge_yes=judge_yes,
             as_of=self._as_of,
-            caution=_caution(query_bundle),
+            caution=_caution(query_bundle, evidence.asked),
             notice=self._notice,
         )
 
@@ -348,6 +363,7 @@ class MedQAQueryEngine(BaseQueryEngine):
                 for piece in check.watch.iterate("generate", pieces):
                     yield from check.feed(piece)
             yield from check.finish()
+            yield from translated(check, self._translator)
             event.on_end(payload={EventPayload.RESPONSE: self._ended(check)})
 
     async def _astream(self, check: DraftCheck) -> AsyncGenerator[str, None]:
@@ -359,6 +375,8 @@ class MedQAQueryEngine(BaseQueryEngine):
                     for text in await asyncio.to_thread(_all, check.feed, piece):
                         yield text
             for text in await asyncio.to_thread(_all, check.finish):
+                yield text
+            async for text in atranslated(check, self._translator):
                 yield text
             event.on_end(payload={EventPayload.RESPONSE: self._ended(check)})
 
@@ -374,18 +392,9 @@ def _all(said: Callable[..., Iterator[str]], *arguments: Piece) -> list[str]:
     return list(said(*arguments))
 
 
-def _caution(query_bundle: QueryBundle) -> str | None:
+def _caution(query_bundle: QueryBundle, asked: TranslatedQuestion | None) -> str | None:
     """What must be said before the answer; what a person wrote counts beside what was made of it."""
-    asked = [query_bundle.query_str, *([query_bundle.message] if isinstance(query_bundle, FollowUp) else [])]
-    kinds = {personal_question(text) for text in asked}
+    texts = [query_bundle.query_str, *([query_bundle.message] if isinstance(query_bundle, FollowUp) else [])]
+    kinds = {personal_question(text) for text in texts}
     kind = next((kind for kind in CAUTIONS if kind in kinds), None)
-    return CAUTIONS[kind] if kind else None
-
-
-def _bundle_of(part: QuestionPart, query_bundle: QueryBundle) -> QueryBundle:
-    """What is given to the retriever: the bundle itself, or one like it for a part of its question."""
-    if part.search == query_bundle.query_str:
-        return query_bundle
-    if isinstance(query_bundle, FilteredQuery):
-        return replace(query_bundle, query_str=part.search, custom_embedding_strs=None, embedding=None)
-    return QueryBundle(part.search)
+    return in_both(CAUTIONS[kind], kind, asked) if kind else None

@@ -6,6 +6,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
+from llama_index_medqa.answering.translation import MACHINE_TRANSLATION
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.references import Reference, references
 from llama_index_medqa.response import FINDINGS_LEAD, MedQAResponse, Outcome
@@ -71,7 +72,16 @@ def as_data(question: str, response: MedQAResponse) -> dict[str, Any]:
 
 def notes(response: MedQAResponse) -> list[str]:
     """What a reader must know beside the answer, a line each."""
-    return list(_notes(response))
+    return [*_translated_question(response), *_notes(response)]
+
+
+def short_answer(response: MedQAResponse) -> str:
+    """The answer in a line: yes or no, a name or number, or a list; empty where there is none that is likely enough."""
+    exact = response.exact_answer
+    if exact is None or not exact.shown:
+        return ""
+    origin = " (from the quotes; not verified)" if exact.is_from_findings else ""
+    return f"Short answer{origin}: {exact.shown}"
 
 
 def reasons(response: MedQAResponse) -> list[str]:
@@ -92,6 +102,12 @@ def reason(sentence: AnswerSentence) -> str:
         against = ", ".join(dict.fromkeys(citation.document_id for citation in sentence.opposing))
         why.insert(0, f"contradicted by {against}")
     return "; ".join(why) or sentence.verdict
+
+
+def _translated_question(response: MedQAResponse) -> Iterator[str]:
+    asked = response.translation.question if response.translation else None
+    if asked and asked.english:
+        yield f"Asked in {asked.language}; searched and answered in English ({MACHINE_TRANSLATION}): “{asked.english}”"
 
 
 def _notes(response: MedQAResponse) -> Iterator[str]:
@@ -122,7 +138,9 @@ def _notes(response: MedQAResponse) -> Iterator[str]:
 def as_text(question: str, response: MedQAResponse, today: date) -> str:
     """Question, answer or findings, sources and notes as plain text."""
     lines = [f"Question: {question}", *([response.caution] if response.caution else []), ""]
+    lines += [short_answer(response)] if short_answer(response) else []
     lines += [f"{HEADINGS[response.outcome]}: {response.response}", ""]
+    lines += [response.translation.text, ""] if response.translation else []
     lines += [f"  {_described(reference)}" for reference in references(response)]
     if response.outcome == "nothing_found":
         lines += [f"  Near, but no answer: {_near(source)}" for source in sources(response)]
@@ -137,7 +155,10 @@ def as_markdown(question: str, response: MedQAResponse, today: date) -> str:
         if reference.pmid and reference.link:
             answer = answer.replace(f"\\[PMID:{reference.pmid}\\]", f"[[PMID:{reference.pmid}]({reference.link})]")
     lines = [f"## {_escaped(question)}", "", *([_escaped(response.caution), ""] if response.caution else [])]
+    lines += [f"**{_escaped(short_answer(response))}**", ""] if short_answer(response) else []
     lines += [f"**{HEADINGS[response.outcome]}.** {answer}", ""]
+    if response.translation:
+        lines += [*(f"{_escaped(line)}  " for line in response.translation.text.splitlines()), ""]
     for reference in references(response):
         link = f"[{reference.document_id}]({reference.link})" if reference.link else reference.document_id
         lines.append(f"- {link}: {_escaped(_described(reference).partition(': ')[2])}")

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from datetime import date
 from html import escape
 
+from llama_index_medqa.answering.notices import NOTICES
 from llama_index_medqa.freshness import freshness
 from llama_index_medqa.references import Reference, references
-from llama_index_medqa.rendering import HEADINGS, made_by, notes, reason, sources
+from llama_index_medqa.rendering import HEADINGS, made_by, notes, reason, short_answer, sources
 from llama_index_medqa.response import FINDINGS_LEAD, MedQAResponse
 from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.passages import Passage, passages_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
+_LEFT_OUT = "[left out: it may be an order to its reader]"
 _STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #1b1f24; background: #f6f7f9; margin: 0; }
 main { max-width: 52rem; margin: 0 auto; padding: 2rem 1.25rem; }
@@ -22,7 +24,8 @@ section { background: #fff; border: 1px solid #d9dee4; border-radius: 8px; paddi
 .findings { border-left: 6px solid #b58900; } .nothing_found { border-left: 6px solid #8c959f; }
 .caution { background: #fff1e5; border: 1px solid #b3261e; border-radius: 8px; padding: .6rem 1rem; }
 blockquote { margin: .5rem 0; padding-left: .8rem; border-left: 3px solid #d9dee4; }
-.answer a { text-decoration: none; font-size: .8em; white-space: nowrap; }
+.translation { border-left: 6px solid #6b7fd7; }
+.answer a, .translation a { text-decoration: none; font-size: .8em; white-space: nowrap; }
 .unsupported { color: #8a5300; } .contradicted { color: #b3261e; }
 mark { background: #ffe58a; padding: .05em .1em; border-radius: 3px; }
 mark.opposing { background: #ffc9c4; }
@@ -46,7 +49,9 @@ def as_html(question: str, response: MedQAResponse, today: date) -> str:
         f"<h1>{escape(question)}</h1>",
         *([f'<p class="caution">{escape(response.caution)}</p>'] if response.caution else []),
         f'<section class="answer {response.outcome}"><h2>{HEADINGS[response.outcome]}</h2>',
+        *([f"<p><strong>{escape(short_answer(response))}</strong></p>"] if short_answer(response) else []),
         f"<p>{_answer(response)}</p></section>",
+        *_translation(response),
         *(f'<p class="note">{escape(note)}</p>' for note in notes(response)),
         *_papers(response),
         *_nearest(response),
@@ -70,16 +75,35 @@ def _answer(response: MedQAResponse) -> str:
     return " ".join(_sentence(sentence, response) for sentence in response.sentences)
 
 
+def _translation(response: MedQAResponse) -> list[str]:
+    """The answer in the language of its question; each sentence with the citations of the English one."""
+    translation = response.translation
+    if translation is None:
+        return []
+    language = translation.question.language
+    cited = [sentence.citations for sentence in response.sentences] or [(finding,) for finding in response.findings]
+    rows = [f"<p>{escape(translation.lead)}</p>"] if translation.lead else []
+    for sentence, citations in zip(translation.sentences, cited, strict=True):
+        shown = sentence.shown(language)
+        text = shown.removesuffix(sentence.marks).rstrip() if citations else shown
+        rows.append(f"<p>{escape(text)}{''.join(_link(citation, response) for citation in citations)}</p>")
+    return [
+        f'<section class="translation" lang="{NOTICES[language].code}"><h2>{escape(translation.heading)}</h2>'
+        f"{''.join(rows)}</section>"
+    ]
+
+
 def _quote(finding: Citation, response: MedQAResponse) -> str:
-    link = f'<a href="#{_anchor(finding)}">{escape(finding.mark)}</a>'
-    return f"{escape(' '.join(finding.quote.split()))} {link}{_status(response, finding.document_id)}"
+    return f"{escape(' '.join(finding.quote.split()))}{_link(finding, response)}"
+
+
+def _link(citation: Citation, response: MedQAResponse) -> str:
+    link = f'<a href="#{_anchor(citation)}">{escape(citation.mark)}</a>'
+    return f" {link}{_status(response, citation.document_id)}"
 
 
 def _sentence(sentence: AnswerSentence, response: MedQAResponse) -> str:
-    links = "".join(
-        f' <a href="#{_anchor(citation)}">{escape(citation.mark)}</a>{_status(response, citation.document_id)}'
-        for citation in sentence.citations
-    )
+    links = "".join(_link(citation, response) for citation in sentence.citations)
     flag = "" if sentence.supported else f" [{sentence.verdict}]"
     return f'<span class="{sentence.verdict}">{escape(sentence.text + flag)}{links}</span>'
 
@@ -120,11 +144,22 @@ def _highlighted(passage: Passage, spans: Sequence[tuple[Citation, str]]) -> str
         if not position <= start < end <= len(passage.text):
             continue
         kind_of = f' class="{kind}"' if kind else ""
-        pieces += [escape(passage.text[position:start])]
+        pieces += [_without_orders(passage, position, start)]
         pieces += [f'<mark id="{_anchor(citation)}"{kind_of}>{escape(passage.text[start:end])}</mark>']
         position = end
-    pieces.append(escape(passage.text[position:]))
+    pieces.append(_without_orders(passage, position, len(passage.text)))
     return f"<p>{''.join(pieces).strip().replace(chr(10), '<br>')}</p>"
+
+
+def _without_orders(passage: Passage, first: int, last: int) -> str:
+    """The text between two characters of a passage; what may give orders to whoever reads it is left out."""
+    pieces, position = [], first
+    for sentence in passage.sentences:
+        start, end = sentence.start - passage.start, sentence.end - passage.start
+        if sentence.steered and first <= start < end <= last:
+            pieces += [escape(passage.text[position:start]), f"<em>{_LEFT_OUT}</em>"]
+            position = end
+    return "".join([*pieces, escape(passage.text[position:last])])
 
 
 def _nearest(response: MedQAResponse) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse, Response, StreamingResponse
 
+from llama_index_medqa.answering.exact_answer import ExactAnswer
+from llama_index_medqa.answering.translation import AnswerTranslation
 from llama_index_medqa.draft_reading import TakenOff
 from llama_index_medqa.drafting import TokenUsage
 from llama_index_medqa.freshness import attribution
@@ -97,13 +99,18 @@ class MedQAResponse(Response):
         sentences: the sentences of the answer, each with its verdict and citations.
         findings: quotes from the retrieved papers that come nearest to the question, where no answer could be verified;
             nobody verified that they answer it. Empty where there is an answer.
+        exact_answer: the answer in short: yes or no, up to five names or numbers, or a list, each with its span; None
+            where the question asks for a description, or none was found. Where there are only findings, it is taken
+            from them, and says so.
         dropped: sentences that were drafted and left out; the ``findings`` of each say why.
         draft: what the drafter wrote, as it came; empty where none was asked.
         taken_off: what the draft held beside the answer: ``thoughts``, ``heading``, ``question`` (an echo of it),
             ``introduction``, ``next turn``.
         cut_off: whether the model reached the most tokens that it may write; its last sentence is among ``dropped``.
         evidence_left_out: retrieved sentences that the model was not shown.
-        abstained: why there is no answer; None where there is one. ``language``: the question is not in English;
+        translation: the answer in the language of its question, marked as a machine's and not verified, with the
+            question and the English one that was searched; None where the question is in English.
+        abstained: why there is no answer; None where there is one. ``language``: the question could not be translated;
             ``no_evidence``: what was retrieved does not speak of what was asked; ``model_declined``: the model said
             so; ``nothing_supported``: no drafted sentence was supported; ``nothing_drafted``: no sentence was drafted.
         explanation: the same in a sentence for people; empty where there is an answer.
@@ -120,16 +127,18 @@ class MedQAResponse(Response):
         as_of: the day whose state of PubMed the index has; None where unknown.
         identity: with what the answer was made.
         usage: tokens that the model read and wrote; None where none was asked.
-        seconds: time by stage: ``retrieve``, ``select``, ``generate`` and ``verify``.
+        seconds: time by stage: ``retrieve``, ``select``, ``generate`` and ``verify``; ``translate`` where it was.
     """
 
     sentences: list[AnswerSentence] = field(default_factory=list)
     findings: list[Citation] = field(default_factory=list)
+    exact_answer: ExactAnswer | None = None
     dropped: list[AnswerSentence] = field(default_factory=list)
     draft: str = ""
     taken_off: list[TakenOff] = field(default_factory=list)
     cut_off: bool = False
     evidence_left_out: int = 0
+    translation: AnswerTranslation | None = None
     abstained: Abstention | None = None
     explanation: str = ""
     searched: list[str] = field(default_factory=list)
@@ -166,7 +175,8 @@ class MedQAResponse(Response):
 
     def __str__(self) -> str:
         """The text as a reader must see it."""
-        return printable(f"{self.caution}\n\n{self.response}" if self.caution else str(self.response))
+        translation = self.translation.text if self.translation else ""
+        return printable("\n\n".join(part for part in (self.caution, str(self.response), translation) if part))
 
     @property
     def source(self) -> str:
@@ -245,6 +255,15 @@ def spoken(sentence: AnswerSentence, policy: Policy, retracted: dict[str, str]) 
         policy: with ``mark``, a sentence that nothing supports says so.
         retracted: status by document id; a citation of such a paper says so, whatever the policy.
     """
+    marks = citation_marks(sentence, policy, retracted)
+    if not marks:
+        return sentence.text
+    body = sentence.text.rstrip(".")
+    return f"{body} {''.join(marks)}{sentence.text[len(body) :]}"
+
+
+def citation_marks(sentence: AnswerSentence, policy: Policy, retracted: dict[str, str]) -> list[str]:
+    """The marks that stand behind a sentence, each once; see :func:`spoken`."""
     marks = [
         f"{citation.mark} ({retracted[citation.document_id]})" if citation.document_id in retracted else citation.mark
         for citation in sentence.citations
@@ -254,10 +273,7 @@ def spoken(sentence: AnswerSentence, policy: Policy, retracted: dict[str, str]) 
     if policy == "mark" and sentence.verdict == "contradicted":
         opposing = dict.fromkeys(citation.mark.strip("[]") for citation in sentence.opposing)
         marks.append(f"[contradicted by {', '.join(opposing)}]")
-    if not marks:
-        return sentence.text
-    body = sentence.text.rstrip(".")
-    return f"{body} {''.join(dict.fromkeys(marks))}{sentence.text[len(body) :]}"
+    return list(dict.fromkeys(marks))
 
 
 def quoted(findings: Sequence[Citation], retracted: dict[str, str]) -> str:
@@ -267,11 +283,14 @@ def quoted(findings: Sequence[Citation], retracted: dict[str, str]) -> str:
         findings: quotes.
         retracted: status by document id; a quote of such a paper says so.
     """
-    lines = []
-    for finding in findings:
-        status = f" ({retracted[finding.document_id]})" if finding.document_id in retracted else ""
-        lines.append(f"“{' '.join(finding.quote.split())}” {finding.mark}{status}")
+    lines = [f"“{' '.join(item.quote.split())}” {source_mark(item, retracted)}" for item in findings]
     return "\n".join([FINDINGS_LEAD, *lines])
+
+
+def source_mark(finding: Citation, retracted: dict[str, str]) -> str:
+    """The mark of a quote's source, with its status where it is retracted or of concern."""
+    status = f" ({retracted[finding.document_id]})" if finding.document_id in retracted else ""
+    return f"{finding.mark}{status}"
 
 
 def disagreements(sentences: Sequence[AnswerSentence]) -> list[Disagreement]:

@@ -149,7 +149,7 @@ def _repair(profile: Profile, folder: str, *, as_json: bool) -> None:
         for moved in set_aside:
             terminal.line(f"Damaged vectors were moved to {moved}.", "yellow")
         with terminal.weights_progress() as progress:
-            embedder = open_embedder(profile, progress)
+            embedder = open_embedder(profile, progress, folder)
         index = open_index(profile, folder, embedder)
         with terminal.chunk_progress("Repairing") as progress:
             made = index.repair(progress=progress)

@@ -41,7 +41,7 @@ from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary
 from llama_index_medqa.query_engine import MedQAQueryEngine
 from llama_index_medqa.query_filters import PaperFilter
 from llama_index_medqa.redaction import redacted
-from llama_index_medqa.rendering import HEADINGS, made_by, notes, reasons, sources
+from llama_index_medqa.rendering import HEADINGS, made_by, notes, reasons, short_answer, sources
 from llama_index_medqa.response import MedQAResponse
 from llama_index_medqa.safe_console import SafeConsole
 from llama_index_medqa.updating import UpdateReport
@@ -251,6 +251,8 @@ class Terminal:
         return response
 
     def _show_support(self, response: MedQAResponse) -> None:
+        if short := short_answer(response):
+            self.line(short, "bold")
         self.line(made_by(response), "dim")
         for note in notes(response):
             self.line(note, "red" if response.retracted else "dim")
@@ -274,6 +276,8 @@ class Terminal:
         self._out.print(table)
 
     def _show_nearest(self, response: MedQAResponse) -> None:
+        if not response.source_nodes:
+            return
         table = Table("nearest records", "year", "title", "similarity")
         for source in sources(response):
             score = "" if source.score is None else f"{source.score:.2f}"

@@ -13,7 +13,6 @@ from data_tools.sft.build import SftSettings, build
 from data_tools.sft.grounded_recipe import GroundedSettings
 from data_tools.sft.sources import source_files
 from llama_index_medqa.errors import MedQAError
-from llama_index_medqa.profiles import EMBEDDED
 
 EXIT_ERROR = 1
 
@@ -67,7 +66,7 @@ def sft_command(  # noqa: PLR0913 - one parameter an option
     ),
     embedder: Annotated[
         str, typer.Option(help="grounded: its tokenizer cuts the chunks; hybrid embeds with it.")
-    ] = EMBEDDED.embedder,
+    ] = "multilingual-e5-small",
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
     """Make training and validation data of PubMed records, with a manifest of how.

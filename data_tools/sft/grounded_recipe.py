@@ -24,7 +24,6 @@ from data_tools.sft.passages import anchor_of, by_paper, stating, window
 from data_tools.sft.support import judged, speaks_of
 from llama_index_medqa.evidence_selection import as_context
 from llama_index_medqa.index import PubMedIndex
-from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER
 from llama_index_medqa.pubmed.record import PubMedRecord
 from llama_index_medqa.reader import to_document
@@ -57,7 +56,7 @@ class GroundedSettings:
     passages: int = 3
     passage_tokens: int = 128
     retrieval: Literal["lexical", "hybrid"] = "lexical"
-    embedder: str = EMBEDDED.embedder
+    embedder: str = "multilingual-e5-small"
 
 
 @dataclass

@@ -23,6 +23,9 @@ from llama_index_medqa.evaluation.token_usage import counted_tokens
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.profiles import Profile
 
+# Fields of a profile that decide no answer.
+_WITHOUT_EFFECT = ("api_base", "description", "follows_index")
+
 
 class System(Protocol):
     """What answers the questions."""
@@ -158,5 +161,5 @@ def profile_identity(
         content: what the index holds.
         verifier: identity of the verifier that decides which sentences are said.
     """
-    settings = {key: value for key, value in asdict(profile).items() if key not in ("description", "api_base")}
+    settings = {key: value for key, value in asdict(profile).items() if key not in _WITHOUT_EFFECT}
     return {"profile": settings, "index": index.identity, "records": content.fingerprint, "verifier": dict(verifier)}

@@ -18,6 +18,7 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore
 
 import llama_index_medqa
 from llama_index_medqa import (
+    BgeEmbedding,
     E5Embedding,
     MedQAQueryEngine,
     PubMedIndex,
@@ -34,6 +35,7 @@ from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
 
 def test_the_public_surface():
     assert llama_index_medqa.__all__ == [
+        "BgeEmbedding",
         "E5Embedding",
         "MedQAQueryEngine",
         "PubMedIndex",
@@ -51,6 +53,7 @@ def test_the_public_surface():
 @pytest.mark.parametrize(
     ("component", "base"),
     [
+        (BgeEmbedding, BaseEmbedding),
         (E5Embedding, BaseEmbedding),
         (TransformerEmbedding, BaseEmbedding),
         (HashEmbedding, BaseEmbedding),
@@ -72,6 +75,7 @@ def test_each_component_is_one_of_llama_index_s(component, base):
 def components(tmp_path, word_piece):
     return [
         E5Embedding(model_name="some/model", embed_batch_size=7, precision="float32", cache_dir=str(tmp_path)),
+        BgeEmbedding(model_name="some/model", embed_batch_size=7, backend="onnx"),
         TransformerEmbedding(
             model_name="some/model", query_prefix="q: ", passage_prefix="p: ", device="cpu", tokens_per_batch=9
         ),

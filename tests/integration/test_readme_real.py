@@ -21,12 +21,12 @@ XML = f"<PubmedArticleSet>{ARTICLE}</PubmedArticleSet>"
 SEED = """[{"article_title": "Sleep of nurses", "article_abstract": "Nurses who slept less had more headaches.",
 "pub_date": {"year": "2020", "month": "1", "day": "2"}}]"""
 CASES = """{"id": "1", "question": "Does caffeine affect heart rate recovery after exercise?", "gold_pmids": ["301"]}"""
-ENGINE = """from llama_index_medqa import E5Embedding, MedQAQueryEngine, PubMedIndex
+ENGINE = """from llama_index_medqa import BgeEmbedding, MedQAQueryEngine, PubMedIndex
 from llama_index_medqa.weights import locate
 
 
 def engine():
-    embedder = E5Embedding(model_name=str(locate("multilingual-e5-small")))
+    embedder = BgeEmbedding(model_name=str(locate("bge-small-en-v1.5")))
     return MedQAQueryEngine.from_index(PubMedIndex.open("medqa_index", embed_model=embedder), llm="extractive")
 """
 

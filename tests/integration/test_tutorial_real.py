@@ -30,7 +30,7 @@ def output_of(said, *words: str) -> list[str]:
 
 def test_the_index_and_the_answers(said):
     assert "8 records added" in output_of(said, "medqa index")[0]
-    assert "multilingual-e5-small" in output_of(said, "medqa info")[0]
+    assert "bge-small-en-v1.5" in output_of(said, "medqa info")[0]
     quoted, drafted = output_of(said, "medqa ask", "walking")
     assert "Answer: " in quoted
     assert "[PMID:103]" in quoted

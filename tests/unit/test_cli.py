@@ -92,10 +92,21 @@ def test_only_some_papers_are_asked(medqa, xml):
     assert (code, "choose strict, mark, report" in err) == (2, True)
 
 
-def test_a_question_in_another_language_is_refused(medqa, xml):
+def test_a_question_that_cannot_be_translated_is_refused_before_anything_is_loaded(medqa, xml, monkeypatch):
     medqa("index", xml)
-    out = medqa("ask", "Senkt grüner Tee die Herzfrequenz und ist das sicher?", "--llm", "extractive")[1]
-    assert "The question is in German." in out
+
+    def load(*arguments, **more):
+        raise AssertionError
+
+    monkeypatch.setattr("llama_index_medqa.assembly.open_embedder", load)
+    code, out, err = medqa("ask", "Senkt grüner Tee die Herzfrequenz?", "--llm", "extractive")
+    assert (code, out) == (1, "")
+    assert "The question is in German, and 'extractive' cannot translate it: ask it in English" in err
+    code, out, err = medqa("ask", "Czy zielona herbata obniża tętno?")
+    assert (code, out) == (1, "")
+    assert "The question is in Polish." in err
+    with pytest.raises(AssertionError):
+        medqa("ask", "Does green tea lower the heart rate?", "--llm", "extractive")
 
 
 def test_a_question_that_the_corpus_cannot_answer(medqa, xml):
@@ -196,6 +207,13 @@ def test_another_embedder_is_told_before_any_query(medqa, xml, tiny_model, tmp_p
 
 def test_usage_errors_have_their_own_exit_code(medqa):
     assert medqa("ask")[0] == 2
+
+
+@pytest.mark.parametrize("command", [("ask", "Does tea help?"), ("evaluate", "cases.jsonl")])
+def test_more_chunks_than_anybody_reads_are_refused_with_the_limit(medqa, command):
+    code, _, err = medqa(*command, "--top-k", "100000")
+    assert code == 2
+    assert "1000" in err
 
 
 def test_help_loads_nothing_heavy():

@@ -31,7 +31,7 @@ def test_a_fresh_machine_lacks_nothing_that_is_not_told(medqa):
     code, out, _ = medqa("doctor", "--json")
     found = findings(out)
     assert code == 0
-    assert found["embedder"]["value"] == "multilingual-e5-small is fetched at first use: 0.1 GB"
+    assert found["embedder"]["value"] == "bge-small-en-v1.5 is fetched at first use: 0.1 GB"
     assert found["language model"]["value"].endswith("fetched at first use: 1.1 GB")
     assert (found["index"]["state"], found["index"]["fix"]) == ("note", "medqa index FILES, or give --index")
     assert "server" not in found

@@ -147,6 +147,10 @@ def test_what_cannot_be_meant_is_refused(store, key, operator, value, message):
             "publication_types contains 'Letter': the records hold 'Journal Article', 'Randomized Controlled Trial', "
             "'Review'.",
         ),
+        (
+            one("journal", "text_match", "heaRT"),
+            "text_match 'heaRT' in these upper and lower case letters: use 'text_match_",
+        ),
         (one("title", "==", "x"), "No record meets the filter title == 'x': no record has that field."),
         (
             MetadataFilters(filters=[*one("year", ">", 2019).filters, *one("journal", "==", LANCET).filters]),

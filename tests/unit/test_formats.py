@@ -71,6 +71,17 @@ def read(text, reader=read_records):
     return list(reader(BytesIO(text.encode())))
 
 
+OVID_WITHOUT_ITS_FIRST_TAG = " VN  - Ovid Technologies\nUI  - 31\nTI  - Tea.\nAB  - Good.\nDB  - Ovid MEDLINE(R)\n"
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_the_format_is_told_by_all_lines_whatever_ends_them(line_end, encoding):
+    content = OVID_WITHOUT_ITS_FIRST_TAG.replace("\n", line_end).encode(encoding)
+    [record] = read_records(BytesIO(content))
+    assert (record.pmid, record.title, record.sections[0].text) == ("31", "Tea.", "Good.")
+
+
 def test_nbib():
     first, second = read(NBIB)
     assert first.title == "A title that is so long that the export breaks it."
@@ -243,7 +254,7 @@ def folder(tmp_path):
 def test_folders_and_patterns(folder, caplog):
     with caplog.at_level(logging.WARNING):
         assert expand_sources([folder]) == [folder / "a.nbib", folder / "b.xml", folder / "sub" / "c.json"]
-    assert "1 files" in caplog.text
+    assert "Left out of" in caplog.text
     assert "notes.pdf" in caplog.text
     assert expand_sources([f"{folder}/*.x*l", folder / "b.xml"]) == [folder / "b.xml", folder / "b.xml"]
     with pytest.raises(InputError, match="There is no file"):
