@@ -13,7 +13,7 @@ from llama_index.core.llms import LLM
 from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa.answering.multilingual import untranslatable
-from llama_index_medqa.cache_folder import cache_dir
+from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.chroma_client import place_arguments
 from llama_index_medqa.drafting import EXTRACTIVE
 from llama_index_medqa.embedding import BgeEmbedding, E5Embedding

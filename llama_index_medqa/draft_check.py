@@ -26,11 +26,11 @@ from llama_index_medqa.response import (
     source_mark,
     spoken,
 )
-from llama_index_medqa.stopwatch import Stopwatch
+from llama_index_medqa._common.timer import Stopwatch
 from llama_index_medqa.text.anaphora import leans_back
-from llama_index_medqa.text.directives import is_directive
+from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.printable import printable
-from llama_index_medqa.text.prompt_injection import gives_orders
+from llama_index_medqa.text.injection.detector import gives_orders
 from llama_index_medqa.verification.citation_marks import take_apart
 from llama_index_medqa.verification.passages import document_id_of, passages_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding

@@ -15,7 +15,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from llama_index_medqa.cache_folder import cache_dir
+from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.embedding_tokens import Batch, TextTokenizer
 from llama_index_medqa.embedding_torch import LazyModel, ReadyModel, Runner, Vectors
 from llama_index_medqa.errors import MissingExtraError, WeightsError

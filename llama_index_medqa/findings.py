@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from llama_index_medqa.question_words import held_share, named_share, question_weights
 from llama_index_medqa.text.anaphora import leans_back
-from llama_index_medqa.text.directives import is_directive
+from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.term_weights import shared_part, terms
 from llama_index_medqa.verification.model_citations import cite
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage

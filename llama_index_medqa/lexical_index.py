@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from filelock import FileLock
 
-from llama_index_medqa.cache_folder import cache_dir
+from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.errors import SearchCacheError
 from llama_index_medqa.text.abbreviations import find_acronyms
 from llama_index_medqa.text.search_terms import lexical_terms, rules_fingerprint

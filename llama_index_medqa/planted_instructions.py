@@ -8,7 +8,7 @@ order is kept from supporting anything, and its record is used.
 
 from collections.abc import Sequence
 
-from llama_index_medqa.text.prompt_injection import gives_orders
+from llama_index_medqa.text.injection.detector import gives_orders
 from llama_index_medqa.verification.passages import Passage
 
 

@@ -46,7 +46,7 @@ from llama_index_medqa.response import (
     MedQAStreamingResponse,
 )
 from llama_index_medqa.retriever import PubMedRetriever
-from llama_index_medqa.stopwatch import Stopwatch
+from llama_index_medqa._common.timer import Stopwatch
 from llama_index_medqa.text.personal_questions import personal_question
 from llama_index_medqa.verification.passages import document_id_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Strictness

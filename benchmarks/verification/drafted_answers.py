@@ -15,7 +15,7 @@ from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evidence_gathering import Evidence
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.response import MedQAResponse
-from llama_index_medqa.stopwatch import Stopwatch
+from llama_index_medqa._common.timer import Stopwatch
 from llama_index_medqa.verification.citation_marks import sentences_with_marks
 from llama_index_medqa.verification.passages import Passage, passages_of
 from llama_index_medqa.verification.verdicts import AnswerSentence

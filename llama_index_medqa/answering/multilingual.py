@@ -15,7 +15,7 @@ from llama_index_medqa.answering.translation import (
 )
 from llama_index_medqa.query_filters import with_question
 from llama_index_medqa.question_parts import QuestionPart, question_parts
-from llama_index_medqa.stopwatch import Stopwatch
+from llama_index_medqa._common.timer import Stopwatch
 from llama_index_medqa.text.language import foreign_language
 from llama_index_medqa.text.personal_questions import PersonalQuestion
 

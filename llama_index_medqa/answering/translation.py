@@ -23,7 +23,7 @@ from llama_index_medqa.prompts import (
 )
 from llama_index_medqa.server_errors import model_name, server_errors
 from llama_index_medqa.text.language import foreign_language
-from llama_index_medqa.text.number_matching import added_numbers, missing_numbers
+from llama_index_medqa.text.quantities.number_matching import added_numbers, missing_numbers
 from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 from llama_index_medqa.verification.verifier import Verifier

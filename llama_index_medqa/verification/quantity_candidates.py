@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import permutations
 
-from llama_index_medqa.text.quantities import parsed_quantities, unattached_units
-from llama_index_medqa.text.quantity import (
+from llama_index_medqa.text.quantities.reading import parsed_quantities, unattached_units
+from llama_index_medqa.text.quantities.quantity import (
     CALENDAR_YEAR,
     CONFIDENCE_LEVEL,
     COUNT,
@@ -22,7 +22,7 @@ from llama_index_medqa.text.quantity import (
     RATIO,
     Quantity,
 )
-from llama_index_medqa.text.units import DAY, Unit
+from llama_index_medqa.text.quantities.units import DAY, Unit
 
 _CHANGE_BEHIND = re.compile(
     r"[^.;,]{0,12}\b(?:more|higher|greater|larger|longer|lower|less|fewer|smaller|shorter|reduction|decrease|increase|drop"

@@ -1,6 +1,6 @@
 """Model weights by path or out of packages, and the llama.cpp server that answers from them."""
 
-from llama_index_medqa.cache_folder import cache_dir
+from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights
 from llama_index_medqa.weights.server import LlamaCppServer, require_llama_cpp
 from llama_index_medqa.weights.store import cached, locate

@@ -14,7 +14,7 @@ from typing import IO, Self, cast
 
 import httpx
 
-from llama_index_medqa.cache_folder import cache_dir
+from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.errors import InputError, MissingExtraError, ServerError, WeightsError
 from llama_index_medqa.weights.store import check_model
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import filelock
 
-from llama_index_medqa.cache_folder import cache_dir
+from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.errors import MissingExtraError, WeightsError
 from llama_index_medqa.weights.bge import complete as complete_bge
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights

@@ -16,9 +16,9 @@ from llama_index_medqa.rendering import as_markdown, as_text
 from llama_index_medqa.rendering_html import as_html
 from llama_index_medqa.response import MedQAResponse
 from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
-from llama_index_medqa.text.directives import is_directive
+from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.printable import printable
-from llama_index_medqa.text.prompt_injection import gives_orders, suspicion
+from llama_index_medqa.text.injection.detector import gives_orders, suspicion
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.weights import locate
 from tests.planted_orders import EVASIVE, EVASIVE_HELD_OUT, HELD_OUT, SEEN, PlantedOrder, planted_orders

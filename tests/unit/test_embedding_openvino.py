@@ -12,7 +12,7 @@ import pytest
 
 from llama_index_medqa import E5Embedding, PubMedIndex, TransformerEmbedding, embedding_openvino
 from llama_index_medqa import embedding_backends as backends
-from llama_index_medqa.cache_folder import cache_dir
+from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.embedding_backends import choose_execution, computes_in_bfloat16
 from llama_index_medqa.errors import IndexIdentityError, InputError, MissingExtraError, WeightsError
 from tests.unit.test_embedding_backends import TEXTS, cosines, encoded

@@ -180,7 +180,7 @@ def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
     from llama_index_medqa.draft_check import DraftCheck
     from llama_index_medqa.evidence_gathering import Evidence
     from llama_index_medqa.response import AnswerIdentity
-    from llama_index_medqa.stopwatch import Stopwatch
+    from llama_index_medqa._common.timer import Stopwatch
     from llama_index_medqa.testing import ScriptedEntailment
     from llama_index_medqa.verification.passages import passages_of
     from llama_index_medqa.verification.verifier import ClaimVerifier

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llama_index_medqa.text.directives import is_directive
+from llama_index_medqa.text.injection.directives import is_directive
 
 
 @pytest.mark.parametrize(

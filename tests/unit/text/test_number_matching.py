@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.text.number_matching import added_numbers, missing_numbers
+from llama_index_medqa.text.quantities.number_matching import added_numbers, missing_numbers
 
 KEPT = [
     ("It fell by 3.5 bpm (95% CI 1.2-4.8).", "Es sank um 3,5 Schläge (95%-KI 1,2-4,8).", "German"),

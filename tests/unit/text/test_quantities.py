@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.text.quantities import parsed_quantities, quantities, unattached_units
-from llama_index_medqa.text.units import NAMES
+from llama_index_medqa.text.quantities.reading import parsed_quantities, quantities, unattached_units
+from llama_index_medqa.text.quantities.units import NAMES
 
 DAY, WEEK, MONTH, YEAR = 86_400, 604_800, 2_629_800, 31_557_600
 

@@ -3,7 +3,7 @@
 import pint
 import pytest
 
-from llama_index_medqa.text.units import (
+from llama_index_medqa.text.quantities.units import (
     DAY,
     HOUR,
     MINUTE,

@@ -4,8 +4,8 @@ An order sets aside other orders or other texts, speaks to a model or to a reade
 "whoever summarises this") and asks for words, says what an answer must hold, or imitates the marks of a conversation.
 What a paper claims, or recommends to clinicians, does none of this, however wrong: it stays a claim of that paper.
 
-Three kinds of knowledge make one decision: wordings (:mod:`~llama_index_medqa.text.order_patterns`), clues that only
-together tell an order (:mod:`~llama_index_medqa.text.order_clues`), and whether a sentence is about texts and their
+Three kinds of knowledge make one decision: wordings (:mod:`~llama_index_medqa.text.injection.patterns`), clues that only
+together tell an order (:mod:`~llama_index_medqa.text.injection.clues`), and whether a sentence is about texts and their
 readers at all (:mod:`~llama_index_medqa.text.metadiscourse`).
 """
 
@@ -13,10 +13,10 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from llama_index_medqa.text.disguises import undisguised
+from llama_index_medqa.text.injection.disguises import undisguised
 from llama_index_medqa.text.metadiscourse import imitates_output, is_metadiscourse
-from llama_index_medqa.text.order_clues import CLUES, COMBINATIONS
-from llama_index_medqa.text.order_patterns import ORDER_PATTERNS, RUN_TOGETHER
+from llama_index_medqa.text.injection.clues import CLUES, COMBINATIONS
+from llama_index_medqa.text.injection.patterns import ORDER_PATTERNS, RUN_TOGETHER
 
 Suspicion = Literal["none", "possible", "plain"]
 """How surely a text gives orders. A possible order supports nothing; a plain one tells that its record was tampered
@@ -35,7 +35,7 @@ def suspicion(text: str) -> Suspicion:
     """How surely a text tells whoever answers what to say or which rules to drop, openly or disguised.
 
     Look-alike letters, invisible characters, accents, spacing and the escape sequences of terminals are undone first
-    (:func:`~llama_index_medqa.text.disguises.undisguised`).
+    (:func:`~llama_index_medqa.text.injection.disguises.undisguised`).
 
     Args:
         text: a sentence, a title or a passage; of a passage, orders that only the start of a sentence tells are not

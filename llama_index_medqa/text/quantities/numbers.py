@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from llama_index_medqa.text.numerals import NUMBER, Numeral, read_numeral
-from llama_index_medqa.text.quantity import (
+from llama_index_medqa.text.quantities.numerals import NUMBER, Numeral, read_numeral
+from llama_index_medqa.text.quantities.quantity import (
     CALENDAR_YEAR,
     CONFIDENCE_LEVEL,
     COUNT,
@@ -15,7 +15,7 @@ from llama_index_medqa.text.quantity import (
     RATIO,
     Quantity,
 )
-from llama_index_medqa.text.quantity_context import (
+from llama_index_medqa.text.quantities.context import (
     continues_name,
     in_name,
     is_calendar_year,
@@ -25,7 +25,7 @@ from llama_index_medqa.text.quantity_context import (
     is_negative,
     read_surroundings,
 )
-from llama_index_medqa.text.units import DAY, Unit, read_rate, read_unit
+from llama_index_medqa.text.quantities.units import DAY, Unit, read_rate, read_unit
 
 _NO_ADJECTIVE = (
     "and or to in of for at with per an a the every each vs versus on by from after than times one two three four five"

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from llama_index_medqa.text.numerals import WORDS
+from llama_index_medqa.text.quantities.numerals import WORDS
 
 _COMPARATORS = {
     "over": "over",

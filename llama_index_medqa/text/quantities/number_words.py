@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from llama_index_medqa.text.numerals import SCALES, WORDS
-from llama_index_medqa.text.quantity import FOLD, PERCENT, RATE, Quantity
-from llama_index_medqa.text.units import DAY, NAMES
+from llama_index_medqa.text.quantities.numerals import SCALES, WORDS
+from llama_index_medqa.text.quantities.quantity import FOLD, PERCENT, RATE, Quantity
+from llama_index_medqa.text.quantities.units import DAY, NAMES
 
 _ADVERBS = {"hourly": "hour", "daily": "day", "nightly": "night", "weekly": "week", "fortnightly": "fortnight",
             "monthly": "month", "yearly": "year", "annually": "year", "annual": "year"}  # fmt: skip

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from llama_index_medqa.text.numerals import NUMBER, read_numeral
+from llama_index_medqa.text.quantities.numerals import NUMBER, read_numeral
 
 COMMA_DECIMAL = frozenset({"French", "German", "Portuguese", "Spanish"})
 """Languages that write 3,5 and 1.234 for what English writes as 3.5 and 1,234."""

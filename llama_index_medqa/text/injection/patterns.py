@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from llama_index_medqa.text.foreign_orders import ORDERS_IN_OTHER_LANGUAGES
+from llama_index_medqa.text.injection.foreign_orders import ORDERS_IN_OTHER_LANGUAGES
 
 
 class OrderPattern(NamedTuple):
