@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.provenance import ROOT
-from llama_index_medqa.pubmed.formats import read_records
+from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.record import PubMedRecord
 from llama_index_medqa.text.words import content_words
 

@@ -30,7 +30,7 @@ from benchmarks.provenance import RESULTS, ROOT, provenance, write_results
 def medqa_index(path: Path) -> int:
     """What an index needs: title, sections, journal, date, MeSH names, types, DOI, status."""
     from llama_index_medqa.pubmed.record import PubMedRecord
-    from llama_index_medqa.pubmed.xml import read_xml
+    from llama_index_medqa.pubmed.formats.xml import read_xml
 
     return sum(isinstance(item, PubMedRecord) for item in read_xml(path))
 
@@ -38,16 +38,16 @@ def medqa_index(path: Path) -> int:
 def medqa_full(path: Path) -> int:
     """The same, and every detail: authors, references, MeSH with subheadings, and so on."""
     from llama_index_medqa.pubmed.record import PubMedRecord
-    from llama_index_medqa.pubmed.xml import read_xml
+    from llama_index_medqa.pubmed.formats.xml import read_xml
 
     return sum(isinstance(item, PubMedRecord) and item.details is not None for item in read_xml(path))
 
 
 def medqa_tree(path: Path) -> int:
     """The slow way alone: every record from its tree, with every detail."""
-    from llama_index_medqa.pubmed.files import open_source
-    from llama_index_medqa.pubmed.xml.slices import read_slices
-    from llama_index_medqa.pubmed.xml.tree import record_from_tree
+    from llama_index_medqa.pubmed.byte_streams import open_source
+    from llama_index_medqa.pubmed.formats.xml.slices import read_slices
+    from llama_index_medqa.pubmed.formats.xml.tree import record_from_tree
 
     slices = read_slices(iter(open_source(path)), str(path))
     return sum(record_from_tree(s.source).details is not None for s in slices if s.element == "PubmedArticle")
@@ -178,11 +178,11 @@ def measure(name: str, files: list[Path]) -> dict[str, float]:
 
 def compare_with_tree(files: list[Path]) -> dict[str, int]:
     """Read every record in the fast way and from its tree, and count where any field differs."""
-    from llama_index_medqa.pubmed.files import open_source
+    from llama_index_medqa.pubmed.byte_streams import open_source
     from llama_index_medqa.pubmed.record import PubMedRecord
-    from llama_index_medqa.pubmed.xml import read_xml
-    from llama_index_medqa.pubmed.xml.slices import read_slices
-    from llama_index_medqa.pubmed.xml.tree import record_from_tree
+    from llama_index_medqa.pubmed.formats.xml import read_xml
+    from llama_index_medqa.pubmed.formats.xml.slices import read_slices
+    from llama_index_medqa.pubmed.formats.xml.tree import record_from_tree
 
     counts = {"records": 0, "fast": 0, "different": 0}
     for path in files:

@@ -11,10 +11,10 @@ import typer
 
 from llama_index_medqa.crawl_display import crawl_progress, print_summary
 from llama_index_medqa.errors import InputError, MedQAError
-from llama_index_medqa.pubmed.crawl import crawl
-from llama_index_medqa.pubmed.crawl_request import CrawlRequest
-from llama_index_medqa.pubmed.entrez import BASE_URL, EntrezClient, EntrezSettings
-from llama_index_medqa.pubmed.slices import date_range
+from llama_index_medqa.pubmed.crawl.crawler import crawl
+from llama_index_medqa.pubmed.crawl.request import CrawlRequest
+from llama_index_medqa.pubmed.entrez.client import BASE_URL, EntrezClient, EntrezSettings
+from llama_index_medqa.pubmed.crawl.search_slices import date_range
 from llama_index_medqa.safe_console import SafeConsole
 
 KEY_VARIABLE = "NCBI_API_KEY"

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary
+from llama_index_medqa.pubmed.crawl.crawler import CrawlProgress, CrawlSummary
 
 _FAILURES_SHOWN = 20
 

@@ -31,8 +31,8 @@ from llama_index_medqa.profiles import EMBEDDED, Profile
 if TYPE_CHECKING:
     from llama_index_medqa.index import PubMedIndex
     from llama_index_medqa.ingestion import IngestReport
-    from llama_index_medqa.pubmed.crawl_request import CrawlRequest
-    from llama_index_medqa.pubmed.entrez import EntrezClient
+    from llama_index_medqa.pubmed.crawl.request import CrawlRequest
+    from llama_index_medqa.pubmed.entrez.client import EntrezClient
     from llama_index_medqa.terminal import Terminal
 
 _Item = TypeVar("_Item")
@@ -151,7 +151,7 @@ def _index_by_ray(
 ) -> dict[str, Any]:
     from llama_index_medqa.assembly import open_embedder, open_index
     from llama_index_medqa.chroma_client import place_arguments
-    from llama_index_medqa.pubmed.formats import expand_sources
+    from llama_index_medqa.pubmed.formats.reading import expand_sources
     from llama_index_medqa.scale_out import ingest_with_ray, ray_cluster
 
     if "persist_dir" in place_arguments(place):
@@ -177,7 +177,7 @@ def _index_by_ray(
 def _index_query(
     terminal: "Terminal", profile: Profile, folder: str, client: "EntrezClient", request: "CrawlRequest", *, wait: bool
 ) -> dict[str, Any]:
-    from llama_index_medqa.pubmed.crawl import crawl
+    from llama_index_medqa.pubmed.crawl.crawler import crawl
     from llama_index_medqa.updating import crawl_folder, ingest_crawl
 
     place = crawl_folder(_crawls(folder), request)
@@ -312,8 +312,8 @@ def _first_read(items: Iterator[_Item]) -> Iterator[_Item]:
 def _crawl_request(
     query: str, first: datetime | None, last: datetime | None, since: datetime | None, maximum: int | None
 ) -> "CrawlRequest":
-    from llama_index_medqa.pubmed.crawl_request import CrawlRequest
-    from llama_index_medqa.pubmed.slices import date_range
+    from llama_index_medqa.pubmed.crawl.request import CrawlRequest
+    from llama_index_medqa.pubmed.crawl.search_slices import date_range
 
     return CrawlRequest(
         query=query,
@@ -330,7 +330,7 @@ def _crawls(folder: str) -> Path:
 
 
 def _entrez(email: str | None, base_url: str | None) -> "EntrezClient":
-    from llama_index_medqa.pubmed.entrez import BASE_URL, EntrezClient, EntrezSettings
+    from llama_index_medqa.pubmed.entrez.client import BASE_URL, EntrezClient, EntrezSettings
 
     key = os.environ.get(KEY_VARIABLE) or None
     return EntrezClient(EntrezSettings(email=email, api_key=key, base_url=base_url or BASE_URL))

@@ -10,7 +10,7 @@ from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError
-from llama_index_medqa.pubmed.formats import read_newest
+from llama_index_medqa.pubmed.formats.reading import read_newest
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
 _logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llama_index_medqa.answering.translation import MACHINE_TRANSLATION
-from llama_index_medqa.freshness import freshness
+from llama_index_medqa.pubmed.data_date import freshness
 from llama_index_medqa.references import Reference, references
 from llama_index_medqa.response import FINDINGS_LEAD, MedQAResponse, Outcome
 from llama_index_medqa.retriever import RetrievedChunk

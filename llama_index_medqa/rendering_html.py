@@ -5,7 +5,7 @@ from datetime import date
 from html import escape
 
 from llama_index_medqa.answering.notices import NOTICES
-from llama_index_medqa.freshness import freshness
+from llama_index_medqa.pubmed.data_date import freshness
 from llama_index_medqa.references import Reference, references
 from llama_index_medqa.rendering import HEADINGS, made_by, notes, reason, short_answer, sources
 from llama_index_medqa.response import FINDINGS_LEAD, MedQAResponse

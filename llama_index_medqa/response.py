@@ -12,7 +12,7 @@ from llama_index_medqa.answering.exact_answer import ExactAnswer
 from llama_index_medqa.answering.translation import AnswerTranslation
 from llama_index_medqa.draft_reading import TakenOff
 from llama_index_medqa.drafting import TokenUsage
-from llama_index_medqa.freshness import attribution
+from llama_index_medqa.pubmed.data_date import attribution
 from llama_index_medqa.profiles import Policy
 from llama_index_medqa.text.personal_questions import PersonalQuestion
 from llama_index_medqa.text.printable import printable

@@ -31,8 +31,8 @@ from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.index_identity import identity_of, require_same
 from llama_index_medqa.ingestion import IngestReport
 from llama_index_medqa.node_parser import TokenNodeParser
-from llama_index_medqa.pubmed.file_plans import identity_table, partial_plans, planned_batches, whole_plan
-from llama_index_medqa.pubmed.formats import STANDARD_INPUT, expand_sources
+from llama_index_medqa.pubmed.formats.file_plans import identity_table, partial_plans, planned_batches, whole_plan
+from llama_index_medqa.pubmed.formats.reading import STANDARD_INPUT, expand_sources
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 from llama_index_medqa.reader import to_changes
 from llama_index_medqa.updating import note_source_day, outdated_days

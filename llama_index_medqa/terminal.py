@@ -34,10 +34,10 @@ from llama_index_medqa.evaluation_display import (
     print_judge_quality,
     print_results,
 )
-from llama_index_medqa.freshness import freshness
+from llama_index_medqa.pubmed.data_date import freshness
 from llama_index_medqa.index import IndexInfo
 from llama_index_medqa.ingestion import IngestReport
-from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary
+from llama_index_medqa.pubmed.crawl.crawler import CrawlProgress, CrawlSummary
 from llama_index_medqa.query_engine import MedQAQueryEngine
 from llama_index_medqa.query_filters import PaperFilter
 from llama_index_medqa.redaction import redacted

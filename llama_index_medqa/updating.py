@@ -14,9 +14,9 @@ from llama_index_medqa.errors import EmptyCorpusError
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.index_identity import write_as_of
 from llama_index_medqa.ingestion import IngestReport
-from llama_index_medqa.pubmed.crawl import CrawlProgress, CrawlSummary, crawl
-from llama_index_medqa.pubmed.crawl_request import CrawlRequest
-from llama_index_medqa.pubmed.entrez import EntrezClient
+from llama_index_medqa.pubmed.crawl.crawler import CrawlProgress, CrawlSummary, crawl
+from llama_index_medqa.pubmed.crawl.request import CrawlRequest
+from llama_index_medqa.pubmed.entrez.client import EntrezClient
 from llama_index_medqa.pubmed.record import Deletion
 from llama_index_medqa.reader import PubMedReader
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.pubmed.formats import STANDARD_INPUT, expand_sources, read_newest
+from llama_index_medqa.pubmed.formats.reading import STANDARD_INPUT, expand_sources, read_newest
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
 
@@ -32,7 +32,7 @@ def read_sources(
         folder: where copies without them go.
 
     Raises:
-        InputError, SourceFormatError: as for :func:`llama_index_medqa.pubmed.formats.read_newest`.
+        InputError, SourceFormatError: as for :func:`llama_index_medqa.pubmed.formats.reading.read_newest`.
     """
     if ignored_fields:
         files = [

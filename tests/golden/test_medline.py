@@ -14,7 +14,7 @@ import pytest
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed.formats import read_records
+from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
 FIGURES = json.loads(Path(__file__).with_name("figures.json").read_text())

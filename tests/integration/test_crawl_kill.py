@@ -37,10 +37,10 @@ CHILD = f"""
 import json, os, sys, time
 from pathlib import Path
 import httpx
-from llama_index_medqa.pubmed.crawl import crawl
-from llama_index_medqa.pubmed.crawl_request import CrawlRequest
-from llama_index_medqa.pubmed.entrez import EntrezClient, EntrezSettings
-from llama_index_medqa.pubmed.entrez_protocol import RetryPolicy
+from llama_index_medqa.pubmed.crawl.crawler import crawl
+from llama_index_medqa.pubmed.crawl.request import CrawlRequest
+from llama_index_medqa.pubmed.entrez.client import EntrezClient, EntrezSettings
+from llama_index_medqa.pubmed.entrez.protocol import RetryPolicy
 class NotingTransport(httpx.HTTPTransport):
     def handle_request(self, request):
         os.write(notes, f"{{time.monotonic()}}\\n".encode())

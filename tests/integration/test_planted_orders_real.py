@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
-from llama_index_medqa.pubmed.formats import read_records
+from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.record import PubMedRecord
 from llama_index_medqa.reader import to_document
 from llama_index_medqa.rendering import as_markdown, as_text

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.pubmed.slices import DateRange, Slice, changed_since
+from llama_index_medqa.pubmed.crawl.search_slices import DateRange, Slice, changed_since
 
 DAYS = st.dates(date(1700, 1, 1), date(2100, 12, 31))
 

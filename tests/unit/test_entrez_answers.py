@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llama_index_medqa.errors import EntrezError
-from llama_index_medqa.pubmed.entrez_answers import (
+from llama_index_medqa.pubmed.entrez.responses import (
     Scrubber,
     SearchResult,
     TransientProblemError,

@@ -11,7 +11,7 @@ from llama_index_medqa.evaluation.cases import load_cases
 from llama_index_medqa.evaluation.evaluator import MeasureEvaluator
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.results import read_results
-from llama_index_medqa.pubmed.jsonl import read_jsonl
+from llama_index_medqa.pubmed.formats.jsonl import read_jsonl
 from llama_index_medqa.testing import ScriptedEntailment
 from llama_index_medqa.verification import verifier
 from tests.conftest import REPOSITORY

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_index_medqa.pubmed.file_plans import (
+from llama_index_medqa.pubmed.formats.file_plans import (
     RECORDS_PER_BATCH,
     identity_table,
     partial_plans,
     planned_batches,
     whole_plan,
 )
-from llama_index_medqa.pubmed.formats import read_newest
+from llama_index_medqa.pubmed.formats.reading import read_newest
 from llama_index_medqa.pubmed.record import Author, PubMedRecord, RecordDetails
 
 pa = pytest.importorskip("pyarrow", reason="needs the extra 'ray'")

@@ -11,10 +11,14 @@ from io import BytesIO
 import pytest
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed import delimited, files, limits, medical_data, tagged_records, text_lines
-from llama_index_medqa.pubmed.files import Pieces
-from llama_index_medqa.pubmed.formats import read_records
-from llama_index_medqa.pubmed.xml import prolog, read_xml, slices
+from llama_index_medqa.pubmed import limits
+from llama_index_medqa.pubmed import byte_streams
+from llama_index_medqa.pubmed.formats import medical_data, tagged_records
+from llama_index_medqa.pubmed.formats.exports import delimited, text_lines
+from llama_index_medqa.pubmed.byte_streams import Pieces
+from llama_index_medqa.pubmed.formats.reading import read_records
+from llama_index_medqa.pubmed.formats.xml import read_xml
+from llama_index_medqa.pubmed.formats.xml import prolog, slices
 from llama_index_medqa.references import Reference, as_bibtex, as_ris
 from tests.unit.xml_samples import article, document
 
@@ -57,7 +61,7 @@ def test_many_end_tags_in_a_comment_are_stepped_over_once(monkeypatch):
         return original(*arguments)
 
     monkeypatch.setattr(slices, "parse_slice", counted)
-    monkeypatch.setattr("llama_index_medqa.pubmed.xml.tree.parse_slice", counted)
+    monkeypatch.setattr("llama_index_medqa.pubmed.formats.xml.tree.parse_slice", counted)
     comment = f"<!-- {'</PubmedArticle>' * 2000} --><?x </PubmedArticle> ?>"
     title = "<ArticleTitle>A<![CDATA[</PubmedArticle>]]></ArticleTitle>"
     (record,) = read(document(article(title=title, in_citation=comment)))
@@ -110,13 +114,13 @@ def test_a_prolog_without_end_is_refused(monkeypatch):
 
 @pytest.mark.parametrize("content", [b"<PubmedArticleSet>" + b" " * 3_000_000, b"{" + b" " * 3_000_000])
 def test_a_gzip_bomb_ends(monkeypatch, content):
-    monkeypatch.setattr(files, "EXPANSION_ALLOWED", 100_000)
+    monkeypatch.setattr(byte_streams, "EXPANSION_ALLOWED", 100_000)
     with pytest.raises(SourceFormatError, match="more than 200 times its size when it is decompressed"):
         read(gzip.compress(content))
 
 
 def test_ordinary_compression_is_no_bomb(monkeypatch):
-    monkeypatch.setattr(files, "EXPANSION_ALLOWED", 0)
+    monkeypatch.setattr(byte_streams, "EXPANSION_ALLOWED", 0)
     words = random.Random(1)
     lines = [json.dumps({"pmid": number, "title": f"{words.random()}"}) for number in range(1, 2_000)]
     assert len(read(gzip.compress("\n".join(lines).encode()))) == 1_999

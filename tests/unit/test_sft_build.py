@@ -21,7 +21,7 @@ from llama_index_medqa import PubMedIndex, PubMedRetriever, TokenNodeParser
 from llama_index_medqa.drafting import GenerativeAnswerer
 from llama_index_medqa.evidence_selection import EvidenceSelector
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
-from llama_index_medqa.pubmed.jsonl import write_jsonl
+from llama_index_medqa.pubmed.formats.jsonl import write_jsonl
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
 from llama_index_medqa.testing import HashEmbedding, ScriptedEntailment, ScriptedLLM
 from llama_index_medqa.text.sentences import split_sentences

@@ -9,10 +9,10 @@ from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.record import Author
-from llama_index_medqa.pubmed.xml.escaped import Unusual, is_ordinary, plain_each
-from llama_index_medqa.pubmed.xml.fast import record_from_match
-from llama_index_medqa.pubmed.xml.grammar import RECORD
-from llama_index_medqa.pubmed.xml.tree import record_from_tree
+from llama_index_medqa.pubmed.formats.xml.escaped import Unusual, is_ordinary, plain_each
+from llama_index_medqa.pubmed.formats.xml.fast import record_from_match
+from llama_index_medqa.pubmed.formats.xml.grammar import RECORD
+from llama_index_medqa.pubmed.formats.xml.tree import record_from_tree
 from tests.unit.xml_samples import article, articles, plain
 
 

@@ -1,0 +1,237 @@
+"""What the E-utilities answered: values, or the reason why an answer cannot be used.
+
+The traps are those that public sources report of the live service: a rate-limit body with status 200, errors
+inside answers with status 200, a raw newline inside a JSON string, lists that are cut without a word, and the
+caller's API key echoed in error bodies.
+"""
+
+import email.utils
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from llama_index_medqa.errors import EntrezRequestError, HistoryExpiredError, SourceFormatError
+from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet, is_pmid, split_citations
+
+MOST_HITS = 9_999
+"""ESearch and the history server give the first 9,999 hits of a PubMed search and no more."""
+
+_RETRIED_STATUSES = frozenset({408, 429, *range(500, 600)})
+_EXCERPT_CHARACTERS = 200
+# What reading JSON of another shape than expected raises.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A search that NCBI keeps on its history server for some hours.
+
+    Attributes:
+        web_env: the address of the session.
+        query_key: the number of the search in it.
+        count: hits of the search.
+    """
+
+    web_env: str
+    query_key: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The hits of a search.
+
+    Attributes:
+        count: all hits, delivered or not.
+        pmids: the hits that were asked for, in PubMed's order; checked to be as many as there must be.
+        warnings: what PubMed did not understand or left out of the query; each widens or narrows the search.
+        history: where the hits are kept, if that was asked for.
+    """
+
+    count: int
+    pmids: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    history: History | None = None
+
+
+class TransientProblemError(Exception):
+    """An answer that another attempt may better.
+
+    Args:
+        reason: what was wrong with it, free of secrets.
+        retry_after: seconds that the server asks to wait, if it does.
+        unreadable: whether an answer came that cannot be read, as against none.
+    """
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, unreadable: bool = False) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.unreadable = unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Scrubber:
+    """Takes the API key, and whatever NCBI echoes as one, out of texts that people will see.
+
+    Attributes:
+        api_key: the key in use.
+    """
+
+    api_key: str | None = None
+
+    def __call__(self, text: str) -> str:
+        """The text without the key."""
+        text = re.sub(r'("api-key"\s*:\s*")[^"]*', r"\1[removed]", text)
+        return text.replace(self.api_key, "[removed]") if self.api_key else text
+
+    def excerpt(self, text: str | bytes) -> str:
+        """The start of an answer on one line, for an error message."""
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", errors="replace")
+        # Scrubbed before it is cut: half a key at the cut would not be recognised.
+        line = " ".join(self(text).split())
+        return line if len(line) <= _EXCERPT_CHARACTERS else line[:_EXCERPT_CHARACTERS] + "…"
+
+    def __repr__(self) -> str:
+        return "Scrubber()"
+
+
+def check_answer(response: httpx.Response, scrub: Scrubber) -> bytes:
+    """The body of an answer that is neither a refusal nor a sign of trouble.
+
+    Raises:
+        EntrezRequestError: refused; the same request will be refused again.
+        HistoryExpiredError: the history server has forgotten the search.
+        TransientProblemError: another attempt may help.
+    """
+    body, status = response.content, response.status_code
+    _check_error_body(body, response, scrub)
+    if status in _RETRIED_STATUSES:
+        raise TransientProblemError(f"HTTP {status}", retry_after=_retry_after(response))
+    _check_error_element(body, status, scrub)
+    if status != httpx.codes.OK:
+        raise EntrezRequestError(
+            f"The E-utilities refused the request with HTTP {status}: {scrub.excerpt(body)}. "
+            "Check the address, the query and the PMIDs."
+        )
+    return body
+
+
+def _check_error_body(body: bytes, response: httpx.Response, scrub: Scrubber) -> None:
+    """Recognise ``{"error": …}``, which comes with any status, 200 among them."""
+    if not body.lstrip().startswith(b"{"):
+        return
+    try:
+        content = json.loads(body, strict=False)
+    except (ValueError, RecursionError):
+        return
+    error = content.get("error")
+    if error is None:
+        return
+    if "API key" in str(error):
+        raise EntrezRequestError(
+            f"NCBI does not accept the API key ({scrub(str(error))}). Check it in the settings of your NCBI "
+            "account, or leave it out: 3 requests per second are allowed without one."
+        )
+    raise TransientProblemError(f'error "{scrub(str(error))}"', retry_after=_retry_after(response))
+
+
+def _check_error_element(body: bytes, status: int, scrub: Scrubber) -> None:
+    """Recognise ``<eFetchResult><ERROR>…``, which comes with status 200 as well as 400."""
+    if b"<eFetchResult" not in body[:1000]:
+        return
+    found = re.search(rb"<ERROR>(.*?)</ERROR>", body, re.DOTALL)
+    error = scrub.excerpt(found.group(1)) if found else "no reason given"
+    if "Unable to obtain query" in error:
+        raise HistoryExpiredError(
+            f"NCBI's history server no longer holds the search ({error}). Search again, then fetch."
+        )
+    if status == httpx.codes.BAD_REQUEST:
+        raise EntrezRequestError(f"EFetch refused the request: {error} Check the PMIDs or the page.")
+    raise TransientProblemError(f'efetch error "{error}"')
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds of the ``Retry-After`` header, given as seconds or as a date (RFC 9110, section 10.2.3)."""
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+        now = email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
+        return max(0.0, (until - now).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def read_search(body: bytes, start: int, size: int, scrub: Scrubber) -> SearchResult:
+    """Read an esearch answer in JSON and check that no hit is missing from it.
+
+    Args:
+        body: the answer.
+        start: hits that were to be left out at the start.
+        size: hits that were asked for at most.
+        scrub: takes secrets out of messages.
+
+    Raises:
+        EntrezRequestError: PubMed cannot search for this.
+        TransientProblemError: the answer is broken, or has fewer hits than it must.
+    """
+    try:
+        # strict=False: NCBI puts raw newlines into the strings of its error answers.
+        result = json.loads(body, strict=False)["esearchresult"]
+        if "ERROR" in result:
+            _raise_search_error(str(result["ERROR"]), scrub)
+        count = int(result["count"])
+        pmids = tuple(str(pmid) for pmid in result["idlist"])
+        history = _read_history(result, count)
+        warnings = tuple(scrub.excerpt(warning) for warning in _read_warnings(result))
+        if not all(is_pmid(pmid) for pmid in pmids):
+            raise ValueError("a hit is not a PMID")
+    except _UNREADABLE as error:
+        raise TransientProblemError(
+            f"the esearch answer cannot be read: {scrub.excerpt(body)}", unreadable=True
+        ) from error
+    expected = max(0, min(size, count - start, MOST_HITS - start))
+    if len(pmids) != expected:
+        raise TransientProblemError(
+            f"esearch gave {len(pmids)} PMIDs where {expected} of {count} hits were due", unreadable=True
+        )
+    return SearchResult(count, pmids, warnings, history)
+
+
+def _raise_search_error(error: str, scrub: Scrubber) -> None:
+    message = scrub.excerpt(error)
+    if "retstart" in error:
+        raise EntrezRequestError(f"PubMed gives only the first {MOST_HITS:,} hits of a search: {message}")
+    raise TransientProblemError(f'esearch error "{message}"')
+
+
+def _read_history(result: Mapping[str, Any], count: int) -> History | None:
+    if "webenv" not in result:
+        return None
+    return History(str(result["webenv"]), str(result["querykey"]), count)
+
+
+def _read_warnings(result: Mapping[str, Any]) -> list[str]:
+    """Every remark of PubMed on the query but that nothing was found, which the count says already."""
+    remarks = {**result.get("errorlist", {}), **result.get("warninglist", {})}
+    return [f"{kind}: {text}" for kind, texts in remarks.items() for text in texts if text != "No items found."]
+
+
+def read_citations(body: bytes, scrub: Scrubber) -> CitationSet:
+    """Read an efetch answer in XML.
+
+    Raises:
+        TransientProblemError: the XML is broken or not PubMed's.
+    """
+    try:
+        return split_citations(body)
+    except SourceFormatError as error:
+        start = scrub.excerpt(body[:_EXCERPT_CHARACTERS])
+        reason = f"{scrub(str(error))} The efetch answer starts with: {start}"
+        raise TransientProblemError(reason, unreadable=True) from error

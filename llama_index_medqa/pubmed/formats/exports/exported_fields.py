@@ -1,0 +1,67 @@
+"""What the exports of reference managers and of other databases have in common."""
+
+import re
+from collections.abc import Iterable
+
+from llama_index_medqa.pubmed.formats.abstract_headings import divided_at_headings
+from llama_index_medqa.pubmed.record import AbstractSection
+from llama_index_medqa.pubmed.formats.tagged_records import Field
+
+# PMIDs have eight digits; other databases number their papers too, with as many or more.
+_ACCESSION = re.compile(r"0*([1-9]\d{0,7})")
+_SAID_TO_BE_PMID = re.compile(r"(?:PMID ?:? ?(\d{1,8})|(\d{1,8}) ?\[(?:pmid|pubmed)\])\.?", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"https?://(?:(?:www\.)?ncbi\.nlm\.nih\.gov/(?:m/)?pubmed/|pubmed\.ncbi\.nlm\.nih\.gov/)(\d{1,8})/?(?:[?#].*)?"
+)
+_DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi ?: ?)?(10\.\d{1,9}(?:\.\d+)*/\S+)", re.IGNORECASE)
+_NLM_DATABASE = re.compile(r"pubmed|medline|\bnlm\b|^(?:mnh|mdc|cmedm|pmnr|medc|ppez|prem|ppezv)$", re.IGNORECASE)
+
+
+class Fields:
+    """The fields of a record by their tags.
+
+    Args:
+        fields: in the order of the file.
+    """
+
+    def __init__(self, fields: Iterable[Field]) -> None:
+        self._values: dict[str, list[str]] = {}
+        for field in fields:
+            if field.value:
+                self._values.setdefault(field.tag, []).append(field.value)
+
+    def all(self, *tags: str) -> list[str]:
+        """The values of the tags, each once, in the order of the tags."""
+        return list(dict.fromkeys(value for tag in tags for value in self._values.get(tag, ())))
+
+    def first(self, *tags: str) -> str:
+        """The first value of the first tag that has one; empty where none has."""
+        return next(iter(self.all(*tags)), "")
+
+
+def stated_pmid(values: Iterable[str]) -> str | None:
+    """A PMID that calls itself one: ``PMID: 123``, ``123 [pmid]``, or an address in PubMed."""
+    for value in values:
+        if found := _SAID_TO_BE_PMID.fullmatch(value) or _ADDRESS.fullmatch(value):
+            return next(filter(None, found.groups())).lstrip("0") or None
+    return None
+
+
+def pmid_of_accession(accession: str, databases: Iterable[str]) -> str | None:
+    """The PMID that an accession number is, unless the export names another database than NLM's."""
+    named = [database for database in databases if database]
+    if named and not any(_NLM_DATABASE.search(database) for database in named):
+        return None
+    found = _ACCESSION.fullmatch(accession)
+    return found[1] if found else None
+
+
+def stated_doi(values: Iterable[str]) -> str:
+    """The first value that is a DOI, without a resolver's address; empty where none is."""
+    found = filter(None, map(_DOI.fullmatch, values))
+    return next((match[1] for match in found), "")
+
+
+def abstract_sections(abstracts: Iterable[str]) -> tuple[AbstractSection, ...]:
+    """The sections of an abstract that may stand in several fields."""
+    return tuple(section for abstract in abstracts for section in divided_at_headings(abstract))

@@ -1,0 +1,5 @@
+"""PubMed/MEDLINE XML to records: streaming, lossless, and strict about what it does not know."""
+
+from llama_index_medqa.pubmed.formats.xml.reading import read_identities, read_xml
+
+__all__ = ["read_identities", "read_xml"]

@@ -1,5 +1,0 @@
-"""PubMed/MEDLINE XML to records: streaming, lossless, and strict about what it does not know."""
-
-from llama_index_medqa.pubmed.xml.reading import read_identities, read_xml
-
-__all__ = ["read_identities", "read_xml"]
