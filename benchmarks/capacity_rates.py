@@ -32,7 +32,7 @@ from tokenizers import Tokenizer
 
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa import PubMedVectorStore, TokenNodeParser
-from llama_index_medqa.chroma_client import DATABASE_FILE
+from llama_index_medqa.vector_store.client import DATABASE_FILE
 from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
 from llama_index_medqa.reader import to_document

@@ -26,9 +26,10 @@ from typing import Any
 
 from benchmarks.provenance import provenance, write_results
 from benchmarks.scifact import abstracts, scifact_folder
-from llama_index_medqa import PubMedVectorStore, chroma_client
+from llama_index_medqa import PubMedVectorStore
+from llama_index_medqa.vector_store import client
 from llama_index_medqa.assembly import open_embedder, open_index
-from llama_index_medqa.chroma_database import sole_writer
+from llama_index_medqa.vector_store.database import sole_writer
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.reader import to_document
 
@@ -75,7 +76,7 @@ class Process:
 
 def write(folder: str, start: int, end: int, results: Connection) -> None:
     """Bring abstracts into the index as ``medqa index`` does, in a process of its own."""
-    chroma_client._COSINE = {"hnsw": {"space": "cosine", "sync_threshold": ROWS_PER_SYNC}}
+    client._COSINE = {"hnsw": {"space": "cosine", "sync_threshold": ROWS_PER_SYNC}}
     embedder = open_embedder(EMBEDDED)
     results.send("ready")
     with sole_writer(folder, create=True) as damaged:

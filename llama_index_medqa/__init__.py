@@ -22,14 +22,14 @@ for _name, _value in _TELEMETRY_SWITCHES.items():
     os.environ.setdefault(_name, _value)
 
 if TYPE_CHECKING:
-    from llama_index_medqa.embedding import BgeEmbedding, E5Embedding, TransformerEmbedding
+    from llama_index_medqa.embeddings.embedding import BgeEmbedding, E5Embedding, TransformerEmbedding
     from llama_index_medqa.index import PubMedIndex
     from llama_index_medqa.llm import VllmLora
     from llama_index_medqa.node_parser import TokenNodeParser
     from llama_index_medqa.query_engine import MedQAQueryEngine
     from llama_index_medqa.reader import PubMedReader
     from llama_index_medqa.retriever import PubMedRetriever
-    from llama_index_medqa.vector_store import PubMedVectorStore
+    from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 _MODULE_OF = {
     "BgeEmbedding": "embedding",

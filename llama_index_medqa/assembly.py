@@ -14,9 +14,9 @@ from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa.answering.multilingual import untranslatable
 from llama_index_medqa._common.cache_dir import cache_dir
-from llama_index_medqa.chroma_client import place_arguments
+from llama_index_medqa.vector_store.client import place_arguments
 from llama_index_medqa.drafting import EXTRACTIVE
-from llama_index_medqa.embedding import BgeEmbedding, E5Embedding
+from llama_index_medqa.embeddings.embedding import BgeEmbedding, E5Embedding
 from llama_index_medqa.errors import IndexNotFoundError, InputError, ServerError, UsageError
 from llama_index_medqa.evaluation.model_calls import JudgeServer
 from llama_index_medqa.index import PubMedIndex
@@ -30,7 +30,7 @@ from llama_index_medqa.response import MedQAStreamingResponse
 from llama_index_medqa.served_llm import ServedLlm
 from llama_index_medqa.server_api import ServerApi
 from llama_index_medqa.text.language import foreign_language
-from llama_index_medqa.vector_store import PubMedVectorStore
+from llama_index_medqa.vector_store.store import PubMedVectorStore
 from llama_index_medqa.verification.verdicts import Strictness
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
 

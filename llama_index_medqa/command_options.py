@@ -79,7 +79,7 @@ def chosen_strictness(name: str) -> Strictness:
 
 def require_index(folder: str) -> None:
     """Tells of a missing index before a model is loaded."""
-    from llama_index_medqa.vector_store import PubMedVectorStore
+    from llama_index_medqa.vector_store.store import PubMedVectorStore
 
     PubMedVectorStore.at(folder, create=False)
 

@@ -129,7 +129,7 @@ def _index(folder: str) -> Iterator[Finding]:
         yield Finding("index", "note", f"none in {folder}", "medqa index FILES, or give --index")
         return
     from llama_index_medqa.index import describe
-    from llama_index_medqa.vector_store import PubMedVectorStore
+    from llama_index_medqa.vector_store.store import PubMedVectorStore
 
     try:
         store = PubMedVectorStore(persist_dir=folder, create=False)

@@ -19,7 +19,7 @@ from llama_index.core.llms.utils import LLMType, resolve_llm
 from llama_index.core.schema import BaseNode, Document, TransformComponent
 from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter, MetadataFilters
 
-from llama_index_medqa.embedding import TransformerEmbedding
+from llama_index_medqa.embeddings.embedding import TransformerEmbedding
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.index_adoption import adopt
 from llama_index_medqa.index_identity import (
@@ -33,7 +33,7 @@ from llama_index_medqa.index_identity import (
 from llama_index_medqa.ingestion import Ingestion, IngestReport
 from llama_index_medqa.node_parser import TokenNodeParser
 from llama_index_medqa.pubmed.record import Deletion
-from llama_index_medqa.vector_store import PubMedVectorStore
+from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 if TYPE_CHECKING:
     from llama_index_medqa.chat_engine import MedQAChatEngine

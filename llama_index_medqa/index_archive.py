@@ -29,8 +29,8 @@ from llama_index_medqa.index_identity import (
     stored_as_of,
     stored_identity,
 )
-from llama_index_medqa.stored_collection import StoredRow
-from llama_index_medqa.vector_store import PubMedVectorStore
+from llama_index_medqa.vector_store.collection import StoredRow
+from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 FORMAT = "llama-index-medqa index"
 FORMAT_VERSION = 1

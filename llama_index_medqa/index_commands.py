@@ -150,7 +150,7 @@ def _index_by_ray(
     terminal: "Terminal", profile: Profile, place: str, files: list[str], address: str, *, wait: bool
 ) -> dict[str, Any]:
     from llama_index_medqa.assembly import open_embedder, open_index
-    from llama_index_medqa.chroma_client import place_arguments
+    from llama_index_medqa.vector_store.client import place_arguments
     from llama_index_medqa.pubmed.formats.reading import expand_sources
     from llama_index_medqa.scale_out import ingest_with_ray, ray_cluster
 
@@ -191,7 +191,7 @@ def _index_query(
 @contextmanager
 def _alone(terminal: "Terminal", place: str, *, create: bool = False, wait: bool) -> Iterator[None]:
     """As the only process that writes to an index, where there is one, and with what damage has left of it."""
-    from llama_index_medqa.chroma_database import sole_writer
+    from llama_index_medqa.vector_store.database import sole_writer
 
     with sole_writer(place, create=create, wait=wait) as set_aside:
         for folder in set_aside:
@@ -241,7 +241,7 @@ def update(
 def info(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> None:
     """Show what an index holds, and with which identity it was built."""
     from llama_index_medqa.index import describe
-    from llama_index_medqa.vector_store import PubMedVectorStore
+    from llama_index_medqa.vector_store.store import PubMedVectorStore
 
     found = describe(PubMedVectorStore.at(folder, create=False))
     if as_json:
@@ -257,7 +257,7 @@ def export_(
 ) -> None:
     """Write a whole index to one file to share: texts, metadata, vectors, and with what it was built."""
     from llama_index_medqa.index_archive import export_index
-    from llama_index_medqa.vector_store import PubMedVectorStore
+    from llama_index_medqa.vector_store.store import PubMedVectorStore
 
     terminal = terminal_for(as_json)
     with terminal.chunk_progress("Exporting") as progress:
@@ -289,7 +289,7 @@ def import_(
 def migrate(folder: IndexOption = "medqa_index", wait: WaitOption = True, as_json: JsonOption = False) -> None:
     """Bring an index of an earlier version up to date, in place. Run it again to finish an interrupted run."""
     from llama_index_medqa.migration import migrate as migrate_store
-    from llama_index_medqa.vector_store import PubMedVectorStore
+    from llama_index_medqa.vector_store.store import PubMedVectorStore
 
     terminal = terminal_for(as_json)
     store = PubMedVectorStore.at(folder, create=False)

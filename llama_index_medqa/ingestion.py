@@ -13,7 +13,7 @@ from llama_index.core.schema import BaseNode, Document, TransformComponent
 from llama_index_medqa.errors import EmptyCorpusError
 from llama_index_medqa.node_parser import record_hash, stable_node_id
 from llama_index_medqa.pubmed.record import Deletion
-from llama_index_medqa.vector_store import PubMedVectorStore
+from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 _Item = TypeVar("_Item")
 

@@ -18,7 +18,7 @@ from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.errors import SearchCacheError
 from llama_index_medqa.text.abbreviations import find_acronyms
 from llama_index_medqa.text.search_terms import lexical_terms, rules_fingerprint
-from llama_index_medqa.vector_store import PubMedVectorStore
+from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 _logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from llama_index_medqa.index_identity import SCHEMA_VERSION, require_current_schema, stored_identity, write_identity
-from llama_index_medqa.stored_rows import CONTENT_KEY, TYPE_KEY, to_node, to_row
-from llama_index_medqa.vector_store import PubMedVectorStore
+from llama_index_medqa.vector_store.row_codec import CONTENT_KEY, TYPE_KEY, to_node, to_row
+from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 _OLD_SCHEMA = 1
 _ROWS_PER_BATCH = 1_000

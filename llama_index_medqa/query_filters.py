@@ -8,8 +8,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.filter_values import ChunkFields, as_text, fitted
-from llama_index_medqa.metadata_filters import matches
+from llama_index_medqa.vector_store.filter_values import ChunkFields, as_text, fitted
+from llama_index_medqa.vector_store.filters import matches
 
 _FOUR_DIGITS = range(1000, 10_000)
 

@@ -36,7 +36,7 @@ from llama_index_medqa.pubmed.formats.reading import STANDARD_INPUT, expand_sour
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 from llama_index_medqa.reader import to_changes
 from llama_index_medqa.updating import note_source_day, outdated_days
-from llama_index_medqa.vector_store import PubMedVectorStore
+from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 if TYPE_CHECKING:
     from ray.data import Dataset

@@ -139,8 +139,8 @@ def doctor(
 def _repair(profile: Profile, folder: str, *, as_json: bool) -> None:
     """Makes lost vectors again, and those whose files are damaged."""
     from llama_index_medqa.assembly import open_embedder, open_index
-    from llama_index_medqa.chroma_client import place_arguments
-    from llama_index_medqa.chroma_database import sole_writer
+    from llama_index_medqa.vector_store.client import place_arguments
+    from llama_index_medqa.vector_store.database import sole_writer
 
     terminal = terminal_for(as_json)
     if "persist_dir" in place_arguments(folder) and not Path(folder).is_dir():

@@ -24,7 +24,7 @@ from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import PubMedIndex
 from llama_index_medqa.assembly import open_embedder, open_engine, open_index
 from llama_index_medqa.demo import demo_documents
-from llama_index_medqa.embedding import E5Embedding
+from llama_index_medqa.embeddings.embedding import E5Embedding
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.updating import ingest_files
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from llama_index_medqa.embedding_tokens import Batch, TextTokenizer
-from llama_index_medqa.embedding_torch import ReadyModel, Vectors
+from llama_index_medqa.embeddings.batching import Batch, TextTokenizer
+from llama_index_medqa.embeddings.torch_backend import ReadyModel, Vectors
 from llama_index_medqa.errors import WeightsError
 
 _FILES = ("onnx/model.onnx", "model.onnx")

@@ -15,16 +15,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from llama_index_medqa import (
-    PubMedIndex,
-    PubMedReader,
-    PubMedVectorStore,
-    TokenNodeParser,
-    chroma_client,
-    ingestion,
-    server_lock,
-)
-from llama_index_medqa.chroma_client import place_arguments
+from llama_index_medqa import PubMedIndex, PubMedReader, PubMedVectorStore, TokenNodeParser, ingestion
+from llama_index_medqa.vector_store import client, server_lock
+from llama_index_medqa.vector_store.client import place_arguments
 from llama_index_medqa.testing import HashEmbedding
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -58,7 +51,7 @@ def opened(place: str, tokenizer: str) -> PubMedIndex:
 def in_small_steps() -> None:
     """Let this process write in small batches, and do after few rows and seconds what otherwise takes many."""
     ingestion.DOCUMENTS_PER_LOOKUP, ingestion.DOCUMENTS_PER_BATCH = 4 * BATCH, BATCH
-    chroma_client._COSINE = SMALL_SYNC
+    client._COSINE = SMALL_SYNC
     server_lock.LEASE_S, server_lock.RENEWAL_S = LEASE_S, LEASE_S / 10
 
 

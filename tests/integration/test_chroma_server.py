@@ -16,7 +16,8 @@ from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 from typer.testing import CliRunner
 
-from llama_index_medqa import PubMedReader, PubMedVectorStore, server_lock
+from llama_index_medqa import PubMedReader, PubMedVectorStore
+from llama_index_medqa.vector_store import server_lock
 from llama_index_medqa.cli import app
 from llama_index_medqa.errors import IndexBusyError, IndexIdentityError, IndexNotFoundError, ServerError
 from llama_index_medqa.index import describe

@@ -9,7 +9,8 @@ from index_process import ROWS_PER_SYNC, SMALL_SYNC, ingest, ingest_all, read
 from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
-from llama_index_medqa import PubMedVectorStore, chroma_client
+from llama_index_medqa import PubMedVectorStore
+from llama_index_medqa.vector_store import client
 from llama_index_medqa.errors import StorageError
 from llama_index_medqa.testing import synthetic_records
 
@@ -56,7 +57,7 @@ def test_a_disk_without_room_is_told_and_the_next_run_finishes(tmp_path, word_pi
 def healthy(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("healthy")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chroma_client, "_COSINE", SMALL_SYNC)
+        patch.setattr(client, "_COSINE", SMALL_SYNC)
         store = PubMedVectorStore(persist_dir=str(folder))
     store.add([TextNode(id_=f"a{n}#0", text=f"text {n}", embedding=[1.0, n / 9, n % 7]) for n in range(ROWS)])
     assert list(folder.rglob("data_level0.bin"))

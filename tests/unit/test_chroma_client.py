@@ -3,7 +3,7 @@
 import pytest
 
 from llama_index_medqa import PubMedVectorStore
-from llama_index_medqa.chroma_client import place_arguments
+from llama_index_medqa.vector_store.client import place_arguments
 from llama_index_medqa.errors import InputError, ServerError
 
 

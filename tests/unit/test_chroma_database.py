@@ -9,8 +9,9 @@ import pytest
 from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
-from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser, chroma_database
-from llama_index_medqa.chroma_database import database_in, sole_writer
+from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
+from llama_index_medqa.vector_store import database
+from llama_index_medqa.vector_store.database import database_in, sole_writer
 from llama_index_medqa.errors import StorageError
 from llama_index_medqa.index import describe
 from llama_index_medqa.lexical_index import LexicalIndex
@@ -108,7 +109,7 @@ def test_after_a_change_that_failed_the_disk_is_read_again(index, tmp_path):
 def read_only(index, tmp_path, monkeypatch) -> Path:
     """A folder that nobody can write; what this process has open of it is forgotten."""
     folder = tmp_path / "index"
-    monkeypatch.setattr(chroma_database, "_databases", {})
+    monkeypatch.setattr(database, "_databases", {})
     # The system lets root write anywhere: so root is told that it cannot.
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or Path(path) != folder)
     for path in (*folder.rglob("*"), folder):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from llama_index_medqa import E5Embedding, TransformerEmbedding
-from llama_index_medqa import embedding_backends as backends
-from llama_index_medqa.embedding_backends import choose_execution, computes_in_bfloat16
+from llama_index_medqa.embeddings import encoder as backends
+from llama_index_medqa.embeddings.encoder import choose_execution, computes_in_bfloat16
 from llama_index_medqa.errors import InputError, MissingExtraError
 from tests.conftest import RECORDS
 

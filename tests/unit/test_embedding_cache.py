@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from llama_index_medqa import E5Embedding, TransformerEmbedding
-from llama_index_medqa.embedding_cache import FILE_NAME, EmbeddingCache, cache_key
+from llama_index_medqa.embeddings.cache import FILE_NAME, EmbeddingCache, cache_key
 from llama_index_medqa.errors import EmbeddingCacheError
 
 TEXTS = ["green tea", "sleep and blood pressure", "green tea", "H. pylori was rare"]

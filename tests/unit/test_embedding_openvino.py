@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from llama_index_medqa import E5Embedding, PubMedIndex, TransformerEmbedding, embedding_openvino
-from llama_index_medqa import embedding_backends as backends
+from llama_index_medqa import E5Embedding, PubMedIndex, TransformerEmbedding
+from llama_index_medqa.embeddings import openvino_backend
+from llama_index_medqa.embeddings import encoder as backends
 from llama_index_medqa._common.cache_dir import cache_dir
-from llama_index_medqa.embedding_backends import choose_execution, computes_in_bfloat16
+from llama_index_medqa.embeddings.encoder import choose_execution, computes_in_bfloat16
 from llama_index_medqa.errors import IndexIdentityError, InputError, MissingExtraError, WeightsError
 from tests.unit.test_embedding_backends import TEXTS, cosines, encoded
 
@@ -54,8 +55,8 @@ def test_vectors_are_near_torch_s(tiny_model, precision, lowest):
 @pytest.mark.usefixtures("openvino")
 def test_a_conversion_is_kept_and_made_again_when_it_is_not_whole(tiny_model, empty_cache, monkeypatch):
     conversions = []
-    convert = embedding_openvino._convert
-    monkeypatch.setattr(embedding_openvino, "_convert", lambda *arguments: conversions.append(1) or convert(*arguments))
+    convert = openvino_backend._convert
+    monkeypatch.setattr(openvino_backend, "_convert", lambda *arguments: conversions.append(1) or convert(*arguments))
 
     def vector() -> list[float]:
         embedder = TransformerEmbedding(model_name=tiny_model, backend="openvino", precision="float32")
@@ -137,7 +138,7 @@ def test_a_model_of_the_hub_keeps_its_conversion_too(tiny_model, empty_cache, tm
 @pytest.mark.usefixtures("openvino", "empty_cache")
 def test_a_wrong_conversion_is_refused_and_auto_falls_back_to_torch(tiny_model, monkeypatch, caplog):
     monkeypatch.setattr(backends, "_processor_flags", lambda: {"avx512_bf16"})
-    compile_ = embedding_openvino._compile
+    compile_ = openvino_backend._compile
 
     class Wrong:
         """A compiled model that is wrong in one number."""
@@ -150,7 +151,7 @@ def test_a_wrong_conversion_is_refused_and_auto_falls_back_to_torch(tiny_model, 
             vectors[-1, 0] += 1.0
             return [vectors]
 
-    monkeypatch.setattr(embedding_openvino, "_compile", lambda *arguments: Wrong(compile_(*arguments)))
+    monkeypatch.setattr(openvino_backend, "_compile", lambda *arguments: Wrong(compile_(*arguments)))
     with pytest.raises(WeightsError, match=r"bfloat16 vectors have cosines down to 0\.\d+ .* Use backend='torch'"):
         TransformerEmbedding(model_name=tiny_model, backend="openvino", precision="bfloat16").get_text_embedding("x")
     embedder = TransformerEmbedding(model_name=tiny_model, device="cpu")
@@ -276,8 +277,8 @@ def test_a_disk_that_is_full_is_told(tiny_model, empty_cache, monkeypatch):
 
 
 def test_every_calibration_text_is_in_one_group():
-    groups = embedding_openvino._groups()
-    assert [text for group in groups for text in group] == list(embedding_openvino.CALIBRATION_TEXTS)
+    groups = openvino_backend._groups()
+    assert [text for group in groups for text in group] == list(openvino_backend.CALIBRATION_TEXTS)
     assert [len(group) for group in groups[:4]] == [1, 2, 3, 4]
 
 

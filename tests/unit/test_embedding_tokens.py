@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from llama_index_medqa.embedding_tokens import TextTokenizer, plan_batches
+from llama_index_medqa.embeddings.batching import TextTokenizer, plan_batches
 
 WORDS = st.sampled_from(["tea", "Green", "heart-rate", "[SEP]", "[PAD]", "(95%", "Müller", "ß", "癌", "\n", " ", ""])
 TEXTS = st.lists(st.lists(WORDS, max_size=30).map(" ".join), min_size=1, max_size=6)

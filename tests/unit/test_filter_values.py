@@ -16,7 +16,7 @@ from llama_index.core.vector_stores.types import (
 
 from llama_index_medqa import PubMedVectorStore
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.filter_values import ChunkFields, fitted, unmet
+from llama_index_medqa.vector_store.filter_values import ChunkFields, fitted, unmet
 from llama_index_medqa.query_filters import PaperFilter, meeting
 
 LANCET, HEART = "Lancet (London, England)", "Heart"

@@ -7,7 +7,8 @@ import pytest
 from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
 
-from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser, collection_state
+from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
+from llama_index_medqa.vector_store import generation
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.testing import HashEmbedding
 
@@ -101,7 +102,7 @@ def test_a_write_that_was_stopped_is_noticed_and_does_not_unsettle_for_good(stor
     with pytest.raises(KeyboardInterrupt), store.writing():
         raise KeyboardInterrupt
     assert store.generation != store.generation
-    monkeypatch.setattr(collection_state, "MARK_LIFETIME_S", 0.0)
+    monkeypatch.setattr(generation, "MARK_LIFETIME_S", 0.0)
     reader = PubMedVectorStore(persist_dir=str(tmp_path / "index"))
     settled = reader.generation
     assert settled == reader.generation != before
@@ -111,7 +112,7 @@ def test_a_write_that_was_stopped_is_noticed_and_does_not_unsettle_for_good(stor
 
 def test_rows_of_writers_long_gone_are_swept_and_old_values_stay_away(store, tmp_path, monkeypatch):
     seen = {store.generation}
-    monkeypatch.setattr(collection_state, "MARK_LIFETIME_S", -1.0)
+    monkeypatch.setattr(generation, "MARK_LIFETIME_S", -1.0)
     for number in range(4):
         writer = PubMedVectorStore(persist_dir=str(tmp_path / "index"))
         writer.add([node(f"F#{number}")])

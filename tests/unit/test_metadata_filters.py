@@ -16,7 +16,7 @@ from llama_index.core.vector_stores.types import (
 
 from llama_index_medqa import PubMedVectorStore
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.metadata_filters import matches, to_condition
+from llama_index_medqa.vector_store.filters import matches, to_condition
 
 YEARS = [1999, 2005, 2020, 2021]
 JOURNALS = ["Heart", "heart and lung", "Journal of the Heart", "Lancet", ""]

@@ -19,7 +19,7 @@ from llama_index.core.schema import (
 )
 
 from llama_index_medqa import PubMedVectorStore, TokenNodeParser
-from llama_index_medqa.stored_rows import rounded, to_node, to_row
+from llama_index_medqa.vector_store.row_codec import rounded, to_node, to_row
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
 KEYS = st.one_of(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.vector_files import DamagedVectorFilesError, require_sound, vector_folders
+from llama_index_medqa.vector_store.hnsw_files import DamagedVectorFilesError, require_sound, vector_folders
 
 ROWS, DIMENSION = 1_100, 8
 # Of a row: a count and 32 neighbours, the vector, the label.

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import BaseModel, ValidationError
 
-from llama_index_medqa.embedding import TransformerEmbedding
+from llama_index_medqa.embeddings.embedding import TransformerEmbedding
 from llama_index_medqa.errors import InputError, JudgeError, MissingExtraError
 from llama_index_medqa.evaluation.model_calls import ModelCalls, written_text
 from llama_index_medqa.evaluation.score import Score

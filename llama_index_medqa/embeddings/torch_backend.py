@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from llama_index_medqa.embedding_tokens import Batch, TextTokenizer
+from llama_index_medqa.embeddings.batching import Batch, TextTokenizer
 from llama_index_medqa.errors import InputError, MissingExtraError, WeightsError
 
 if TYPE_CHECKING:

@@ -18,19 +18,19 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryResult,
 )
 
-from llama_index_medqa.chroma_client import (
+from llama_index_medqa.vector_store.client import (
     DEFAULT_PORT,
     connect,
     open_collection,
     place_arguments,
     require_cosine,
 )
-from llama_index_medqa.chroma_database import ChromaDatabase, database_in, database_of
+from llama_index_medqa.vector_store.database import ChromaDatabase, database_in, database_of
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.filter_values import Scalar, fitted, members, unmet
-from llama_index_medqa.metadata_filters import matches, require_known_fields, to_condition
-from llama_index_medqa.stored_collection import PAGE_SIZE, StoredCollection, StoredRow
-from llama_index_medqa.stored_rows import (
+from llama_index_medqa.vector_store.filter_values import Scalar, fitted, members, unmet
+from llama_index_medqa.vector_store.filters import matches, require_known_fields, to_condition
+from llama_index_medqa.vector_store.collection import PAGE_SIZE, StoredCollection, StoredRow
+from llama_index_medqa.vector_store.row_codec import (
     DOCUMENT_KEY,
     RECORD_FIELDS,
     rounded,
@@ -61,7 +61,7 @@ class PubMedVectorStore(StoredCollection):
     Beside LlamaIndex's ``ChromaVectorStore``: a second write of a node replaces the first, whole, instead of being
     dropped; nodes go in batches that the database accepts, and are stored once instead of twice; metadata may hold
     anything that JSON can; all filter operators and conditions work
-    (:mod:`llama_index_medqa.metadata_filters`); similarities are true cosines in [-1, 1].
+    (:mod:`llama_index_medqa.vector_store.filters`); similarities are true cosines in [-1, 1].
 
     Args:
         chroma_collection: an open collection; if given, the arguments below are only remembered.

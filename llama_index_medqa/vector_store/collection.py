@@ -10,12 +10,12 @@ from chromadb.errors import ChromaError
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
-from llama_index_medqa.chroma_client import failures_told
-from llama_index_medqa.chroma_database import ChromaDatabase, release_memory
-from llama_index_medqa.collection_state import CollectionState
+from llama_index_medqa.vector_store.client import failures_told
+from llama_index_medqa.vector_store.database import ChromaDatabase, release_memory
+from llama_index_medqa.vector_store.generation import CollectionState
 from llama_index_medqa.errors import StorageError
-from llama_index_medqa.server_lock import ServerWriterLock, is_behind_server
-from llama_index_medqa.stored_rows import RECORD_FIELDS, flat_metadata, replacing, rounded
+from llama_index_medqa.vector_store.server_lock import ServerWriterLock, is_behind_server
+from llama_index_medqa.vector_store.row_codec import RECORD_FIELDS, flat_metadata, replacing, rounded
 
 _Item = TypeVar("_Item")
 
@@ -38,7 +38,7 @@ _VECTORS_AGAIN = (
 
 
 class StoredRow(NamedTuple):
-    """A row as the database holds it; see :mod:`llama_index_medqa.stored_rows`."""
+    """A row as the database holds it; see :mod:`llama_index_medqa.vector_store.row_codec`."""
 
     node_id: str
     text: str

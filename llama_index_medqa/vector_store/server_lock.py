@@ -19,7 +19,7 @@ import httpx
 from chromadb.errors import ChromaError, NotFoundError
 
 from llama_index_medqa.errors import IndexBusyError, ServerError
-from llama_index_medqa.index_lock import about_this_process, described
+from llama_index_medqa.vector_store.write_lock import about_this_process, described
 
 _logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ import filelock
 import numpy as np
 
 from llama_index_medqa._common.cache_dir import cache_dir
-from llama_index_medqa.embedding_tokens import Batch, TextTokenizer
-from llama_index_medqa.embedding_torch import LazyModel, ReadyModel, Runner, Vectors
+from llama_index_medqa.embeddings.batching import Batch, TextTokenizer
+from llama_index_medqa.embeddings.torch_backend import LazyModel, ReadyModel, Runner, Vectors
 from llama_index_medqa.errors import MissingExtraError, WeightsError
 
 # Raised when what is written for the same model changes, so that older conversions are made again.
