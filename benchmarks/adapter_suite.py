@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.ports import free_port
-from llama_index_medqa.serving import VllmProcess, VllmSettings
+from llama_index_medqa.serving.vllm_process import VllmProcess, VllmSettings
 from llama_index_medqa.weights import locate
 
 # From the repository's root, where all of this is run: the paths stand in the results.

@@ -24,7 +24,7 @@ for _name, _value in _TELEMETRY_SWITCHES.items():
 if TYPE_CHECKING:
     from llama_index_medqa.embeddings.embedding import BgeEmbedding, E5Embedding, TransformerEmbedding
     from llama_index_medqa.index import PubMedIndex
-    from llama_index_medqa.llm import VllmLora
+    from llama_index_medqa.llms.vllm_lora import VllmLora
     from llama_index_medqa.node_parser import TokenNodeParser
     from llama_index_medqa.query_engine import MedQAQueryEngine
     from llama_index_medqa.reader import PubMedReader

@@ -21,14 +21,14 @@ from llama_index_medqa.errors import IndexNotFoundError, InputError, ServerError
 from llama_index_medqa.evaluation.model_calls import JudgeServer
 from llama_index_medqa.index import PubMedIndex
 from llama_index_medqa.index_identity import carries_no_identity, stored_identity
-from llama_index_medqa.llm import VllmLora
+from llama_index_medqa.llms.vllm_lora import VllmLora
 from llama_index_medqa.node_parser import TokenNodeParser
 from llama_index_medqa.profiles import Policy, Profile
 from llama_index_medqa.query_engine import MedQAQueryEngine
 from llama_index_medqa.query_filters import FilteredQuery, PaperFilter
 from llama_index_medqa.response import MedQAStreamingResponse
-from llama_index_medqa.served_llm import ServedLlm
-from llama_index_medqa.server_api import ServerApi
+from llama_index_medqa.llms.openai_compatible import ServedLlm
+from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.text.language import foreign_language
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 from llama_index_medqa.verification.verdicts import Strictness

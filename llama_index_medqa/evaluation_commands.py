@@ -176,7 +176,7 @@ def _profile_subject(
         require_server,
     )
     from llama_index_medqa.evaluation.systems import QueryEngineSystem, content_of, profile_identity
-    from llama_index_medqa.llm import VllmLora
+    from llama_index_medqa.llms.vllm_lora import VllmLora
     from llama_index_medqa.verification.verifier import ClaimVerifier
 
     require_index(folder)

@@ -52,8 +52,8 @@ def serve(
     more: Annotated[list[str] | None, typer.Argument(help="Further arguments of vLLM, after --.")] = None,
 ) -> None:
     """Serve a base model and its LoRA adapters with vLLM, until interrupted."""
-    from llama_index_medqa.adapter import MANIFEST_NAME, check_adapter
-    from llama_index_medqa.serving import VllmSettings, lora_rank, shell_line
+    from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME, check_adapter
+    from llama_index_medqa.serving.vllm_process import VllmSettings, lora_rank, shell_line
 
     adapters = _named_paths(adapter or [])
     settings = VllmSettings(
@@ -84,7 +84,7 @@ def serve(
 
 
 def _run(settings: Any, python: str | None) -> None:
-    from llama_index_medqa.serving import VllmProcess
+    from llama_index_medqa.serving.vllm_process import VllmProcess
 
     # Stopped like this, it ends its server in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -170,8 +170,8 @@ def adapter_manifest(
     dtype: Annotated[str, typer.Option(help="In which to compute: float32 or bfloat16.")] = "float32",
 ) -> None:
     """Add a manifest to an adapter from elsewhere: what `medqa doctor` and `VllmLora.verify()` prove it by."""
-    from llama_index_medqa.adapter import MANIFEST_NAME
-    from llama_index_medqa.adapter_canaries import make_manifest
+    from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME
+    from llama_index_medqa.llms.adapter_canaries import make_manifest
 
     computed: Any = dtype if dtype in ("float32", "bfloat16") else None
     if computed is None:

@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 
 import yaml
 
-from llama_index_medqa import serving_guard
+from llama_index_medqa.serving import process_guard
 from llama_index_medqa.errors import InputError, MedQAError, StorageError
 
 ARGUMENTS: Final = "arguments.yaml"
@@ -140,7 +140,7 @@ def train(run_dir: Path, arguments: Mapping[str, Any], start: int, show: Show) -
     file = run_dir / "llamafactory.yaml"
     file.write_text(yaml.safe_dump(dict(arguments), sort_keys=False), encoding="utf-8")
     # It ends with this process, however that ends: two trainers must not write into one folder.
-    guard = [sys.executable, "-P", serving_guard.__file__]
+    guard = [sys.executable, "-P", process_guard.__file__]
     command = [*guard, sys.executable, "-m", "training.llamafactory_child", "train", str(file)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])}
     # Threads that wait by spinning take the processor from those that compute.

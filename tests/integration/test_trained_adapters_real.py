@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from llama_index_medqa import VllmLora
-from llama_index_medqa.adapter import check_adapter
+from llama_index_medqa.llms.adapter_manifest import check_adapter
 from llama_index_medqa.errors import AdapterNotActive
 from llama_index_medqa.prompts import GROUNDED_ANSWER, TITLE_TO_ABSTRACT
-from llama_index_medqa.server_api import ServerApi
-from llama_index_medqa.serving import PYTHON_VARIABLE, VllmProcess
+from llama_index_medqa.llms.vllm_api import ServerApi
+from llama_index_medqa.serving.vllm_process import PYTHON_VARIABLE, VllmProcess
 from llama_index_medqa.weights import locate
 from tests.conftest import REPOSITORY
 from tests.integration.test_vllm_real import ENVIRONMENT, settings_for

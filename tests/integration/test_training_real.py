@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from llama_index_medqa.adapter import LoraSettings, check_adapter
+from llama_index_medqa.llms.adapter_manifest import LoraSettings, check_adapter
 from llama_index_medqa.errors import InputError, StorageError
 from tests.conftest import REPOSITORY
 from tests.lora_models import ALL_PROJECTIONS, make_mistral

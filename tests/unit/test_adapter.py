@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from llama_index_medqa.adapter import (
+from llama_index_medqa.llms.adapter_manifest import (
     MANIFEST_NAME,
     LossPoint,
     TrainingRun,
@@ -20,7 +20,7 @@ from llama_index_medqa.errors import InputError
 
 pytest.importorskip("peft", reason="the extra 'adapter' is not installed")
 
-from llama_index_medqa.adapter_canaries import CANARY_TEXTS, make_manifest
+from llama_index_medqa.llms.adapter_canaries import CANARY_TEXTS, make_manifest
 from tests.lora_models import ALL_PROJECTIONS, make_adapter, make_mistral
 
 RUN = TrainingRun(

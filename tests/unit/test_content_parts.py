@@ -7,7 +7,7 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage
 
 from llama_index_medqa import VllmLora
-from llama_index_medqa.content_parts import text_of
+from llama_index_medqa.llms.content_parts import text_of
 from llama_index_medqa.errors import JudgeError
 from llama_index_medqa.evaluation.model_calls import written_text
 

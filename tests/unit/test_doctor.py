@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import pytest
 
-from llama_index_medqa.adapter import write_manifest
+from llama_index_medqa.llms.adapter_manifest import write_manifest
 from llama_index_medqa.testing import synthetic_records
 from llama_index_medqa.verification import entailment
 from tests.unit.test_adapter_proof import manifest

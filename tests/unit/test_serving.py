@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.serving import VllmProcess, VllmSettings, lora_rank, shell_line, vllm_command, vllm_environment
+from llama_index_medqa.serving.vllm_process import VllmProcess, VllmSettings, lora_rank, shell_line, vllm_command, vllm_environment
 
 SEED = VllmSettings(
     model="mistralai/Mistral-7B-v0.1",
@@ -187,7 +187,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_the_server(vllm):
 def test_it_ends_with_an_owner_that_is_killed(vllm, tmp_path):
     server = vllm(HEALTHY)
     script = (
-        "import sys, time; from llama_index_medqa.serving import VllmProcess, VllmSettings\n"
+        "import sys, time; from llama_index_medqa.serving.vllm_process import VllmProcess, VllmSettings\n"
         f"server = VllmProcess(VllmSettings(model={server.settings.model!r}, port={server.settings.port}),"
         f" environment={{'PYTHONPATH': {str(tmp_path / 'modules')!r}}})\n"
         "server.start(); print('started', flush=True); time.sleep(600)"

@@ -9,7 +9,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from llama_index_medqa.errors import WeightsError
-from llama_index_medqa.weights.e5 import convert
+from llama_index_medqa.weights.convert_e5 import convert
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy", reason="the extra 'local' is not installed")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llama_index_medqa.errors import WeightsError
-from llama_index_medqa.weights.gguf import convert
+from llama_index_medqa.weights.convert_gguf import convert
 
 gguf = pytest.importorskip("gguf", reason="the extra 'adapter' is not installed")
 

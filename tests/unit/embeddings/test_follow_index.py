@@ -13,7 +13,7 @@ from llama_index_medqa.errors import IndexIdentityError
 from llama_index_medqa.profiles import EMBEDDED, MISTRAL_7B
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.weights import PACKAGED, cache_dir
-from llama_index_medqa.weights.bge import complete
+from llama_index_medqa.weights.convert_bge import complete
 from tests.unit.embeddings.test_onnx_backend import make_model
 
 NAMES = ("multilingual-e5-small", "bge-small-en-v1.5")

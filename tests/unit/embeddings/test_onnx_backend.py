@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from llama_index_medqa import BgeEmbedding, TransformerEmbedding
 from llama_index_medqa.errors import InputError, WeightsError
-from llama_index_medqa.weights.bge import complete
+from llama_index_medqa.weights.convert_bge import complete
 
 onnx = pytest.importorskip("onnx", reason="the extra 'verifier' is not installed")
 

@@ -23,7 +23,7 @@ from llama_index.llms.openai import OpenAI
 from llama_index.llms.openai.utils import to_openai_message_dicts
 from llama_index.llms.openai_like import OpenAILike
 
-from llama_index_medqa.answers import (
+from llama_index_medqa.llms.openai_responses import (
     CUT_OFF,
     as_chat,
     as_completion,
@@ -35,9 +35,9 @@ from llama_index_medqa.answers import (
     is_cut_off,
 )
 from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.server_api import is_loopback, loopback_tls
-from llama_index_medqa.server_errors import server_errors
-from llama_index_medqa.unstated_end import UNSTATED, stating_ends
+from llama_index_medqa.llms.vllm_api import is_loopback, loopback_tls
+from llama_index_medqa.llms.server_errors import server_errors
+from llama_index_medqa.llms.unstated_end import UNSTATED, stating_ends
 
 _Answer = TypeVar("_Answer", CompletionResponse, ChatResponse)
 
@@ -50,7 +50,7 @@ _astream_chat_once = inspect.unwrap(OpenAI._astream_chat)
 
 
 class ServedLlm(OpenAILike):
-    """The requests of :class:`~llama_index_medqa.llm.VllmLora`.
+    """The requests of :class:`~llama_index_medqa.llms.vllm_lora.VllmLora`.
 
     An answer that ends before the model ended it, or was allowed to, is an error; so is everything that the OpenAI
     client raises, in words that say what to do.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.prompts import BasePromptTemplate
 
-from llama_index_medqa.adapter import (
+from llama_index_medqa.llms.adapter_manifest import (
     AdapterManifest,
     Canary,
     Dtype,

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 import openai
 
-from llama_index_medqa.content_parts import text_of
+from llama_index_medqa.llms.content_parts import text_of
 
 UNSTATED: Final = "unstated"
 """The reason to finish of an answer that ended in order, where the server gave none."""

@@ -16,7 +16,7 @@ from typing import Final, Literal, Self
 
 import httpx
 
-from llama_index_medqa.adapter import adapter_settings
+from llama_index_medqa.llms.adapter_manifest import adapter_settings
 from llama_index_medqa.errors import InputError, ServerError
 
 PYTHON_VARIABLE: Final = "MEDQA_VLLM_PYTHON"

@@ -11,9 +11,9 @@ from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion_token_logprob import ChatCompletionTokenLogprob, TopLogprob
 from openai.types.completion_choice import Logprobs
 
-from llama_index_medqa.content_parts import text_of
+from llama_index_medqa.llms.content_parts import text_of
 from llama_index_medqa.errors import ServerError
-from llama_index_medqa.unstated_end import UNSTATED
+from llama_index_medqa.llms.unstated_end import UNSTATED
 
 CUT_OFF: Final = "length"
 """The reason to finish of an answer that reached the most tokens that were allowed."""
