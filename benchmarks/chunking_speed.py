@@ -86,7 +86,7 @@ def langchain_tokens(folder: str) -> Splitter:
     """What LangChain's TokenTextSplitter does, with this tokenizer: windows of token ids, decoded."""
     from langchain_text_splitters.base import Tokenizer, split_text_on_tokens
 
-    from llama_index_medqa.node_parser import load_tokenizer
+    from llama_index_medqa.indexing.node_parser import load_tokenizer
 
     windows = Tokenizer(
         chunk_overlap=OVERLAP, tokens_per_chunk=SIZE, decode=load_tokenizer(folder).decode, encode=_encode(folder)
@@ -101,7 +101,7 @@ SPLITTERS = {
 
 
 def _encode(folder: str) -> Callable[[str], list[int]]:
-    from llama_index_medqa.node_parser import load_tokenizer
+    from llama_index_medqa.indexing.node_parser import load_tokenizer
 
     tokenizer = load_tokenizer(folder)
     return lambda text: tokenizer.encode(text, add_special_tokens=False).ids

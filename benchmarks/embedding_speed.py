@@ -29,7 +29,7 @@ import numpy as np
 from benchmarks.provenance import RESULTS, provenance, write_results
 from benchmarks.scifact import abstracts, dev_claims, scifact_folder
 from llama_index_medqa import E5Embedding, TokenNodeParser, TransformerEmbedding
-from llama_index_medqa.reader import to_document
+from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.weights import locate
 
 MODELS = ("multilingual-e5-small", "all-MiniLM-L6-v2")

@@ -23,12 +23,12 @@ for _name, _value in _TELEMETRY_SWITCHES.items():
 
 if TYPE_CHECKING:
     from llama_index_medqa.embeddings.embedding import BgeEmbedding, E5Embedding, TransformerEmbedding
-    from llama_index_medqa.index import PubMedIndex
+    from llama_index_medqa.indexing.index import PubMedIndex
     from llama_index_medqa.llms.vllm_lora import VllmLora
-    from llama_index_medqa.node_parser import TokenNodeParser
+    from llama_index_medqa.indexing.node_parser import TokenNodeParser
     from llama_index_medqa.query_engine import MedQAQueryEngine
-    from llama_index_medqa.reader import PubMedReader
-    from llama_index_medqa.retriever import PubMedRetriever
+    from llama_index_medqa.indexing.reader import PubMedReader
+    from llama_index_medqa.retrieval.retriever import PubMedRetriever
     from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 _MODULE_OF = {

@@ -8,7 +8,7 @@ from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.question_words import held_share, named_share, question_weights
-from llama_index_medqa.retriever import RetrievedChunk
+from llama_index_medqa.retrieval.retriever import RetrievedChunk
 from llama_index_medqa.verification.passages import Passage, passages_of
 
 

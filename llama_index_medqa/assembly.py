@@ -19,13 +19,13 @@ from llama_index_medqa.drafting import EXTRACTIVE
 from llama_index_medqa.embeddings.embedding import BgeEmbedding, E5Embedding
 from llama_index_medqa.errors import IndexNotFoundError, InputError, ServerError, UsageError
 from llama_index_medqa.evaluation.model_calls import JudgeServer
-from llama_index_medqa.index import PubMedIndex
-from llama_index_medqa.index_identity import carries_no_identity, stored_identity
+from llama_index_medqa.indexing.index import PubMedIndex
+from llama_index_medqa.indexing.identity import carries_no_identity, stored_identity
 from llama_index_medqa.llms.vllm_lora import VllmLora
-from llama_index_medqa.node_parser import TokenNodeParser
+from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.profiles import Policy, Profile
 from llama_index_medqa.query_engine import MedQAQueryEngine
-from llama_index_medqa.query_filters import FilteredQuery, PaperFilter
+from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.response import MedQAStreamingResponse
 from llama_index_medqa.llms.openai_compatible import ServedLlm
 from llama_index_medqa.llms.vllm_api import ServerApi

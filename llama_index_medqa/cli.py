@@ -95,7 +95,7 @@ def ask(
         require_server,
         start_answer,
     )
-    from llama_index_medqa.query_filters import PaperFilter
+    from llama_index_medqa.retrieval.paper_filter import PaperFilter
     from llama_index_medqa.rendering import as_data
     from llama_index_medqa.saving import require_writable, save_answer
 

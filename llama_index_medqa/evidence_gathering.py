@@ -9,7 +9,7 @@ from llama_index_medqa.answerability import AnswerabilityGate
 from llama_index_medqa.answering.translation import TranslatedQuestion
 from llama_index_medqa.drafting import Answerer
 from llama_index_medqa.evidence_selection import EvidenceSelector, stretches
-from llama_index_medqa.fusion import reciprocal_rank_fusion
+from llama_index_medqa.retrieval.fusion import reciprocal_rank_fusion
 from llama_index_medqa.planted_instructions import records_that_give_orders
 from llama_index_medqa.question_focus import Form, form_of
 from llama_index_medqa.question_parts import QuestionPart

@@ -29,8 +29,8 @@ from llama_index_medqa.errors import EmptyCorpusError, UsageError
 from llama_index_medqa.profiles import EMBEDDED, Profile
 
 if TYPE_CHECKING:
-    from llama_index_medqa.index import PubMedIndex
-    from llama_index_medqa.ingestion import IngestReport
+    from llama_index_medqa.indexing.index import PubMedIndex
+    from llama_index_medqa.indexing.ingestion import IngestReport
     from llama_index_medqa.pubmed.crawl.request import CrawlRequest
     from llama_index_medqa.pubmed.entrez.client import EntrezClient
     from llama_index_medqa.terminal import Terminal
@@ -109,8 +109,8 @@ def index(
 def _index_files(
     terminal: "Terminal", profile: Profile, folder: str, files: list[str], *, wait: bool
 ) -> dict[str, Any]:
-    from llama_index_medqa.reader import PubMedReader
-    from llama_index_medqa.updating import ingest_files
+    from llama_index_medqa.indexing.reader import PubMedReader
+    from llama_index_medqa.indexing.updating import ingest_files
 
     # Broken input is told before a model is loaded or a folder made.
     documents = _first_read(PubMedReader().lazy_load_changes(files))
@@ -130,7 +130,7 @@ def _ingested(
         wait: whether to wait for another process that writes.
     """
     from llama_index_medqa.assembly import open_embedder, open_index
-    from llama_index_medqa.node_parser import require_overlap_below_size
+    from llama_index_medqa.indexing.node_parser import require_overlap_below_size
 
     require_overlap_below_size(profile.chunk_size, profile.chunk_overlap)
     with _alone(terminal, folder, wait=wait):
@@ -152,7 +152,7 @@ def _index_by_ray(
     from llama_index_medqa.assembly import open_embedder, open_index
     from llama_index_medqa.vector_store.client import place_arguments
     from llama_index_medqa.pubmed.formats.reading import expand_sources
-    from llama_index_medqa.scale_out import ingest_with_ray, ray_cluster
+    from llama_index_medqa.indexing.ray_ingestion import ingest_with_ray, ray_cluster
 
     if "persist_dir" in place_arguments(place):
         raise UsageError(
@@ -178,7 +178,7 @@ def _index_query(
     terminal: "Terminal", profile: Profile, folder: str, client: "EntrezClient", request: "CrawlRequest", *, wait: bool
 ) -> dict[str, Any]:
     from llama_index_medqa.pubmed.crawl.crawler import crawl
-    from llama_index_medqa.updating import crawl_folder, ingest_crawl
+    from llama_index_medqa.indexing.updating import crawl_folder, ingest_crawl
 
     place = crawl_folder(_crawls(folder), request)
     with terminal.crawl_progress() as progress:
@@ -219,7 +219,7 @@ def update(
 ) -> None:
     """Ask PubMed for every record of an index again; apply revisions, deletions and retractions, and list them."""
     from llama_index_medqa.assembly import open_embedder, open_index
-    from llama_index_medqa.updating import apply_recheck, recheck
+    from llama_index_medqa.indexing.updating import apply_recheck, recheck
 
     terminal = terminal_for(as_json)
     chosen = chosen_profile(profile, embedder=embedder)
@@ -240,7 +240,7 @@ def update(
 
 def info(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> None:
     """Show what an index holds, and with which identity it was built."""
-    from llama_index_medqa.index import describe
+    from llama_index_medqa.indexing.index import describe
     from llama_index_medqa.vector_store.store import PubMedVectorStore
 
     found = describe(PubMedVectorStore.at(folder, create=False))
@@ -256,7 +256,7 @@ def export_(
     as_json: JsonOption = False,
 ) -> None:
     """Write a whole index to one file to share: texts, metadata, vectors, and with what it was built."""
-    from llama_index_medqa.index_archive import export_index
+    from llama_index_medqa.indexing.archive import export_index
     from llama_index_medqa.vector_store.store import PubMedVectorStore
 
     terminal = terminal_for(as_json)
@@ -275,7 +275,7 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Read an exported index into a new folder or a server, after verifying all of it."""
-    from llama_index_medqa.index_archive import import_index
+    from llama_index_medqa.indexing.archive import import_index
 
     terminal = terminal_for(as_json)
     with terminal.chunk_progress("Importing") as progress:
@@ -288,7 +288,7 @@ def import_(
 
 def migrate(folder: IndexOption = "medqa_index", wait: WaitOption = True, as_json: JsonOption = False) -> None:
     """Bring an index of an earlier version up to date, in place. Run it again to finish an interrupted run."""
-    from llama_index_medqa.migration import migrate as migrate_store
+    from llama_index_medqa.indexing.migration import migrate as migrate_store
     from llama_index_medqa.vector_store.store import PubMedVectorStore
 
     terminal = terminal_for(as_json)

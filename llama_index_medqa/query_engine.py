@@ -28,12 +28,12 @@ from llama_index_medqa.drafting import EXTRACTIVE, Answerer, ExtractiveAnswerer,
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evidence_gathering import Evidence, EvidenceGatherer
 from llama_index_medqa.evidence_selection import EvidenceSelector
-from llama_index_medqa.index import PubMedIndex, language_model
-from llama_index_medqa.postprocessing import postprocessed
+from llama_index_medqa.indexing.index import PubMedIndex, language_model
+from llama_index_medqa.retrieval.postprocessing import postprocessed
 from llama_index_medqa.profiles import Policy, RetrievalMode
 from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
 from llama_index_medqa.query_events import AbstentionEvent, EvidenceEvent, SentenceEvent
-from llama_index_medqa.query_filters import meeting, not_met, papers_of, with_question, written
+from llama_index_medqa.retrieval.paper_filter import meeting, not_met, papers_of, with_question, written
 from llama_index_medqa.question_parts import QuestionPart
 from llama_index_medqa.question_statement import question_statement
 from llama_index_medqa.response import (
@@ -45,7 +45,7 @@ from llama_index_medqa.response import (
     MedQAResponse,
     MedQAStreamingResponse,
 )
-from llama_index_medqa.retriever import PubMedRetriever
+from llama_index_medqa.retrieval.retriever import PubMedRetriever
 from llama_index_medqa._common.timer import Stopwatch
 from llama_index_medqa.text.personal_questions import personal_question
 from llama_index_medqa.verification.passages import document_id_of

@@ -10,7 +10,7 @@ from llama_index_medqa.answering.translation import MACHINE_TRANSLATION
 from llama_index_medqa.pubmed.data_date import freshness
 from llama_index_medqa.references import Reference, references
 from llama_index_medqa.response import FINDINGS_LEAD, MedQAResponse, Outcome
-from llama_index_medqa.retriever import RetrievedChunk
+from llama_index_medqa.retrieval.retriever import RetrievedChunk
 from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.passages import document_id_of
 from llama_index_medqa.verification.verdicts import AnswerSentence

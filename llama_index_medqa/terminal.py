@@ -35,16 +35,16 @@ from llama_index_medqa.evaluation_display import (
     print_results,
 )
 from llama_index_medqa.pubmed.data_date import freshness
-from llama_index_medqa.index import IndexInfo
-from llama_index_medqa.ingestion import IngestReport
+from llama_index_medqa.indexing.index import IndexInfo
+from llama_index_medqa.indexing.ingestion import IngestReport
 from llama_index_medqa.pubmed.crawl.crawler import CrawlProgress, CrawlSummary
 from llama_index_medqa.query_engine import MedQAQueryEngine
-from llama_index_medqa.query_filters import PaperFilter
+from llama_index_medqa.retrieval.paper_filter import PaperFilter
 from llama_index_medqa.redaction import redacted
 from llama_index_medqa.rendering import HEADINGS, made_by, notes, reasons, short_answer, sources
 from llama_index_medqa.response import MedQAResponse
 from llama_index_medqa.safe_console import SafeConsole
-from llama_index_medqa.updating import UpdateReport
+from llama_index_medqa.indexing.updating import UpdateReport
 
 _QUOTE_CHARACTERS = 240
 _DOING_CHARACTERS = 90

@@ -26,7 +26,7 @@ from llama_index_medqa.assembly import open_embedder, open_engine, open_index
 from llama_index_medqa.demo import demo_documents
 from llama_index_medqa.embeddings.embedding import E5Embedding
 from llama_index_medqa.profiles import EMBEDDED
-from llama_index_medqa.updating import ingest_files
+from llama_index_medqa.indexing.updating import ingest_files
 
 FILE = Path(__file__).with_name("phrasings.json")
 INDEXES = ("BioASQ", "demo")

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 from llama_index_medqa.assembly import open_embedder, open_index
-from llama_index_medqa.index import PubMedIndex
-from llama_index_medqa.node_parser import TokenNodeParser
+from llama_index_medqa.indexing.index import PubMedIndex
+from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.profiles import EMBEDDED
-from llama_index_medqa.retriever import PubMedRetriever
+from llama_index_medqa.retrieval.retriever import PubMedRetriever
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.weights import locate
 

@@ -13,7 +13,7 @@ from llama_index_medqa.answering.translation import (
     TranslatedSentence,
     Translator,
 )
-from llama_index_medqa.query_filters import with_question
+from llama_index_medqa.retrieval.paper_filter import with_question
 from llama_index_medqa.question_parts import QuestionPart, question_parts
 from llama_index_medqa._common.timer import Stopwatch
 from llama_index_medqa.text.language import foreign_language

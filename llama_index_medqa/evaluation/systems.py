@@ -20,7 +20,7 @@ from llama_index_medqa.evaluation.answers import Answer, answer_of
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.journal import read_answers
 from llama_index_medqa.evaluation.token_usage import counted_tokens
-from llama_index_medqa.index import PubMedIndex
+from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.profiles import Profile
 
 # Fields of a profile that decide no answer.

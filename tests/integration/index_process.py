@@ -15,7 +15,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from llama_index_medqa import PubMedIndex, PubMedReader, PubMedVectorStore, TokenNodeParser, ingestion
+from llama_index_medqa import PubMedIndex, PubMedReader, PubMedVectorStore, TokenNodeParser
+from llama_index_medqa.indexing import ingestion
 from llama_index_medqa.vector_store import client, server_lock
 from llama_index_medqa.vector_store.client import place_arguments
 from llama_index_medqa.testing import HashEmbedding
@@ -27,7 +28,7 @@ _CONTEXT.set_forkserver_preload(
         *("chromadb.api.fastapi", "chromadb.api.rust", "chromadb.telemetry.product.posthog"),
         # LlamaIndex imports it, and with it hundreds of modules, when an index is opened.
         "llama_index.core.bridge.langchain",
-        *("llama_index_medqa.index", "llama_index_medqa.reader", "llama_index_medqa.testing.models"),
+        *("llama_index_medqa.indexing.index", "llama_index_medqa.indexing.reader", "llama_index_medqa.testing.models"),
     ]
 )
 

@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 
 from llama_index_medqa import PubMedIndex, TokenNodeParser
-from llama_index_medqa.scale_out import ingest_with_ray, ray_cluster
+from llama_index_medqa.indexing.ray_ingestion import ingest_with_ray, ray_cluster
 from llama_index_medqa.testing import HashEmbedding
 
 

@@ -20,8 +20,8 @@ from llama_index_medqa import PubMedReader, PubMedVectorStore
 from llama_index_medqa.vector_store import server_lock
 from llama_index_medqa.cli import app
 from llama_index_medqa.errors import IndexBusyError, IndexIdentityError, IndexNotFoundError, ServerError
-from llama_index_medqa.index import describe
-from llama_index_medqa.index_archive import export_index, import_index
+from llama_index_medqa.indexing.index import describe
+from llama_index_medqa.indexing.archive import export_index, import_index
 from llama_index_medqa.testing import HashEmbedding, synthetic_records
 
 # The processes are asked for over a UNIX socket.

@@ -41,7 +41,7 @@ def shown(answer: dict) -> list[dict]:
 
 def require_spans(places: list[dict]) -> None:
     """Every quote stands in the record that it is said to be of, where it is said to stand."""
-    from llama_index_medqa.reader import PubMedReader
+    from llama_index_medqa.indexing.reader import PubMedReader
     from llama_index_medqa.weights import locate
 
     assert places

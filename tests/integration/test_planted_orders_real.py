@@ -11,7 +11,7 @@ import pytest
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
 from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.record import PubMedRecord
-from llama_index_medqa.reader import to_document
+from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.rendering import as_markdown, as_text
 from llama_index_medqa.rendering_html import as_html
 from llama_index_medqa.response import MedQAResponse

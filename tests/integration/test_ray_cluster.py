@@ -18,7 +18,7 @@ import pytest
 
 from llama_index_medqa import E5Embedding, PubMedIndex, PubMedReader, TokenNodeParser
 from llama_index_medqa.testing import HashEmbedding, synthetic_records
-from llama_index_medqa.updating import ingest_files
+from llama_index_medqa.indexing.updating import ingest_files
 from tests.conftest import REPOSITORY
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")

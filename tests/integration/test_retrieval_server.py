@@ -11,7 +11,7 @@ import pytest
 from llama_index.core import Document
 
 from llama_index_medqa import PubMedIndex, PubMedRetriever, PubMedVectorStore, TokenNodeParser
-from llama_index_medqa.lexical_index import LexicalIndex
+from llama_index_medqa.retrieval.lexical_index import LexicalIndex
 from llama_index_medqa.testing import HashEmbedding
 
 pytestmark = pytest.mark.integration

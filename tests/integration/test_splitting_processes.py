@@ -5,7 +5,8 @@ import json
 import pytest
 from llama_index.core import Document
 
-from llama_index_medqa import TokenNodeParser, node_parser
+from llama_index_medqa import TokenNodeParser
+from llama_index_medqa.indexing import node_parser
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,7 @@ import pytest
 
 from llama_index_medqa.answerability import BY_WORDS, AnswerabilityGate, Calibration, signals_of
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.retriever import RetrievedChunk
+from llama_index_medqa.retrieval.retriever import RetrievedChunk
 from tests.conftest import REPOSITORY
 from tests.unit.chunks import chunk
 

@@ -13,8 +13,8 @@ from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
 from llama_index_medqa.vector_store import database
 from llama_index_medqa.vector_store.database import database_in, sole_writer
 from llama_index_medqa.errors import StorageError
-from llama_index_medqa.index import describe
-from llama_index_medqa.lexical_index import LexicalIndex
+from llama_index_medqa.indexing.index import describe
+from llama_index_medqa.retrieval.lexical_index import LexicalIndex
 from llama_index_medqa.testing import HashEmbedding
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.fusion import maximal_marginal_relevance, reciprocal_rank_fusion
+from llama_index_medqa.retrieval.fusion import maximal_marginal_relevance, reciprocal_rank_fusion
 
 ranking = st.lists(st.sampled_from("abcdefgh"), unique=True)
 

@@ -9,11 +9,12 @@ from datetime import date
 
 import pytest
 
-from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser, index_archive
+from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
+from llama_index_medqa.indexing import archive
 from llama_index_medqa.errors import IndexIdentityError, InputError
-from llama_index_medqa.index import describe
-from llama_index_medqa.index_archive import export_index, import_index
-from llama_index_medqa.index_identity import write_as_of
+from llama_index_medqa.indexing.index import describe
+from llama_index_medqa.indexing.archive import export_index, import_index
+from llama_index_medqa.indexing.identity import write_as_of
 from llama_index_medqa.testing import HashEmbedding
 
 
@@ -32,7 +33,7 @@ def index(tmp_path, parser, documents) -> PubMedIndex:
 
 @pytest.fixture
 def file(tmp_path, index, monkeypatch):
-    monkeypatch.setattr(index_archive, "_ROWS_PER_BLOCK", 5)
+    monkeypatch.setattr(archive, "_ROWS_PER_BLOCK", 5)
     export_index(index.store, tmp_path / "index.zip")
     return tmp_path / "index.zip"
 
@@ -97,7 +98,7 @@ def test_any_damage_is_noticed_before_anything_is_made(tmp_path, file):
         damaged.write_bytes(data[:place] if number % 2 else data[:place] + changed + data[place + 1 :])
         with contextlib.suppress(InputError):
             # A few bytes of a ZIP, such as the time of an entry, say nothing about its content.
-            assert index_archive.verify(damaged) == index_archive.verify(file)
+            assert archive.verify(damaged) == archive.verify(file)
             messages.append("harmless")
     assert len(messages) < 20
     damaged.write_bytes(data[: len(data) // 2])

@@ -21,8 +21,8 @@ from llama_index_medqa import (
     VllmLora,
 )
 from llama_index_medqa.errors import IndexIdentityError, InputError
-from llama_index_medqa.query_filters import FilteredQuery, PaperFilter
-from llama_index_medqa.retriever import PubMedRetriever
+from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
+from llama_index_medqa.retrieval.retriever import PubMedRetriever
 from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
 from tests.unit.xml_samples import article
 

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
-from llama_index_medqa.reader import to_document
+from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.rendering import as_markdown, as_text
 from llama_index_medqa.rendering_html import as_html
 from llama_index_medqa.terminal import Terminal

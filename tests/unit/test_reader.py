@@ -7,7 +7,7 @@ import pytest
 from llama_index.core.readers.base import BasePydanticReader, BaseReader
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, SourceFormatError
-from llama_index_medqa.reader import PubMedReader
+from llama_index_medqa.indexing.reader import PubMedReader
 
 # Written by us for these tests; no record of PubMed.
 ARTICLE = """

@@ -14,12 +14,12 @@ from llama_index.core.vector_stores import FilterOperator, MetadataFilter, Metad
 
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever, TokenNodeParser
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evidence_level import evidence_level
-from llama_index_medqa.fusion import maximal_marginal_relevance, reciprocal_rank_fusion
-from llama_index_medqa.index_identity import write_as_of
-from llama_index_medqa.lexical_index import record_of
-from llama_index_medqa.query_expansion import expand_query
-from llama_index_medqa.retriever import RetrievedChunk
+from llama_index_medqa.retrieval.evidence_level import evidence_level
+from llama_index_medqa.retrieval.fusion import maximal_marginal_relevance, reciprocal_rank_fusion
+from llama_index_medqa.indexing.identity import write_as_of
+from llama_index_medqa.retrieval.lexical_index import record_of
+from llama_index_medqa.retrieval.query_expansion import expand_query
+from llama_index_medqa.retrieval.retriever import RetrievedChunk
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.text.search_terms import lexical_terms
 
@@ -316,7 +316,7 @@ def medical(tmp_path, word_piece) -> PubMedIndex:
 
 
 def expansions(index, question):
-    from llama_index_medqa.lexical_index import LexicalIndex
+    from llama_index_medqa.retrieval.lexical_index import LexicalIndex
 
     words = LexicalIndex(index.store)
     words.refresh()

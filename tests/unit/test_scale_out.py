@@ -8,7 +8,7 @@ import pytest
 
 from llama_index_medqa import E5Embedding, PubMedIndex, TokenNodeParser
 from llama_index_medqa.errors import EmptyCorpusError, IndexIdentityError, InputError, ServerError
-from llama_index_medqa.scale_out import _Opening, _saved, _Total, ingest_with_ray, ray_cluster
+from llama_index_medqa.indexing.ray_ingestion import _Opening, _saved, _Total, ingest_with_ray, ray_cluster
 from llama_index_medqa.testing import HashEmbedding
 
 

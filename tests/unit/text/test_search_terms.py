@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.lexical_index import heading_term
+from llama_index_medqa.retrieval.lexical_index import heading_term
 from llama_index_medqa.text.search_terms import lexical_terms, rules_fingerprint
 
 

@@ -14,8 +14,8 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import BaseNode, MetadataMode
 
 from llama_index_medqa.errors import IndexIdentityError
-from llama_index_medqa.index_identity import identity_of, write_identity
-from llama_index_medqa.node_parser import TokenNodeParser
+from llama_index_medqa.indexing.identity import identity_of, write_identity
+from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 _logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 
 from llama_index_medqa.embeddings.embedding import TransformerEmbedding
 from llama_index_medqa.errors import IndexIdentityError, InputError
-from llama_index_medqa.node_parser import TokenNodeParser
+from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 # 1: LlamaIndex's rows, each node whole beside its metadata. 2: each fact once; see stored_rows.

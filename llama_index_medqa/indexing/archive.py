@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.index_identity import (
+from llama_index_medqa.indexing.identity import (
     SCHEMA_VERSION,
     begin_import,
     finish_import,

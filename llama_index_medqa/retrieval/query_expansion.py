@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from llama_index_medqa.lexical_index import LexicalIndex, heading_key, heading_term
+from llama_index_medqa.retrieval.lexical_index import LexicalIndex, heading_key, heading_term
 from llama_index_medqa.text.search_terms import lexical_terms
 
 _WORD = re.compile(r"[^\s()\[\],;:?!\"]+")

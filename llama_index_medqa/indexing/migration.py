@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from llama_index_medqa.index_identity import SCHEMA_VERSION, require_current_schema, stored_identity, write_identity
+from llama_index_medqa.indexing.identity import SCHEMA_VERSION, require_current_schema, stored_identity, write_identity
 from llama_index_medqa.vector_store.row_codec import CONTENT_KEY, TYPE_KEY, to_node, to_row
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 

@@ -18,14 +18,14 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import MetadataFilters
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evidence_level import evidence_level
-from llama_index_medqa.fusion import RRF_K, maximal_marginal_relevance, reciprocal_rank_fusion
-from llama_index_medqa.index import PubMedIndex, without_retracted
-from llama_index_medqa.lexical_index import LexicalHit, LexicalIndex, record_of
-from llama_index_medqa.postprocessing import postprocessed
+from llama_index_medqa.retrieval.evidence_level import evidence_level
+from llama_index_medqa.retrieval.fusion import RRF_K, maximal_marginal_relevance, reciprocal_rank_fusion
+from llama_index_medqa.indexing.index import PubMedIndex, without_retracted
+from llama_index_medqa.retrieval.lexical_index import LexicalHit, LexicalIndex, record_of
+from llama_index_medqa.retrieval.postprocessing import postprocessed
 from llama_index_medqa.profiles import MOST_CHUNKS, RetrievalMode
-from llama_index_medqa.query_expansion import expand_query
-from llama_index_medqa.query_filters import not_met, papers_of
+from llama_index_medqa.retrieval.query_expansion import expand_query
+from llama_index_medqa.retrieval.paper_filter import not_met, papers_of
 from llama_index_medqa.text.search_terms import lexical_terms
 
 _logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class PubMedRetriever(BaseRetriever):
 
     times the weights for recency and evidence, where they are asked for:
     ``(1 + recency_weight * 2 ** (-age / recency_half_life)) * (1 + evidence_weight * level)``, the age in years and
-    the level of :func:`llama_index_medqa.evidence_level.evidence_level`. Retrieved chunks are
+    the level of :func:`llama_index_medqa.retrieval.evidence_level.evidence_level`. Retrieved chunks are
     :class:`RetrievedChunk`, so that the cosine and BM25 score are there in every mode.
 
     Args:
@@ -90,7 +90,7 @@ class PubMedRetriever(BaseRetriever):
             times this, less their likeness to those picked before times the rest; see
             :func:`maximal_marginal_relevance`.
         expand: whether the search by words also looks for acronyms, their long forms and MeSH headings; see
-            :func:`llama_index_medqa.query_expansion.expand_query`.
+            :func:`llama_index_medqa.retrieval.query_expansion.expand_query`.
         recency_weight: how much a paper of this year gains; 0 for nothing.
         recency_half_life: years after which it gains half of that.
         evidence_weight: how much the highest level of evidence gains; 0 for nothing.

@@ -21,8 +21,8 @@ from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter,
 
 from llama_index_medqa.embeddings.embedding import TransformerEmbedding
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.index_adoption import adopt
-from llama_index_medqa.index_identity import (
+from llama_index_medqa.indexing.adoption import adopt
+from llama_index_medqa.indexing.identity import (
     carries_no_identity,
     identity_of,
     require_same,
@@ -30,8 +30,8 @@ from llama_index_medqa.index_identity import (
     stored_identity,
     write_identity,
 )
-from llama_index_medqa.ingestion import Ingestion, IngestReport
-from llama_index_medqa.node_parser import TokenNodeParser
+from llama_index_medqa.indexing.ingestion import Ingestion, IngestReport
+from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.pubmed.record import Deletion
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 

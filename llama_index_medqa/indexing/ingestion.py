@@ -11,7 +11,7 @@ from llama_index.core.ingestion import run_transformations
 from llama_index.core.schema import BaseNode, Document, TransformComponent
 
 from llama_index_medqa.errors import EmptyCorpusError
-from llama_index_medqa.node_parser import record_hash, stable_node_id
+from llama_index_medqa.indexing.node_parser import record_hash, stable_node_id
 from llama_index_medqa.pubmed.record import Deletion
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 
