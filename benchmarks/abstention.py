@@ -28,7 +28,7 @@ from benchmarks.answer_sets import NAMES, AnswerSet, WholePapers, load_answer_se
 from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import PubMedRetriever
-from llama_index_medqa.answerability import Signals, signals_of
+from llama_index_medqa.answering.answerability import Signals, signals_of
 from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.evaluation.measures.abstention import RiskPoint, auroc, risk_coverage
 from llama_index_medqa.evaluation.statistics import bootstrap_mean

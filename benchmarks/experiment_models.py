@@ -11,7 +11,7 @@ from benchmarks.ports import free_port
 from llama_index_medqa import VllmLora
 from llama_index_medqa.llms.adapter_manifest import read_manifest
 from llama_index_medqa.assembly import Drafter, open_drafter
-from llama_index_medqa.drafting import EXTRACTIVE
+from llama_index_medqa.answering.drafting import EXTRACTIVE
 from llama_index_medqa.prompts import CHAT
 from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.serving.vllm_process import VllmProcess, VllmSettings, lora_rank

@@ -6,7 +6,7 @@ The model is scripted, so that the example runs in seconds; with a real one, not
 from papers import open_papers
 
 from llama_index_medqa import MedQAQueryEngine
-from llama_index_medqa.query_engine import MedQAStreamingResponse
+from llama_index_medqa.answering.query_engine import MedQAStreamingResponse
 from llama_index_medqa.testing import ScriptedLLM
 
 DRAFT = (

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from llama_index_medqa.indexing.index import PubMedIndex
     from llama_index_medqa.llms.vllm_lora import VllmLora
     from llama_index_medqa.indexing.node_parser import TokenNodeParser
-    from llama_index_medqa.query_engine import MedQAQueryEngine
+    from llama_index_medqa.answering.query_engine import MedQAQueryEngine
     from llama_index_medqa.indexing.reader import PubMedReader
     from llama_index_medqa.retrieval.retriever import PubMedRetriever
     from llama_index_medqa.vector_store.store import PubMedVectorStore

@@ -12,10 +12,10 @@ import httpx
 from llama_index.core.llms import LLM
 from llama_index.llms.openai_like import OpenAILike
 
-from llama_index_medqa.answering.multilingual import untranslatable
+from llama_index_medqa.answering.translation.multilingual import untranslatable
 from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.vector_store.client import place_arguments
-from llama_index_medqa.drafting import EXTRACTIVE
+from llama_index_medqa.answering.drafting import EXTRACTIVE
 from llama_index_medqa.embeddings.embedding import BgeEmbedding, E5Embedding
 from llama_index_medqa.errors import IndexNotFoundError, InputError, ServerError, UsageError
 from llama_index_medqa.evaluation.model_calls import JudgeServer
@@ -24,9 +24,9 @@ from llama_index_medqa.indexing.identity import carries_no_identity, stored_iden
 from llama_index_medqa.llms.vllm_lora import VllmLora
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.profiles import Policy, Profile
-from llama_index_medqa.query_engine import MedQAQueryEngine
+from llama_index_medqa.answering.query_engine import MedQAQueryEngine
 from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
-from llama_index_medqa.response import MedQAStreamingResponse
+from llama_index_medqa.answering.response import MedQAStreamingResponse
 from llama_index_medqa.llms.openai_compatible import ServedLlm
 from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.text.language import foreign_language

@@ -96,8 +96,8 @@ def ask(
         start_answer,
     )
     from llama_index_medqa.retrieval.paper_filter import PaperFilter
-    from llama_index_medqa.rendering import as_data
-    from llama_index_medqa.saving import require_writable, save_answer
+    from llama_index_medqa.rendering.text import as_data
+    from llama_index_medqa.rendering.export import require_writable, save_answer
 
     terminal = terminal_for(as_json)
     if not question.strip():

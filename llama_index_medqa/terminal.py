@@ -38,11 +38,11 @@ from llama_index_medqa.pubmed.data_date import freshness
 from llama_index_medqa.indexing.index import IndexInfo
 from llama_index_medqa.indexing.ingestion import IngestReport
 from llama_index_medqa.pubmed.crawl.crawler import CrawlProgress, CrawlSummary
-from llama_index_medqa.query_engine import MedQAQueryEngine
+from llama_index_medqa.answering.query_engine import MedQAQueryEngine
 from llama_index_medqa.retrieval.paper_filter import PaperFilter
 from llama_index_medqa.redaction import redacted
-from llama_index_medqa.rendering import HEADINGS, made_by, notes, reasons, short_answer, sources
-from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.rendering.text import HEADINGS, made_by, notes, reasons, short_answer, sources
+from llama_index_medqa.answering.response import MedQAResponse
 from llama_index_medqa.safe_console import SafeConsole
 from llama_index_medqa.indexing.updating import UpdateReport
 

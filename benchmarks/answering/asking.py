@@ -18,11 +18,11 @@ from benchmarks.kept_drafts import KeptDrafts
 from benchmarks.provenance import ROOT
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
 from llama_index_medqa.assembly import Drafter, open_drafter, open_embedder, open_engine, start_answer
-from llama_index_medqa.drafting import EXTRACTIVE
+from llama_index_medqa.answering.drafting import EXTRACTIVE
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.line_file import LineFile, read_rows
 from llama_index_medqa.profiles import EMBEDDED, Profile
-from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.answering.response import MedQAResponse
 
 Split = Literal["calibration", "final"]
 DrafterName = Literal["model", "extractive"]

@@ -22,7 +22,7 @@ from data_tools.sft.findings import Study, shared_weight, study_of
 from data_tools.sft.output import draw
 from data_tools.sft.passages import anchor_of, by_paper, stating, window
 from data_tools.sft.support import judged, speaks_of
-from llama_index_medqa.evidence_selection import as_context
+from llama_index_medqa.answering.sentence_selection import as_context
 from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER
 from llama_index_medqa.pubmed.record import PubMedRecord

@@ -36,8 +36,8 @@ from llama_index_medqa.pubmed.record import Deletion
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 if TYPE_CHECKING:
-    from llama_index_medqa.chat_engine import MedQAChatEngine
-    from llama_index_medqa.query_engine import MedQAQueryEngine
+    from llama_index_medqa.answering.chat_engine import MedQAChatEngine
+    from llama_index_medqa.answering.query_engine import MedQAQueryEngine
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ class PubMedIndex(VectorStoreIndex):
         Raises:
             InputError: there is no model, or an argument is one of LlamaIndex's unverified engines alone.
         """
-        from llama_index_medqa.query_engine import MedQAQueryEngine
+        from llama_index_medqa.answering.query_engine import MedQAQueryEngine
 
         if "text_qa_template" in kwargs:
             kwargs["prompt"] = kwargs.pop("text_qa_template")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from llama_index_medqa.demo import QUESTIONS
-from llama_index_medqa.response import FINDINGS_LEAD
+from llama_index_medqa.answering.response import FINDINGS_LEAD
 
 pytestmark = pytest.mark.integration
 

@@ -13,7 +13,7 @@ from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
 from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.indexing.reader import to_document
-from llama_index_medqa.response import disagreements, spoken
+from llama_index_medqa.answering.response import disagreements, spoken
 from llama_index_medqa.testing import ScriptedLLM
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from llama_index_medqa.answerability import BY_WORDS, AnswerabilityGate, Calibration, signals_of
+from llama_index_medqa.answering.answerability import BY_WORDS, AnswerabilityGate, Calibration, signals_of
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.retrieval.retriever import RetrievedChunk
 from tests.conftest import REPOSITORY

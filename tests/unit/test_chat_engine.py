@@ -3,7 +3,7 @@
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
 from llama_index_medqa import MedQAQueryEngine
-from llama_index_medqa.response import MedQAResponse
+from llama_index_medqa.answering.response import MedQAResponse
 from llama_index_medqa.testing import ScriptedLLM
 
 QUESTION = "Does green tea lower the resting heart rate?"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.draft_reading import DraftReader, without_frame, without_thoughts
+from llama_index_medqa.answering.draft_reading import DraftReader, without_frame, without_thoughts
 
 QUESTION = "Does green tea lower the resting heart rate?"
 FELL = "Green tea lowered the rate by 3.5 beats [PMID:1]."

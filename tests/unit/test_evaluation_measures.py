@@ -21,7 +21,7 @@ from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gol
 from llama_index_medqa.evaluation.measures.retrieval import Precision, Recall, of_answers
 from llama_index_medqa.evaluation.measures.terms import MedicalTerms, term_precision
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.response import AnswerIdentity, MedQAResponse
+from llama_index_medqa.answering.response import AnswerIdentity, MedQAResponse
 from llama_index_medqa.testing import ScriptedEntailment
 from llama_index_medqa.verification.verifier import ClaimVerifier
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.evidence_selection import EvidenceSelector, as_context, stretches, token_count
+from llama_index_medqa.answering.sentence_selection import EvidenceSelector, as_context, stretches, token_count
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.verification.passages import Passage
 from tests.unit.chunks import passage

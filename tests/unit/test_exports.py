@@ -13,7 +13,7 @@ from llama_index_medqa.errors import MedQAError, SourceFormatError
 from llama_index_medqa.pubmed.formats.reading import expand_sources, read_newest, read_records
 from llama_index_medqa.pubmed.formats.nbib_writer import write_nbib
 from llama_index_medqa.pubmed.record import AbstractSection, Author, PubMedRecord, RecordDetails, known_details
-from llama_index_medqa.references import Reference, as_ris
+from llama_index_medqa.rendering.references import Reference, as_ris
 
 
 def read(text, encoding="utf-8"):

@@ -1,6 +1,6 @@
 """What is quoted without a model; records are ours, but for the first, which is close to a real one."""
 
-from llama_index_medqa.drafting import ExtractiveAnswerer
+from llama_index_medqa.answering.drafting import ExtractiveAnswerer
 from tests.unit.chunks import passage
 
 

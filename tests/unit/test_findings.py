@@ -2,7 +2,7 @@
 
 from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
 
-from llama_index_medqa.findings import relevant_findings
+from llama_index_medqa.answering.findings import relevant_findings
 from llama_index_medqa.verification.passages import passages_of
 
 QUESTION = "Does zinc shorten the common cold?"

@@ -12,11 +12,11 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa import MedQAQueryEngine, VllmLora
-from llama_index_medqa.drafting import Piece
+from llama_index_medqa.answering.drafting import Piece
 from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.prompts import ABSTENTION
-from llama_index_medqa.query_engine import MedQAStreamingResponse
-from llama_index_medqa.response import FINDINGS_LEAD
+from llama_index_medqa.answering.query_engine import MedQAStreamingResponse
+from llama_index_medqa.answering.response import FINDINGS_LEAD
 from llama_index_medqa.testing import ScriptedLLM
 from tests.vllm_double import closes, vllm_double
 
@@ -177,9 +177,9 @@ def test_a_word_that_is_no_model_is_refused(index):
 def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
     text = f"{TRUE} [PMID:1] {INVENTED}\n{SAFE} Drugs, e.g. Aspirin, were stopped."
     nodes = index.as_retriever(similarity_top_k=6).retrieve(QUESTION)
-    from llama_index_medqa.draft_check import DraftCheck
-    from llama_index_medqa.evidence_gathering import Evidence
-    from llama_index_medqa.response import AnswerIdentity
+    from llama_index_medqa.answering.draft_verification import DraftCheck
+    from llama_index_medqa.answering.context import Evidence
+    from llama_index_medqa.answering.response import AnswerIdentity
     from llama_index_medqa._common.timer import Stopwatch
     from llama_index_medqa.testing import ScriptedEntailment
     from llama_index_medqa.verification.passages import passages_of
@@ -203,7 +203,7 @@ def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
 
 
 def test_words_of_any_subject_do_not_carry_a_question():
-    from llama_index_medqa.answerability import question_coverage
+    from llama_index_medqa.answering.answerability import question_coverage
     from llama_index_medqa.verification.passages import Passage
 
     def coverage(text: str) -> float:

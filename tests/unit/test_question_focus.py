@@ -2,7 +2,7 @@
 
 import pytest
 
-from llama_index_medqa.question_focus import aspects_of, form_of, tells_of
+from llama_index_medqa.answering.questions.focus import aspects_of, form_of, tells_of
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llama_index_medqa.question_parts import question_parts
+from llama_index_medqa.answering.questions.decomposition import question_parts
 
 
 @pytest.mark.parametrize(

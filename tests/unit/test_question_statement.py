@@ -2,7 +2,7 @@
 
 import pytest
 
-from llama_index_medqa.question_statement import question_statement
+from llama_index_medqa.answering.questions.statement import question_statement
 
 
 @pytest.mark.parametrize(

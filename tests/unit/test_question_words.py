@@ -2,7 +2,7 @@
 
 import pytest
 
-from llama_index_medqa.question_words import held_share, named_share, question_weights, rare_names
+from llama_index_medqa.answering.questions.keywords import held_share, named_share, question_weights, rare_names
 from llama_index_medqa.text.term_weights import idf, is_rare
 
 

@@ -19,7 +19,7 @@ from llama_index_medqa.pubmed.byte_streams import Pieces
 from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.formats.xml import read_xml
 from llama_index_medqa.pubmed.formats.xml import prolog, slices
-from llama_index_medqa.references import Reference, as_bibtex, as_ris
+from llama_index_medqa.rendering.references import Reference, as_bibtex, as_ris
 from tests.unit.xml_samples import article, document
 
 

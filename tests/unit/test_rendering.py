@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 import pytest
 from llama_index.core.schema import NodeWithScore
 
-from llama_index_medqa.references import as_bibtex, as_ris, references
-from llama_index_medqa.rendering import as_data, as_markdown, as_text
-from llama_index_medqa.rendering_html import as_html
-from llama_index_medqa.response import FINDINGS_LEAD, Disagreement, ExcludedPaper, MedQAResponse, quoted
-from llama_index_medqa.saving import save_answer
+from llama_index_medqa.rendering.references import as_bibtex, as_ris, references
+from llama_index_medqa.rendering.text import as_data, as_markdown, as_text
+from llama_index_medqa.rendering.html import as_html
+from llama_index_medqa.answering.response import FINDINGS_LEAD, Disagreement, ExcludedPaper, MedQAResponse, quoted
+from llama_index_medqa.rendering.export import save_answer
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding
 
 TODAY = date(2026, 1, 31)
@@ -248,7 +248,7 @@ def test_bibtex_and_ris_hold_authors_volume_issue_and_pages(response):
 
 @pytest.mark.parametrize("pages", ["e123", "S1-S5", "12", "1-2, 5", ""])
 def test_pages_that_are_no_range_stay_as_they_are(pages):
-    from llama_index_medqa.references import Reference
+    from llama_index_medqa.rendering.references import Reference
 
     text = as_ris([Reference("PMID:1", "T", "1", pages=pages)])
     assert f"SP  - {pages}" in text if pages else "SP  - " not in text
@@ -271,7 +271,7 @@ def test_the_source_is_pubmed_only_where_the_records_are(response):
 
 
 def test_tex_cannot_be_broken_by_a_title():
-    from llama_index_medqa.references import Reference
+    from llama_index_medqa.rendering.references import Reference
 
     text = as_bibtex([Reference("SHA:ab", r"50% of {A} & B_1 \ C")])
     assert r"title = {{50\% of \{A\} \& B\_1 \textbackslash{} C}}" in text

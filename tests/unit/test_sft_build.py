@@ -18,8 +18,8 @@ from data_tools.sft.grounded_recipe import GroundedItems, GroundedSettings
 from data_tools.sft.output import draw
 from data_tools.sft.screening import is_english
 from llama_index_medqa import PubMedIndex, PubMedRetriever, TokenNodeParser
-from llama_index_medqa.drafting import GenerativeAnswerer
-from llama_index_medqa.evidence_selection import EvidenceSelector
+from llama_index_medqa.answering.drafting import GenerativeAnswerer
+from llama_index_medqa.answering.sentence_selection import EvidenceSelector
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
 from llama_index_medqa.pubmed.formats.jsonl import write_jsonl
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llama_index_medqa.answering.answer_type import answer_type
+from llama_index_medqa.answering.short_answer.answer_type import answer_type
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.answering.exact_answer import ExactAnswer, exact_answer, yes_or_no
+from llama_index_medqa.answering.short_answer.exact_answer import ExactAnswer, exact_answer, yes_or_no
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
 START = 40

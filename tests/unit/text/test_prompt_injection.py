@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llama_index.core.schema import NodeWithScore, RelatedNodeInfo, TextNode
 
-from llama_index_medqa.planted_instructions import records_that_give_orders
+from llama_index_medqa.answering.prompt_injection import records_that_give_orders
 from llama_index_medqa.text.injection.disguises import undisguised
 from llama_index_medqa.text.injection.detector import gives_orders
 from llama_index_medqa.verification.passages import passages_of

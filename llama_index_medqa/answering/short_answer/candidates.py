@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from llama_index_medqa.answering.answer_type import AnswerType, Kind
+from llama_index_medqa.answering.short_answer.answer_type import AnswerType, Kind
 from llama_index_medqa.text.abbreviations import find_acronyms
 from llama_index_medqa.text.noun_phrases import Token, noun_phrases, words_with_places
 from llama_index_medqa.text.quantities.reading import quantities

@@ -7,7 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
-from llama_index_medqa.question_focus import form_of
+from llama_index_medqa.answering.questions.focus import form_of
 from llama_index_medqa.text.noun_phrases import noun_phrases, words_with_places
 from llama_index_medqa.text.words import stem
 

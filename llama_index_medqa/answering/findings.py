@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from llama_index_medqa.question_words import held_share, named_share, question_weights
+from llama_index_medqa.answering.questions.keywords import held_share, named_share, question_weights
 from llama_index_medqa.text.anaphora import leans_back
 from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.term_weights import shared_part, terms

@@ -6,16 +6,16 @@ from dataclasses import replace
 from datetime import date
 from functools import cached_property
 
-from llama_index_medqa.answering.answer_type import answer_type
-from llama_index_medqa.answering.exact_answer import ExactAnswer, Label, exact_answer, yes_or_no
-from llama_index_medqa.answering.notices import NOTICES
-from llama_index_medqa.answering.translation import AnswerTranslation, CitedText, TranslatedQuestion
-from llama_index_medqa.draft_reading import DraftPart, DraftReader, capitalised
-from llama_index_medqa.drafting import EXTRACTIVE, Piece, TokenUsage
-from llama_index_medqa.evidence_gathering import Evidence
-from llama_index_medqa.findings import relevant_findings
+from llama_index_medqa.answering.short_answer.answer_type import answer_type
+from llama_index_medqa.answering.short_answer.exact_answer import ExactAnswer, Label, exact_answer, yes_or_no
+from llama_index_medqa.answering.translation.notices import NOTICES
+from llama_index_medqa.answering.translation.translator import AnswerTranslation, CitedText, TranslatedQuestion
+from llama_index_medqa.answering.draft_reading import DraftPart, DraftReader, capitalised
+from llama_index_medqa.answering.drafting import EXTRACTIVE, Piece, TokenUsage
+from llama_index_medqa.answering.context import Evidence
+from llama_index_medqa.answering.findings import relevant_findings
 from llama_index_medqa.prompts import ABSTENTION
-from llama_index_medqa.response import (
+from llama_index_medqa.answering.response import (
     WITHDRAWN,
     Abstention,
     AnswerIdentity,

@@ -9,9 +9,9 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, Completi
 from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate
 
-from llama_index_medqa.answering.notices import NOTICES
+from llama_index_medqa.answering.translation.notices import NOTICES
 from llama_index_medqa.llms.openai_responses import is_cut_off
-from llama_index_medqa.draft_reading import without_thoughts
+from llama_index_medqa.answering.draft_reading import without_thoughts
 from llama_index_medqa.prompts import (
     QUESTION_TO_ENGLISH,
     QUESTION_TO_ENGLISH_VERSION,

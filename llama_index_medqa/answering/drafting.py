@@ -10,10 +10,10 @@ from llama_index.core.prompts import BasePromptTemplate
 
 from llama_index_medqa.llms.openai_responses import StreamEnd, is_cut_off
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evidence_selection import as_context, merit, showable, token_count, with_context
+from llama_index_medqa.answering.sentence_selection import as_context, merit, showable, token_count, with_context
 from llama_index_medqa.llms.vllm_lora import VllmLora
-from llama_index_medqa.question_focus import tells_what_is_asked
-from llama_index_medqa.question_words import held_share, named_share, question_weights, rare_names
+from llama_index_medqa.answering.questions.focus import tells_what_is_asked
+from llama_index_medqa.answering.questions.keywords import held_share, named_share, question_weights, rare_names
 from llama_index_medqa.llms.server_errors import model_name, server_errors, server_place
 from llama_index_medqa.text.anaphora import leans_back
 from llama_index_medqa.text.term_weights import terms

@@ -9,8 +9,8 @@ import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.utils import get_tokenizer
 
-from llama_index_medqa.question_focus import aspects_of, tells_of
-from llama_index_medqa.question_words import held_shares, question_weights
+from llama_index_medqa.answering.questions.focus import aspects_of, tells_of
+from llama_index_medqa.answering.questions.keywords import held_shares, question_weights
 from llama_index_medqa.text.anaphora import leans_back
 from llama_index_medqa.text.term_weights import shared_part, terms
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
