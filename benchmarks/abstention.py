@@ -31,7 +31,7 @@ from llama_index_medqa import PubMedRetriever
 from llama_index_medqa.answering.answerability import Signals, signals_of
 from llama_index_medqa.assembly import open_embedder
 from llama_index_medqa.evaluation.measures.abstention import RiskPoint, auroc, risk_coverage
-from llama_index_medqa.evaluation.statistics import bootstrap_mean
+from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
 from llama_index_medqa.profiles import EMBEDDED
 
 _DEEP = 60

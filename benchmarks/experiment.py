@@ -39,8 +39,8 @@ from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.by_name import JUDGES, asks_model, judge_of
 from llama_index_medqa.evaluation.judges.measured import measured_quality
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
-from llama_index_medqa.evaluation.model_calls import ModelCalls
-from llama_index_medqa.evaluation.runner import Progress
+from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
+from llama_index_medqa.evaluation.runs.runner import Progress
 from llama_index_medqa.profiles import EMBEDDED
 
 

@@ -22,10 +22,10 @@ from llama_index_medqa.assembly import Drafter, open_embedder
 from llama_index_medqa.errors import InputError, WeightsError
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.journal import AnswerJournal, answer_key, read_answers
-from llama_index_medqa.evaluation.runner import Progress, collect
-from llama_index_medqa.evaluation.systems import QueryEngineSystem, System
-from llama_index_medqa.evaluation.token_usage import counted_tokens
+from llama_index_medqa.evaluation.runs.journal import AnswerJournal, answer_key, read_answers
+from llama_index_medqa.evaluation.runs.runner import Progress, collect
+from llama_index_medqa.evaluation.runs.systems import QueryEngineSystem, System
+from llama_index_medqa.evaluation.runs.token_usage import counted_tokens
 from llama_index_medqa.prompts import CHAT, template_hash
 from llama_index_medqa.text.sentences import split_sentences
 

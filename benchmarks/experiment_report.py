@@ -7,12 +7,12 @@ from typing import Any
 from benchmarks.experiment_design import CLOSED, RAG, Cell, Setup
 from benchmarks.experiment_scores import CellScores, Comparison, RightLabel
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.charts import means_plot, standalone
-from llama_index_medqa.evaluation.gate_output import interval
+from llama_index_medqa.evaluation.gate.charts import means_plot, standalone
+from llama_index_medqa.evaluation.gate.junit_markdown import interval
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.measured import measured_quality
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.evaluation.statistics import Estimate, bootstrap_mean
+from llama_index_medqa.evaluation.statistics.intervals import Estimate, bootstrap_mean
 
 LEVEL = 0.05
 MAJORITY = "always the commonest label"

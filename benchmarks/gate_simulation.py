@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.provenance import provenance, write_results
-from llama_index_medqa.evaluation.gate import compare
-from llama_index_medqa.evaluation.margins import Margins
+from llama_index_medqa.evaluation.gate.comparison import compare
+from llama_index_medqa.evaluation.gate.margins import Margins
 from llama_index_medqa.evaluation.results import CaseResult, MeasureInfo, Results
 from llama_index_medqa.evaluation.score import Score
 

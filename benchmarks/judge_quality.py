@@ -31,7 +31,7 @@ from typing import Any
 from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa.assembly import open_judge
-from llama_index_medqa.evaluation.calibration import (
+from llama_index_medqa.evaluation.judges.calibration import (
     LabelledPair,
     judge_pairs,
     length,
@@ -41,7 +41,7 @@ from llama_index_medqa.evaluation.calibration import (
 )
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.by_name import judge_of
-from llama_index_medqa.evaluation.model_calls import ModelCalls
+from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.verification.verifier import ClaimVerifier

@@ -30,7 +30,7 @@ from benchmarks.provenance import RESULTS, provenance, write_results
 from benchmarks.retrieval_sets import RetrievalSet, load_set
 from llama_index_medqa import PubMedIndex, PubMedReader, TokenNodeParser
 from llama_index_medqa.evaluation.measures.retrieval import nDCG
-from llama_index_medqa.evaluation.statistics import bootstrap_mean, paired_bootstrap
+from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean, paired_bootstrap
 from llama_index_medqa.retrieval.lexical_index import LexicalIndex, record_of
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.text.search_terms import lexical_terms

@@ -28,7 +28,7 @@ from benchmarks.provenance import RESULTS, provenance, write_results
 from benchmarks.retrieval_sets import NAMES, RetrievalSet, load_set
 from llama_index_medqa import E5Embedding, PubMedIndex, PubMedRetriever, TokenNodeParser, TransformerEmbedding
 from llama_index_medqa.evaluation.measures.retrieval import Recall, RetrievalMeasure, nDCG
-from llama_index_medqa.evaluation.statistics import bootstrap_mean, paired_bootstrap
+from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean, paired_bootstrap
 from llama_index_medqa.retrieval.fusion import reciprocal_rank_fusion
 from llama_index_medqa.weights import locate
 

@@ -18,7 +18,7 @@ from llama_index_medqa.vector_store.client import place_arguments
 from llama_index_medqa.answering.drafting import EXTRACTIVE
 from llama_index_medqa.embeddings.embedding import BgeEmbedding, E5Embedding
 from llama_index_medqa.errors import IndexNotFoundError, InputError, ServerError, UsageError
-from llama_index_medqa.evaluation.model_calls import JudgeServer
+from llama_index_medqa.evaluation.judges.model_calls import JudgeServer
 from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.indexing.identity import carries_no_identity, stored_identity
 from llama_index_medqa.llms.vllm_lora import VllmLora

@@ -34,10 +34,10 @@ from llama_index_medqa.profiles import EMBEDDED, MOST_CHUNKS, Profile
 
 if TYPE_CHECKING:
     from llama_index_medqa.evaluation.cases import EvaluationCase
-    from llama_index_medqa.evaluation.gate import GateReport
+    from llama_index_medqa.evaluation.gate.comparison import GateReport
     from llama_index_medqa.evaluation.results import Results
-    from llama_index_medqa.evaluation.runner import Reply
-    from llama_index_medqa.evaluation.systems import System
+    from llama_index_medqa.evaluation.runs.runner import Reply
+    from llama_index_medqa.evaluation.runs.systems import System
     from llama_index_medqa.verification.verdicts import Strictness
 
 # Some questions have no answer because the system failed; all others are in the results.
@@ -100,7 +100,7 @@ def evaluate(
     from llama_index_medqa.evaluation.cases import FORMATS
     from llama_index_medqa.evaluation.measures.catalogue import measures_of
     from llama_index_medqa.evaluation.results import write_results
-    from llama_index_medqa.evaluation.systems import StoredAnswers, load_engine
+    from llama_index_medqa.evaluation.runs.systems import StoredAnswers, load_engine
 
     if cases_format not in FORMATS:
         raise UsageError(f"--format cannot be {cases_format!r}: choose {_CASE_FORMATS}.")
@@ -175,7 +175,7 @@ def _profile_subject(
         open_index,
         require_server,
     )
-    from llama_index_medqa.evaluation.systems import QueryEngineSystem, content_of, profile_identity
+    from llama_index_medqa.evaluation.runs.systems import QueryEngineSystem, content_of, profile_identity
     from llama_index_medqa.llms.vllm_lora import VllmLora
     from llama_index_medqa.verification.verifier import ClaimVerifier
 
@@ -198,8 +198,8 @@ def _profile_subject(
 def _ask_all(
     terminal: Any, cases: Sequence["EvaluationCase"], system: "System", journal: Path, concurrency: int, timeout: float
 ) -> list["Reply"]:
-    from llama_index_medqa.evaluation.journal import AnswerJournal
-    from llama_index_medqa.evaluation.runner import collect
+    from llama_index_medqa.evaluation.runs.journal import AnswerJournal
+    from llama_index_medqa.evaluation.runs.runner import collect
 
     with AnswerJournal.open(journal) as kept, terminal.asking_progress() as progress:
         return asyncio.run(collect(cases, system, kept, concurrency=concurrency, timeout=timeout, progress=progress))
@@ -250,8 +250,8 @@ def gate(
     html: Annotated[Path | None, typer.Option(help="HTML report to write, one file that needs nothing else.")] = None,
 ) -> None:
     """Compare two files of results; exit with 1 when the candidate is worse by more than its margins."""
-    from llama_index_medqa.evaluation.gate import compare
-    from llama_index_medqa.evaluation.margins import Margins, read_margins
+    from llama_index_medqa.evaluation.gate.comparison import compare
+    from llama_index_medqa.evaluation.gate.margins import Margins, read_margins
     from llama_index_medqa.evaluation.results import read_results
     from llama_index_medqa.terminal import Terminal
 
@@ -272,8 +272,8 @@ def _write_reports(
     markdown: Path | None,
     html: Path | None,
 ) -> None:
-    from llama_index_medqa.evaluation.gate_output import as_junit, as_markdown
-    from llama_index_medqa.evaluation.report import as_html
+    from llama_index_medqa.evaluation.gate.junit_markdown import as_junit, as_markdown
+    from llama_index_medqa.evaluation.gate.html_report import as_html
 
     if junit:
         junit.write_text(as_junit(report), encoding="utf-8")

@@ -12,9 +12,9 @@ from llama_index_medqa.profiles import Profile
 if TYPE_CHECKING:
     from llama_index_medqa.evaluation.cases import EvaluationCase
     from llama_index_medqa.evaluation.judges import Judge
-    from llama_index_medqa.evaluation.model_calls import CallTotals, ModelCalls
+    from llama_index_medqa.evaluation.judges.model_calls import CallTotals, ModelCalls
     from llama_index_medqa.evaluation.results import Results
-    from llama_index_medqa.evaluation.runner import Reply
+    from llama_index_medqa.evaluation.runs.runner import Reply
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Judging:
     async def open(self, terminal: Any) -> AsyncIterator["ModelCalls"]:
         """The judge's model, for the length of the ``async with`` block."""
         from llama_index_medqa.assembly import open_judge
-        from llama_index_medqa.evaluation.model_calls import ModelCalls
+        from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
 
         limits: dict[str, Any] = {"concurrency": self.concurrency, "timeout": self.timeout}
         place: dict[str, Any] = {"api_base": self.api_base, "model": self.model, "parallel": self.concurrency}

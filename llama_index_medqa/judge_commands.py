@@ -14,7 +14,7 @@ from llama_index_medqa.evaluation_judging import Judging
 from llama_index_medqa.profiles import EMBEDDED
 
 if TYPE_CHECKING:
-    from llama_index_medqa.evaluation.calibration import LabelledPair, Quality
+    from llama_index_medqa.evaluation.judges.calibration import LabelledPair, Quality
 
 judge_app = typer.Typer(help="The judges of evaluations.", no_args_is_help=True)
 
@@ -41,7 +41,7 @@ def calibrate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a judge agrees with people's labels, beside word overlap and length."""
-    from llama_index_medqa.evaluation.calibration import load_pairs
+    from llama_index_medqa.evaluation.judges.calibration import load_pairs
 
     sets = {path.stem: load_pairs(path) for path in labels}
     if len(sets) < len(labels):
@@ -71,7 +71,7 @@ _SETTINGS = {"repeats": 1, "temperature": 0.0}
 async def _measured(
     judging: Judging, sets: dict[str, list["LabelledPair"]], terminal: Any
 ) -> tuple[dict[str, Any], dict[str, dict[str, "Quality"]]]:
-    from llama_index_medqa.evaluation.calibration import judge_pairs, length, quality, word_overlap
+    from llama_index_medqa.evaluation.judges.calibration import judge_pairs, length, quality, word_overlap
     from llama_index_medqa.evaluation.score import Score
 
     async with judging.judge_opened(terminal) as judge:
@@ -88,6 +88,6 @@ async def _measured(
 
 
 def _alone(scores: Sequence[Any], pairs: Sequence["LabelledPair"]) -> "Quality":
-    from llama_index_medqa.evaluation.calibration import quality
+    from llama_index_medqa.evaluation.judges.calibration import quality
 
     return quality(scores, pairs, probabilities=False)

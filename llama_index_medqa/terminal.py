@@ -23,10 +23,10 @@ from rich.text import Text
 from llama_index_medqa.assembly import start_answer
 from llama_index_medqa.crawl_display import crawl_progress, print_summary
 from llama_index_medqa.doctor import Finding
-from llama_index_medqa.evaluation.calibration import Quality
-from llama_index_medqa.evaluation.gate import GateReport
+from llama_index_medqa.evaluation.judges.calibration import Quality
+from llama_index_medqa.evaluation.gate.comparison import GateReport
 from llama_index_medqa.evaluation.results import Results
-from llama_index_medqa.evaluation.runner import Progress as Asked
+from llama_index_medqa.evaluation.runs.runner import Progress as Asked
 from llama_index_medqa.evaluation_display import (
     asking_progress,
     judging_progress,

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.answering.failure_stages import NOT_JUDGED, RIGHT, STAGES
 from benchmarks.answering.label_measures import Pair, confusion, macro_f1
 from benchmarks.answering.question_scores import ScoredQuestion
-from llama_index_medqa.evaluation.statistics import bootstrap_mean, paired_bootstrap
+from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean, paired_bootstrap
 
 SECONDS = ("retrieve", "select", "generate", "verify", "all", "first verified sentence")
 RESULTS = (RIGHT, NOT_JUDGED, *STAGES)

@@ -40,7 +40,7 @@ from llama_index_medqa.answering.short_answer.answer_type import answer_type
 from llama_index_medqa.answering.short_answer.exact_answer import exact_answer, mentions
 from llama_index_medqa.answering.drafting import ExtractiveAnswerer
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.statistics import bootstrap_mean
+from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
 from llama_index_medqa.answering.questions.keywords import held_share, question_weights
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.verification.passages import Passage, passages_of

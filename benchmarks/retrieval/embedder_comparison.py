@@ -47,7 +47,7 @@ from llama_index_medqa import (
     TransformerEmbedding,
 )
 from llama_index_medqa.evaluation.measures.retrieval import Recall, RetrievalMeasure, nDCG
-from llama_index_medqa.evaluation.statistics import bootstrap_mean, paired_bootstrap
+from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean, paired_bootstrap
 from llama_index_medqa.retrieval.fusion import RRF_K, reciprocal_rank_fusion
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.weights import locate

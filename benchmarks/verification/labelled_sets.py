@@ -15,7 +15,7 @@ from typing import Any
 
 from llama_index.core.schema import NodeWithScore, TextNode
 
-from llama_index_medqa.evaluation.calibration import LabelledPair
+from llama_index_medqa.evaluation.judges.calibration import LabelledPair
 from llama_index_medqa.verification.passages import Passage, passages_of
 
 SEED = 18

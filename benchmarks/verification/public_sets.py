@@ -34,7 +34,7 @@ from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import provenance, write_results
 from benchmarks.verification.labelled_sets import BY_KIND, FILES, PUBLIC, SEED, LabelledClaim, drawn
 from benchmarks.verification.measured_model import KeptJudgements, add_model_option
-from llama_index_medqa.evaluation.calibration import (
+from llama_index_medqa.evaluation.judges.calibration import (
     balanced_accuracy,
     bootstrapped,
     length,
@@ -42,7 +42,7 @@ from llama_index_medqa.evaluation.calibration import (
     sentences_of,
 )
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.evaluation.statistics import bootstrap_mean
+from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
 from llama_index_medqa.text.term_weights import idf, terms
 from llama_index_medqa.verification.entailment import EntailmentEncoder, EntailmentModel
 from llama_index_medqa.verification.verdicts import AnswerSentence

@@ -17,9 +17,9 @@ from llama_index_medqa.evaluation.cases import fingerprint as fingerprint_of_cas
 from llama_index_medqa.evaluation.judges.measured import measured_quality
 from llama_index_medqa.evaluation.judges.verifier import own_work
 from llama_index_medqa.evaluation.measures.measure import Measure, Unit
-from llama_index_medqa.evaluation.runner import Reply
+from llama_index_medqa.evaluation.runs.runner import Reply
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.evaluation.statistics import Estimate, RepeatedScores, bootstrap_mean, repeated_scores
+from llama_index_medqa.evaluation.statistics.intervals import Estimate, RepeatedScores, bootstrap_mean, repeated_scores
 
 FORMAT = "llama-index-medqa evaluation 1"
 # Answers that fail everywhere for one reason would otherwise fill the file with it.

@@ -25,7 +25,7 @@ from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.line_file import read_rows
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
-from llama_index_medqa.evaluation.model_calls import JudgeServer, ModelCalls
+from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.prompts import PROMPT_FORMATS
 from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.serving.vllm_process import PYTHON_VARIABLE, VllmProcess, VllmSettings

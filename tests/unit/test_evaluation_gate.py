@@ -16,13 +16,13 @@ from llama_index_medqa.cli import main
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.gate import compare
-from llama_index_medqa.evaluation.gate_output import as_junit, as_markdown
-from llama_index_medqa.evaluation.margins import Margins, read_margins
+from llama_index_medqa.evaluation.gate.comparison import compare
+from llama_index_medqa.evaluation.gate.junit_markdown import as_junit, as_markdown
+from llama_index_medqa.evaluation.gate.margins import Margins, read_margins
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
-from llama_index_medqa.evaluation.report import as_html
+from llama_index_medqa.evaluation.gate.html_report import as_html
 from llama_index_medqa.evaluation.results import read_results, score_all, write_results
-from llama_index_medqa.evaluation.runner import Reply
+from llama_index_medqa.evaluation.runs.runner import Reply
 
 CASES = [
     EvaluationCase(str(number), f"Does drug {number} help <b>anyone</b>?", (f"PMID:{number}",), (), "yes")

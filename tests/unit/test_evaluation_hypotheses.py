@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.hypotheses import holm, mcnemar, sign_flip_test
+from llama_index_medqa.evaluation.statistics.significance import holm, mcnemar, sign_flip_test
 
 UNEVEN = [-0.4, 0.1, -0.25, 0.3, -0.05, -0.6, 0.02, -0.11]
 

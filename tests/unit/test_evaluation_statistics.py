@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.statistics import bootstrap_mean, paired_bootstrap, repeated_scores
+from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean, paired_bootstrap, repeated_scores
 
 VALUES = np.random.default_rng(7).beta(2, 1, 60).tolist()
 

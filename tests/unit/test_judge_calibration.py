@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.calibration import (
+from llama_index_medqa.evaluation.judges.calibration import (
     LabelledPair,
     auroc,
     balanced_accuracy,

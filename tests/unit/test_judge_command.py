@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from llama_index_medqa.evaluation.gate_output import judge_told
+from llama_index_medqa.evaluation.gate.junit_markdown import judge_told
 from llama_index_medqa.evaluation.results import MeasureInfo
 from llama_index_medqa.testing import ScriptedEntailment
 from llama_index_medqa.verification import verifier

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from llama_index_medqa.cli import main
-from llama_index_medqa.evaluation.gate import compare
-from llama_index_medqa.evaluation.margins import Margins
+from llama_index_medqa.evaluation.gate.comparison import compare
+from llama_index_medqa.evaluation.gate.margins import Margins
 from llama_index_medqa.evaluation.results import read_results
 from tests.judge_double import serving
 from tests.unit.test_judging_kill import answers, cases

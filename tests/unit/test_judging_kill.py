@@ -82,7 +82,7 @@ def answered(folder):
 
 
 def key_of(line):
-    from llama_index_medqa.evaluation.model_calls import call_key
+    from llama_index_medqa.evaluation.judges.model_calls import call_key
 
     body = json.loads(line)
     return call_key({"model": body.pop("model")}, "chat/completions", body)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge, Opinion, VerdictJudge, messages
-from llama_index_medqa.evaluation.model_calls import JudgeServer, ModelCalls
+from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 
 SERVER = JudgeServer("http://judge.test/v1", "some-model")
 

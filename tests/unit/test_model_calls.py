@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from llama_index_medqa.errors import InputError, JudgeError
-from llama_index_medqa.evaluation.model_calls import JudgeServer, ModelCalls, written_text
+from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls, written_text
 from tests.judge_double import completion, transport
 
 SERVER = JudgeServer("http://judge.test/v1", "some-model", more={"weights": "abc"})

@@ -16,7 +16,7 @@ from llama_index_medqa.evaluation.judges import ragas as ragas_judge
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge, load_ragas
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.measures.ragas import RAGAS_NAMES
-from llama_index_medqa.evaluation.model_calls import JudgeServer, ModelCalls
+from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.score import Score
 from tests.judge_double import completion, filled, prompt, transport
 

@@ -27,7 +27,7 @@ from benchmarks.verification.public_sets import (
     weighed_overlap,
 )
 from benchmarks.verification.speed import every_window
-from llama_index_medqa.evaluation.calibration import calibration_error
+from llama_index_medqa.evaluation.judges.calibration import calibration_error
 from llama_index_medqa.testing import ScriptedEntailment
 from llama_index_medqa.verification import windows
 from llama_index_medqa.verification.entailment import Entailment

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from llama_index_medqa.errors import JudgeError
-from llama_index_medqa.evaluation.model_calls import ModelCalls, written_text
+from llama_index_medqa.evaluation.judges.model_calls import ModelCalls, written_text
 from llama_index_medqa.evaluation.score import Score
 
 # Part of every identity: another number where the prompt or the reading of answers changes.

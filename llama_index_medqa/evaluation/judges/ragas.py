@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from llama_index_medqa.embeddings.embedding import TransformerEmbedding
 from llama_index_medqa.errors import InputError, JudgeError, MissingExtraError
-from llama_index_medqa.evaluation.model_calls import ModelCalls, written_text
+from llama_index_medqa.evaluation.judges.model_calls import ModelCalls, written_text
 from llama_index_medqa.evaluation.score import Score
 
 _Filled = TypeVar("_Filled", bound=BaseModel)

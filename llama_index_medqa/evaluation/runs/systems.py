@@ -18,8 +18,8 @@ from llama_index.core.base.response.schema import AsyncStreamingResponse, Respon
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer, answer_of
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.journal import read_answers
-from llama_index_medqa.evaluation.token_usage import counted_tokens
+from llama_index_medqa.evaluation.runs.journal import read_answers
+from llama_index_medqa.evaluation.runs.token_usage import counted_tokens
 from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.profiles import Profile
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from llama_index_medqa.evaluation.gate_output import number
-from llama_index_medqa.evaluation.statistics import Estimate
+from llama_index_medqa.evaluation.gate.junit_markdown import number
+from llama_index_medqa.evaluation.statistics.intervals import Estimate
 
 _WIDTH, _ROW, _LABELS, _EDGE = 720.0, 44.0, 210.0, 50.0
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.statistics import group_sums, require_scipy
+from llama_index_medqa.evaluation.statistics.intervals import group_sums, require_scipy
 
 Floats = npt.NDArray[np.float64]
 

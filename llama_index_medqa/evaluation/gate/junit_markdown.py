@@ -3,9 +3,9 @@
 import re
 from xml.etree import ElementTree
 
-from llama_index_medqa.evaluation.gate import Comparison, GateReport
+from llama_index_medqa.evaluation.gate.comparison import Comparison, GateReport
 from llama_index_medqa.evaluation.results import MeasureInfo
-from llama_index_medqa.evaluation.statistics import Estimate
+from llama_index_medqa.evaluation.statistics.intervals import Estimate
 
 _MARKS = {"pass": "✅", "fail": "❌", "not enough evidence": "❔", "not gated": ""}
 # What XML 1.0 cannot hold, not even escaped.

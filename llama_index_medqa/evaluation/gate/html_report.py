@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from llama_index_medqa.evaluation.charts import cases_plot, difference_plot, means_plot
-from llama_index_medqa.evaluation.gate import CaseDifference, Comparison, GateReport
-from llama_index_medqa.evaluation.gate_output import interval, judges_told, number, outcomes
+from llama_index_medqa.evaluation.gate.charts import cases_plot, difference_plot, means_plot
+from llama_index_medqa.evaluation.gate.comparison import CaseDifference, Comparison, GateReport
+from llama_index_medqa.evaluation.gate.junit_markdown import interval, judges_told, number, outcomes
 from llama_index_medqa.evaluation.results import CaseResult, Results
 
 _WORST = 5

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.journal import AnswerJournal, answer_key
-from llama_index_medqa.evaluation.systems import System
+from llama_index_medqa.evaluation.runs.journal import AnswerJournal, answer_key
+from llama_index_medqa.evaluation.runs.systems import System
 from llama_index_medqa.redaction import redacted
 
 # Failures that are told apart from all others when they are counted.

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.statistics import group_sums, require_scipy
+from llama_index_medqa.evaluation.statistics.intervals import group_sums, require_scipy
 
 _HALVINGS = 50
 
