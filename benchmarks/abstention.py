@@ -29,7 +29,7 @@ from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import PubMedRetriever
 from llama_index_medqa.answering.answerability import Signals, signals_of
-from llama_index_medqa.assembly import open_embedder
+from llama_index_medqa.components import open_embedder
 from llama_index_medqa.evaluation.measures.abstention import RiskPoint, auroc, risk_coverage
 from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
 from llama_index_medqa.profiles import EMBEDDED

@@ -33,7 +33,7 @@ from benchmarks.experiment_report import as_data, as_markdown, as_plot, majority
 from benchmarks.experiment_scores import CellScores, Comparison, comparisons, ragas_support, score_cell
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME
-from llama_index_medqa.assembly import open_judge
+from llama_index_medqa.components import open_judge
 from llama_index_medqa.errors import MedQAError
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.by_name import JUDGES, asks_model, judge_of

@@ -18,7 +18,7 @@ from benchmarks.answer_sets import AnswerSet, open_answer_index
 from benchmarks.experiment_design import CLOSED, KINDS, Cell, Kind, Setup, Task, questions_of
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, VllmLora
 from llama_index_medqa.llms.openai_responses import is_cut_off
-from llama_index_medqa.assembly import Drafter, open_embedder
+from llama_index_medqa.components import Drafter, open_embedder
 from llama_index_medqa.errors import InputError, WeightsError
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase

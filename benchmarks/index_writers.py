@@ -28,7 +28,7 @@ from benchmarks.provenance import provenance, write_results
 from benchmarks.scifact import abstracts, scifact_folder
 from llama_index_medqa import PubMedVectorStore
 from llama_index_medqa.vector_store import client
-from llama_index_medqa.assembly import open_embedder, open_index
+from llama_index_medqa.components import open_embedder, open_index
 from llama_index_medqa.vector_store.database import sole_writer
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.indexing.reader import to_document
@@ -41,7 +41,7 @@ ROWS_PER_SYNC = 200
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["benchmarks.scifact", "chromadb.api.rust", "llama_index_medqa.assembly", "llama_index_medqa.indexing.reader"]
+    ["benchmarks.scifact", "chromadb.api.rust", "llama_index_medqa.components", "llama_index_medqa.indexing.reader"]
 )
 
 

@@ -30,7 +30,7 @@ from typing import Any
 
 from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import provenance, write_results
-from llama_index_medqa.assembly import open_judge
+from llama_index_medqa.components import open_judge
 from llama_index_medqa.evaluation.judges.calibration import (
     LabelledPair,
     judge_pairs,

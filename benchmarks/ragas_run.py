@@ -34,7 +34,7 @@ from llama_index_medqa.evaluation.measures.ragas import RAGAS_NAMES
 from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.results import Results, score_all
 from llama_index_medqa.evaluation.runs.runner import Reply
-from llama_index_medqa.evaluation_judging import cost
+from llama_index_medqa.cli.judging import cost
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate
 

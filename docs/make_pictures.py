@@ -28,7 +28,7 @@ PLANTED = "benchmarks.ci_suite:planted_regression"
 
 def medqa(*arguments: str) -> str:
     """What the command prints, colours included; a gate that fails has exit code 1."""
-    command = [sys.executable, "-c", "from llama_index_medqa.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from llama_index_medqa.cli.command import main; main()", *arguments]
     environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(COLUMNS), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode not in (0, 1):

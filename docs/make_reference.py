@@ -10,7 +10,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from llama_index_medqa.cli import app
+from llama_index_medqa.cli.command import app
 
 PAGE = Path(__file__).with_name("commands.md")
 INTRODUCTION = """# Commands

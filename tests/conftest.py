@@ -95,7 +95,7 @@ def own_cache(
 @pytest.fixture
 def medqa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs the command in a folder of its own and gives (exit code, standard output, standard error)."""
-    from llama_index_medqa.cli import main
+    from llama_index_medqa.cli.command import main
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "cache"))

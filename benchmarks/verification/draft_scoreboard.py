@@ -44,7 +44,7 @@ from benchmarks.kept_drafts import KeptDrafts
 from benchmarks.provenance import provenance, write_results
 from benchmarks.verification.drafted_answers import NEVER_VERIFIED, SPLITS, DraftedAnswers, passages_in, read_rows
 from benchmarks.verification.measured_model import KeptJudgements, add_model_option
-from llama_index_medqa.assembly import open_drafter, open_embedder
+from llama_index_medqa.components import open_drafter, open_embedder
 from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.verification.entailment import EntailmentEncoder, EntailmentModel

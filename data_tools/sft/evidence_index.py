@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from llama_index_medqa.assembly import open_embedder, open_index
+from llama_index_medqa.components import open_embedder, open_index
 from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.profiles import EMBEDDED

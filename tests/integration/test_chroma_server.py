@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from llama_index_medqa import PubMedReader, PubMedVectorStore
 from llama_index_medqa.vector_store import server_lock
-from llama_index_medqa.cli import app
+from llama_index_medqa.cli.command import app
 from llama_index_medqa.errors import IndexBusyError, IndexIdentityError, IndexNotFoundError, ServerError
 from llama_index_medqa.indexing.index import describe
 from llama_index_medqa.indexing.archive import export_index, import_index

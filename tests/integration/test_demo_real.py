@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_index_medqa.demo import QUESTIONS
+from llama_index_medqa.cli.demo import QUESTIONS
 from llama_index_medqa.answering.response import FINDINGS_LEAD
 
 pytestmark = pytest.mark.integration
@@ -19,7 +19,7 @@ ABSTENTION = "I cannot answer this from the indexed literature."
 
 def medqa(*arguments: str, folder: Path) -> str:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "120"}
-    command = [sys.executable, "-c", "from llama_index_medqa.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from llama_index_medqa.cli.command import main; main()", *arguments]
     done = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -53,7 +53,7 @@ def run(folder, script: str) -> str:
 
 def command(folder, arguments: list[str], entrez: str) -> str:
     prelude = f"import os, sys; sys.argv = {arguments!r}; os.environ['MEDQA_ENTREZ_URL'] = {entrez!r}\n"
-    return run(folder, f"{prelude}from llama_index_medqa.cli import main; main()")
+    return run(folder, f"{prelude}from llama_index_medqa.cli.command import main; main()")
 
 
 def test_the_commands(folder):

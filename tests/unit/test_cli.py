@@ -98,7 +98,7 @@ def test_a_question_that_cannot_be_translated_is_refused_before_anything_is_load
     def load(*arguments, **more):
         raise AssertionError
 
-    monkeypatch.setattr("llama_index_medqa.assembly.open_embedder", load)
+    monkeypatch.setattr("llama_index_medqa.components.open_embedder", load)
     code, out, err = medqa("ask", "Senkt grüner Tee die Herzfrequenz?", "--llm", "extractive")
     assert (code, out) == (1, "")
     assert "The question is in German, and 'extractive' cannot translate it: ask it in English" in err
@@ -219,7 +219,7 @@ def test_more_chunks_than_anybody_reads_are_refused_with_the_limit(medqa, comman
 def test_help_loads_nothing_heavy():
     script = (
         "import sys; sys.argv = ['medqa', '--help']\n"
-        "from llama_index_medqa.cli import main\n"
+        "from llama_index_medqa.cli.command import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'chromadb', 'llama_index', 'lxml', 'transformers', 'numpy'} & set(sys.modules)\n"
@@ -279,7 +279,7 @@ def test_an_empty_question_is_told_before_anything_is_opened(medqa, question):
 @pytest.fixture
 def never_opened(monkeypatch):
     """Nothing large may be loaded."""
-    monkeypatch.setattr("llama_index_medqa.assembly.open_embedder", lambda *_: pytest.fail("the embedder was loaded"))
+    monkeypatch.setattr("llama_index_medqa.components.open_embedder", lambda *_: pytest.fail("the embedder was loaded"))
 
 
 @pytest.mark.parametrize("option", ["--html", "--markdown", "--bibtex", "--ris"])

@@ -23,7 +23,7 @@ PAGES = sorted(
 NAMES = [path.relative_to(REPOSITORY).as_posix() for path in PAGES]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PROGRAMS = {
-    "medqa": ("llama_index_medqa.cli", "app"),
+    "medqa": ("llama_index_medqa.cli.command", "app"),
     "python -m data_tools": ("data_tools.__main__", "app"),
     "python -m training": ("training.__main__", "app"),
 }
@@ -115,7 +115,7 @@ def test_the_command_takes_what_is_written(name, program, arguments):
 
 def test_inline_options_exist():
     """Of commands between backticks, which are often cut short, the options are looked up."""
-    app = get_command(importlib.import_module("llama_index_medqa.cli").app)
+    app = get_command(importlib.import_module("llama_index_medqa.cli.command").app)
     for name, page in zip(NAMES, PAGES, strict=True):
         for line in re.findall(r"`medqa ([a-z]+)((?: [^`]*)?)`", prose_of(page)):
             assert line[0] in app.commands, f"{name}: medqa {line[0]}"

@@ -5,7 +5,7 @@ import re
 
 from typer.main import get_command
 
-from llama_index_medqa.cli import app
+from llama_index_medqa.cli.command import app
 from llama_index_medqa.evaluation.cases import load_cases
 from llama_index_medqa.evaluation.gate.margins import read_margins
 from llama_index_medqa.evaluation.measures.catalogue import measures_of

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from llama_index_medqa.cli import main
+from llama_index_medqa.cli.command import main
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase

@@ -14,7 +14,7 @@ from tests.conftest import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"
 # A script for the command, as an installation makes it: this interpreter, this checkout.
-COMMAND = f"#!/bin/sh\nexec {sys.executable} -c 'from llama_index_medqa.cli import main; main()' \"$@\"\n"
+COMMAND = f"#!/bin/sh\nexec {sys.executable} -c 'from llama_index_medqa.cli.command import main; main()' \"$@\"\n"
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:

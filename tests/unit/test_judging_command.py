@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from llama_index_medqa.cli import main
+from llama_index_medqa.cli.command import main
 from llama_index_medqa.evaluation.gate.comparison import compare
 from llama_index_medqa.evaluation.gate.margins import Margins
 from llama_index_medqa.evaluation.results import read_results

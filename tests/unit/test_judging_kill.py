@@ -5,8 +5,8 @@ import os
 import sys
 
 import llama_index_medqa.evaluation.judges.verifier
-import llama_index_medqa.terminal  # noqa: F401  # what the command needs is loaded once, and the processes are forked
-from llama_index_medqa.cli import main
+import llama_index_medqa.cli.display.terminal  # noqa: F401  # what the command needs is loaded once, and the processes are forked
+from llama_index_medqa.cli.command import main
 from llama_index_medqa.evaluation.judges.ragas import load_ragas
 from tests.judge_double import serving
 from tests.killed_runs import calls, finish, killed_and_resumed, started

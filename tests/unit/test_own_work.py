@@ -19,7 +19,7 @@ from llama_index_medqa.evaluation.gate.html_report import as_html
 from llama_index_medqa.evaluation.results import Results, read_results, score_all, write_results
 from llama_index_medqa.evaluation.runs.runner import Reply
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.evaluation_display import print_gate, print_results
+from llama_index_medqa.cli.display.evaluation import print_gate, print_results
 from llama_index_medqa.testing import ScriptedEntailment
 from llama_index_medqa.verification.verifier import ClaimVerifier
 

@@ -40,7 +40,7 @@ def test_every_python_block_is_valid_and_imports_public_names(block):
 def test_every_option_exists():
     from typer.main import get_command
 
-    from llama_index_medqa.cli import app
+    from llama_index_medqa.cli.command import app
 
     commands = get_command(app).commands
     for line in re.findall(r"^medqa .*$", README, re.MULTILINE):

@@ -11,7 +11,7 @@ from benchmarks.answer_sets import AnswerSet
 from benchmarks.answering import asking
 from benchmarks.answering.asking import Answering, Question, answers_file, ask_all, kept_answers, questions_of
 from benchmarks.kept_drafts import KeptDrafts
-from llama_index_medqa.assembly import open_engine
+from llama_index_medqa.components import open_engine
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.profiles import EMBEDDED
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llama_index_medqa import PubMedIndex, TokenNodeParser
-from llama_index_medqa.assembly import follow_index, open_embedder, open_index
+from llama_index_medqa.components import follow_index, open_embedder, open_index
 from llama_index_medqa.errors import IndexIdentityError
 from llama_index_medqa.profiles import EMBEDDED, MISTRAL_7B
 from llama_index_medqa.testing import HashEmbedding

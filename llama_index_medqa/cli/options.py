@@ -12,7 +12,7 @@ from llama_index_medqa.text.printable import printable_json
 from llama_index_medqa.verification.verdicts import Strictness
 
 if TYPE_CHECKING:
-    from llama_index_medqa.terminal import Terminal
+    from llama_index_medqa.cli.display.terminal import Terminal
 
 IndexOption = Annotated[
     str,
@@ -46,7 +46,7 @@ WeightsHashOption = Annotated[
 
 def terminal_for(as_json: bool) -> "Terminal":
     """The terminal of a command; quiet where the answer is JSON."""
-    from llama_index_medqa.terminal import Terminal
+    from llama_index_medqa.cli.display.terminal import Terminal
 
     return Terminal(quiet=as_json)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from llama_index.core import Document
 
-from llama_index_medqa.assembly import open_drafter, open_embedder, open_engine, open_index
+from llama_index_medqa.components import open_drafter, open_embedder, open_engine, open_index
 from llama_index_medqa.profiles import Profile
 from llama_index_medqa.indexing.reader import PubMedReader
-from llama_index_medqa.terminal import Terminal
+from llama_index_medqa.cli.display.terminal import Terminal
 from llama_index_medqa.indexing.updating import ingest_files
 from llama_index_medqa.weights import locate
 
@@ -44,7 +44,7 @@ def run_demo(
         profile: what to index and answer with.
         folder: folder of the index, which a second run reuses.
         xml: PubMed file to use in place of the packaged sample; its first 200 records are used, whatever their topic.
-        weights: see :func:`llama_index_medqa.assembly.open_drafter`.
+        weights: see :func:`llama_index_medqa.components.open_drafter`.
         weights_sha256: likewise.
 
     Raises:

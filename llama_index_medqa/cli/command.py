@@ -9,8 +9,8 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from llama_index_medqa import evaluation_commands, index_commands, judge_commands, serving_commands
-from llama_index_medqa.command_options import (
+from llama_index_medqa.cli import evaluation_commands, index_commands, judge_commands, serving_commands
+from llama_index_medqa.cli.options import (
     EmbedderOption,
     IndexOption,
     JsonOption,
@@ -86,7 +86,7 @@ def ask(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question from an index; else quote the findings that come nearest, or say that there are none."""
-    from llama_index_medqa.assembly import (
+    from llama_index_medqa.components import (
         open_drafter,
         open_embedder,
         open_engine,
@@ -159,7 +159,7 @@ def demo(
     weights_sha256: WeightsHashOption = None,
 ) -> None:
     """Index about 200 real abstracts on the heart and answer three questions."""
-    from llama_index_medqa.demo import run_demo
+    from llama_index_medqa.cli.demo import run_demo
 
     chosen = chosen_profile(profile, llm=llm)
     run_demo(terminal_for(False), chosen, folder, xml=xml, weights=weights, weights_sha256=weights_sha256)

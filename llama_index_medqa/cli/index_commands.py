@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from llama_index_medqa.command_options import (
+from llama_index_medqa.cli.options import (
     EmbedderOption,
     IndexOption,
     JsonOption,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from llama_index_medqa.indexing.ingestion import IngestReport
     from llama_index_medqa.pubmed.crawl.request import CrawlRequest
     from llama_index_medqa.pubmed.entrez.client import EntrezClient
-    from llama_index_medqa.terminal import Terminal
+    from llama_index_medqa.cli.display.terminal import Terminal
 
 _Item = TypeVar("_Item")
 
@@ -129,7 +129,7 @@ def _ingested(
         ingest: takes the index and ``progress``, and writes.
         wait: whether to wait for another process that writes.
     """
-    from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.components import open_embedder, open_index
     from llama_index_medqa.indexing.node_parser import require_overlap_below_size
 
     require_overlap_below_size(profile.chunk_size, profile.chunk_overlap)
@@ -149,7 +149,7 @@ def _ingested(
 def _index_by_ray(
     terminal: "Terminal", profile: Profile, place: str, files: list[str], address: str, *, wait: bool
 ) -> dict[str, Any]:
-    from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.components import open_embedder, open_index
     from llama_index_medqa.vector_store.client import place_arguments
     from llama_index_medqa.pubmed.formats.reading import expand_sources
     from llama_index_medqa.indexing.ray_ingestion import ingest_with_ray, ray_cluster
@@ -218,7 +218,7 @@ def update(
     as_json: JsonOption = False,
 ) -> None:
     """Ask PubMed for every record of an index again; apply revisions, deletions and retractions, and list them."""
-    from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.components import open_embedder, open_index
     from llama_index_medqa.indexing.updating import apply_recheck, recheck
 
     terminal = terminal_for(as_json)

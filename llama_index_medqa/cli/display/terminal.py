@@ -20,14 +20,14 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from llama_index_medqa.assembly import start_answer
-from llama_index_medqa.crawl_display import crawl_progress, print_summary
-from llama_index_medqa.doctor import Finding
+from llama_index_medqa.components import start_answer
+from llama_index_medqa.cli.display.crawl import crawl_progress, print_summary
+from llama_index_medqa.diagnostics import Finding
 from llama_index_medqa.evaluation.judges.calibration import Quality
 from llama_index_medqa.evaluation.gate.comparison import GateReport
 from llama_index_medqa.evaluation.results import Results
 from llama_index_medqa.evaluation.runs.runner import Progress as Asked
-from llama_index_medqa.evaluation_display import (
+from llama_index_medqa.cli.display.evaluation import (
     asking_progress,
     judging_progress,
     print_gate,
@@ -43,7 +43,7 @@ from llama_index_medqa.retrieval.paper_filter import PaperFilter
 from llama_index_medqa.redaction import redacted
 from llama_index_medqa.rendering.text import HEADINGS, made_by, notes, reasons, short_answer, sources
 from llama_index_medqa.answering.response import MedQAResponse
-from llama_index_medqa.safe_console import SafeConsole
+from llama_index_medqa.cli.display.console import SafeConsole
 from llama_index_medqa.indexing.updating import UpdateReport
 
 _QUOTE_CHARACTERS = 240

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llama_index_medqa.command_options import (
+from llama_index_medqa.cli.options import (
     EmbedderOption,
     IndexOption,
     JsonOption,
@@ -29,7 +29,7 @@ from llama_index_medqa.command_options import (
     terminal_for,
 )
 from llama_index_medqa.errors import InputError, UsageError
-from llama_index_medqa.evaluation_judging import Judging, scored, told_of
+from llama_index_medqa.cli.judging import Judging, scored, told_of
 from llama_index_medqa.profiles import EMBEDDED, MOST_CHUNKS, Profile
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class _Subject:
 def _profile_subject(
     stack: ExitStack, terminal: Any, profile: Profile, folder: str, strictness: "Strictness"
 ) -> _Subject:
-    from llama_index_medqa.assembly import (
+    from llama_index_medqa.components import (
         follow_index,
         open_drafter,
         open_embedder,
@@ -253,7 +253,7 @@ def gate(
     from llama_index_medqa.evaluation.gate.comparison import compare
     from llama_index_medqa.evaluation.gate.margins import Margins, read_margins
     from llama_index_medqa.evaluation.results import read_results
-    from llama_index_medqa.terminal import Terminal
+    from llama_index_medqa.cli.display.terminal import Terminal
 
     allowed = read_margins(margins) if margins else Margins()
     before, after = read_results(baseline), read_results(candidate)

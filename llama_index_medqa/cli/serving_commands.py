@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from llama_index_medqa.command_options import (
+from llama_index_medqa.cli.options import (
     EmbedderOption,
     IndexOption,
     JsonOption,
@@ -113,8 +113,8 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check that all a profile needs is there, and that the adapter which was trained is the one that answers."""
-    from llama_index_medqa.assembly import API_KEY_VARIABLE
-    from llama_index_medqa.doctor import examine
+    from llama_index_medqa.components import API_KEY_VARIABLE
+    from llama_index_medqa.diagnostics import examine
 
     chosen = chosen_profile(
         profile,
@@ -138,7 +138,7 @@ def doctor(
 
 def _repair(profile: Profile, folder: str, *, as_json: bool) -> None:
     """Makes lost vectors again, and those whose files are damaged."""
-    from llama_index_medqa.assembly import open_embedder, open_index
+    from llama_index_medqa.components import open_embedder, open_index
     from llama_index_medqa.vector_store.client import place_arguments
     from llama_index_medqa.vector_store.database import sole_writer
 
