@@ -32,10 +32,10 @@ from tokenizers import Tokenizer
 
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa import PubMedVectorStore, TokenNodeParser
-from llama_index_medqa.vector_store.client import DATABASE_FILE
+from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
-from llama_index_medqa.indexing.reader import to_document
+from llama_index_medqa.vector_store.client import DATABASE_FILE
 
 DIMENSION = 1024
 DATABASE_SIZES = (10_000, 20_000, 40_000)

@@ -21,9 +21,9 @@ from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNode
 
 from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import provenance, write_results
+from llama_index_medqa.answering.sentence_selection import EvidenceSelector, as_context, stretches, token_count
 from llama_index_medqa.components import open_embedder
 from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
-from llama_index_medqa.answering.sentence_selection import EvidenceSelector, as_context, stretches, token_count
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.text.words import content_words
 from llama_index_medqa.verification.passages import Passage, passages_of

@@ -32,15 +32,15 @@ from benchmarks.experiment_models import models
 from benchmarks.experiment_report import as_data, as_markdown, as_plot, majority, plan, told_of
 from benchmarks.experiment_scores import CellScores, Comparison, comparisons, ragas_support, score_cell
 from benchmarks.provenance import RESULTS, provenance, write_results
-from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME
-from llama_index_medqa.components import open_judge
 from llama_index_medqa.errors import MedQAError
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.by_name import JUDGES, asks_model, judge_of
+from llama_index_medqa.evaluation.judges.judge_server import open_judge
 from llama_index_medqa.evaluation.judges.measured import measured_quality
-from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
+from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.runs.runner import Progress
+from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME
 from llama_index_medqa.profiles import EMBEDDED
 
 

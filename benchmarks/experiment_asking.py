@@ -17,7 +17,6 @@ from llama_index.core.prompts import PromptTemplate
 from benchmarks.answer_sets import AnswerSet, open_answer_index
 from benchmarks.experiment_design import CLOSED, KINDS, Cell, Kind, Setup, Task, questions_of
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, VllmLora
-from llama_index_medqa.llms.openai_responses import is_cut_off
 from llama_index_medqa.components import Drafter, open_embedder
 from llama_index_medqa.errors import InputError, WeightsError
 from llama_index_medqa.evaluation.answers import Answer
@@ -26,6 +25,7 @@ from llama_index_medqa.evaluation.runs.journal import AnswerJournal, answer_key,
 from llama_index_medqa.evaluation.runs.runner import Progress, collect
 from llama_index_medqa.evaluation.runs.systems import QueryEngineSystem, System
 from llama_index_medqa.evaluation.runs.token_usage import counted_tokens
+from llama_index_medqa.llms.openai_responses import is_cut_off
 from llama_index_medqa.prompts import CHAT, template_hash
 from llama_index_medqa.text.sentences import split_sentences
 

@@ -9,11 +9,11 @@ from benchmarks.experiment_asking import TIMEOUT
 from benchmarks.experiment_design import Cell, Kind, Setup
 from benchmarks.ports import free_port
 from llama_index_medqa import VllmLora
-from llama_index_medqa.llms.adapter_manifest import read_manifest
-from llama_index_medqa.components import Drafter, open_drafter
 from llama_index_medqa.answering.drafting import EXTRACTIVE
-from llama_index_medqa.prompts import CHAT
+from llama_index_medqa.components import Drafter, open_drafter
+from llama_index_medqa.llms.adapter_manifest import read_manifest
 from llama_index_medqa.llms.vllm_api import ServerApi
+from llama_index_medqa.prompts import CHAT
 from llama_index_medqa.serving.vllm_process import VllmProcess, VllmSettings, lora_rank
 from llama_index_medqa.weights import locate
 

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 from benchmarks.experiment_design import ANSWER, BASE, CLOSED, GROUNDED, RAG, REFERENCE, SEED, UNKNOWN, Cell, Condition
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.statistics.significance import McNemar, holm, mcnemar, sign_flip_test
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered
@@ -18,6 +17,7 @@ from llama_index_medqa.evaluation.measures.measure import Measure
 from llama_index_medqa.evaluation.measures.ragas import ragas_measure
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.evaluation.statistics.intervals import Estimate, bootstrap_mean
+from llama_index_medqa.evaluation.statistics.significance import McNemar, holm, mcnemar, sign_flip_test
 
 FORCED_LABEL: Final = "ForcedLabel"
 # The engine's own marks: they tell a judge what another check thought, and no claim.

@@ -30,8 +30,8 @@ from io import BytesIO
 from pathlib import Path
 
 from llama_index_medqa.errors import MedQAError
-from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.formats.jsonl import as_data
+from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
 RESULTS = Path(__file__).parent / "results" / "fuzz_readers.json"

@@ -28,9 +28,9 @@ from benchmarks.answer_sets import WholePapers, load_answer_set
 from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa.answering.drafting import ExtractiveAnswerer
+from llama_index_medqa.answering.sentence_selection import EvidenceSelector, as_context, token_count
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
-from llama_index_medqa.answering.sentence_selection import EvidenceSelector, as_context, token_count
 from llama_index_medqa.text.term_weights import idf, terms
 from llama_index_medqa.verification.passages import Passage, passages_of
 

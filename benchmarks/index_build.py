@@ -30,8 +30,8 @@ import numpy as np
 from benchmarks.provenance import provenance, write_results
 from benchmarks.scifact import abstracts, scifact_folder
 from llama_index_medqa import E5Embedding, PubMedIndex, TokenNodeParser, TransformerEmbedding
-from llama_index_medqa.pubmed.record import PubMedRecord
 from llama_index_medqa.indexing.reader import to_document
+from llama_index_medqa.pubmed.record import PubMedRecord
 from llama_index_medqa.weights import locate
 
 CHUNK_SIZE, CHUNK_OVERLAP = 128, 64

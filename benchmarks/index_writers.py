@@ -27,11 +27,11 @@ from typing import Any
 from benchmarks.provenance import provenance, write_results
 from benchmarks.scifact import abstracts, scifact_folder
 from llama_index_medqa import PubMedVectorStore
-from llama_index_medqa.vector_store import client
 from llama_index_medqa.components import open_embedder, open_index
-from llama_index_medqa.vector_store.database import sole_writer
-from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.indexing.reader import to_document
+from llama_index_medqa.profiles import EMBEDDED
+from llama_index_medqa.vector_store import client
+from llama_index_medqa.vector_store.database import sole_writer
 
 WRITERS = 3
 NEAREST = 10

@@ -28,8 +28,8 @@ from typing import Any
 from benchmarks.provenance import provenance, write_results
 from benchmarks.scifact import abstracts, scifact_folder
 from llama_index_medqa import PubMedIndex, TokenNodeParser
-from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.indexing.reader import to_document
+from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.weights import locate
 

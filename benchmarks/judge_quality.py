@@ -30,7 +30,8 @@ from typing import Any
 
 from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import provenance, write_results
-from llama_index_medqa.components import open_judge
+from llama_index_medqa.evaluation.judges import Judge
+from llama_index_medqa.evaluation.judges.by_name import judge_of
 from llama_index_medqa.evaluation.judges.calibration import (
     LabelledPair,
     judge_pairs,
@@ -39,8 +40,7 @@ from llama_index_medqa.evaluation.judges.calibration import (
     quality,
     word_overlap,
 )
-from llama_index_medqa.evaluation.judges import Judge
-from llama_index_medqa.evaluation.judges.by_name import judge_of
+from llama_index_medqa.evaluation.judges.judge_server import open_judge
 from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.profiles import EMBEDDED

@@ -27,10 +27,10 @@ import httpx
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls, call_key
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.line_file import read_rows
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
-from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls, call_key
 from llama_index_medqa.evaluation.results import score_all
 from llama_index_medqa.evaluation.runs.runner import Reply
 from llama_index_medqa.weights import LlamaCppServer, locate

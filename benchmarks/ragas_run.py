@@ -26,15 +26,15 @@ from benchmarks.answering.asking import answers_file, kept_answers
 from benchmarks.answering.question_scores import answer_text
 from benchmarks.data_folder import add_data_option
 from benchmarks.provenance import RESULTS, provenance, write_results
+from llama_index_medqa.cli.judging import cost
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.measures.ragas import RAGAS_NAMES
-from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.results import Results, score_all
 from llama_index_medqa.evaluation.runs.runner import Reply
-from llama_index_medqa.cli.judging import cost
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate
 

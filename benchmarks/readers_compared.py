@@ -129,8 +129,8 @@ def by_langchain(xml: bytes) -> Reading:
 
 def by_medqa(xml: bytes) -> Reading:
     """Our reader; the text is what follows the title."""
-    from llama_index_medqa.pubmed.record import PubMedRecord
     from llama_index_medqa.pubmed.formats.xml import read_xml
+    from llama_index_medqa.pubmed.record import PubMedRecord
 
     record = next(item for item in read_xml(io.BytesIO(xml)) if isinstance(item, PubMedRecord))
     return Reading(record.title, "\n".join(section.text for section in record.sections))

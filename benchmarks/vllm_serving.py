@@ -20,8 +20,8 @@ import httpx
 
 from benchmarks.provenance import provenance, write_results
 from llama_index_medqa import VllmLora
-from llama_index_medqa.llms.adapter_manifest import AdapterManifest
 from llama_index_medqa.llms.adapter_canaries import make_manifest
+from llama_index_medqa.llms.adapter_manifest import AdapterManifest
 from llama_index_medqa.llms.adapter_proof import effect_share, mean_difference
 from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.serving.vllm_process import VllmProcess, VllmSettings

@@ -29,16 +29,16 @@ from benchmarks.provenance import RESULTS, ROOT, provenance, write_results
 
 def medqa_index(path: Path) -> int:
     """What an index needs: title, sections, journal, date, MeSH names, types, DOI, status."""
-    from llama_index_medqa.pubmed.record import PubMedRecord
     from llama_index_medqa.pubmed.formats.xml import read_xml
+    from llama_index_medqa.pubmed.record import PubMedRecord
 
     return sum(isinstance(item, PubMedRecord) for item in read_xml(path))
 
 
 def medqa_full(path: Path) -> int:
     """The same, and every detail: authors, references, MeSH with subheadings, and so on."""
-    from llama_index_medqa.pubmed.record import PubMedRecord
     from llama_index_medqa.pubmed.formats.xml import read_xml
+    from llama_index_medqa.pubmed.record import PubMedRecord
 
     return sum(isinstance(item, PubMedRecord) and item.details is not None for item in read_xml(path))
 
@@ -179,10 +179,10 @@ def measure(name: str, files: list[Path]) -> dict[str, float]:
 def compare_with_tree(files: list[Path]) -> dict[str, int]:
     """Read every record in the fast way and from its tree, and count where any field differs."""
     from llama_index_medqa.pubmed.byte_streams import open_source
-    from llama_index_medqa.pubmed.record import PubMedRecord
     from llama_index_medqa.pubmed.formats.xml import read_xml
     from llama_index_medqa.pubmed.formats.xml.slices import read_slices
     from llama_index_medqa.pubmed.formats.xml.tree import record_from_tree
+    from llama_index_medqa.pubmed.record import PubMedRecord
 
     counts = {"records": 0, "fast": 0, "different": 0}
     for path in files:

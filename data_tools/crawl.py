@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
+from llama_index_medqa.cli.display.console import SafeConsole
 from llama_index_medqa.cli.display.crawl import crawl_progress, print_summary
 from llama_index_medqa.errors import InputError, MedQAError
 from llama_index_medqa.pubmed.crawl.crawler import crawl
 from llama_index_medqa.pubmed.crawl.request import CrawlRequest
-from llama_index_medqa.pubmed.entrez.client import BASE_URL, EntrezClient, EntrezSettings
 from llama_index_medqa.pubmed.crawl.search_slices import date_range
-from llama_index_medqa.cli.display.console import SafeConsole
+from llama_index_medqa.pubmed.entrez.client import BASE_URL, EntrezClient, EntrezSettings
 
 KEY_VARIABLE = "NCBI_API_KEY"
 EXIT_ERROR = 1

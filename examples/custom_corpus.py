@@ -9,8 +9,8 @@ from llama_index.core import Document
 from papers import index_of
 
 from llama_index_medqa import MedQAQueryEngine
-from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, PubMedRecord
 from llama_index_medqa.indexing.reader import to_document
+from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, PubMedRecord
 
 # Whatever your own source gives: rows of a database, pages of a site. The clinic does not exist.
 LEAFLETS = [

@@ -15,8 +15,8 @@ from llama_index.core.evaluation import BatchEvalRunner
 
 from llama_index_medqa import PubMedReader
 from llama_index_medqa.evaluation.cases import load_cases
-from llama_index_medqa.evaluation.measures.llama_index_evaluator import MeasureEvaluator
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
+from llama_index_medqa.evaluation.measures.llama_index_evaluator import MeasureEvaluator
 from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
 
 FOLDER = Path(__file__).parent

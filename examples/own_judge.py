@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from llama_index_medqa.evaluation.answers import Answer, Evidence
-from llama_index_medqa.evaluation.judges.calibration import judge_pairs, load_pairs, quality
 from llama_index_medqa.evaluation.cases import load_cases
+from llama_index_medqa.evaluation.judges.calibration import judge_pairs, load_pairs, quality
 from llama_index_medqa.evaluation.measures.faithfulness import faithfulness
 from llama_index_medqa.evaluation.score import Score
 

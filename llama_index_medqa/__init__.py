@@ -22,26 +22,26 @@ for _name, _value in _TELEMETRY_SWITCHES.items():
     os.environ.setdefault(_name, _value)
 
 if TYPE_CHECKING:
+    from llama_index_medqa.answering.query_engine import MedQAQueryEngine
     from llama_index_medqa.embeddings.embedding import BgeEmbedding, E5Embedding, TransformerEmbedding
     from llama_index_medqa.indexing.index import PubMedIndex
-    from llama_index_medqa.llms.vllm_lora import VllmLora
     from llama_index_medqa.indexing.node_parser import TokenNodeParser
-    from llama_index_medqa.answering.query_engine import MedQAQueryEngine
     from llama_index_medqa.indexing.reader import PubMedReader
+    from llama_index_medqa.llms.vllm_lora import VllmLora
     from llama_index_medqa.retrieval.retriever import PubMedRetriever
     from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 _MODULE_OF = {
-    "BgeEmbedding": "embedding",
-    "E5Embedding": "embedding",
-    "MedQAQueryEngine": "query_engine",
-    "PubMedIndex": "index",
-    "PubMedReader": "reader",
-    "PubMedRetriever": "retriever",
-    "PubMedVectorStore": "vector_store",
-    "TokenNodeParser": "node_parser",
-    "TransformerEmbedding": "embedding",
-    "VllmLora": "llm",
+    "BgeEmbedding": "embeddings.embedding",
+    "E5Embedding": "embeddings.embedding",
+    "MedQAQueryEngine": "answering.query_engine",
+    "PubMedIndex": "indexing.index",
+    "PubMedReader": "indexing.reader",
+    "PubMedRetriever": "retrieval.retriever",
+    "PubMedVectorStore": "vector_store.store",
+    "TokenNodeParser": "indexing.node_parser",
+    "TransformerEmbedding": "embeddings.embedding",
+    "VllmLora": "llms.vllm_lora",
 }
 
 __all__ = [

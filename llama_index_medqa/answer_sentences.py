@@ -1,8 +1,5 @@
-"""Former place of :mod:`llama_index_medqa.verification.verdicts`, kept for one minor version."""
+"""Former path of :mod:`llama_index_medqa.verification.verdicts`, kept for one minor version."""
 
-import warnings
+from llama_index_medqa._common.late_imports import moved_to
 
-from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding, FindingKind, Verdict
-
-__all__ = ["AnswerSentence", "Citation", "Finding", "FindingKind", "Verdict"]
-warnings.warn("Import from llama_index_medqa.verification.verdicts.", DeprecationWarning, stacklevel=2)
+__getattr__ = moved_to("llama_index_medqa.verification.verdicts")

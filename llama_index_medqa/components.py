@@ -12,24 +12,23 @@ import httpx
 from llama_index.core.llms import LLM
 from llama_index.llms.openai_like import OpenAILike
 
-from llama_index_medqa.answering.translation.multilingual import untranslatable
 from llama_index_medqa._common.cache_dir import cache_dir
-from llama_index_medqa.vector_store.client import place_arguments
 from llama_index_medqa.answering.drafting import EXTRACTIVE
-from llama_index_medqa.embeddings.embedding import BgeEmbedding, E5Embedding
-from llama_index_medqa.errors import IndexNotFoundError, InputError, ServerError, UsageError
-from llama_index_medqa.evaluation.judges.model_calls import JudgeServer
-from llama_index_medqa.indexing.index import PubMedIndex
-from llama_index_medqa.indexing.identity import carries_no_identity, stored_identity
-from llama_index_medqa.llms.vllm_lora import VllmLora
-from llama_index_medqa.indexing.node_parser import TokenNodeParser
-from llama_index_medqa.profiles import Policy, Profile
 from llama_index_medqa.answering.query_engine import MedQAQueryEngine
-from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.answering.response import MedQAStreamingResponse
+from llama_index_medqa.answering.translation.multilingual import untranslatable
+from llama_index_medqa.embeddings.embedding import BgeEmbedding, E5Embedding
+from llama_index_medqa.errors import IndexNotFoundError, InputError, UsageError
+from llama_index_medqa.indexing.identity import carries_no_identity, stored_identity
+from llama_index_medqa.indexing.index import PubMedIndex
+from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.llms.openai_compatible import ServedLlm
-from llama_index_medqa.llms.vllm_api import ServerApi
+from llama_index_medqa.llms.vllm_api import served_name
+from llama_index_medqa.llms.vllm_lora import VllmLora
+from llama_index_medqa.profiles import Policy, Profile
+from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.text.language import foreign_language
+from llama_index_medqa.vector_store.client import place_arguments
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 from llama_index_medqa.verification.verdicts import Strictness
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
@@ -38,7 +37,6 @@ Progress = Callable[[str, int, int | None], None]
 Drafter = LLM | Literal["extractive"]
 
 API_KEY_VARIABLE = "MEDQA_API_KEY"
-JUDGE_API_KEY_VARIABLE = "MEDQA_JUDGE_API_KEY"
 
 _ENGLISH_BGE = re.compile(r"(?i)^bge-[a-z]+-en\b")
 _MOST_ANSWER_TOKENS = 256
@@ -210,66 +208,7 @@ def _asked_name(profile: Profile, api_key: str | None) -> str:
     if not profile.api_base:
         raise UsageError("--llm server needs the address of an OpenAI-compatible server: give --api-base.")
     options = "--model, or an adapter with --adapter"
-    return _served_name(profile.api_base, api_key, profile.adapter or profile.base_model, options)
-
-
-def _served_name(api_base: str, api_key: str | None, wanted: str | None, options: str) -> str:
-    """The name if it is served, or that of the only model that is."""
-    served = [card.name for card in ServerApi(api_base, api_key=api_key).models()]
-    if not wanted and len(served) == 1:
-        return served[0]
-    if not wanted or wanted not in served:
-        raise ServerError(
-            f"The server at {api_base} does not serve {wanted or 'a single model'!r}; it serves "
-            f"{', '.join(map(repr, served)) or 'nothing'}. Choose one with {options}."
-        )
-    return wanted
-
-
-@contextmanager
-def open_judge(
-    profile: Profile,
-    *,
-    api_base: str | None = None,
-    model: str | None = None,
-    parallel: int = 1,
-    progress: Progress | None = None,
-) -> Iterator[JudgeServer]:
-    """The model that judges, for the length of the ``with`` block: a server's, or else the profile's own weights.
-
-    Args:
-        profile: whose weights llama.cpp serves where no address is given.
-        api_base: address of an OpenAI-compatible server; its key is taken from ``MEDQA_JUDGE_API_KEY``.
-        model: name under which it serves the model; None takes the only one that it serves.
-        parallel: requests that llama.cpp works on at the same time.
-        progress: see :func:`llama_index_medqa.weights.locate`.
-
-    Raises:
-        UsageError: there is no address, and the profile has no weights.
-        ServerError: the server does not answer, or does not serve the model.
-        MissingExtraError: llama.cpp is needed and not installed.
-        WeightsError: the weights are missing or have another hash.
-    """
-    if api_base:
-        api_key = os.environ.get(JUDGE_API_KEY_VARIABLE)
-        yield JudgeServer(api_base, _served_name(api_base, api_key, model, "--judge-model"), api_key)
-        return
-    require_judge_weights(profile)
-    require_llama_cpp()
-    path = locate(profile.weights, progress=progress)
-    more = {"weights": PACKAGED[profile.weights].sha256[:16]} if profile.weights in PACKAGED else {}
-    with LlamaCppServer(path, profile.context_window, parallel=parallel, model=Path(profile.weights).name) as server:
-        yield JudgeServer(server.api_base, server.model, more=more)
-
-
-def require_judge_weights(profile: Profile) -> None:
-    """Tells that a profile has no model of its own to judge with.
-
-    Raises:
-        UsageError: it has none.
-    """
-    if not profile.weights:
-        raise UsageError(f"The profile {profile.name!r} has no weights to judge with: give --judge-api-base.")
+    return served_name(profile.api_base, api_key, profile.adapter or profile.base_model, options)
 
 
 def open_engine(

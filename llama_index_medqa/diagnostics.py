@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from llama_index_medqa.llms.adapter_proof import AdapterProof
 from llama_index_medqa.errors import MedQAError
+from llama_index_medqa.llms.adapter_proof import AdapterProof
+from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.llms.vllm_lora import VllmLora
 from llama_index_medqa.profiles import Profile
 from llama_index_medqa.redaction import redacted
-from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.verification.entailment import checked_card
 from llama_index_medqa.weights import PACKAGED, cache_dir, cached
 

@@ -16,8 +16,8 @@ from llama_index.core import Document
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from llama_index_medqa import PubMedIndex, TokenNodeParser
-from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, PubMedRecord
 from llama_index_medqa.indexing.reader import to_document
+from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, PubMedRecord
 from llama_index_medqa.testing import HashEmbedding
 
 REPOSITORY = Path(__file__).parent.parent

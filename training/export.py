@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from llama_index_medqa.errors import InputError, MedQAError
 from llama_index_medqa.llms.adapter_manifest import AdapterManifest, check_adapter
 from llama_index_medqa.llms.adapter_proof import BFLOAT16_NOISE, mean_difference
-from llama_index_medqa.errors import InputError, MedQAError
 
 _CONVERTER: Final = "convert_hf_to_gguf.py"
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from llama_index_medqa.llms.adapter_manifest import AdapterManifest, LossPoint, TrainingRun
 from llama_index_medqa.llms.adapter_canaries import make_manifest
+from llama_index_medqa.llms.adapter_manifest import AdapterManifest, LossPoint, TrainingRun
 from training.recipe import Recipe, base_name
 from training.trainer import RESULTS, STATE, loss_curve
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME, AdapterManifest
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME, AdapterManifest
 from training.dataset import CHOSEN, DataSet, Item, choose, read_dataset, write_chosen
 from training.outcome import finish
 from training.parity import SAMPLES, Encoder, ServedPrompts, check_parity

@@ -17,8 +17,8 @@ from typing import IO, Any, Final
 
 import yaml
 
-from llama_index_medqa.serving import process_guard
 from llama_index_medqa.errors import InputError, MedQAError, StorageError
+from llama_index_medqa.serving import process_guard
 
 ARGUMENTS: Final = "arguments.yaml"
 LOG: Final = "llamafactory.log"

@@ -17,12 +17,12 @@ from benchmarks.answer_sets import AnswerSet, WithoutPapers, open_answer_index
 from benchmarks.kept_drafts import KeptDrafts
 from benchmarks.provenance import ROOT
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
-from llama_index_medqa.components import Drafter, open_drafter, open_embedder, open_engine, start_answer
 from llama_index_medqa.answering.drafting import EXTRACTIVE
+from llama_index_medqa.answering.response import MedQAResponse
+from llama_index_medqa.components import Drafter, open_drafter, open_embedder, open_engine, start_answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.line_file import LineFile, read_rows
 from llama_index_medqa.profiles import EMBEDDED, Profile
-from llama_index_medqa.answering.response import MedQAResponse
 
 Split = Literal["calibration", "final"]
 DrafterName = Literal["model", "extractive"]

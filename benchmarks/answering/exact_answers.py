@@ -35,13 +35,13 @@ from benchmarks.answering.bioasq_measures import factoid_scores, list_scores, no
 from benchmarks.answering.gold_answers import GoldAnswer, load_gold_answers
 from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import provenance, write_results
+from llama_index_medqa.answering.drafting import ExtractiveAnswerer
+from llama_index_medqa.answering.questions.keywords import held_share, question_weights
 from llama_index_medqa.answering.short_answer import exact_answer as extractor
 from llama_index_medqa.answering.short_answer.answer_type import answer_type
 from llama_index_medqa.answering.short_answer.exact_answer import exact_answer, mentions
-from llama_index_medqa.answering.drafting import ExtractiveAnswerer
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
-from llama_index_medqa.answering.questions.keywords import held_share, question_weights
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.verification.passages import Passage, passages_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation

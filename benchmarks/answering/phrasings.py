@@ -22,11 +22,11 @@ from benchmarks.answering.asking import DrafterName, Row, ask, open_model
 from benchmarks.data_folder import add_data_option, require_data
 from benchmarks.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import PubMedIndex
-from llama_index_medqa.components import open_embedder, open_engine, open_index
 from llama_index_medqa.cli.demo import demo_documents
+from llama_index_medqa.components import open_embedder, open_engine, open_index
 from llama_index_medqa.embeddings.embedding import E5Embedding
-from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.indexing.updating import ingest_files
+from llama_index_medqa.profiles import EMBEDDED
 
 FILE = Path(__file__).with_name("phrasings.json")
 INDEXES = ("BioASQ", "demo")

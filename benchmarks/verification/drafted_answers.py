@@ -11,11 +11,11 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from benchmarks.answer_sets import AnswerSet
 from benchmarks.kept_drafts import KeptDrafts
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
-from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.answering.context import Evidence
-from llama_index_medqa.profiles import EMBEDDED
-from llama_index_medqa.answering.response import MedQAResponse
 from llama_index_medqa._common.timer import Stopwatch
+from llama_index_medqa.answering.context import Evidence
+from llama_index_medqa.answering.response import MedQAResponse
+from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.verification.citation_marks import sentences_with_marks
 from llama_index_medqa.verification.passages import Passage, passages_of
 from llama_index_medqa.verification.verdicts import AnswerSentence

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from data_tools.sft.duplicates import SeenTexts, character_shingles
-from llama_index_medqa.errors import InputError
 from llama_index_medqa._common.jsonl import read_objects
+from llama_index_medqa.errors import InputError
 from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.record import PubMedRecord
 

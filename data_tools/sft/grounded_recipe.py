@@ -24,9 +24,9 @@ from data_tools.sft.passages import anchor_of, by_paper, stating, window
 from data_tools.sft.support import judged, speaks_of
 from llama_index_medqa.answering.sentence_selection import as_context
 from llama_index_medqa.indexing.index import PubMedIndex
+from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER
 from llama_index_medqa.pubmed.record import PubMedRecord
-from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.verification.passages import Passage, passages_of
 

@@ -1,1 +1,4 @@
-"""From a question and evidence to an answer: what is asked for, and the short answer that verified sentences hold."""
+"""From a question to an answer: context, draft, verification of each sentence, and the response.
+
+May import ``retrieval``, ``verification``, ``llms`` and what stands below them.
+"""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from llama_index.core.schema import NodeWithScore
 
-from llama_index_medqa.errors import InputError
 from llama_index_medqa.answering.questions.keywords import held_share, named_share, question_weights
+from llama_index_medqa.errors import InputError
 from llama_index_medqa.retrieval.retriever import RetrievedChunk
 from llama_index_medqa.verification.passages import Passage, passages_of
 

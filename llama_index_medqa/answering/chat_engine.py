@@ -16,8 +16,8 @@ from llama_index.core.schema import QueryBundle
 from llama_index.core.tools import ToolOutput
 
 from llama_index_medqa.answering.draft_reading import without_thoughts
-from llama_index_medqa.prompts import CONDENSED_QUESTION
 from llama_index_medqa.answering.response import MedQAAsyncStreamingResponse, MedQAResponse, MedQAStreamingResponse
+from llama_index_medqa.prompts import CONDENSED_QUESTION
 from llama_index_medqa.text.words import content_words
 
 # What a follow-up cannot be understood without the question before it.

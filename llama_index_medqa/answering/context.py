@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa.answering.answerability import AnswerabilityGate
-from llama_index_medqa.answering.translation.translator import TranslatedQuestion
 from llama_index_medqa.answering.drafting import Answerer
-from llama_index_medqa.answering.sentence_selection import EvidenceSelector, stretches
-from llama_index_medqa.retrieval.fusion import reciprocal_rank_fusion
 from llama_index_medqa.answering.prompt_injection import records_that_give_orders
-from llama_index_medqa.answering.questions.focus import Form, form_of
 from llama_index_medqa.answering.questions.decomposition import QuestionPart
+from llama_index_medqa.answering.questions.focus import Form, form_of
 from llama_index_medqa.answering.response import Abstention, ExcludedPaper
+from llama_index_medqa.answering.sentence_selection import EvidenceSelector, stretches
+from llama_index_medqa.answering.translation.translator import TranslatedQuestion
+from llama_index_medqa.retrieval.fusion import reciprocal_rank_fusion
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage, document_id_of, passages_of
 
 # Several things, and two sides held against each other, need more room than one finding.

@@ -6,15 +6,11 @@ from dataclasses import replace
 from datetime import date
 from functools import cached_property
 
-from llama_index_medqa.answering.short_answer.answer_type import answer_type
-from llama_index_medqa.answering.short_answer.exact_answer import ExactAnswer, Label, exact_answer, yes_or_no
-from llama_index_medqa.answering.translation.notices import NOTICES
-from llama_index_medqa.answering.translation.translator import AnswerTranslation, CitedText, TranslatedQuestion
+from llama_index_medqa._common.timer import Stopwatch
+from llama_index_medqa.answering.context import Evidence
 from llama_index_medqa.answering.draft_reading import DraftPart, DraftReader, capitalised
 from llama_index_medqa.answering.drafting import EXTRACTIVE, Piece, TokenUsage
-from llama_index_medqa.answering.context import Evidence
 from llama_index_medqa.answering.findings import relevant_findings
-from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.answering.response import (
     WITHDRAWN,
     Abstention,
@@ -26,11 +22,15 @@ from llama_index_medqa.answering.response import (
     source_mark,
     spoken,
 )
-from llama_index_medqa._common.timer import Stopwatch
+from llama_index_medqa.answering.short_answer.answer_type import answer_type
+from llama_index_medqa.answering.short_answer.exact_answer import ExactAnswer, Label, exact_answer, yes_or_no
+from llama_index_medqa.answering.translation.notices import NOTICES
+from llama_index_medqa.answering.translation.translator import AnswerTranslation, CitedText, TranslatedQuestion
+from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.text.anaphora import leans_back
+from llama_index_medqa.text.injection.detector import gives_orders
 from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.printable import printable
-from llama_index_medqa.text.injection.detector import gives_orders
 from llama_index_medqa.verification.citation_marks import take_apart
 from llama_index_medqa.verification.passages import document_id_of, passages_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding

@@ -8,13 +8,13 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, Completi
 from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate
 
-from llama_index_medqa.llms.openai_responses import StreamEnd, is_cut_off
-from llama_index_medqa.errors import InputError
-from llama_index_medqa.answering.sentence_selection import as_context, merit, showable, token_count, with_context
-from llama_index_medqa.llms.vllm_lora import VllmLora
 from llama_index_medqa.answering.questions.focus import tells_what_is_asked
 from llama_index_medqa.answering.questions.keywords import held_share, named_share, question_weights, rare_names
+from llama_index_medqa.answering.sentence_selection import as_context, merit, showable, token_count, with_context
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.llms.openai_responses import StreamEnd, is_cut_off
 from llama_index_medqa.llms.server_errors import model_name, server_errors, server_place
+from llama_index_medqa.llms.vllm_lora import VllmLora
 from llama_index_medqa.text.anaphora import leans_back
 from llama_index_medqa.text.term_weights import terms
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage

@@ -19,21 +19,13 @@ from llama_index.core.prompts.mixin import PromptDictType
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import MetadataFilters
 
+from llama_index_medqa._common.timer import Stopwatch
 from llama_index_medqa.answering.answerability import AnswerabilityGate
-from llama_index_medqa.answering.translation.multilingual import atranslated, in_both, recognised, searched, translated
-from llama_index_medqa.answering.translation.translator import TranslatedQuestion, Translator
 from llama_index_medqa.answering.chat_engine import FollowUp, MedQAChatEngine
+from llama_index_medqa.answering.context import Evidence, EvidenceGatherer
 from llama_index_medqa.answering.draft_verification import DraftCheck
 from llama_index_medqa.answering.drafting import EXTRACTIVE, Answerer, ExtractiveAnswerer, GenerativeAnswerer, Piece
-from llama_index_medqa.errors import InputError
-from llama_index_medqa.answering.context import Evidence, EvidenceGatherer
-from llama_index_medqa.answering.sentence_selection import EvidenceSelector
-from llama_index_medqa.indexing.index import PubMedIndex, language_model
-from llama_index_medqa.retrieval.postprocessing import postprocessed
-from llama_index_medqa.profiles import Policy, RetrievalMode
-from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
 from llama_index_medqa.answering.events import AbstentionEvent, EvidenceEvent, SentenceEvent
-from llama_index_medqa.retrieval.paper_filter import meeting, not_met, papers_of, with_question, written
 from llama_index_medqa.answering.questions.decomposition import QuestionPart
 from llama_index_medqa.answering.questions.statement import question_statement
 from llama_index_medqa.answering.response import (
@@ -45,8 +37,16 @@ from llama_index_medqa.answering.response import (
     MedQAResponse,
     MedQAStreamingResponse,
 )
+from llama_index_medqa.answering.sentence_selection import EvidenceSelector
+from llama_index_medqa.answering.translation.multilingual import atranslated, in_both, recognised, searched, translated
+from llama_index_medqa.answering.translation.translator import TranslatedQuestion, Translator
+from llama_index_medqa.errors import InputError
+from llama_index_medqa.indexing.index import PubMedIndex, language_model
+from llama_index_medqa.profiles import Policy, RetrievalMode
+from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
+from llama_index_medqa.retrieval.paper_filter import meeting, not_met, papers_of, with_question, written
+from llama_index_medqa.retrieval.postprocessing import postprocessed
 from llama_index_medqa.retrieval.retriever import PubMedRetriever
-from llama_index_medqa._common.timer import Stopwatch
 from llama_index_medqa.text.personal_questions import personal_question
 from llama_index_medqa.verification.passages import document_id_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Strictness

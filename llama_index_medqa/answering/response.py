@@ -8,12 +8,12 @@ from typing import Any, Literal, Protocol
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse, Response, StreamingResponse
 
-from llama_index_medqa.answering.short_answer.exact_answer import ExactAnswer
-from llama_index_medqa.answering.translation.translator import AnswerTranslation
 from llama_index_medqa.answering.draft_reading import TakenOff
 from llama_index_medqa.answering.drafting import TokenUsage
-from llama_index_medqa.pubmed.data_date import attribution
+from llama_index_medqa.answering.short_answer.exact_answer import ExactAnswer
+from llama_index_medqa.answering.translation.translator import AnswerTranslation
 from llama_index_medqa.profiles import Policy
+from llama_index_medqa.pubmed.data_date import attribution
 from llama_index_medqa.text.personal_questions import PersonalQuestion
 from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.passages import document_id_of

@@ -1,0 +1,8 @@
+"""The command ``medqa``: its commands by what they are about, and what they show.
+
+May import everything.
+"""
+
+from llama_index_medqa.cli.command import app, main
+
+__all__ = ["app", "main"]

@@ -95,9 +95,9 @@ def ask(
         require_server,
         start_answer,
     )
-    from llama_index_medqa.retrieval.paper_filter import PaperFilter
-    from llama_index_medqa.rendering.text import as_data
     from llama_index_medqa.rendering.export import require_writable, save_answer
+    from llama_index_medqa.rendering.text import as_data
+    from llama_index_medqa.retrieval.paper_filter import PaperFilter
 
     terminal = terminal_for(as_json)
     if not question.strip():

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from llama_index.core import Document
 
-from llama_index_medqa.components import open_drafter, open_embedder, open_engine, open_index
-from llama_index_medqa.profiles import Profile
-from llama_index_medqa.indexing.reader import PubMedReader
 from llama_index_medqa.cli.display.terminal import Terminal
+from llama_index_medqa.components import open_drafter, open_embedder, open_engine, open_index
+from llama_index_medqa.indexing.reader import PubMedReader
 from llama_index_medqa.indexing.updating import ingest_files
+from llama_index_medqa.profiles import Profile
 from llama_index_medqa.weights import locate
 
 CORPUS = "pubmed21n1298.xml.gz"

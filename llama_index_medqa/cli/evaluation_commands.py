@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llama_index_medqa.cli.judging import Judging, scored, told_of
 from llama_index_medqa.cli.options import (
     EmbedderOption,
     IndexOption,
@@ -29,7 +30,6 @@ from llama_index_medqa.cli.options import (
     terminal_for,
 )
 from llama_index_medqa.errors import InputError, UsageError
-from llama_index_medqa.cli.judging import Judging, scored, told_of
 from llama_index_medqa.profiles import EMBEDDED, MOST_CHUNKS, Profile
 
 if TYPE_CHECKING:
@@ -250,10 +250,10 @@ def gate(
     html: Annotated[Path | None, typer.Option(help="HTML report to write, one file that needs nothing else.")] = None,
 ) -> None:
     """Compare two files of results; exit with 1 when the candidate is worse by more than its margins."""
+    from llama_index_medqa.cli.display.terminal import Terminal
     from llama_index_medqa.evaluation.gate.comparison import compare
     from llama_index_medqa.evaluation.gate.margins import Margins, read_margins
     from llama_index_medqa.evaluation.results import read_results
-    from llama_index_medqa.cli.display.terminal import Terminal
 
     allowed = read_margins(margins) if margins else Margins()
     before, after = read_results(baseline), read_results(candidate)
@@ -272,8 +272,8 @@ def _write_reports(
     markdown: Path | None,
     html: Path | None,
 ) -> None:
-    from llama_index_medqa.evaluation.gate.junit_markdown import as_junit, as_markdown
     from llama_index_medqa.evaluation.gate.html_report import as_html
+    from llama_index_medqa.evaluation.gate.junit_markdown import as_junit, as_markdown
 
     if junit:
         junit.write_text(as_junit(report), encoding="utf-8")

@@ -29,11 +29,11 @@ from llama_index_medqa.errors import EmptyCorpusError, UsageError
 from llama_index_medqa.profiles import EMBEDDED, Profile
 
 if TYPE_CHECKING:
+    from llama_index_medqa.cli.display.terminal import Terminal
     from llama_index_medqa.indexing.index import PubMedIndex
     from llama_index_medqa.indexing.ingestion import IngestReport
     from llama_index_medqa.pubmed.crawl.request import CrawlRequest
     from llama_index_medqa.pubmed.entrez.client import EntrezClient
-    from llama_index_medqa.cli.display.terminal import Terminal
 
 _Item = TypeVar("_Item")
 
@@ -150,9 +150,9 @@ def _index_by_ray(
     terminal: "Terminal", profile: Profile, place: str, files: list[str], address: str, *, wait: bool
 ) -> dict[str, Any]:
     from llama_index_medqa.components import open_embedder, open_index
-    from llama_index_medqa.vector_store.client import place_arguments
-    from llama_index_medqa.pubmed.formats.reading import expand_sources
     from llama_index_medqa.indexing.ray_ingestion import ingest_with_ray, ray_cluster
+    from llama_index_medqa.pubmed.formats.reading import expand_sources
+    from llama_index_medqa.vector_store.client import place_arguments
 
     if "persist_dir" in place_arguments(place):
         raise UsageError(
@@ -177,8 +177,8 @@ def _index_by_ray(
 def _index_query(
     terminal: "Terminal", profile: Profile, folder: str, client: "EntrezClient", request: "CrawlRequest", *, wait: bool
 ) -> dict[str, Any]:
-    from llama_index_medqa.pubmed.crawl.crawler import crawl
     from llama_index_medqa.indexing.updating import crawl_folder, ingest_crawl
+    from llama_index_medqa.pubmed.crawl.crawler import crawl
 
     place = crawl_folder(_crawls(folder), request)
     with terminal.crawl_progress() as progress:

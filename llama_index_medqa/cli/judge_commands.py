@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llama_index_medqa.cli.judging import Judging
 from llama_index_medqa.cli.options import JsonOption, print_json, terminal_for
 from llama_index_medqa.errors import UsageError
-from llama_index_medqa.cli.judging import Judging
 from llama_index_medqa.profiles import EMBEDDED
 
 if TYPE_CHECKING:

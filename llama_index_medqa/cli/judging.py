@@ -78,7 +78,7 @@ class Judging:
             MissingExtraError: ragas or llama.cpp is not installed.
             ServerError: the judge's server does not answer, or does not serve the model.
         """
-        from llama_index_medqa.components import open_judge, require_judge_weights
+        from llama_index_medqa.evaluation.judges.judge_server import open_judge, require_judge_weights
         from llama_index_medqa.evaluation.judges.ragas import load_ragas
         from llama_index_medqa.weights import require_llama_cpp
 
@@ -98,7 +98,7 @@ class Judging:
     @asynccontextmanager
     async def open(self, terminal: Any) -> AsyncIterator["ModelCalls"]:
         """The judge's model, for the length of the ``async with`` block."""
-        from llama_index_medqa.components import open_judge
+        from llama_index_medqa.evaluation.judges.judge_server import open_judge
         from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
 
         limits: dict[str, Any] = {"concurrency": self.concurrency, "timeout": self.timeout}

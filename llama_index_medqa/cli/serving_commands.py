@@ -170,8 +170,8 @@ def adapter_manifest(
     dtype: Annotated[str, typer.Option(help="In which to compute: float32 or bfloat16.")] = "float32",
 ) -> None:
     """Add a manifest to an adapter from elsewhere: what `medqa doctor` and `VllmLora.verify()` prove it by."""
-    from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME
     from llama_index_medqa.llms.adapter_canaries import make_manifest
+    from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME
 
     computed: Any = dtype if dtype in ("float32", "bfloat16") else None
     if computed is None:

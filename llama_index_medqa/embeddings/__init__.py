@@ -1,1 +1,4 @@
-"""Encoders: how the models that turn texts into vectors are run."""
+"""Texts as vectors: encoders by backend, batches of tokens, and a cache.
+
+May import ``_common``, ``text``, ``profiles`` and ``errors``.
+"""

@@ -11,8 +11,8 @@ import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 
-from llama_index_medqa.embeddings.encoder import Backend, Execution, Precision, TextEncoder, choose_execution
 from llama_index_medqa.embeddings.cache import EmbeddingCache, cache_key
+from llama_index_medqa.embeddings.encoder import Backend, Execution, Precision, TextEncoder, choose_execution
 from llama_index_medqa.embeddings.torch_backend import Vectors
 from llama_index_medqa.errors import InputError
 

@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 
-from llama_index_medqa.embeddings.openvino_backend import on_openvino
 from llama_index_medqa.embeddings.batching import Tokens, plan_batches
-from llama_index_medqa.embeddings.torch_backend import LazyModel, ReadyModel, Vectors
 from llama_index_medqa.embeddings.onnx_backend import OnnxModel, is_onnx_only
+from llama_index_medqa.embeddings.openvino_backend import on_openvino
+from llama_index_medqa.embeddings.torch_backend import LazyModel, ReadyModel, Vectors
 from llama_index_medqa.errors import InputError, MissingExtraError, WeightsError
 
 logger = logging.getLogger(__name__)

@@ -1,1 +1,4 @@
-"""How good answers and retrieval are: cases, measures, and what a difference is worth."""
+"""Cases, answers and scores; runs, measures, judges, statistics and the gate that compares two results.
+
+May import everything but the command line.
+"""

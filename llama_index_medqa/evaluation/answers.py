@@ -8,9 +8,9 @@ from typing import Any
 from llama_index.core.base.response.schema import Response
 from llama_index.core.schema import NodeWithScore
 
+from llama_index_medqa.answering.response import MedQAResponse
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.document_ids import are_pmids, canonical_id, pmid_of_metadata
-from llama_index_medqa.answering.response import MedQAResponse
 from llama_index_medqa.verification.passages import document_id_of
 
 # What LlamaIndex's own synthesizers say when nothing was retrieved.

@@ -8,9 +8,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from llama_index_medqa._common.jsonl import read_objects
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.document_ids import are_all_pmids, canonical_id
-from llama_index_medqa._common.jsonl import read_objects
 
 Label = Literal["yes", "no", "maybe"]
 

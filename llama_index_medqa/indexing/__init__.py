@@ -1,0 +1,4 @@
+"""From records to an index: documents, chunks, the writing of differences, archives, updates, many machines.
+
+May import ``embeddings``, ``vector_store``, ``pubmed`` and what stands below them.
+"""

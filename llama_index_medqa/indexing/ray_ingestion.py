@@ -27,15 +27,15 @@ from llama_index.core import Document, StorageContext
 from llama_index.core.schema import BaseComponent
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, MedQAError, MissingExtraError, ServerError
-from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.indexing.identity import identity_of, require_same
+from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.indexing.ingestion import IngestReport
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
+from llama_index_medqa.indexing.reader import to_changes
+from llama_index_medqa.indexing.updating import note_source_day, outdated_days
 from llama_index_medqa.pubmed.formats.file_plans import identity_table, partial_plans, planned_batches, whole_plan
 from llama_index_medqa.pubmed.formats.reading import STANDARD_INPUT, expand_sources
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
-from llama_index_medqa.indexing.reader import to_changes
-from llama_index_medqa.indexing.updating import note_source_day, outdated_days
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 if TYPE_CHECKING:

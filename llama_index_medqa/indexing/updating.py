@@ -11,14 +11,14 @@ from pathlib import Path
 from llama_index.core import Document
 
 from llama_index_medqa.errors import EmptyCorpusError
-from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.indexing.identity import write_as_of
+from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.indexing.ingestion import IngestReport
+from llama_index_medqa.indexing.reader import PubMedReader
 from llama_index_medqa.pubmed.crawl.crawler import CrawlProgress, CrawlSummary, crawl
 from llama_index_medqa.pubmed.crawl.request import CrawlRequest
 from llama_index_medqa.pubmed.entrez.client import EntrezClient
 from llama_index_medqa.pubmed.record import Deletion
-from llama_index_medqa.indexing.reader import PubMedReader
 
 _GRAVE = ("retracted", "concern")
 _WITH_PMID = "PMID:"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.prompts import BasePromptTemplate
 
+from llama_index_medqa.errors import InputError, MissingExtraError
 from llama_index_medqa.llms.adapter_manifest import (
     AdapterManifest,
     Canary,
@@ -18,7 +19,6 @@ from llama_index_medqa.llms.adapter_manifest import (
     weights_sha256,
     write_manifest,
 )
-from llama_index_medqa.errors import InputError, MissingExtraError
 from llama_index_medqa.prompts import CHAT, GROUNDED_ANSWER, PROMPT_FORMATS, template_hash
 
 if TYPE_CHECKING:

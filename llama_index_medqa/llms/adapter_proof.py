@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from llama_index_medqa.llms.adapter_manifest import AdapterManifest, Canary
 from llama_index_medqa.errors import AdapterNotActive
-from llama_index_medqa.prompts import CHAT
+from llama_index_medqa.llms.adapter_manifest import AdapterManifest, Canary
 from llama_index_medqa.llms.vllm_api import ModelCard, ServerApi
+from llama_index_medqa.prompts import CHAT
 
 # Mean absolute differences of log-probabilities between vLLM and transformers with peft; measured on the CPU, see
 # benchmarks/results/vllm_serving.json.

@@ -23,6 +23,7 @@ from llama_index.llms.openai import OpenAI
 from llama_index.llms.openai.utils import to_openai_message_dicts
 from llama_index.llms.openai_like import OpenAILike
 
+from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.llms.openai_responses import (
     CUT_OFF,
     as_chat,
@@ -34,10 +35,9 @@ from llama_index_medqa.llms.openai_responses import (
     completion_stream,
     is_cut_off,
 )
-from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.llms.vllm_api import is_loopback, loopback_tls
 from llama_index_medqa.llms.server_errors import server_errors
 from llama_index_medqa.llms.unstated_end import UNSTATED, stating_ends
+from llama_index_medqa.llms.vllm_api import is_loopback, loopback_tls
 
 _Answer = TypeVar("_Answer", CompletionResponse, ChatResponse)
 

@@ -11,8 +11,8 @@ from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion_token_logprob import ChatCompletionTokenLogprob, TopLogprob
 from openai.types.completion_choice import Logprobs
 
-from llama_index_medqa.llms.content_parts import text_of
 from llama_index_medqa.errors import ServerError
+from llama_index_medqa.llms.content_parts import text_of
 from llama_index_medqa.llms.unstated_end import UNSTATED
 
 CUT_OFF: Final = "length"

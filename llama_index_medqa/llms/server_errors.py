@@ -9,10 +9,10 @@ import openai
 from llama_index.core.llms import LLM
 from llama_index.llms.openai import OpenAI
 
-from llama_index_medqa.llms.openai_responses import garbled
 from llama_index_medqa.errors import ServerError
-from llama_index_medqa.redaction import cause
+from llama_index_medqa.llms.openai_responses import garbled
 from llama_index_medqa.llms.vllm_api import unreachable
+from llama_index_medqa.redaction import cause
 
 
 @contextmanager

@@ -244,3 +244,26 @@ def loopback_tls() -> ssl.SSLContext:
     Read once: it takes as long as some thirty requests, and each event loop needs a client of its own.
     """
     return httpx.create_ssl_context(trust_env=False)
+
+
+def served_name(api_base: str, api_key: str | None, wanted: str | None, options: str) -> str:
+    """Return the name if it is served, or that of the only model that is.
+
+    Args:
+        api_base: address of an OpenAI-compatible server.
+        api_key: its key.
+        wanted: name of a model; None takes the only one.
+        options: the options of a command by which one is chosen, for the error.
+
+    Raises:
+        ServerError: the server does not answer, or does not serve it.
+    """
+    served = [card.name for card in ServerApi(api_base, api_key=api_key).models()]
+    if not wanted and len(served) == 1:
+        return served[0]
+    if not wanted or wanted not in served:
+        raise ServerError(
+            f"The server at {api_base} does not serve {wanted or 'a single model'!r}; it serves "
+            f"{', '.join(map(repr, served)) or 'nothing'}. Choose one with {options}."
+        )
+    return wanted

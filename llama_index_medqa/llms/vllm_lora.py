@@ -10,13 +10,13 @@ from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW
 
+from llama_index_medqa.errors import InputError
 from llama_index_medqa.llms.adapter_manifest import read_manifest
 from llama_index_medqa.llms.adapter_proof import AdapterProof, prove_adapter
-from llama_index_medqa.errors import InputError
-from llama_index_medqa.prompts import CHAT, GROUNDED_ANSWER, PROMPT_FORMATS, template_hash
-from llama_index_medqa.redaction import keep_address_secret, keep_secret, redacted
 from llama_index_medqa.llms.openai_compatible import ServedLlm
 from llama_index_medqa.llms.vllm_api import ServerApi
+from llama_index_medqa.prompts import CHAT, GROUNDED_ANSWER, PROMPT_FORMATS, template_hash
+from llama_index_medqa.redaction import keep_address_secret, keep_secret, redacted
 
 _logger = logging.getLogger(__name__)
 

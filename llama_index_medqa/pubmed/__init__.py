@@ -1,1 +1,4 @@
-"""PubMed records: what they are, and how they are read."""
+"""What a PubMed record is, how files of records are read, and how PubMed is asked.
+
+Knows nothing of LlamaIndex. May import ``text``, ``_common`` and ``errors``.
+"""

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from llama_index_medqa.answering.response import MedQAResponse
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.rendering.html import as_html
 from llama_index_medqa.rendering.references import as_bibtex, as_ris, references
 from llama_index_medqa.rendering.text import as_markdown
-from llama_index_medqa.rendering.html import as_html
-from llama_index_medqa.answering.response import MedQAResponse
 
 
 def save_answer(

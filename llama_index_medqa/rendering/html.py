@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import date
 from html import escape
 
+from llama_index_medqa.answering.response import FINDINGS_LEAD, MedQAResponse
 from llama_index_medqa.answering.translation.notices import NOTICES
 from llama_index_medqa.pubmed.data_date import freshness
 from llama_index_medqa.rendering.references import Reference, references
 from llama_index_medqa.rendering.text import HEADINGS, made_by, notes, reason, short_answer, sources
-from llama_index_medqa.answering.response import FINDINGS_LEAD, MedQAResponse
 from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.passages import Passage, passages_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation

@@ -6,10 +6,10 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
+from llama_index_medqa.answering.response import FINDINGS_LEAD, MedQAResponse, Outcome
 from llama_index_medqa.answering.translation.translator import MACHINE_TRANSLATION
 from llama_index_medqa.pubmed.data_date import freshness
 from llama_index_medqa.rendering.references import Reference, references
-from llama_index_medqa.answering.response import FINDINGS_LEAD, MedQAResponse, Outcome
 from llama_index_medqa.retrieval.retriever import RetrievedChunk
 from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.passages import document_id_of

@@ -16,13 +16,13 @@ from typing import Final, Literal, Self
 
 import httpx
 
-from llama_index_medqa.llms.adapter_manifest import adapter_settings
 from llama_index_medqa.errors import InputError, ServerError
+from llama_index_medqa.llms.adapter_manifest import adapter_settings
 
 PYTHON_VARIABLE: Final = "MEDQA_VLLM_PYTHON"
 """Names the Python of vLLM's environment, which cannot be this package's where LLaMA-Factory is in it."""
 
-_GUARD = Path(__file__).with_name("serving_guard.py")
+_GUARD = Path(__file__).with_name("process_guard.py")
 # The values that vLLM takes for --max-lora-rank.
 _RANKS: Final = (8, 16, 32, 64, 128, 256, 320, 512)
 _POLL_SECONDS = 0.5

@@ -1,4 +1,4 @@
-"""What a text is made of: words, sentences, abbreviations, search terms, its language, orders to a model.
+"""Words, sentences, headings, abbreviations, how much a term tells, the language of a text, and text made safe to show.
 
-Knows nothing of records, nodes or claims. Imports the standard library, snowballstemmer, numpy and ``errors`` only.
+Knows nothing of records, nodes or claims. May import ``errors`` only.
 """

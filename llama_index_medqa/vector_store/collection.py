@@ -10,12 +10,12 @@ from chromadb.errors import ChromaError
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.vector_stores.chroma import ChromaVectorStore
 
+from llama_index_medqa.errors import StorageError
 from llama_index_medqa.vector_store.client import failures_told
 from llama_index_medqa.vector_store.database import ChromaDatabase, release_memory
 from llama_index_medqa.vector_store.generation import CollectionState
-from llama_index_medqa.errors import StorageError
-from llama_index_medqa.vector_store.server_lock import ServerWriterLock, is_behind_server
 from llama_index_medqa.vector_store.row_codec import RECORD_FIELDS, flat_metadata, replacing, rounded
+from llama_index_medqa.vector_store.server_lock import ServerWriterLock, is_behind_server
 
 _Item = TypeVar("_Item")
 

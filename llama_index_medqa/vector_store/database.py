@@ -20,6 +20,7 @@ from chromadb.api import ClientAPI
 from chromadb.config import DEFAULT_DATABASE, DEFAULT_TENANT
 from chromadb.errors import NotFoundError
 
+from llama_index_medqa.errors import IndexNotFoundError, StorageError
 from llama_index_medqa.vector_store.client import (
     DATABASE_FILE,
     failures_told,
@@ -29,9 +30,8 @@ from llama_index_medqa.vector_store.client import (
     unusable,
 )
 from llama_index_medqa.vector_store.generation import COMPANION_SUFFIX
-from llama_index_medqa.errors import IndexNotFoundError, StorageError
-from llama_index_medqa.vector_store.write_lock import FolderLock, WriterLock
 from llama_index_medqa.vector_store.hnsw_files import DamagedVectorFilesError, require_sound, vector_folders
+from llama_index_medqa.vector_store.write_lock import FolderLock, WriterLock
 
 # Another process holds the database for a batch, or for as long as it takes to open it, seconds.
 _PATIENCE_S = 5.0

@@ -24,8 +24,8 @@ from typing import Any, NoReturn, Protocol, get_args
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.vector_store.filters import matches
 from llama_index_medqa.pubmed.record import Status
+from llama_index_medqa.vector_store.filters import matches
 from llama_index_medqa.vector_store.row_codec import RECORD_FIELDS
 
 _logger = logging.getLogger(__name__)

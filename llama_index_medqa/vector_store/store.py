@@ -18,6 +18,7 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryResult,
 )
 
+from llama_index_medqa.errors import InputError
 from llama_index_medqa.vector_store.client import (
     DEFAULT_PORT,
     connect,
@@ -25,11 +26,10 @@ from llama_index_medqa.vector_store.client import (
     place_arguments,
     require_cosine,
 )
+from llama_index_medqa.vector_store.collection import PAGE_SIZE, StoredCollection, StoredRow
 from llama_index_medqa.vector_store.database import ChromaDatabase, database_in, database_of
-from llama_index_medqa.errors import InputError
 from llama_index_medqa.vector_store.filter_values import Scalar, fitted, members, unmet
 from llama_index_medqa.vector_store.filters import matches, require_known_fields, to_condition
-from llama_index_medqa.vector_store.collection import PAGE_SIZE, StoredCollection, StoredRow
 from llama_index_medqa.vector_store.row_codec import (
     DOCUMENT_KEY,
     RECORD_FIELDS,

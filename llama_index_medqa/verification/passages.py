@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from llama_index.core.schema import BaseNode, NodeWithScore, TextNode
 
+from llama_index_medqa.text.injection.detector import suspicion
 from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.injection.foreign_sentences import is_foreign
-from llama_index_medqa.text.injection.detector import suspicion
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.verification.rhetorical_roles import reports_no_result
 

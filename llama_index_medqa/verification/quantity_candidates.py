@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import permutations
 
-from llama_index_medqa.text.quantities.reading import parsed_quantities, unattached_units
 from llama_index_medqa.text.quantities.quantity import (
     CALENDAR_YEAR,
     CONFIDENCE_LEVEL,
@@ -22,6 +21,7 @@ from llama_index_medqa.text.quantities.quantity import (
     RATIO,
     Quantity,
 )
+from llama_index_medqa.text.quantities.reading import parsed_quantities, unattached_units
 from llama_index_medqa.text.quantities.units import DAY, Unit
 
 _CHANGE_BEHIND = re.compile(

@@ -7,8 +7,8 @@ model's to judge; here it has to stand, with its unit, in the text that is offer
 import re
 from dataclasses import replace
 
-from llama_index_medqa.text.quantities.reading import parsed_quantities
 from llama_index_medqa.text.quantities.quantity import COUNT, FOLD, P_VALUE, PERCENT, Quantity
+from llama_index_medqa.text.quantities.reading import parsed_quantities
 from llama_index_medqa.text.quantities.units import MONTH
 from llama_index_medqa.verification.quantity_candidates import Evidence, candidates, number_of, read_evidence
 

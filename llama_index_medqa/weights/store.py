@@ -16,8 +16,8 @@ import filelock
 
 from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.errors import MissingExtraError, WeightsError
-from llama_index_medqa.weights.convert_bge import complete as complete_bge
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights
+from llama_index_medqa.weights.convert_bge import complete as complete_bge
 from llama_index_medqa.weights.fetch import CHUNK, Progress, file_sha256, obtain, open_member
 
 _logger = logging.getLogger(__name__)

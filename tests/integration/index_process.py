@@ -17,9 +17,9 @@ from typing import Any
 
 from llama_index_medqa import PubMedIndex, PubMedReader, PubMedVectorStore, TokenNodeParser
 from llama_index_medqa.indexing import ingestion
+from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.vector_store import client, server_lock
 from llama_index_medqa.vector_store.client import place_arguments
-from llama_index_medqa.testing import HashEmbedding
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Not this module: before Python 3.12 the server of processes does not know where tests lie.

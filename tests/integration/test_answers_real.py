@@ -4,9 +4,9 @@ import pytest
 
 from llama_index_medqa import PubMedIndex
 from llama_index_medqa.components import open_drafter, open_embedder, open_engine, open_index, start_answer
+from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
-from llama_index_medqa.indexing.reader import to_document
 
 pytestmark = pytest.mark.integration
 

@@ -17,12 +17,12 @@ from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 from typer.testing import CliRunner
 
 from llama_index_medqa import PubMedReader, PubMedVectorStore
-from llama_index_medqa.vector_store import server_lock
 from llama_index_medqa.cli.command import app
 from llama_index_medqa.errors import IndexBusyError, IndexIdentityError, IndexNotFoundError, ServerError
-from llama_index_medqa.indexing.index import describe
 from llama_index_medqa.indexing.archive import export_index, import_index
+from llama_index_medqa.indexing.index import describe
 from llama_index_medqa.testing import HashEmbedding, synthetic_records
+from llama_index_medqa.vector_store import server_lock
 
 # The processes are asked for over a UNIX socket.
 pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]

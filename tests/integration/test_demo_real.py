@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from llama_index_medqa.cli.demo import QUESTIONS
 from llama_index_medqa.answering.response import FINDINGS_LEAD
+from llama_index_medqa.cli.demo import QUESTIONS
 
 pytestmark = pytest.mark.integration
 

@@ -10,9 +10,9 @@ from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from llama_index_medqa import PubMedVectorStore
-from llama_index_medqa.vector_store import client
 from llama_index_medqa.errors import StorageError
 from llama_index_medqa.testing import synthetic_records
+from llama_index_medqa.vector_store import client
 
 # The processes are asked for over a UNIX socket.
 pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]

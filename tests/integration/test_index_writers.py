@@ -13,9 +13,9 @@ from index_process import DIMENSION, hold, ingest, ingest_all, lost, read
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from llama_index_medqa import PubMedVectorStore
-from llama_index_medqa.vector_store.database import database_in
 from llama_index_medqa.errors import IndexBusyError
 from llama_index_medqa.testing import HashEmbedding, synthetic_records
+from llama_index_medqa.vector_store.database import database_in
 
 # The processes are asked for over a UNIX socket.
 pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]

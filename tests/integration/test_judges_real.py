@@ -2,10 +2,10 @@
 
 import pytest
 
-from llama_index_medqa.components import open_judge
+from llama_index_medqa.evaluation.judges.judge_server import open_judge
 from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge, VerdictJudge
-from llama_index_medqa.evaluation.judges.offline import OfflineJudge
 from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
+from llama_index_medqa.evaluation.judges.offline import OfflineJudge
 from llama_index_medqa.profiles import EMBEDDED
 
 pytestmark = pytest.mark.integration

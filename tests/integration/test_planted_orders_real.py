@@ -9,16 +9,16 @@ from datetime import date
 import pytest
 
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
+from llama_index_medqa.answering.response import MedQAResponse
+from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.record import PubMedRecord
-from llama_index_medqa.indexing.reader import to_document
-from llama_index_medqa.rendering.text import as_markdown, as_text
 from llama_index_medqa.rendering.html import as_html
-from llama_index_medqa.answering.response import MedQAResponse
+from llama_index_medqa.rendering.text import as_markdown, as_text
 from llama_index_medqa.testing import HashEmbedding, ScriptedLLM
+from llama_index_medqa.text.injection.detector import gives_orders, suspicion
 from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.printable import printable
-from llama_index_medqa.text.injection.detector import gives_orders, suspicion
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.weights import locate
 from tests.planted_orders import EVASIVE, EVASIVE_HELD_OUT, HELD_OUT, SEEN, PlantedOrder, planted_orders

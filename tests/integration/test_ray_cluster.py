@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from llama_index_medqa import E5Embedding, PubMedIndex, PubMedReader, TokenNodeParser
-from llama_index_medqa.testing import HashEmbedding, synthetic_records
 from llama_index_medqa.indexing.updating import ingest_files
+from llama_index_medqa.testing import HashEmbedding, synthetic_records
 from tests.conftest import REPOSITORY
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")
@@ -131,7 +131,14 @@ def test_the_command_names_a_damaged_file_and_indexes_the_others(nodes, server, 
     damaged = tmp_path / "damaged.xml.gz"
     whole = gzip.compress(Path(corpus[1]).read_bytes())
     damaged.write_bytes(whole[: len(whole) // 2])
-    command = [sys.executable, "-c", "from llama_index_medqa.cli.command import main; main()", "index", corpus[0], damaged]
+    command = [
+        sys.executable,
+        "-c",
+        "from llama_index_medqa.cli.command import main; main()",
+        "index",
+        corpus[0],
+        damaged,
+    ]
     command += ["--ray", nodes.address, "--index", f"http://127.0.0.1:{server}", "--json"]
     command += ["--embedder", tiny_model, "--chunk-size", "32", "--chunk-overlap", "8"]
     done = subprocess.run(command, check=False, cwd=REPOSITORY, capture_output=True, text=True, timeout=900)

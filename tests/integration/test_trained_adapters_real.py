@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from llama_index_medqa import VllmLora
-from llama_index_medqa.llms.adapter_manifest import check_adapter
 from llama_index_medqa.errors import AdapterNotActive
-from llama_index_medqa.prompts import GROUNDED_ANSWER, TITLE_TO_ABSTRACT
+from llama_index_medqa.llms.adapter_manifest import check_adapter
 from llama_index_medqa.llms.vllm_api import ServerApi
+from llama_index_medqa.prompts import GROUNDED_ANSWER, TITLE_TO_ABSTRACT
 from llama_index_medqa.serving.vllm_process import PYTHON_VARIABLE, VllmProcess
 from llama_index_medqa.weights import locate
 from tests.conftest import REPOSITORY

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from llama_index_medqa.llms.adapter_manifest import LoraSettings, check_adapter
 from llama_index_medqa.errors import InputError, StorageError
+from llama_index_medqa.llms.adapter_manifest import LoraSettings, check_adapter
 from tests.conftest import REPOSITORY
 from tests.lora_models import ALL_PROJECTIONS, make_mistral
 from training.dataset import CHOSEN, Item, read_dataset, write_chosen

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from llama_index_medqa.errors import InputError
 from llama_index_medqa.llms.adapter_manifest import (
     MANIFEST_NAME,
     LossPoint,
@@ -16,7 +17,6 @@ from llama_index_medqa.llms.adapter_manifest import (
     weights_sha256,
     write_manifest,
 )
-from llama_index_medqa.errors import InputError
 
 pytest.importorskip("peft", reason="the extra 'adapter' is not installed")
 

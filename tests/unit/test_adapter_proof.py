@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from llama_index_medqa import VllmLora
+from llama_index_medqa.errors import AdapterNotActive, ServerError
 from llama_index_medqa.llms.adapter_manifest import AdapterManifest, Canary, LoraSettings, write_manifest
 from llama_index_medqa.llms.adapter_proof import effect_share, mean_difference, same_model
-from llama_index_medqa.errors import AdapterNotActive, ServerError
-from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
 from llama_index_medqa.llms.vllm_api import ServerApi
+from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
 
 NUMBERS = random.Random(7)
 TOKENS = 300

@@ -8,12 +8,12 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa import MedQAQueryEngine
+from llama_index_medqa.answering.response import disagreements, spoken
 from llama_index_medqa.errors import InputError, ServerError
+from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
 from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
-from llama_index_medqa.indexing.reader import to_document
-from llama_index_medqa.answering.response import disagreements, spoken
 from llama_index_medqa.testing import ScriptedLLM
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 

@@ -3,8 +3,8 @@
 import pytest
 
 from llama_index_medqa import PubMedVectorStore
-from llama_index_medqa.vector_store.client import place_arguments
 from llama_index_medqa.errors import InputError, ServerError
+from llama_index_medqa.vector_store.client import place_arguments
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
-from llama_index_medqa.vector_store import database
-from llama_index_medqa.vector_store.database import database_in, sole_writer
 from llama_index_medqa.errors import StorageError
 from llama_index_medqa.indexing.index import describe
 from llama_index_medqa.retrieval.lexical_index import LexicalIndex
 from llama_index_medqa.testing import HashEmbedding
+from llama_index_medqa.vector_store import database
+from llama_index_medqa.vector_store.database import database_in, sole_writer
 
 
 def lose_vectors(folder: Path, ids: list[str]) -> None:

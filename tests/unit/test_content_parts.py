@@ -7,9 +7,9 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage
 
 from llama_index_medqa import VllmLora
-from llama_index_medqa.llms.content_parts import text_of
 from llama_index_medqa.errors import JudgeError
 from llama_index_medqa.evaluation.judges.model_calls import written_text
+from llama_index_medqa.llms.content_parts import text_of
 
 THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
 PICTURE = {"type": "image_url", "image_url": {"url": "data:"}}

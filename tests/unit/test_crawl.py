@@ -14,13 +14,13 @@ from lxml import etree
 from llama_index_medqa.errors import EntrezRequestError, EntrezUnavailableError, InputError
 from llama_index_medqa.pubmed.crawl.crawler import CrawlProgress, CrawlSummary, crawl
 from llama_index_medqa.pubmed.crawl.request import CrawlRequest
+from llama_index_medqa.pubmed.crawl.search_slices import DateRange
 from llama_index_medqa.pubmed.entrez.client import EntrezClient, EntrezSettings
 from llama_index_medqa.pubmed.entrez.protocol import RetryPolicy
-from llama_index_medqa.pubmed.formats.reading import read_newest
 from llama_index_medqa.pubmed.entrez.rate_limit import RateLimiter
-from llama_index_medqa.pubmed.record import Deletion
-from llama_index_medqa.pubmed.crawl.search_slices import DateRange
+from llama_index_medqa.pubmed.formats.reading import read_newest
 from llama_index_medqa.pubmed.formats.xml import read_xml
+from llama_index_medqa.pubmed.record import Deletion
 from llama_index_medqa.testing import EutilsDouble, Fault, VirtualTime, random_faults, synthetic_records
 
 KEY = "0123456789abcdef0123456789abcdef0123"

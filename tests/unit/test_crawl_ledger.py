@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.pubmed.entrez.citation_splitter import Citation, CitationSet
 from llama_index_medqa.pubmed.crawl.ledger import Batch, Hits, Ledger
+from llama_index_medqa.pubmed.entrez.citation_splitter import Citation, CitationSet
 
 REQUEST = {"query": "heart", "maximum": None}
 CONTENT = CitationSet((Citation("1", b"<PubmedArticle/>"),), (Citation("2", b"<PMID>2</PMID>"),))

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from llama_index_medqa import E5Embedding, PubMedIndex, TransformerEmbedding
-from llama_index_medqa.embeddings import openvino_backend
-from llama_index_medqa.embeddings import encoder as backends
 from llama_index_medqa._common.cache_dir import cache_dir
+from llama_index_medqa.embeddings import encoder as backends
+from llama_index_medqa.embeddings import openvino_backend
 from llama_index_medqa.embeddings.encoder import choose_execution, computes_in_bfloat16
 from llama_index_medqa.errors import IndexIdentityError, InputError, MissingExtraError, WeightsError
 from tests.unit.test_embedding_backends import TEXTS, cosines, encoded

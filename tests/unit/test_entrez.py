@@ -18,9 +18,9 @@ from llama_index_medqa.errors import (
     InputError,
 )
 from llama_index_medqa.pubmed.entrez.client import AsyncEntrezClient, EntrezClient, EntrezSettings
-from llama_index_medqa.pubmed.entrez.responses import History, SearchResult
 from llama_index_medqa.pubmed.entrez.protocol import RetryPolicy
 from llama_index_medqa.pubmed.entrez.rate_limit import RateLimiter
+from llama_index_medqa.pubmed.entrez.responses import History, SearchResult
 from llama_index_medqa.testing import EutilsDouble, Fault, VirtualTime, synthetic_records
 
 KEY = "0123456789abcdef0123456789abcdef0123"

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed.entrez.citation_splitter import Citation, CitationSet, is_pmid, join_citations, split_citations
+from llama_index_medqa.pubmed.entrez.citation_splitter import (
+    Citation,
+    CitationSet,
+    is_pmid,
+    join_citations,
+    split_citations,
+)
 
 ARTICLE = (
     "<PubmedArticle><MedlineCitation><PMID Version='1'>1</PMID><Article><ArticleTitle>β &lt; µ"

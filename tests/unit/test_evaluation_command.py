@@ -8,8 +8,8 @@ from llama_index.core.evaluation import BatchEvalRunner
 from benchmarks.ci_suite import SUITE, engine
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.cases import load_cases
-from llama_index_medqa.evaluation.measures.llama_index_evaluator import MeasureEvaluator
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
+from llama_index_medqa.evaluation.measures.llama_index_evaluator import MeasureEvaluator
 from llama_index_medqa.evaluation.results import read_results
 from llama_index_medqa.pubmed.formats.jsonl import read_jsonl
 from llama_index_medqa.testing import ScriptedEntailment

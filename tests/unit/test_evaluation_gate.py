@@ -17,10 +17,10 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.gate.comparison import compare
+from llama_index_medqa.evaluation.gate.html_report import as_html
 from llama_index_medqa.evaluation.gate.junit_markdown import as_junit, as_markdown
 from llama_index_medqa.evaluation.gate.margins import Margins, read_margins
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
-from llama_index_medqa.evaluation.gate.html_report import as_html
 from llama_index_medqa.evaluation.results import read_results, score_all, write_results
 from llama_index_medqa.evaluation.runs.runner import Reply
 

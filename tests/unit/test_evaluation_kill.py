@@ -4,7 +4,6 @@ import json
 import os
 import sys
 
-import llama_index_medqa.evaluation.gate.comparison
 import llama_index_medqa.cli.display.terminal  # noqa: F401  # what the command needs is loaded once, and the processes are forked
 from llama_index_medqa.cli.command import main
 from llama_index_medqa.evaluation.runs.journal import read_answers

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from llama_index.core.base.response.schema import Response
 from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNodeInfo, TextNode
 
+from llama_index_medqa.answering.response import AnswerIdentity, MedQAResponse
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer, Evidence, answer_from_data, answer_of
 from llama_index_medqa.evaluation.cases import EvaluationCase
@@ -21,7 +22,6 @@ from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gol
 from llama_index_medqa.evaluation.measures.retrieval import Precision, Recall, of_answers
 from llama_index_medqa.evaluation.measures.terms import MedicalTerms, term_precision
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.answering.response import AnswerIdentity, MedQAResponse
 from llama_index_medqa.testing import ScriptedEntailment
 from llama_index_medqa.verification.verifier import ClaimVerifier
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.statistics.significance import sign_flip_test
 from llama_index_medqa.evaluation.statistics.power import Design, cases_needed, design_of, minimum_detectable_effect
+from llama_index_medqa.evaluation.statistics.significance import sign_flip_test
 
 # The quantiles of the normal distribution at 0.95 and 0.8, from tables.
 Z = 1.6448536 + 0.8416212

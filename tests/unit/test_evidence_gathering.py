@@ -3,10 +3,10 @@
 import pytest
 
 from llama_index_medqa.answering.answerability import AnswerabilityGate
-from llama_index_medqa.answering.drafting import ExtractiveAnswerer
 from llama_index_medqa.answering.context import EvidenceGatherer
-from llama_index_medqa.answering.sentence_selection import EvidenceSelector, as_context, token_count
+from llama_index_medqa.answering.drafting import ExtractiveAnswerer
 from llama_index_medqa.answering.questions.decomposition import question_parts
+from llama_index_medqa.answering.sentence_selection import EvidenceSelector, as_context, token_count
 from tests.unit.chunks import chunk
 
 ROOM = 60

@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from llama_index_medqa.errors import MedQAError, SourceFormatError
-from llama_index_medqa.pubmed.formats.reading import expand_sources, read_newest, read_records
 from llama_index_medqa.pubmed.formats.nbib_writer import write_nbib
+from llama_index_medqa.pubmed.formats.reading import expand_sources, read_newest, read_records
 from llama_index_medqa.pubmed.record import AbstractSection, Author, PubMedRecord, RecordDetails, known_details
 from llama_index_medqa.rendering.references import Reference, as_ris
 

@@ -16,8 +16,8 @@ from llama_index.core.vector_stores.types import (
 
 from llama_index_medqa import PubMedVectorStore
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.vector_store.filter_values import ChunkFields, fitted, unmet
 from llama_index_medqa.retrieval.paper_filter import PaperFilter, meeting
+from llama_index_medqa.vector_store.filter_values import ChunkFields, fitted, unmet
 
 LANCET, HEART = "Lancet (London, England)", "Heart"
 ROWS = {

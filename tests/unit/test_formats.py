@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, SourceFormatError
-from llama_index_medqa.pubmed.formats.reading import expand_sources, read_newest, read_records
 from llama_index_medqa.pubmed.formats.jsonl import read_jsonl, write_jsonl
 from llama_index_medqa.pubmed.formats.medical_data import read_medical_data, write_medical_data
 from llama_index_medqa.pubmed.formats.nbib import read_nbib
 from llama_index_medqa.pubmed.formats.nbib_writer import write_nbib
-from llama_index_medqa.pubmed.record import Author, Deletion, PubMedRecord
+from llama_index_medqa.pubmed.formats.reading import expand_sources, read_newest, read_records
 from llama_index_medqa.pubmed.formats.xml import read_xml
+from llama_index_medqa.pubmed.record import Author, Deletion, PubMedRecord
 from tests.unit.xml_samples import article, articles, document
 
 NBIB = """

@@ -8,9 +8,9 @@ from llama_index.core.schema import TextNode
 from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
 
 from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
-from llama_index_medqa.vector_store import generation
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.testing import HashEmbedding
+from llama_index_medqa.vector_store import generation
 
 
 def node(name: str, text: str = "text", **metadata) -> TextNode:

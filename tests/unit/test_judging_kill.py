@@ -4,7 +4,6 @@ import json
 import os
 import sys
 
-import llama_index_medqa.evaluation.judges.verifier
 import llama_index_medqa.cli.display.terminal  # noqa: F401  # what the command needs is loaded once, and the processes are forked
 from llama_index_medqa.cli.command import main
 from llama_index_medqa.evaluation.judges.ragas import load_ragas

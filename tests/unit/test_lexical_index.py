@@ -14,8 +14,8 @@ from llama_index.core import Document
 from llama_index.core.schema import TextNode
 
 from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
-from llama_index_medqa.retrieval import lexical_index as module
 from llama_index_medqa.errors import SearchCacheError
+from llama_index_medqa.retrieval import lexical_index as module
 from llama_index_medqa.retrieval.lexical_index import LexicalIndex, heading_key, heading_term
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.text.search_terms import lexical_terms

@@ -11,8 +11,8 @@ from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa import VllmLora
 from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.llms.vllm_api import ModelCard, ServerApi
 from llama_index_medqa.llms.server_errors import server_errors
+from llama_index_medqa.llms.vllm_api import ModelCard, ServerApi
 
 WORDS = ["Green", " tea", " lowers", " it", "."]
 

@@ -8,10 +8,10 @@ import pytest
 from llama_index.core.vector_stores.utils import node_to_metadata_dict
 
 from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
-from llama_index_medqa.indexing import migration
 from llama_index_medqa.errors import IndexIdentityError
-from llama_index_medqa.indexing.index import describe
+from llama_index_medqa.indexing import migration
 from llama_index_medqa.indexing.identity import identity_of, stored_as_of
+from llama_index_medqa.indexing.index import describe
 from llama_index_medqa.indexing.migration import migrate
 from llama_index_medqa.testing import HashEmbedding
 

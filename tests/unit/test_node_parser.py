@@ -11,8 +11,8 @@ from llama_index.core.node_parser import TokenTextSplitter
 from llama_index.core.schema import NodeRelationship, TextNode
 
 from llama_index_medqa import TokenNodeParser
-from llama_index_medqa.indexing import node_parser
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.indexing import node_parser
 from llama_index_medqa.indexing.node_parser import load_tokenizer
 
 WORDS = [

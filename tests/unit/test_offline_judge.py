@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.judges.calibration import LabelledPair, judge_pairs
 from llama_index_medqa.evaluation.judges import measured
 from llama_index_medqa.evaluation.judges.by_name import JUDGES, judge_of
+from llama_index_medqa.evaluation.judges.calibration import LabelledPair, judge_pairs
 from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge, Opinion
 from llama_index_medqa.evaluation.judges.measured import measured_quality
+from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.judges.offline import OfflineJudge, combined, shown_to_model
 from llama_index_medqa.evaluation.judges.verifier import VerifierJudge, own_work, passages_from
-from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.testing import ScriptedEntailment
 from llama_index_medqa.verification.entailment import Entailment

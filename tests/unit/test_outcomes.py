@@ -3,11 +3,11 @@
 import pytest
 
 from llama_index_medqa import MedQAQueryEngine
+from llama_index_medqa.answering.response import CAUTIONS, FINDINGS_LEAD, WITHDRAWN
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import answer_of
-from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.rendering.text import as_data, reasons
-from llama_index_medqa.answering.response import CAUTIONS, FINDINGS_LEAD, WITHDRAWN
+from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.testing import ScriptedEntailment, ScriptedLLM
 from llama_index_medqa.verification.entailment import Entailment
 from llama_index_medqa.verification.verifier import ClaimVerifier

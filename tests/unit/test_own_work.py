@@ -8,18 +8,18 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
+from llama_index_medqa.cli.display.evaluation import print_gate, print_results
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.gate.comparison import compare
-from llama_index_medqa.evaluation.gate.junit_markdown import as_markdown, judge_told
-from llama_index_medqa.evaluation.judges.verifier import VerifierJudge
-from llama_index_medqa.evaluation.gate.margins import Margins
-from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
 from llama_index_medqa.evaluation.gate.html_report import as_html
+from llama_index_medqa.evaluation.gate.junit_markdown import as_markdown, judge_told
+from llama_index_medqa.evaluation.gate.margins import Margins
+from llama_index_medqa.evaluation.judges.verifier import VerifierJudge
+from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
 from llama_index_medqa.evaluation.results import Results, read_results, score_all, write_results
 from llama_index_medqa.evaluation.runs.runner import Reply
 from llama_index_medqa.evaluation.score import Score
-from llama_index_medqa.cli.display.evaluation import print_gate, print_results
 from llama_index_medqa.testing import ScriptedEntailment
 from llama_index_medqa.verification.verifier import ClaimVerifier
 

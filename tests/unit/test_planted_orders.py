@@ -6,10 +6,10 @@ from datetime import date
 import pytest
 
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
-from llama_index_medqa.indexing.reader import to_document
-from llama_index_medqa.rendering.text import as_markdown, as_text
-from llama_index_medqa.rendering.html import as_html
 from llama_index_medqa.cli.display.terminal import Terminal
+from llama_index_medqa.indexing.reader import to_document
+from llama_index_medqa.rendering.html import as_html
+from llama_index_medqa.rendering.text import as_markdown, as_text
 from llama_index_medqa.testing import HashEmbedding, ScriptedEntailment, ScriptedLLM
 from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.entailment import Entailment

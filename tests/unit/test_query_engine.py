@@ -13,10 +13,10 @@ from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa import MedQAQueryEngine, VllmLora
 from llama_index_medqa.answering.drafting import Piece
-from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.answering.query_engine import MedQAStreamingResponse
 from llama_index_medqa.answering.response import FINDINGS_LEAD
+from llama_index_medqa.errors import InputError, ServerError
+from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.testing import ScriptedLLM
 from tests.vllm_double import closes, vllm_double
 
@@ -177,10 +177,10 @@ def test_a_word_that_is_no_model_is_refused(index):
 def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
     text = f"{TRUE} [PMID:1] {INVENTED}\n{SAFE} Drugs, e.g. Aspirin, were stopped."
     nodes = index.as_retriever(similarity_top_k=6).retrieve(QUESTION)
-    from llama_index_medqa.answering.draft_verification import DraftCheck
-    from llama_index_medqa.answering.context import Evidence
-    from llama_index_medqa.answering.response import AnswerIdentity
     from llama_index_medqa._common.timer import Stopwatch
+    from llama_index_medqa.answering.context import Evidence
+    from llama_index_medqa.answering.draft_verification import DraftCheck
+    from llama_index_medqa.answering.response import AnswerIdentity
     from llama_index_medqa.testing import ScriptedEntailment
     from llama_index_medqa.verification.passages import passages_of
     from llama_index_medqa.verification.verifier import ClaimVerifier

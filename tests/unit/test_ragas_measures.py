@@ -13,10 +13,10 @@ from llama_index_medqa.errors import InputError, MissingExtraError
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges import ragas as ragas_judge
+from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge, load_ragas
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.measures.ragas import RAGAS_NAMES
-from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.score import Score
 from tests.judge_double import completion, filled, prompt, transport
 

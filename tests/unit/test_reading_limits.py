@@ -11,14 +11,12 @@ from io import BytesIO
 import pytest
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed import limits
-from llama_index_medqa.pubmed import byte_streams
+from llama_index_medqa.pubmed import byte_streams, limits
+from llama_index_medqa.pubmed.byte_streams import Pieces
 from llama_index_medqa.pubmed.formats import medical_data, tagged_records
 from llama_index_medqa.pubmed.formats.exports import delimited, text_lines
-from llama_index_medqa.pubmed.byte_streams import Pieces
 from llama_index_medqa.pubmed.formats.reading import read_records
-from llama_index_medqa.pubmed.formats.xml import read_xml
-from llama_index_medqa.pubmed.formats.xml import prolog, slices
+from llama_index_medqa.pubmed.formats.xml import prolog, read_xml, slices
 from llama_index_medqa.rendering.references import Reference, as_bibtex, as_ris
 from tests.unit.xml_samples import article, document
 

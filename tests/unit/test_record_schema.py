@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llama_index_medqa.errors import MedQAError, SourceFormatError
-from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.formats.json_values import json_date
 from llama_index_medqa.pubmed.formats.jsonl import as_data
 from llama_index_medqa.pubmed.formats.names import read_authors
-from llama_index_medqa.pubmed.record import Author
+from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.formats.record_schema import OTHER_NAMES
+from llama_index_medqa.pubmed.record import Author
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 

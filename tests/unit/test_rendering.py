@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 import pytest
 from llama_index.core.schema import NodeWithScore
 
-from llama_index_medqa.rendering.references import as_bibtex, as_ris, references
-from llama_index_medqa.rendering.text import as_data, as_markdown, as_text
-from llama_index_medqa.rendering.html import as_html
 from llama_index_medqa.answering.response import FINDINGS_LEAD, Disagreement, ExcludedPaper, MedQAResponse, quoted
 from llama_index_medqa.rendering.export import save_answer
+from llama_index_medqa.rendering.html import as_html
+from llama_index_medqa.rendering.references import as_bibtex, as_ris, references
+from llama_index_medqa.rendering.text import as_data, as_markdown, as_text
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding
 
 TODAY = date(2026, 1, 31)

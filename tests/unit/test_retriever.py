@@ -14,9 +14,9 @@ from llama_index.core.vector_stores import FilterOperator, MetadataFilter, Metad
 
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever, TokenNodeParser
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.indexing.identity import write_as_of
 from llama_index_medqa.retrieval.evidence_level import evidence_level
 from llama_index_medqa.retrieval.fusion import maximal_marginal_relevance, reciprocal_rank_fusion
-from llama_index_medqa.indexing.identity import write_as_of
 from llama_index_medqa.retrieval.lexical_index import record_of
 from llama_index_medqa.retrieval.query_expansion import expand_query
 from llama_index_medqa.retrieval.retriever import RetrievedChunk

@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.serving.vllm_process import VllmProcess, VllmSettings, lora_rank, shell_line, vllm_command, vllm_environment
+from llama_index_medqa.serving.vllm_process import (
+    VllmProcess,
+    VllmSettings,
+    lora_rank,
+    shell_line,
+    vllm_command,
+    vllm_environment,
+)
 
 SEED = VllmSettings(
     model="mistralai/Mistral-7B-v0.1",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from llama_index_medqa.llms.adapter_manifest import LossPoint, TrainingRun
 from llama_index_medqa.errors import InputError, MissingExtraError, StorageError
+from llama_index_medqa.llms.adapter_manifest import LossPoint, TrainingRun
 from tests.lora_models import ALL_PROJECTIONS, make_mistral
 from training.commands import describe
 from training.export import gguf_command

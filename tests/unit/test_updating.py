@@ -8,12 +8,7 @@ import pytest
 
 from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
 from llama_index_medqa.errors import EmptyCorpusError
-from llama_index_medqa.pubmed.data_date import freshness
 from llama_index_medqa.indexing.identity import stored_as_of, write_as_of
-from llama_index_medqa.pubmed.crawl.crawler import CrawlSummary, crawl
-from llama_index_medqa.pubmed.crawl.request import CrawlRequest
-from llama_index_medqa.pubmed.entrez.client import EntrezClient
-from llama_index_medqa.testing import EutilsDouble, HashEmbedding, VirtualTime, synthetic_records
 from llama_index_medqa.indexing.updating import (
     UpdateReport,
     apply_recheck,
@@ -23,6 +18,11 @@ from llama_index_medqa.indexing.updating import (
     outdated_days,
     recheck,
 )
+from llama_index_medqa.pubmed.crawl.crawler import CrawlSummary, crawl
+from llama_index_medqa.pubmed.crawl.request import CrawlRequest
+from llama_index_medqa.pubmed.data_date import freshness
+from llama_index_medqa.pubmed.entrez.client import EntrezClient
+from llama_index_medqa.testing import EutilsDouble, HashEmbedding, VirtualTime, synthetic_records
 
 RECORDS = synthetic_records(12)
 PMIDS = list(RECORDS)

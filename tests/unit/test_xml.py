@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from llama_index_medqa.errors import InputError, SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Pieces
-from llama_index_medqa.pubmed.record import Author, Deletion, Link, PubMedRecord, identity_of
 from llama_index_medqa.pubmed.formats.xml import read_identities, read_xml
+from llama_index_medqa.pubmed.record import Author, Deletion, Link, PubMedRecord, identity_of
 from tests.unit.xml_samples import article, articles, document
 
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed.record import Author
 from llama_index_medqa.pubmed.formats.xml.escaped import Unusual, is_ordinary, plain_each
 from llama_index_medqa.pubmed.formats.xml.fast import record_from_match
 from llama_index_medqa.pubmed.formats.xml.grammar import RECORD
 from llama_index_medqa.pubmed.formats.xml.tree import record_from_tree
+from llama_index_medqa.pubmed.record import Author
 from tests.unit.xml_samples import article, articles, plain
 
 

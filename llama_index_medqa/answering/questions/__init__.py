@@ -1,0 +1,4 @@
+"""What a question is about, which aspect it asks for, what it asks in parts, and what "yes" to it asserts.
+
+May import ``text`` only.
+"""

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from llama_index_medqa.answering.short_answer.answer_type import AnswerType, Kind
 from llama_index_medqa.text.abbreviations import find_acronyms
 from llama_index_medqa.text.noun_phrases import Token, noun_phrases, words_with_places
-from llama_index_medqa.text.quantities.reading import quantities
 from llama_index_medqa.text.quantities.quantity import CALENDAR_YEAR, CONFIDENCE_LEVEL, COUNT, P_VALUE, PERCENT
+from llama_index_medqa.text.quantities.reading import quantities
 from llama_index_medqa.text.term_weights import idf, terms
 from llama_index_medqa.text.words import stem
 from llama_index_medqa.verification.entity_names import is_name, is_symbol

@@ -15,8 +15,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
-from llama_index_medqa.answering.short_answer.candidates import Asked, Candidate, asked, candidates
 from llama_index_medqa.answering.short_answer.answer_type import AnswerType, answer_type
+from llama_index_medqa.answering.short_answer.candidates import Asked, Candidate, asked, candidates
 from llama_index_medqa.text.abbreviations import find_acronyms
 from llama_index_medqa.text.words import stem
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation

@@ -5,6 +5,8 @@ from typing import Protocol
 
 from llama_index.core.schema import QueryBundle
 
+from llama_index_medqa._common.timer import Stopwatch
+from llama_index_medqa.answering.questions.decomposition import QuestionPart, question_parts
 from llama_index_medqa.answering.translation.notices import NOTICES
 from llama_index_medqa.answering.translation.translator import (
     AnswerTranslation,
@@ -14,8 +16,6 @@ from llama_index_medqa.answering.translation.translator import (
     Translator,
 )
 from llama_index_medqa.retrieval.paper_filter import with_question
-from llama_index_medqa.answering.questions.decomposition import QuestionPart, question_parts
-from llama_index_medqa._common.timer import Stopwatch
 from llama_index_medqa.text.language import foreign_language
 from llama_index_medqa.text.personal_questions import PersonalQuestion
 

@@ -9,9 +9,10 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, Completi
 from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate
 
+from llama_index_medqa.answering.draft_reading import without_thoughts
 from llama_index_medqa.answering.translation.notices import NOTICES
 from llama_index_medqa.llms.openai_responses import is_cut_off
-from llama_index_medqa.answering.draft_reading import without_thoughts
+from llama_index_medqa.llms.server_errors import model_name, server_errors
 from llama_index_medqa.prompts import (
     QUESTION_TO_ENGLISH,
     QUESTION_TO_ENGLISH_VERSION,
@@ -21,10 +22,9 @@ from llama_index_medqa.prompts import (
     SENTENCE_TO_ENGLISH_VERSION,
     template_hash,
 )
-from llama_index_medqa.llms.server_errors import model_name, server_errors
 from llama_index_medqa.text.language import foreign_language
-from llama_index_medqa.text.quantities.number_matching import added_numbers, missing_numbers
 from llama_index_medqa.text.printable import printable
+from llama_index_medqa.text.quantities.number_matching import added_numbers, missing_numbers
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 from llama_index_medqa.verification.verifier import Verifier
 

@@ -8,9 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from llama_index_medqa.evaluation.judges.calibration import Quality
 from llama_index_medqa.evaluation.gate.comparison import GateReport
 from llama_index_medqa.evaluation.gate.junit_markdown import interval, judge_told, judges_told, number
+from llama_index_medqa.evaluation.judges.calibration import Quality
 from llama_index_medqa.evaluation.results import Results
 from llama_index_medqa.evaluation.runs.runner import Progress as Asked
 from llama_index_medqa.evaluation.statistics.intervals import RepeatedScores

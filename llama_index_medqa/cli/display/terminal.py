@@ -20,13 +20,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from llama_index_medqa.components import start_answer
+from llama_index_medqa.answering.query_engine import MedQAQueryEngine
+from llama_index_medqa.answering.response import MedQAResponse
+from llama_index_medqa.cli.display.console import SafeConsole
 from llama_index_medqa.cli.display.crawl import crawl_progress, print_summary
-from llama_index_medqa.diagnostics import Finding
-from llama_index_medqa.evaluation.judges.calibration import Quality
-from llama_index_medqa.evaluation.gate.comparison import GateReport
-from llama_index_medqa.evaluation.results import Results
-from llama_index_medqa.evaluation.runs.runner import Progress as Asked
 from llama_index_medqa.cli.display.evaluation import (
     asking_progress,
     judging_progress,
@@ -34,17 +31,20 @@ from llama_index_medqa.cli.display.evaluation import (
     print_judge_quality,
     print_results,
 )
-from llama_index_medqa.pubmed.data_date import freshness
+from llama_index_medqa.components import start_answer
+from llama_index_medqa.diagnostics import Finding
+from llama_index_medqa.evaluation.gate.comparison import GateReport
+from llama_index_medqa.evaluation.judges.calibration import Quality
+from llama_index_medqa.evaluation.results import Results
+from llama_index_medqa.evaluation.runs.runner import Progress as Asked
 from llama_index_medqa.indexing.index import IndexInfo
 from llama_index_medqa.indexing.ingestion import IngestReport
+from llama_index_medqa.indexing.updating import UpdateReport
 from llama_index_medqa.pubmed.crawl.crawler import CrawlProgress, CrawlSummary
-from llama_index_medqa.answering.query_engine import MedQAQueryEngine
-from llama_index_medqa.retrieval.paper_filter import PaperFilter
+from llama_index_medqa.pubmed.data_date import freshness
 from llama_index_medqa.redaction import redacted
 from llama_index_medqa.rendering.text import HEADINGS, made_by, notes, reasons, short_answer, sources
-from llama_index_medqa.answering.response import MedQAResponse
-from llama_index_medqa.cli.display.console import SafeConsole
-from llama_index_medqa.indexing.updating import UpdateReport
+from llama_index_medqa.retrieval.paper_filter import PaperFilter
 
 _QUOTE_CHARACTERS = 240
 _DOING_CHARACTERS = 90

@@ -1,0 +1,23 @@
+"""Two files of results compared: what may get worse, whether it did, and how it is reported.
+
+May import ``evaluation.results`` and ``evaluation.statistics``.
+"""
+
+from typing import TYPE_CHECKING
+
+from llama_index_medqa._common.late_imports import late_attributes
+
+if TYPE_CHECKING:
+    from llama_index_medqa.evaluation.gate.comparison import CaseDifference, Comparison, GateReport, compare
+
+__all__ = ["CaseDifference", "Comparison", "GateReport", "compare"]
+
+__getattr__ = late_attributes(
+    __name__,
+    {
+        "CaseDifference": "llama_index_medqa.evaluation.gate.comparison",
+        "Comparison": "llama_index_medqa.evaluation.gate.comparison",
+        "GateReport": "llama_index_medqa.evaluation.gate.comparison",
+        "compare": "llama_index_medqa.evaluation.gate.comparison",
+    },
+)

@@ -39,11 +39,11 @@ from functools import cached_property
 from typing import Any, Literal
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.statistics.significance import McNemar, holm, mcnemar, sign_flip_test
 from llama_index_medqa.evaluation.gate.margins import DEFAULT_MARGIN, Margins
-from llama_index_medqa.evaluation.statistics.power import cases_needed, design_of, minimum_detectable_effect
 from llama_index_medqa.evaluation.results import MeasureInfo, Results, Summary
 from llama_index_medqa.evaluation.statistics.intervals import Estimate, bootstrap_mean
+from llama_index_medqa.evaluation.statistics.power import cases_needed, design_of, minimum_detectable_effect
+from llama_index_medqa.evaluation.statistics.significance import McNemar, holm, mcnemar, sign_flip_test
 
 Verdict = Literal["pass", "fail", "not enough evidence", "not gated"]
 

@@ -3,9 +3,9 @@
 from llama_index_medqa.errors import UsageError
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.language_model import LogOddsJudge, VerdictJudge
+from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
 from llama_index_medqa.evaluation.judges.offline import OfflineJudge
 from llama_index_medqa.evaluation.judges.verifier import VerifierJudge
-from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
 from llama_index_medqa.verification.verifier import Verifier
 
 JUDGES = ("verifier", "offline", "log-odds", "verdict")

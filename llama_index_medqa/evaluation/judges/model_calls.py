@@ -13,11 +13,11 @@ from typing import Any
 
 import httpx
 
-from llama_index_medqa.llms.content_parts import text_of
 from llama_index_medqa.errors import InputError, JudgeError
 from llama_index_medqa.evaluation.line_file import LineFile, read_rows
-from llama_index_medqa.redaction import cause, keep_address_secret, keep_secret
+from llama_index_medqa.llms.content_parts import text_of
 from llama_index_medqa.llms.vllm_api import is_loopback, loopback_tls
+from llama_index_medqa.redaction import cause, keep_address_secret, keep_secret
 
 _DETAIL_CHARACTERS = 200
 

@@ -1,1 +1,4 @@
-"""Measures, one family a file; each gives a value a case before any mean."""
+"""Scores of a case, one family a module; ``catalogue`` names them.
+
+May import ``evaluation.judges`` and what stands below them.
+"""

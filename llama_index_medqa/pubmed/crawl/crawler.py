@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llama_index_medqa.errors import EntrezAnswerError
-from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet
+from llama_index_medqa.pubmed.crawl.ledger import Ledger
 from llama_index_medqa.pubmed.crawl.plan import Plan, plan_crawl
 from llama_index_medqa.pubmed.crawl.request import CrawlRequest
+from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet
 from llama_index_medqa.pubmed.entrez.client import EntrezClient
-from llama_index_medqa.pubmed.crawl.ledger import Ledger
 
 _NOT_DELIVERED = "PubMed delivered no record for it, asked three times"
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.pubmed.crawl.ledger import Hits, Ledger
 from llama_index_medqa.pubmed.crawl.request import CrawlRequest
+from llama_index_medqa.pubmed.crawl.search_slices import DateKind, Slice
 from llama_index_medqa.pubmed.entrez.client import EntrezClient
 from llama_index_medqa.pubmed.entrez.responses import MOST_HITS
-from llama_index_medqa.pubmed.crawl.ledger import Hits, Ledger
-from llama_index_medqa.pubmed.crawl.search_slices import DateKind, Slice
 
 _WHOLE = "whole"
 _OVER_MAXIMUM = "over the maximum number"

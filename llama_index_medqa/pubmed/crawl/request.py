@@ -5,10 +5,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.pubmed.entrez.citation_splitter import is_pmid
-from llama_index_medqa.pubmed.entrez.responses import MOST_HITS
-from llama_index_medqa.pubmed.entrez.protocol import Sort
 from llama_index_medqa.pubmed.crawl.search_slices import DateRange, changed_since
+from llama_index_medqa.pubmed.entrez.citation_splitter import is_pmid
+from llama_index_medqa.pubmed.entrez.protocol import Sort
+from llama_index_medqa.pubmed.entrez.responses import MOST_HITS
 
 
 @dataclass(frozen=True, kw_only=True)

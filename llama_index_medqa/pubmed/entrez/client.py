@@ -16,7 +16,6 @@ import httpx
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet
-from llama_index_medqa.pubmed.entrez.responses import MOST_HITS, History, Scrubber, SearchResult
 from llama_index_medqa.pubmed.entrez.protocol import (
     Conversation,
     EntrezProtocol,
@@ -26,6 +25,7 @@ from llama_index_medqa.pubmed.entrez.protocol import (
     Sort,
 )
 from llama_index_medqa.pubmed.entrez.rate_limit import RateLimiter, shared_limiter
+from llama_index_medqa.pubmed.entrez.responses import MOST_HITS, History, Scrubber, SearchResult
 
 BASE_URL = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils/"
 """The public address of the E-utilities (NCBI, "A General Introduction to the E-utilities")."""

@@ -19,6 +19,7 @@ import httpx
 
 from llama_index_medqa.errors import EntrezAnswerError, EntrezUnavailableError, InputError
 from llama_index_medqa.pubmed.entrez.citation_splitter import Citation, CitationSet, is_pmid
+from llama_index_medqa.pubmed.entrez.rate_limit import RateLimiter
 from llama_index_medqa.pubmed.entrez.responses import (
     MOST_HITS,
     History,
@@ -29,7 +30,6 @@ from llama_index_medqa.pubmed.entrez.responses import (
     read_citations,
     read_search,
 )
-from llama_index_medqa.pubmed.entrez.rate_limit import RateLimiter
 
 _logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")

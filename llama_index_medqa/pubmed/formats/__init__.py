@@ -1,0 +1,30 @@
+"""Files of records: their formats told apart, read and written; many files read as one corpus.
+
+May import the record and the byte streams of ``pubmed``.
+"""
+
+from typing import TYPE_CHECKING
+
+from llama_index_medqa._common.late_imports import late_attributes
+
+if TYPE_CHECKING:
+    from llama_index_medqa.pubmed.formats.reading import (
+        expand_sources,
+        newest_places,
+        read_identities_of,
+        read_newest,
+        read_records,
+    )
+
+__all__ = ["expand_sources", "newest_places", "read_identities_of", "read_newest", "read_records"]
+
+__getattr__ = late_attributes(
+    __name__,
+    {
+        "expand_sources": "llama_index_medqa.pubmed.formats.reading",
+        "newest_places": "llama_index_medqa.pubmed.formats.reading",
+        "read_identities_of": "llama_index_medqa.pubmed.formats.reading",
+        "read_newest": "llama_index_medqa.pubmed.formats.reading",
+        "read_records": "llama_index_medqa.pubmed.formats.reading",
+    },
+)

@@ -5,19 +5,19 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from llama_index_medqa.pubmed.byte_streams import Pieces
 from llama_index_medqa.pubmed.formats.exports.delimited import delimiter_of, read_delimited
 from llama_index_medqa.pubmed.formats.exports.endnote import read_endnote
-from llama_index_medqa.pubmed.byte_streams import Pieces
+from llama_index_medqa.pubmed.formats.exports.ovid import DIVIDER, read_ovid, read_ovid_names
+from llama_index_medqa.pubmed.formats.exports.pubmed_abstracts import BEGINNING, read_pubmed_abstracts
+from llama_index_medqa.pubmed.formats.exports.ris import read_ris
 from llama_index_medqa.pubmed.formats.jsonl import read_jsonl
 from llama_index_medqa.pubmed.formats.medical_data import read_medical_data
 from llama_index_medqa.pubmed.formats.nbib import read_nbib
-from llama_index_medqa.pubmed.formats.exports.ovid import DIVIDER, read_ovid, read_ovid_names
-from llama_index_medqa.pubmed.formats.exports.pubmed_abstracts import BEGINNING, read_pubmed_abstracts
-from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
-from llama_index_medqa.pubmed.formats.exports.ris import read_ris
-from llama_index_medqa.pubmed.text import fold
 from llama_index_medqa.pubmed.formats.xml import read_xml
 from llama_index_medqa.pubmed.formats.xml.slices import RECORD_ELEMENTS, SET_ELEMENTS
+from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
+from llama_index_medqa.pubmed.text import fold
 
 Reader = Callable[[Pieces], Iterator[PubMedRecord | Deletion]]
 

@@ -7,10 +7,10 @@ from typing import Any, TextIO
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Source, reading
-from llama_index_medqa.pubmed.formats.json_values import parse_json
-from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
-from llama_index_medqa.pubmed.formats.record_schema import record_from_values
 from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
+from llama_index_medqa.pubmed.formats.json_values import parse_json
+from llama_index_medqa.pubmed.formats.record_schema import record_from_values
+from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
 _DETAILS = "lazy_details"
 

@@ -7,9 +7,9 @@ from typing import Any, TextIO
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Pieces, Source, reading
 from llama_index_medqa.pubmed.formats.json_values import parse_json
+from llama_index_medqa.pubmed.formats.record_schema import record_from_values
 from llama_index_medqa.pubmed.limits import LARGEST_JSON_LIST
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
-from llama_index_medqa.pubmed.formats.record_schema import record_from_values
 
 _SHAPE = 'a list of {"article_title", "article_abstract", "pub_date": {"year", "month", "day"}}'
 

@@ -7,9 +7,11 @@ a structured abstract is one text in which the headings stand as words.
 import re
 from collections.abc import Iterator
 
-from llama_index_medqa.pubmed.formats.abstract_headings import divided_at_headings
-from llama_index_medqa.pubmed.dates import make_date, parse_free_date
 from llama_index_medqa.pubmed.byte_streams import Source, reading
+from llama_index_medqa.pubmed.dates import make_date, parse_free_date
+from llama_index_medqa.pubmed.formats.abstract_headings import divided_at_headings
+from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
+from llama_index_medqa.pubmed.formats.tagged_records import Field, Layout, read_tagged
 from llama_index_medqa.pubmed.record import (
     AbstractSection,
     Author,
@@ -23,9 +25,7 @@ from llama_index_medqa.pubmed.record import (
     known_details,
     status_of,
 )
-from llama_index_medqa.pubmed.formats.tagged_records import Field, Layout, read_tagged
 from llama_index_medqa.pubmed.text import main_title
-from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
 
 _IDENTIFIER = re.compile(r"(.*\S) \[(\w+)\]")
 _LINKED_PMID = re.compile(r"PMID: ?(\d+)")

@@ -12,9 +12,9 @@ from typing import BinaryIO, TypeVar, cast
 from llama_index_medqa.errors import EmptyCorpusError, InputError, SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Pieces, Source, open_source
 from llama_index_medqa.pubmed.formats.format_detection import SUPPORTED_FORMATS, Foreign, Reader, find_format
+from llama_index_medqa.pubmed.formats.xml import read_identities, read_xml
 from llama_index_medqa.pubmed.limits import require_sound
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
-from llama_index_medqa.pubmed.formats.xml import read_identities, read_xml
 
 Place = TypeVar("Place")
 

@@ -13,10 +13,10 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from llama_index_medqa.text.injection.disguises import undisguised
-from llama_index_medqa.text.metadiscourse import imitates_output, is_metadiscourse
 from llama_index_medqa.text.injection.clues import CLUES, COMBINATIONS
+from llama_index_medqa.text.injection.disguises import undisguised
 from llama_index_medqa.text.injection.patterns import ORDER_PATTERNS, RUN_TOGETHER
+from llama_index_medqa.text.metadiscourse import imitates_output, is_metadiscourse
 
 Suspicion = Literal["none", "possible", "plain"]
 """How surely a text gives orders. A possible order supports nothing; a plain one tells that its record was tampered

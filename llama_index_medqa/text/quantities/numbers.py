@@ -4,6 +4,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from llama_index_medqa.text.quantities.context import (
+    continues_name,
+    in_name,
+    is_calendar_year,
+    is_day_of_month,
+    is_listed,
+    is_name,
+    is_negative,
+    read_surroundings,
+)
 from llama_index_medqa.text.quantities.numerals import NUMBER, Numeral, read_numeral
 from llama_index_medqa.text.quantities.quantity import (
     CALENDAR_YEAR,
@@ -14,16 +24,6 @@ from llama_index_medqa.text.quantities.quantity import (
     RATE,
     RATIO,
     Quantity,
-)
-from llama_index_medqa.text.quantities.context import (
-    continues_name,
-    in_name,
-    is_calendar_year,
-    is_day_of_month,
-    is_listed,
-    is_name,
-    is_negative,
-    read_surroundings,
 )
 from llama_index_medqa.text.quantities.units import DAY, Unit, read_rate, read_unit
 

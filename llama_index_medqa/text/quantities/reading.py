@@ -6,6 +6,9 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
+from llama_index_medqa.text.quantities.context import read_surroundings, unit_before
+from llama_index_medqa.text.quantities.number_words import read_adverbs, read_ordinals, read_shares, read_words
+from llama_index_medqa.text.quantities.numbers import is_enumeration, read_numbers, with_unit
 from llama_index_medqa.text.quantities.quantity import (
     CALENDAR_YEAR,
     CONFIDENCE_LEVEL,
@@ -16,9 +19,6 @@ from llama_index_medqa.text.quantities.quantity import (
     RATIO,
     Quantity,
 )
-from llama_index_medqa.text.quantities.context import read_surroundings, unit_before
-from llama_index_medqa.text.quantities.numbers import is_enumeration, read_numbers, with_unit
-from llama_index_medqa.text.quantities.number_words import read_adverbs, read_ordinals, read_shares, read_words
 from llama_index_medqa.text.quantities.units import DAY, NAMES, ZERO_FAHRENHEIT, Unit, read_rate, read_unit
 
 __all__ = ["Quantity", "quantities", "unattached_units"]

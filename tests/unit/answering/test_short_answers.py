@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from llama_index_medqa import MedQAQueryEngine
-from llama_index_medqa.rendering.text import as_data, as_markdown, as_text
 from llama_index_medqa.rendering.html import as_html
+from llama_index_medqa.rendering.text import as_data, as_markdown, as_text
 from llama_index_medqa.testing import ScriptedEntailment, ScriptedLLM
 from llama_index_medqa.verification.entailment import Entailment
 from llama_index_medqa.verification.verifier import ClaimVerifier

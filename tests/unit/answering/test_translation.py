@@ -7,13 +7,13 @@ import pytest
 from llama_index.core.schema import QueryBundle
 
 from llama_index_medqa import MedQAQueryEngine
-from llama_index_medqa.answering.translation.translator import CitedText, Translator
 from llama_index_medqa.answering.chat_engine import FollowUp
-from llama_index_medqa.prompts import ABSTENTION
-from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
-from llama_index_medqa.rendering.text import as_data, as_markdown, as_text
-from llama_index_medqa.rendering.html import as_html
 from llama_index_medqa.answering.response import CAUTIONS, FINDINGS_LEAD
+from llama_index_medqa.answering.translation.translator import CitedText, Translator
+from llama_index_medqa.prompts import ABSTENTION
+from llama_index_medqa.rendering.html import as_html
+from llama_index_medqa.rendering.text import as_data, as_markdown, as_text
+from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.testing import ScriptedLLM
 from llama_index_medqa.verification.verifier import ClaimVerifier
 

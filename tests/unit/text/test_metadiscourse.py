@@ -2,10 +2,10 @@
 
 import pytest
 
+from llama_index_medqa.text.injection.detector import gives_orders, suspicion
 from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.injection.foreign_sentences import is_foreign
 from llama_index_medqa.text.metadiscourse import imitates_output, is_metadiscourse
-from llama_index_medqa.text.injection.detector import gives_orders, suspicion
 from tests.planted_orders import EVASIVE, planted_orders
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from llama_index.core.schema import NodeWithScore, RelatedNodeInfo, TextNode
 
 from llama_index_medqa.answering.prompt_injection import records_that_give_orders
-from llama_index_medqa.text.injection.disguises import undisguised
 from llama_index_medqa.text.injection.detector import gives_orders
+from llama_index_medqa.text.injection.disguises import undisguised
 from llama_index_medqa.verification.passages import passages_of
 from tests.planted_orders import EVASIVE_HELD_OUT, FOLDER, HELD_OUT, SEEN, planted_orders
 

@@ -6,10 +6,10 @@ from itertools import chain
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Source, reading
+from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
+from llama_index_medqa.pubmed.formats.record_schema import is_known_key, record_from_values
 from llama_index_medqa.pubmed.limits import is_pmid
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
-from llama_index_medqa.pubmed.formats.record_schema import is_known_key, record_from_values
-from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
 
 _DELIMITERS = ",;\t"
 _TEXT_COLUMNS = frozenset({"title", "article title", "article_title", "abstract", "article_abstract"})

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.byte_streams import Source, reading
 from llama_index_medqa.pubmed.dates import parse_written_date
 from llama_index_medqa.pubmed.formats.exports.exported_fields import (
     Fields,
@@ -12,12 +13,11 @@ from llama_index_medqa.pubmed.formats.exports.exported_fields import (
     stated_doi,
     stated_pmid,
 )
-from llama_index_medqa.pubmed.byte_streams import Source, reading
-from llama_index_medqa.pubmed.record import Deletion, PublicationDate, PubMedRecord
-from llama_index_medqa.pubmed.formats.record_schema import record_from_values
-from llama_index_medqa.pubmed.remarks import Remarks
-from llama_index_medqa.pubmed.formats.tagged_records import Field, Layout, read_tagged
 from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
+from llama_index_medqa.pubmed.formats.record_schema import record_from_values
+from llama_index_medqa.pubmed.formats.tagged_records import Field, Layout, read_tagged
+from llama_index_medqa.pubmed.record import Deletion, PublicationDate, PubMedRecord
+from llama_index_medqa.pubmed.remarks import Remarks
 
 _LAYOUT = Layout(
     field=re.compile(r"%([0-9A-Za-z@!#$&()*+^>~<\[\]:;=?]) (.*)"),

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 
 from llama_index_medqa.pubmed.formats.abstract_headings import divided_at_headings
-from llama_index_medqa.pubmed.record import AbstractSection
 from llama_index_medqa.pubmed.formats.tagged_records import Field
+from llama_index_medqa.pubmed.record import AbstractSection
 
 # PMIDs have eight digits; other databases number their papers too, with as many or more.
 _ACCESSION = re.compile(r"0*([1-9]\d{0,7})")

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.byte_streams import Source, reading
 from llama_index_medqa.pubmed.formats.abstract_headings import divided_at_headings
 from llama_index_medqa.pubmed.formats.citation_line import is_pubmed_citation, parse_citation
-from llama_index_medqa.pubmed.byte_streams import Source, reading
-from llama_index_medqa.pubmed.limits import LONGEST_RECORD
+from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
 from llama_index_medqa.pubmed.formats.notices import read_notice
-from llama_index_medqa.pubmed.record import AbstractSection, Deletion, Link, PubMedRecord, status_of
 from llama_index_medqa.pubmed.formats.record_schema import record_from_values
+from llama_index_medqa.pubmed.limits import LONGEST_RECORD
+from llama_index_medqa.pubmed.record import AbstractSection, Deletion, Link, PubMedRecord, status_of
 from llama_index_medqa.pubmed.remarks import Remarks
 from llama_index_medqa.pubmed.text import fold
-from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
 
 BEGINNING = re.compile(r"(\d{1,6})\. (\S.*\d{4}.*)")
 _NUMBER = re.compile(r"(\d{1,6})\. \S")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.byte_streams import Source, reading
 from llama_index_medqa.pubmed.dates import parse_written_date
 from llama_index_medqa.pubmed.formats.exports.exported_fields import (
     Fields,
@@ -16,13 +17,12 @@ from llama_index_medqa.pubmed.formats.exports.exported_fields import (
     stated_doi,
     stated_pmid,
 )
-from llama_index_medqa.pubmed.byte_streams import Source, reading
-from llama_index_medqa.pubmed.formats.notices import status_of_word
-from llama_index_medqa.pubmed.record import Deletion, PublicationDate, PubMedRecord
-from llama_index_medqa.pubmed.formats.record_schema import record_from_values
-from llama_index_medqa.pubmed.remarks import Remarks
-from llama_index_medqa.pubmed.formats.tagged_records import Field, Layout, read_tagged
 from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
+from llama_index_medqa.pubmed.formats.notices import status_of_word
+from llama_index_medqa.pubmed.formats.record_schema import record_from_values
+from llama_index_medqa.pubmed.formats.tagged_records import Field, Layout, read_tagged
+from llama_index_medqa.pubmed.record import Deletion, PublicationDate, PubMedRecord
+from llama_index_medqa.pubmed.remarks import Remarks
 
 _TAGS = (
     "A1|A2|A3|A4|AB|AD|AN|AU|AV|BT|C[1-8]|CA|CN|CP|CR|CT|CY|DA|DB|DI|DO|DP|ED|EP|ER|ET|ID|IS|J1|J2|JA|JF|JO|KW|L[1-4]|LA|"

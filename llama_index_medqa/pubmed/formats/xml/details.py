@@ -8,16 +8,6 @@ from itertools import starmap
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed.record import (
-    AbstractSection,
-    Author,
-    MeshHeading,
-    MeshQualifier,
-    OtherAbstract,
-    RecordDetails,
-    Reference,
-)
-from llama_index_medqa.pubmed.text import fold, heading
 from llama_index_medqa.pubmed.formats.xml.escaped import (
     Part,
     Unusual,
@@ -30,6 +20,16 @@ from llama_index_medqa.pubmed.formats.xml.escaped import (
 )
 from llama_index_medqa.pubmed.formats.xml.grammar import RECORD, groups
 from llama_index_medqa.pubmed.formats.xml.tree import details_from_tree
+from llama_index_medqa.pubmed.record import (
+    AbstractSection,
+    Author,
+    MeshHeading,
+    MeshQualifier,
+    OtherAbstract,
+    RecordDetails,
+    Reference,
+)
+from llama_index_medqa.pubmed.text import fold, heading
 
 # Before 2019, NLM put the reference list among the comments and corrections.
 REFERENCE_LINK = "Cites"

@@ -8,15 +8,6 @@ import re
 from functools import lru_cache
 
 from llama_index_medqa.pubmed.dates import make_date, parse_free_date
-from llama_index_medqa.pubmed.record import (
-    AbstractSection,
-    LazyDetails,
-    Link,
-    PublicationDate,
-    PubMedRecord,
-    status_of,
-)
-from llama_index_medqa.pubmed.text import main_title
 from llama_index_medqa.pubmed.formats.xml.details import (
     REFERENCE_LINK,
     UnreadDetails,
@@ -29,6 +20,15 @@ from llama_index_medqa.pubmed.formats.xml.details import (
 from llama_index_medqa.pubmed.formats.xml.escaped import Part, decoded, marked_up, plain, texts
 from llama_index_medqa.pubmed.formats.xml.grammar import groups
 from llama_index_medqa.pubmed.formats.xml.tree import ENGLISH
+from llama_index_medqa.pubmed.record import (
+    AbstractSection,
+    LazyDetails,
+    Link,
+    PublicationDate,
+    PubMedRecord,
+    status_of,
+)
+from llama_index_medqa.pubmed.text import main_title
 
 _TYPE, _DESCRIPTOR = leaf("PublicationType"), leaf("DescriptorName")
 _DOI_LOCATION = re.compile('<ELocationID EIdType="doi"(?: ValidYN="([^"]*+)")?+>([^<]*+)<')

@@ -7,12 +7,12 @@ from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Pieces, Source, reading
-from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
-from llama_index_medqa.pubmed.text import fold
 from llama_index_medqa.pubmed.formats.xml.escaped import Unusual
 from llama_index_medqa.pubmed.formats.xml.fast import record_from_match
 from llama_index_medqa.pubmed.formats.xml.slices import DELETION_ELEMENTS, RECORD_ELEMENTS, Slice, read_slices
 from llama_index_medqa.pubmed.formats.xml.tree import deletions_from_tree, record_from_tree
+from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
+from llama_index_medqa.pubmed.text import fold
 
 _KNOWN_ELEMENTS = RECORD_ELEMENTS | DELETION_ELEMENTS
 _Item = TypeVar("_Item")

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
-from llama_index_medqa.pubmed.limits import LONGEST_RECORD
-from llama_index_medqa.pubmed.text import fold
 from llama_index_medqa.pubmed.formats.xml.grammar import RECORD
 from llama_index_medqa.pubmed.formats.xml.prolog import Prolog, as_utf8, read_prolog
+from llama_index_medqa.pubmed.limits import LONGEST_RECORD
+from llama_index_medqa.pubmed.text import fold
 
 RECORD_ELEMENTS = frozenset({"PubmedArticle", "PubmedBookArticle", "MedlineCitation"})
 DELETION_ELEMENTS = frozenset({"DeleteCitation", "DeleteDocument"})

@@ -7,6 +7,8 @@ from functools import partial
 from lxml import etree
 
 from llama_index_medqa.pubmed.dates import make_date, parse_free_date
+from llama_index_medqa.pubmed.formats.xml.slices import Slice, parse_slice
+from llama_index_medqa.pubmed.formats.xml.text import text_of
 from llama_index_medqa.pubmed.record import (
     AbstractSection,
     Author,
@@ -23,8 +25,6 @@ from llama_index_medqa.pubmed.record import (
     status_of,
 )
 from llama_index_medqa.pubmed.text import heading, main_title
-from llama_index_medqa.pubmed.formats.xml.slices import Slice, parse_slice
-from llama_index_medqa.pubmed.formats.xml.text import text_of
 
 Element = etree._Element
 
