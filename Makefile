@@ -35,8 +35,8 @@ test-versions: $(VENV)/.dev  ## the tests with the lowest and the newest version
 			--resolution $$(test $$versions = lowest && echo lowest-direct || echo highest) \
 			--editable ".[local,ray,dev]" && \
 		.venv-$$versions/bin/python -m pytest \
-			--deselect tests/unit/test_docs.py::test_the_tested_versions_are_those_that_are_allowed \
-			$$(test $$versions = lowest && echo --ignore=tests/unit/test_embedding_openvino.py) || exit 1; \
+			--deselect tests/repository/test_docs.py::test_the_tested_versions_are_those_that_are_allowed \
+			$$(test $$versions = lowest && echo --ignore=tests/unit/embeddings/test_openvino_backend.py) || exit 1; \
 	done
 	$(VENV)/bin/python docs/make_versions.py .venv-lowest/lib/python3*/site-packages .venv-newest/lib/python3*/site-packages
 

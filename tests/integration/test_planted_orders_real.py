@@ -21,7 +21,7 @@ from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.printable import printable
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.weights import locate
-from tests.planted_orders import EVASIVE, EVASIVE_HELD_OUT, HELD_OUT, SEEN, PlantedOrder, planted_orders
+from tests.doubles.planted_orders import EVASIVE, EVASIVE_HELD_OUT, HELD_OUT, SEEN, PlantedOrder, planted_orders
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ import pytest
 from llama_index_medqa.errors import InputError, StorageError
 from llama_index_medqa.llms.adapter_manifest import LoraSettings, check_adapter
 from tests.conftest import REPOSITORY
-from tests.lora_models import ALL_PROJECTIONS, make_mistral
+from tests.doubles.lora_models import ALL_PROJECTIONS, make_mistral
 from training.dataset import CHOSEN, Item, read_dataset, write_chosen
 from training.parity import Encoder, ServedPrompts, check_parity
 from training.recipe import Recipe, read_recipe

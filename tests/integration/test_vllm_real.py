@@ -30,7 +30,7 @@ from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.prompts import PROMPT_FORMATS
 from llama_index_medqa.serving.vllm_process import PYTHON_VARIABLE, VllmProcess, VllmSettings
 from llama_index_medqa.weights import locate
-from tests.lora_models import make_adapter, make_mistral, train_adapter
+from tests.doubles.lora_models import make_adapter, make_mistral, train_adapter
 
 VLLM_PYTHON = os.environ.get(PYTHON_VARIABLE)
 

@@ -24,7 +24,7 @@ from llama_index_medqa.errors import (
 from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.redaction import REMOVED, keep_address_secret, keep_secret, redacted
-from tests.vllm_double import breaks, closes, garbage, refuses, stalls, vllm_double
+from tests.doubles.vllm_double import breaks, closes, garbage, refuses, stalls, vllm_double
 
 KEY = "p4ss/w0rd+Zebra"
 FORMS = (KEY, quote(KEY, safe=""), base64.b64encode(KEY.encode()).decode())

@@ -6,7 +6,7 @@ from llama_index_medqa.text.injection.detector import gives_orders, suspicion
 from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.injection.foreign_sentences import is_foreign
 from llama_index_medqa.text.metadiscourse import imitates_output, is_metadiscourse
-from tests.planted_orders import EVASIVE, planted_orders
+from tests.doubles.planted_orders import EVASIVE, planted_orders
 
 
 @pytest.mark.parametrize(
