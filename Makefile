@@ -55,33 +55,33 @@ lint: $(VENV)/.dev
 docs: $(DOCS_VENV)/.docs  ## the documentation site, in .medqa/site; any warning is an error
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
 
-SUITE = $(VENV)/bin/medqa evaluate benchmarks/suite/cases.jsonl --engine benchmarks.ci_suite:engine \
-	--terms benchmarks/suite/terms.txt
+SUITE = $(VENV)/bin/medqa evaluate benchmarks/gates/suite/cases.jsonl --engine benchmarks.gates.extractive:engine \
+	--terms benchmarks/gates/suite/terms.txt
 GATE_FOLDER ?= .medqa/gate
 
 gate: $(VENV)/.dev  ## is the query engine as good as its baseline on the small suite?
 	rm -rf $(GATE_FOLDER) && mkdir -p $(GATE_FOLDER)
 	$(SUITE) --output $(GATE_FOLDER)/candidate.json
-	$(VENV)/bin/medqa gate benchmarks/baselines/suite.json $(GATE_FOLDER)/candidate.json \
-		--margins benchmarks/suite/margins.toml --html $(GATE_FOLDER)/gate.html --junit $(GATE_FOLDER)/gate.xml
+	$(VENV)/bin/medqa gate benchmarks/gates/baselines/suite.json $(GATE_FOLDER)/candidate.json \
+		--margins benchmarks/gates/suite/margins.toml --html $(GATE_FOLDER)/gate.html --junit $(GATE_FOLDER)/gate.xml
 
 baseline: $(VENV)/.dev  ## take the answers of this checkout as the new baseline
 	rm -rf $(GATE_FOLDER) && mkdir -p $(GATE_FOLDER)
-	$(SUITE) --output benchmarks/baselines/suite.json --journal $(GATE_FOLDER)/baseline.answers.jsonl
+	$(SUITE) --output benchmarks/gates/baselines/suite.json --journal $(GATE_FOLDER)/baseline.answers.jsonl
 
-ADAPTER_SUITE = $(VLLM_FOR_TESTS) $(VENV)/bin/python -m benchmarks.adapter_suite
+ADAPTER_SUITE = $(VLLM_FOR_TESTS) $(VENV)/bin/python -m benchmarks.gates.lora_adapter
 ADAPTER_FOLDER ?= .medqa/gate-adapter
 
 gate-adapter: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## is the committed adapter, served by vLLM, proved and as good as its baseline?
 	rm -rf $(ADAPTER_FOLDER) && mkdir -p $(ADAPTER_FOLDER)
 	$(ADAPTER_SUITE) --output $(ADAPTER_FOLDER)/candidate.json --work $(ADAPTER_FOLDER)
-	$(VENV)/bin/medqa gate benchmarks/baselines/adapter.json $(ADAPTER_FOLDER)/candidate.json \
-		--margins benchmarks/suite/adapter_margins.toml --html $(ADAPTER_FOLDER)/gate.html \
+	$(VENV)/bin/medqa gate benchmarks/gates/baselines/adapter.json $(ADAPTER_FOLDER)/candidate.json \
+		--margins benchmarks/gates/suite/adapter_margins.toml --html $(ADAPTER_FOLDER)/gate.html \
 		--junit $(ADAPTER_FOLDER)/gate.xml
 
 baseline-adapter: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## take the adapter's answers as the new baseline
 	rm -rf $(ADAPTER_FOLDER) && mkdir -p $(ADAPTER_FOLDER)
-	$(ADAPTER_SUITE) --output benchmarks/baselines/adapter.json --work $(ADAPTER_FOLDER)
+	$(ADAPTER_SUITE) --output benchmarks/gates/baselines/adapter.json --work $(ADAPTER_FOLDER)
 
 experiment: $(VENV)/.dev $(VLLM_VENV)/.vllm  ## RAG and fine-tuning, with and without; hours, resumable; PLAN=--plan tells what it would do
 	$(VLLM_FOR_TESTS) $(VENV)/bin/python -m benchmarks.experiment $(PLAN)

@@ -23,7 +23,7 @@ QUESTION = "Is vitrification safer than slow freezing for ovarian tissue?"
 LLM = ("--llm", "extractive")
 COLUMNS = 100
 # The candidate's retriever returns the abstracts of another question for one in five.
-PLANTED = "benchmarks.ci_suite:planted_regression"
+PLANTED = "benchmarks.gates.extractive:planted_regression"
 
 
 def medqa(*arguments: str) -> str:
@@ -67,10 +67,10 @@ def main() -> None:
         shown = medqa("ask", QUESTION, "--index", index, "--top-k", "3", *LLM, "--html", answer)
         terminal(shown, ["medqa", "ask", f'"{QUESTION}"', *LLM, "--html", "answer.html"], PICTURES / "terminal.svg")
         photograph(Path(answer), PICTURES / "answer.png", 1100, 620)
-        terms = ("--terms", "benchmarks/suite/terms.txt")
-        medqa("evaluate", "benchmarks/suite/cases.jsonl", "--engine", PLANTED, *terms, "--output", candidate)
-        margins = ("--margins", "benchmarks/suite/margins.toml")
-        medqa("gate", "benchmarks/baselines/suite.json", candidate, *margins, "--html", report)
+        terms = ("--terms", "benchmarks/gates/suite/terms.txt")
+        medqa("evaluate", "benchmarks/gates/suite/cases.jsonl", "--engine", PLANTED, *terms, "--output", candidate)
+        margins = ("--margins", "benchmarks/gates/suite/margins.toml")
+        medqa("gate", "benchmarks/gates/baselines/suite.json", candidate, *margins, "--html", report)
         photograph(Path(report), PICTURES / "gate.png", 1100, 760)
 
 

@@ -27,15 +27,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.answer_sets import NAMES, AnswerSet, load_answer_set
 from benchmarks.answering.answer_summary import changes, question_list, summary
 from benchmarks.answering.answer_tables import as_markdown
 from benchmarks.answering.asking import Row, ask_all, questions_of
 from benchmarks.answering.gold_answers import GoldAnswer, load_gold_answers
 from benchmarks.answering.question_scores import ScoredQuestion, scored
 from benchmarks.answering.reading import write_sheet
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.provenance import RESULTS, provenance, write_results
+from benchmarks.common.answer_sets import NAMES, AnswerSet, load_answer_set
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import RESULTS, provenance, write_results
 
 _BOTH = "both"
 

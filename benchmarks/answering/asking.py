@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.llms.openai_like import OpenAILike
 
-from benchmarks.answer_sets import AnswerSet, WithoutPapers, open_answer_index
-from benchmarks.kept_drafts import KeptDrafts
-from benchmarks.provenance import ROOT
+from benchmarks.common.answer_sets import AnswerSet, WithoutPapers, open_answer_index
+from benchmarks.common.cached_llm import KeptDrafts
+from benchmarks.common.provenance import ROOT
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
 from llama_index_medqa.answering.drafting import EXTRACTIVE
 from llama_index_medqa.answering.response import MedQAResponse

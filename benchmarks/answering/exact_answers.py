@@ -30,11 +30,11 @@ from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNode
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.answer_sets import AnswerSet, load_answer_set
 from benchmarks.answering.bioasq_measures import factoid_scores, list_scores, normalised
 from benchmarks.answering.gold_answers import GoldAnswer, load_gold_answers
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.provenance import provenance, write_results
+from benchmarks.common.answer_sets import AnswerSet, load_answer_set
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import provenance, write_results
 from llama_index_medqa.answering.drafting import ExtractiveAnswerer
 from llama_index_medqa.answering.questions.keywords import held_share, question_weights
 from llama_index_medqa.answering.short_answer import exact_answer as extractor

@@ -26,8 +26,8 @@ from typing import Any
 
 from llama_index.core.schema import QueryBundle
 
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.provenance import RESULTS, ROOT, provenance, write_results
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import RESULTS, ROOT, provenance, write_results
 from llama_index_medqa.components import open_drafter, open_embedder, open_engine, open_index, start_answer
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.retrieval.retriever import PubMedRetriever

@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.answer_sets import load_answer_set, open_answer_index
 from benchmarks.answering.answer_tables import table
 from benchmarks.answering.asking import DrafterName, Row, ask, open_model
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.provenance import RESULTS, provenance, write_results
+from benchmarks.common.answer_sets import load_answer_set, open_answer_index
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import PubMedIndex
 from llama_index_medqa.cli.demo import demo_documents
 from llama_index_medqa.components import open_embedder, open_engine, open_index

@@ -30,7 +30,7 @@ from scipy.stats import binomtest
 from benchmarks.answering.answer_tables import table
 from benchmarks.answering.gold_answers import GoldAnswer
 from benchmarks.answering.question_scores import exact_items
-from benchmarks.provenance import RESULTS, provenance, write_results
+from benchmarks.common.provenance import RESULTS, provenance, write_results
 
 Row = Mapping[str, Any]
 Marks = dict[str, Any]

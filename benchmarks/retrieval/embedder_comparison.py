@@ -33,11 +33,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.answer_sets import load_answer_set
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.provenance import provenance, write_results
-from benchmarks.retrieval_quality import Rankings
-from benchmarks.retrieval_sets import NAMES, RetrievalSet, load_set
+from benchmarks.common.answer_sets import load_answer_set
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import provenance, write_results
+from benchmarks.common.retrieval_sets import NAMES, RetrievalSet, load_set
+from benchmarks.retrieval.retrieval_quality import Rankings
 from llama_index_medqa import (
     BgeEmbedding,
     E5Embedding,

@@ -38,10 +38,10 @@ from typing import Any, Literal, get_args
 
 from llama_index.llms.openai_like import OpenAILike
 
-from benchmarks.answer_sets import NAMES, AnswerSet, load_answer_set, open_answer_index
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.kept_drafts import KeptDrafts
-from benchmarks.provenance import provenance, write_results
+from benchmarks.common.answer_sets import NAMES, AnswerSet, load_answer_set, open_answer_index
+from benchmarks.common.cached_llm import KeptDrafts
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import provenance, write_results
 from benchmarks.verification.drafted_answers import NEVER_VERIFIED, SPLITS, DraftedAnswers, passages_in, read_rows
 from benchmarks.verification.measured_model import KeptJudgements, add_model_option
 from llama_index_medqa.components import open_drafter, open_embedder

@@ -8,8 +8,8 @@ from typing import Any
 
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from benchmarks.answer_sets import AnswerSet
-from benchmarks.kept_drafts import KeptDrafts
+from benchmarks.common.answer_sets import AnswerSet
+from benchmarks.common.cached_llm import KeptDrafts
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
 from llama_index_medqa._common.timer import Stopwatch
 from llama_index_medqa.answering.context import Evidence

@@ -29,8 +29,8 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.stats import rankdata
 
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.provenance import provenance, write_results
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import provenance, write_results
 from benchmarks.verification.labelled_sets import passage, read_rows
 from benchmarks.verification.measured_model import KeptJudgements
 from llama_index_medqa.verification.verifier import ClaimVerifier

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.provenance import provenance, write_results
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import provenance, write_results
 from benchmarks.verification.labelled_sets import FILES, PUBLIC, LabelledClaim, written_claims
 from benchmarks.verification.measured_model import KeptJudgements
 from llama_index_medqa.text.abbreviations import find_acronyms

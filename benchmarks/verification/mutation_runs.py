@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmarks.provenance import ROOT
+from benchmarks.common.provenance import ROOT
 
 PACKAGE = "llama_index_medqa"
 TESTS = ("tests/unit/verification", "tests/unit/text")

@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import ROOT, provenance, write_results
+from benchmarks.common.provenance import ROOT, provenance, write_results
 from benchmarks.verification.mutants import Mutant, mutants_of
 from benchmarks.verification.mutation_runs import PACKAGE, copied_tree, notices, preload, seconds_allowed
 

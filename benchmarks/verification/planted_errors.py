@@ -42,8 +42,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.provenance import RESULTS, provenance, write_results
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import RESULTS, provenance, write_results
 from benchmarks.verification.labelled_sets import passage, read_rows
 from benchmarks.verification.measured_model import KeptJudgements, add_model_option
 from benchmarks.verification.planted_edits import EDITS, Edit, aim_as_finding, is_reworded, quote, quoted, reworded

@@ -30,8 +30,8 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.provenance import provenance, write_results
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import provenance, write_results
 from benchmarks.verification.labelled_sets import BY_KIND, FILES, PUBLIC, SEED, LabelledClaim, drawn
 from benchmarks.verification.measured_model import KeptJudgements, add_model_option
 from llama_index_medqa.evaluation.judges.calibration import (

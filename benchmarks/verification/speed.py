@@ -28,8 +28,8 @@ from unittest import mock
 
 from llama_index.core.schema import Document, NodeWithScore
 
-from benchmarks.data_folder import add_data_option, require_data
-from benchmarks.provenance import provenance, write_results
+from benchmarks.common.data_folder import add_data_option, require_data
+from benchmarks.common.provenance import provenance, write_results
 from benchmarks.verification.labelled_sets import LabelledClaim, drawn, read_rows, written_claims
 from benchmarks.verification.measured_model import add_model_option
 from llama_index_medqa import TokenNodeParser

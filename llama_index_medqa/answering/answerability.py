@@ -59,7 +59,7 @@ class AnswerabilityGate:
     Args:
         calibration: from signals to a chance. The default goes by words and names, whatever the embedder; cosines of
             one embedder mean nothing for another, so only a calibration made for yours may weigh them
-            (``benchmarks.abstention --meaning``).
+            (``benchmarks.answering.abstention --meaning``).
         threshold: the chance from which on a question is tried, 0 to 1; None takes the calibration's.
 
     Raises:

@@ -19,7 +19,7 @@ from llama_index_medqa.verification.rhetorical_roles import describes_method, dr
 # What a sentence gains, beside the share of the question that it holds (0 to 1): where its record was found first;
 # where it tells of what is asked about the subject; where it concludes; and what it loses where it tells what was done.
 # What was said before counts less each time it is said again. Chosen on BioASQ's training questions;
-# benchmarks/gold_evidence.py tells what comes of them.
+# benchmarks/answering/gold_evidence.py tells what comes of them.
 _FIRST_RECORD = 1.0
 _HALVED_AFTER_RECORDS = 2
 _ASPECT = 0.4

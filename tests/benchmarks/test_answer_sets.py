@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.answer_sets import WholePapers, load_answer_set
+from benchmarks.common.answer_sets import WholePapers, load_answer_set
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.llms.openai_like import OpenAILike
 
-from benchmarks.answer_sets import AnswerSet
 from benchmarks.answering import asking
 from benchmarks.answering.asking import Answering, Question, answers_file, ask_all, kept_answers, questions_of
-from benchmarks.kept_drafts import KeptDrafts
+from benchmarks.common.answer_sets import AnswerSet
+from benchmarks.common.cached_llm import KeptDrafts
 from llama_index_medqa.components import open_engine
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.profiles import EMBEDDED

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from benchmarks.capacity_plan import (
+from benchmarks.indexing.capacity_plan import (
     PAGE,
     Assumptions,
     Gpu,
@@ -25,7 +25,7 @@ HALF = Sample("half", share=0.5, chunks=5.0, tokens=100.0, compressed=1.0, conte
 
 def test_the_page_is_in_step_with_the_results():
     page = PAGE.read_text()
-    assert page == with_tables(page, generated()), "run: python -m benchmarks.capacity_plan"
+    assert page == with_tables(page, generated()), "run: python -m benchmarks.indexing.capacity_plan"
 
 
 def test_chunks_and_servers_by_hand():

@@ -9,10 +9,9 @@ import pytest
 from llama_index.core import Document
 from scipy.stats import binomtest
 
-from benchmarks.answer_sets import AnswerSet
-from benchmarks.experiment_again import compared
-from benchmarks.experiment_asking import Asking, ClosedBook
-from benchmarks.experiment_design import (
+from benchmarks.common.answer_sets import AnswerSet
+from benchmarks.experiment.asking import Asking, ClosedBook
+from benchmarks.experiment.design import (
     ANSWER,
     BASE,
     CLOSED,
@@ -27,8 +26,17 @@ from benchmarks.experiment_design import (
     Cell,
     Subject,
 )
-from benchmarks.experiment_report import as_data, as_markdown, as_plot, conclusions, majority, plan, tokens
-from benchmarks.experiment_scores import EFFECTS, CaseScore, CellScores, compare, comparisons, ragas_support, score_cell
+from benchmarks.experiment.repeatability import compared
+from benchmarks.experiment.report import as_data, as_markdown, as_plot, conclusions, majority, plan, tokens
+from benchmarks.experiment.scoring import (
+    EFFECTS,
+    CaseScore,
+    CellScores,
+    compare,
+    comparisons,
+    ragas_support,
+    score_cell,
+)
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges.verifier import VerifierJudge

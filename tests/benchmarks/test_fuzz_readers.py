@@ -1,11 +1,11 @@
-"""A short run of the fuzzer; the long one is ``python -m benchmarks.fuzz_readers --inputs 100000``."""
+"""A short run of the fuzzer; the long one is ``python -m benchmarks.pubmed.fuzz_readers --inputs 100000``."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fuzz_readers.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "pubmed" / "fuzz_readers.py"
 
 
 def test_mutated_inputs_raise_our_errors_only():

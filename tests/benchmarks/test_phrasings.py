@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from benchmarks.answer_sets import load_answer_set
 from benchmarks.answering.phrasings import INDEXES, as_markdown, got, phrasings
+from benchmarks.common.answer_sets import load_answer_set
 from tests.benchmarks.answered import row
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import provenance
+from benchmarks.common import provenance
 from benchmarks.verification import planted_edits
 from benchmarks.verification.labelled_sets import LabelledClaim, drawn, passage, read_rows
 from benchmarks.verification.measured_model import KeptJudgements

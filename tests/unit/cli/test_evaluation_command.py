@@ -5,7 +5,7 @@ import json
 import pytest
 from llama_index.core.evaluation import BatchEvalRunner
 
-from benchmarks.ci_suite import SUITE, engine
+from benchmarks.gates.extractive import SUITE, engine
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.cases import load_cases
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
@@ -32,7 +32,7 @@ def medqa(medqa, monkeypatch):
 
 def evaluated(medqa, tmp_path, name):
     output = tmp_path / f"{name}.json"
-    arguments = ["--engine", f"benchmarks.ci_suite:{name}", "--terms", SUITE / "terms.txt", "--output", output]
+    arguments = ["--engine", f"benchmarks.gates.extractive:{name}", "--terms", SUITE / "terms.txt", "--output", output]
     code, out, err = medqa("evaluate", SUITE / "cases.jsonl", *arguments)
     assert code == 0, err
     assert "60 questions asked" in out
@@ -64,7 +64,7 @@ def test_the_gate_passes_a_harmless_change_and_fails_a_planted_regression(medqa,
     assert read_results(planted).summary("Recall@5").estimate.mean == pytest.approx(48 / 60)
     # A second run asks nothing, and writes the same but for the run block.
     first = json.loads(baseline.read_text())
-    arguments = ["--engine", "benchmarks.ci_suite:engine", "--terms", SUITE / "terms.txt", "--output", baseline]
+    arguments = ["--engine", "benchmarks.gates.extractive:engine", "--terms", SUITE / "terms.txt", "--output", baseline]
     _, out, _ = medqa("evaluate", SUITE / "cases.jsonl", *arguments)
     assert "0 questions asked, 60 answers of earlier runs" in out
     second = json.loads(baseline.read_text())

@@ -168,7 +168,7 @@ def test_what_cannot_be_compared_is_an_error():
 
 
 def test_five_in_a_hundred_equal_candidates_fail_at_most():
-    """A small cut of benchmarks/gate_simulation.py: three measures that change at random, no margin."""
+    """A small cut of benchmarks/evaluation/gate_simulation.py: three measures that change at random, no margin."""
     random, failed = np.random.default_rng(6), 0
     names = ["Recall@5", "Accuracy", "RetractedEvidence"]
     for _ in range(100):

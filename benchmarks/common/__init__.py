@@ -1,0 +1,1 @@
+"""What measurements share: provenance, data, ports, kept answers of a model."""

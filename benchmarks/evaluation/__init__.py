@@ -1,0 +1,1 @@
+"""Measurements of judges, of their cost, and of the gate."""

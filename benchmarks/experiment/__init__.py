@@ -1,0 +1,1 @@
+"""The experiment: RAG and fine-tuning, with and without, on the same questions."""

@@ -1,0 +1,1 @@
+"""The systems that continuous integration gates, their cases and their baselines."""

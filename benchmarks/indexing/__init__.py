@@ -1,0 +1,1 @@
+"""Measurements of chunking, embedding and writing an index."""
