@@ -128,7 +128,7 @@ def _index(folder: str) -> Iterator[Finding]:
     if not Path(folder).is_dir():
         yield Finding("index", "note", f"none in {folder}", "medqa index FILES, or give --index")
         return
-    from llama_index_medqa.indexing.index import describe
+    from llama_index_medqa.indexing.info import describe
     from llama_index_medqa.vector_store.store import PubMedVectorStore
 
     try:

@@ -14,7 +14,8 @@ among a few on some of the pairs. MedHallu's true answers are the papers' conclu
 them leaves out: whoever tells them from made-up ones does not go by that evidence alone. Intervals (95 %) are
 bootstrapped over groups.
 
-    python -m benchmarks.evaluation.judge_quality [--data DATA] [--pairs N N N N] [--kept FOLDER] [--api-base URL] [--model NAME]
+    python -m benchmarks.evaluation.judge_quality [--data DATA] [--pairs N N N N] [--kept FOLDER]
+        [--api-base URL] [--model NAME]
 
 DATA is the shared data, by default $MEDQA_SHARED_DATA. N pairs of each set are judged, drawn with a fixed seed. What
 the language model said is kept in FOLDER; without URL the packaged weights are served by llama.cpp. What is

@@ -31,8 +31,8 @@ from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCa
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.line_file import read_rows
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
-from llama_index_medqa.evaluation.results import score_all
 from llama_index_medqa.evaluation.runs.runner import Reply
+from llama_index_medqa.evaluation.runs.scoring import score_all
 from llama_index_medqa.weights import LlamaCppServer, locate
 
 CONCURRENCY = 4

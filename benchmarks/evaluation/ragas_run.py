@@ -33,8 +33,9 @@ from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCa
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.measures.ragas import RAGAS_NAMES
-from llama_index_medqa.evaluation.results import Results, score_all
+from llama_index_medqa.evaluation.results import Results
 from llama_index_medqa.evaluation.runs.runner import Reply
+from llama_index_medqa.evaluation.runs.scoring import score_all
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate
 

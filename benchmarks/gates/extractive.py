@@ -4,8 +4,8 @@ The abstracts, questions and answers in ``suite/`` were written for this; the pa
 needed: no model drafts, and vectors (of hashed words) are stored and not searched. What is gated is the code: reading,
 cutting, search by words, choice of evidence, verification.
 
-    medqa evaluate benchmarks/gates/suite/cases.jsonl --engine benchmarks.gates.extractive:engine --terms benchmarks/gates/suite/terms.txt \
-        --output results.json
+    medqa evaluate benchmarks/gates/suite/cases.jsonl --engine benchmarks.gates.extractive:engine \
+        --terms benchmarks/gates/suite/terms.txt --output results.json
     medqa gate benchmarks/gates/baselines/suite.json results.json --margins benchmarks/gates/suite/margins.toml
 
 ``make gate`` runs both. After a change that is meant to change answers, ``make baseline`` writes the baseline anew: say

@@ -1,7 +1,8 @@
 """The fine-tuned model that continuous integration gates: the committed LoRA adapter of SmolLM2, served by vLLM.
 
     MEDQA_VLLM_PYTHON=.venv-vllm/bin/python python -m benchmarks.gates.lora_adapter --output results.json
-    medqa gate benchmarks/gates/baselines/adapter.json results.json --margins benchmarks/gates/suite/adapter_margins.toml
+    medqa gate benchmarks/gates/baselines/adapter.json results.json \
+        --margins benchmarks/gates/suite/adapter_margins.toml
 
 The questions and abstracts are those of ``suite/``; index and answers are made by the commands ``medqa index`` and
 ``medqa evaluate`` with the embedded profile, its model exchanged for the served one. Before the first question ``medqa

@@ -5,8 +5,8 @@ Usage::
     python -m benchmarks.indexing.index_writes --abstracts 500 1000 2000 4000 --traced 1000
 
 Each index is built by a process of its own, with vectors of the embedded profile's length that are hashes of words:
-what is written does not depend on their values. Two counts of Linux are kept for it: ``wchar``, all that was handed over
-for writing, and ``write_bytes``, what of it the system had to bring to the disk, in which a page that is written a
+what is written does not depend on their values. Two counts of Linux are kept for it: ``wchar``, all that was handed
+over for writing, and ``write_bytes``, what of it the system had to bring to the disk, in which a page that is written a
 hundred times before it gets there counts once. For one number of abstracts ``strace``, which has to be installed, tells
 to which files ``wchar`` went. Results go to ``results/index_writes.json``.
 """

@@ -231,7 +231,8 @@ def page(data: Path | None) -> str:
     parts = [
         "# Three readers on the same XML",
         "",
-        "Made by `python -m benchmarks.pubmed.readers_compared`; change that script, not this page. The readers are those of",
+        "Made by `python -m benchmarks.pubmed.readers_compared`; change that script, not this page. The readers are "
+        "those of",
         f"{versions}, and of this package.",
         "Every reader got the same bytes, as the answer of a network that is not there. ⏎ stands for a line's end.",
         "",

@@ -26,8 +26,8 @@ from llama_index.core.schema import QueryBundle, TextNode
 
 from benchmarks.common.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import E5Embedding, PubMedIndex, PubMedRetriever, PubMedVectorStore
-from llama_index_medqa.indexing.index import without_retracted
 from llama_index_medqa.profiles import RetrievalMode
+from llama_index_medqa.vector_store.filters import without_retracted
 from llama_index_medqa.vector_store.row_codec import to_node
 from llama_index_medqa.weights import locate
 

@@ -240,7 +240,7 @@ def update(
 
 def info(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> None:
     """Show what an index holds, and with which identity it was built."""
-    from llama_index_medqa.indexing.index import describe
+    from llama_index_medqa.indexing.info import describe
     from llama_index_medqa.vector_store.store import PubMedVectorStore
 
     found = describe(PubMedVectorStore.at(folder, create=False))

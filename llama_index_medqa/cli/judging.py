@@ -147,7 +147,7 @@ async def scored(
     from llama_index_medqa.evaluation.judges.ragas import RagasJudge
     from llama_index_medqa.evaluation.measures.catalogue import measures_of
     from llama_index_medqa.evaluation.measures.ragas import ragas_name
-    from llama_index_medqa.evaluation.results import score_all
+    from llama_index_medqa.evaluation.runs.scoring import score_all
 
     answered = sum(reply.answer is not None for reply in replies)
     async with AsyncExitStack() as stack:

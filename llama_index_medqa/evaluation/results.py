@@ -1,29 +1,20 @@
 """The file of results: every case's answer and scores, and apart from them what no other run would repeat."""
 
-import asyncio
 import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.cases import fingerprint as fingerprint_of_cases
-from llama_index_medqa.evaluation.judges.measured import measured_quality
-from llama_index_medqa.evaluation.judges.verifier import own_work
-from llama_index_medqa.evaluation.measures.measure import Measure, Unit
-from llama_index_medqa.evaluation.runs.runner import Reply
-from llama_index_medqa.evaluation.score import Score
+from llama_index_medqa.evaluation.score import Score, Unit
 from llama_index_medqa.evaluation.statistics.intervals import Estimate, RepeatedScores, bootstrap_mean, repeated_scores
 
 FORMAT = "llama-index-medqa evaluation 1"
-# Answers that fail everywhere for one reason would otherwise fill the file with it.
-_FAILURE_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -162,77 +153,6 @@ class Results:
                 "scores": {case.case_id: _scores_data(case, varying) for case in self.cases},
             },
         }
-
-
-async def score_all(
-    cases: Sequence[EvaluationCase],
-    replies: Sequence[Reply],
-    measures: Sequence[Measure],
-    *,
-    system: Mapping[str, Any],
-    adapter: Mapping[str, Any] | None = None,
-    run: Callable[[], Mapping[str, Any]] = dict,
-    progress: Callable[[int, int], None] | None = None,
-) -> Results:
-    """Scores every reply by every measure. Judges behind servers are asked for all cases together.
-
-    Args:
-        cases: the cases.
-        replies: one for each, in the same order.
-        measures: with names that differ.
-        system: see :class:`Results`.
-        adapter: see :class:`Results`.
-        run: gives what :class:`Results` tells of the run; called when all is scored.
-        progress: called after every case, with the number of cases that are scored and of all.
-
-    Raises:
-        InputError: two measures have the same name.
-    """
-    names = [measure.name for measure in measures]
-    if len(set(names)) != len(names):
-        raise InputError(f"Each measure can be taken once, got {', '.join(names)}.")
-    scored = 0
-
-    async def one(case: EvaluationCase, reply: Reply) -> CaseResult:
-        nonlocal scored
-        result = await _case_result(case, reply, measures)
-        scored += 1
-        if progress:
-            progress(scored, len(cases))
-        return result
-
-    return Results(
-        system,
-        fingerprint_of_cases(cases),
-        [_info(measure, replies) for measure in measures],
-        await asyncio.gather(*(one(case, reply) for case, reply in zip(cases, replies, strict=True))),
-        adapter,
-        run(),
-    )
-
-
-def _info(measure: Measure, replies: Sequence[Reply]) -> MeasureInfo:
-    info = MeasureInfo(measure.name, measure.unit, measure.higher_is_better, measure.repeatable, measure.judge)
-    if info.judge is None:
-        return info
-    deciding = (reply.answer.verifier for reply in replies if reply.answer and reply.answer.verifier)
-    own = next(filter(None, (own_work(info.judge, verifier) for verifier in deciding)), None)
-    return replace(info, judge_quality=measured_quality(info.judge), own_work=own)
-
-
-async def _case_result(case: EvaluationCase, reply: Reply, measures: Sequence[Measure]) -> CaseResult:
-    if reply.answer is None:
-        failed = Score.unscored(reply.outcome, reply.failure[:_FAILURE_CHARACTERS])
-        scores = {measure.name: failed for measure in measures}
-        return CaseResult(case.case_id, case.question, case.cluster, None, reply.failure[:_FAILURE_CHARACTERS], scores)
-    answer = reply.answer
-    values = await asyncio.gather(*(measure.ascore(case, answer) for measure in measures))
-    scores = {measure.name: value for measure, value in zip(measures, values, strict=True)}
-    # Texts of evidence are in the file of answers; here the documents are enough.
-    shown = {"text": answer.text, "documents": answer.ranking, "cited": answer.cited, "abstained": answer.abstained}
-    return CaseResult(
-        case.case_id, case.question, case.cluster, {**shown, "answered_by": answer.answered_by}, "", scores
-    )
 
 
 def _scores_data(case: CaseResult, names: Sequence[str]) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from llama_index_medqa.errors import InputError
 
+Unit = Literal["share", "seconds", "tokens"]
+"""Of a score's number; a share is from 0 to 1."""
 NOT_A_NUMBER = "not a number"
 """Why there is no score where NaN, infinity or null stands in its place."""
 

@@ -1,9 +1,7 @@
 """The index: a LlamaIndex vector index over a Chroma collection that knows how it was built."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,7 @@ from llama_index.core.data_structs.data_structs import IndexDict
 from llama_index.core.llms import LLM
 from llama_index.core.llms.utils import LLMType, resolve_llm
 from llama_index.core.schema import BaseNode, Document, TransformComponent
-from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter, MetadataFilters
+from llama_index.core.vector_stores.types import MetadataFilters
 
 from llama_index_medqa.embeddings.embedding import TransformerEmbedding
 from llama_index_medqa.errors import InputError
@@ -30,35 +28,16 @@ from llama_index_medqa.indexing.identity import (
     stored_identity,
     write_identity,
 )
+from llama_index_medqa.indexing.info import IndexInfo, describe
 from llama_index_medqa.indexing.ingestion import Ingestion, IngestReport
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.pubmed.record import Deletion
+from llama_index_medqa.vector_store.filters import without_retracted
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 if TYPE_CHECKING:
     from llama_index_medqa.answering.chat_engine import MedQAChatEngine
     from llama_index_medqa.answering.query_engine import MedQAQueryEngine
-
-
-@dataclass(frozen=True)
-class IndexInfo:
-    """What an index holds, and with which identity it was built.
-
-    Attributes:
-        documents: number of documents.
-        chunks: number of chunks.
-        statuses: number of documents by status, such as ``current`` or ``retracted``.
-        years: earliest and latest publication year; None where no document has one.
-        identity: embedder, splitter and schema, as compared on opening.
-        as_of: the day whose state of PubMed every record has at least; None where a source did not tell.
-    """
-
-    documents: int
-    chunks: int
-    statuses: dict[str, int]
-    years: tuple[int, int] | None
-    identity: dict[str, str | int]
-    as_of: date | None
 
 
 class PubMedIndex(VectorStoreIndex):
@@ -400,36 +379,6 @@ def _with_filters(kwargs: dict[str, Any]) -> dict[str, Any]:
     """LlamaIndex's arguments with a filter that leaves retracted papers out, unless they are asked for."""
     filters, include_retracted = kwargs.pop("filters", None), kwargs.pop("include_retracted", False)
     return {**kwargs, "filters": filters if include_retracted else without_retracted(filters)}
-
-
-def without_retracted(filters: MetadataFilters | None) -> MetadataFilters:
-    """The filters, and none of the retracted papers."""
-    not_retracted = MetadataFilter(key="status", value="retracted", operator=FilterOperator.NE)
-    return MetadataFilters(filters=[not_retracted, *([filters] if filters else [])])
-
-
-def describe(store: PubMedVectorStore) -> IndexInfo:
-    """Counts what an index holds, without its embedder. Reads one row for each document, a page of them at a time.
-
-    Raises:
-        IndexIdentityError: the collection was not built by llama-index-medqa.
-    """
-    identity = stored_identity(store)
-    ids = store.ids()
-    statuses: Counter[str] = Counter()
-    years: set[int] = set()
-    for _, row in store.each_metadata([node_id for node_id in ids if node_id.endswith("#0")]):
-        statuses[str(row.get("status", "current"))] += 1
-        if "year" in row:
-            years.add(int(row["year"]))
-    return IndexInfo(
-        documents=statuses.total(),
-        chunks=len(ids),
-        statuses=dict(statuses),
-        years=(min(years), max(years)) if years else None,
-        identity=identity,
-        as_of=stored_as_of(store),
-    )
 
 
 def _node_parser(

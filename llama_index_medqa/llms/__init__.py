@@ -1,4 +1,4 @@
-"""Language models behind servers: what they are asked, what they answer, and whether the adapter that was trained is the one that answers.
+"""Language models behind servers: what they are asked and answer, and the proof that the trained adapter answers.
 
 May import ``prompts``, ``_common``, ``text`` and ``errors``.
 """

@@ -18,7 +18,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import MetadataFilters
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.indexing.index import PubMedIndex, without_retracted
+from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.profiles import MOST_CHUNKS, RetrievalMode
 from llama_index_medqa.retrieval.evidence_level import evidence_level
 from llama_index_medqa.retrieval.fusion import RRF_K, maximal_marginal_relevance, reciprocal_rank_fusion
@@ -27,6 +27,7 @@ from llama_index_medqa.retrieval.paper_filter import not_met, papers_of
 from llama_index_medqa.retrieval.postprocessing import postprocessed
 from llama_index_medqa.retrieval.query_expansion import expand_query
 from llama_index_medqa.text.search_terms import lexical_terms
+from llama_index_medqa.vector_store.filters import without_retracted
 
 _logger = logging.getLogger(__name__)
 

@@ -1,4 +1,7 @@
-"""Doubles for tests, ours and yours: they need no network, no model and no key."""
+"""Doubles for tests, ours and yours: they need no network, no model and no key.
+
+May import everything but ``cli`` and ``evaluation``.
+"""
 
 from typing import TYPE_CHECKING, Any
 

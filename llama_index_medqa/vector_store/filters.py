@@ -185,3 +185,9 @@ def _require_fitting_value(part: MetadataFilter) -> None:
         needed = "a single value"
     if needed:
         raise InputError(f"The filter {part.operator.value!r} on {part.key!r} needs {needed}, not {part.value!r}.")
+
+
+def without_retracted(filters: MetadataFilters | None) -> MetadataFilters:
+    """The filters, and none of the retracted papers."""
+    not_retracted = MetadataFilter(key="status", value="retracted", operator=FilterOperator.NE)
+    return MetadataFilters(filters=[not_retracted, *([filters] if filters else [])])

@@ -1,9 +1,9 @@
 """Nodes as rows of a Chroma collection, each fact once, and rows as the same nodes again.
 
 A row is the vector, the text, and a flat metadata mapping that holds the node's metadata under their own keys, beside
-them ``document_id``, ``_start`` and ``_end``. A node of :class:`~llama_index_medqa.indexing.node_parser.TokenNodeParser` needs
-no more: how its keys are ordered, what is kept out of embedding and prompt, and which chunks are its neighbours follows
-from these. Whatever does not follow is kept as JSON under ``_node``. Nodes of other classes are kept as LlamaIndex
+them ``document_id``, ``_start`` and ``_end``. A node of
+:class:`~llama_index_medqa.indexing.node_parser.TokenNodeParser` needs no more: how its keys are
+ordered, what is kept out of embedding and prompt, and which chunks are its neighbours follows from these. Whatever does not follow is kept as JSON under ``_node``. Nodes of other classes are kept as LlamaIndex
 does, whole under ``_node_content``.
 """
 
@@ -178,5 +178,5 @@ _DEFAULTS = _fields(TextNode())
 
 
 def replacing(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what replaces stored metadata: Chroma leaves keys alone that are not given, and removes those with None."""
+    """Return what replaces stored metadata: Chroma keeps keys that are not given, and removes those with None."""
     return {**dict.fromkeys(stored), **given}

@@ -199,7 +199,7 @@ class ClaimVerifier:
         return _cited(window)
 
     def _supports(self, claim: str, windows: Sequence[Window], premises: Sequence[str]) -> list[float]:
-        """Return the chance that each premise, taken from a window, supports a claim; 0 where a check finds something."""
+        """Return the chance that each premise supports a claim; 0 where a check finds something in its window."""
         judged = self._model.judge([(premise, claim) for premise in premises])
         return [
             Reading(window, entailment, _findings(claim, window)).support

@@ -20,7 +20,7 @@ from llama_index_medqa import PubMedReader, PubMedVectorStore
 from llama_index_medqa.cli.command import app
 from llama_index_medqa.errors import IndexBusyError, IndexIdentityError, IndexNotFoundError, ServerError
 from llama_index_medqa.indexing.archive import export_index, import_index
-from llama_index_medqa.indexing.index import describe
+from llama_index_medqa.indexing.info import describe
 from llama_index_medqa.testing import HashEmbedding, synthetic_records
 from llama_index_medqa.vector_store import server_lock
 

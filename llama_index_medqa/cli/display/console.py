@@ -29,6 +29,10 @@ class SafeConsole(Console):
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else printable(text), style, control)
 
+    def write_line(self, text: str = "", style: str = "") -> None:
+        """Print one line of text, as it is."""
+        self.print(Text(text, style=style), soft_wrap=True)
+
     def status(self, status: RenderableType, **settings: Any) -> Status:
         """A spinner with a text, which Rich's own would read as markup."""
         return super().status(Text(status) if isinstance(status, str) else status, **settings)

@@ -1,7 +1,10 @@
 """What an evaluation and its gate show on a terminal."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -12,8 +15,10 @@ from llama_index_medqa.evaluation.gate.comparison import GateReport
 from llama_index_medqa.evaluation.gate.junit_markdown import interval, judge_told, judges_told, number
 from llama_index_medqa.evaluation.judges.calibration import Quality
 from llama_index_medqa.evaluation.results import Results
-from llama_index_medqa.evaluation.runs.runner import Progress as Asked
 from llama_index_medqa.evaluation.statistics.intervals import RepeatedScores
+
+if TYPE_CHECKING:
+    from llama_index_medqa.evaluation.runs.runner import Progress as Asked
 
 _STYLES = {"pass": "green", "fail": "bold red", "not enough evidence": "yellow", "not gated": "dim"}
 

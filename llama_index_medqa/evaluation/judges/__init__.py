@@ -1,4 +1,7 @@
-"""Judges say whether a text supports a claim."""
+"""Judges say whether a text supports a claim.
+
+May import ``llms``, ``serving``, ``verification``, ``evaluation.score`` and what stands below them.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable

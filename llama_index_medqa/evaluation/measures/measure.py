@@ -2,15 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from llama_index.core.async_utils import asyncio_run
 
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.score import Score
-
-Unit = Literal["share", "seconds", "tokens"]
+from llama_index_medqa.evaluation.score import Score, Unit
 
 
 def without_text(answer: Answer) -> Score | None:

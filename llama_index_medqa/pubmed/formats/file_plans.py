@@ -1,7 +1,8 @@
 """Many files read as one corpus by many processes: a plan says for every file which of its records to leave out.
 
-The functions are the steps of :mod:`llama_index_medqa.indexing.ray_ingestion` that need neither LlamaIndex nor a database, so that
-the processes that read start fast. Tables are Arrow's; only identities and positions are in them, never a text.
+The functions are the steps of :mod:`llama_index_medqa.indexing.ray_ingestion` that need neither LlamaIndex nor a
+database, so that the processes that read start fast. Tables are Arrow's; only identities and positions are in them,
+never a text.
 """
 
 import pickle

@@ -4,9 +4,9 @@ An order sets aside other orders or other texts, speaks to a model or to a reade
 "whoever summarises this") and asks for words, says what an answer must hold, or imitates the marks of a conversation.
 What a paper claims, or recommends to clinicians, does none of this, however wrong: it stays a claim of that paper.
 
-Three kinds of knowledge make one decision: wordings (:mod:`~llama_index_medqa.text.injection.patterns`), clues that only
-together tell an order (:mod:`~llama_index_medqa.text.injection.clues`), and whether a sentence is about texts and their
-readers at all (:mod:`~llama_index_medqa.text.metadiscourse`).
+Three kinds of knowledge make one decision: wordings (:mod:`~llama_index_medqa.text.injection.patterns`), clues that
+only together tell an order (:mod:`~llama_index_medqa.text.injection.clues`), and whether a sentence is about texts and
+their readers at all (:mod:`~llama_index_medqa.text.metadiscourse`).
 """
 
 import re

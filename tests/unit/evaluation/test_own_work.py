@@ -17,8 +17,9 @@ from llama_index_medqa.evaluation.gate.junit_markdown import as_markdown, judge_
 from llama_index_medqa.evaluation.gate.margins import Margins
 from llama_index_medqa.evaluation.judges.verifier import VerifierJudge
 from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
-from llama_index_medqa.evaluation.results import Results, read_results, score_all, write_results
+from llama_index_medqa.evaluation.results import Results, read_results, write_results
 from llama_index_medqa.evaluation.runs.runner import Reply
+from llama_index_medqa.evaluation.runs.scoring import score_all
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.testing import ScriptedEntailment
 from llama_index_medqa.verification.verifier import ClaimVerifier

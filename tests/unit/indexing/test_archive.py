@@ -14,7 +14,7 @@ from llama_index_medqa.errors import IndexIdentityError, InputError
 from llama_index_medqa.indexing import archive
 from llama_index_medqa.indexing.archive import export_index, import_index
 from llama_index_medqa.indexing.identity import write_as_of
-from llama_index_medqa.indexing.index import describe
+from llama_index_medqa.indexing.info import describe
 from llama_index_medqa.testing import HashEmbedding
 
 

@@ -7,7 +7,7 @@ from llama_index.core.vector_stores import MetadataFilter, MetadataFilters, Simp
 
 from llama_index_medqa import E5Embedding, PubMedIndex, PubMedVectorStore, TokenNodeParser
 from llama_index_medqa.errors import EmptyCorpusError, IndexIdentityError, IndexNotFoundError, InputError
-from llama_index_medqa.indexing.index import describe
+from llama_index_medqa.indexing.info import describe
 from llama_index_medqa.testing import HashEmbedding
 
 

@@ -11,7 +11,7 @@ from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
 from llama_index_medqa.errors import IndexIdentityError
 from llama_index_medqa.indexing import migration
 from llama_index_medqa.indexing.identity import identity_of, stored_as_of
-from llama_index_medqa.indexing.index import describe
+from llama_index_medqa.indexing.info import describe
 from llama_index_medqa.indexing.migration import migrate
 from llama_index_medqa.testing import HashEmbedding
 

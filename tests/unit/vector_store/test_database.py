@@ -11,7 +11,7 @@ from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from llama_index_medqa import PubMedIndex, PubMedVectorStore, TokenNodeParser
 from llama_index_medqa.errors import StorageError
-from llama_index_medqa.indexing.index import describe
+from llama_index_medqa.indexing.info import describe
 from llama_index_medqa.retrieval.lexical_index import LexicalIndex
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.vector_store import database

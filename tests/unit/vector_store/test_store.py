@@ -19,8 +19,8 @@ from llama_index.core.vector_stores.types import (
 
 from llama_index_medqa import PubMedVectorStore
 from llama_index_medqa.errors import IndexIdentityError, IndexNotFoundError, InputError, StorageError
-from llama_index_medqa.indexing.index import without_retracted
 from llama_index_medqa.testing import HashEmbedding
+from llama_index_medqa.vector_store.filters import without_retracted
 
 VECTORS = {"a": [1.0, 0.0, 0.0], "b": [0.6, 0.8, 0.0], "c": [-1.0, 0.0, 0.0], "d": [0.0, 0.0, 2.0]}
 METADATA = {

@@ -1,4 +1,7 @@
-"""PubMed/MEDLINE XML to records: streaming, lossless, and strict about what it does not know."""
+"""PubMed/MEDLINE XML to records: streaming, lossless, and strict about what it does not know.
+
+May import the record and the byte streams of ``pubmed``.
+"""
 
 from llama_index_medqa.pubmed.formats.xml.reading import read_identities, read_xml
 

@@ -21,8 +21,10 @@ from llama_index_medqa.evaluation.gate.html_report import as_html
 from llama_index_medqa.evaluation.gate.junit_markdown import as_junit, as_markdown
 from llama_index_medqa.evaluation.gate.margins import Margins, read_margins
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
-from llama_index_medqa.evaluation.results import read_results, score_all, write_results
+from llama_index_medqa.evaluation.results import read_results, write_results
 from llama_index_medqa.evaluation.runs.runner import Reply
+from llama_index_medqa.evaluation.runs.scoring import score_all
+from tests.conftest import REPOSITORY
 
 CASES = [
     EvaluationCase(str(number), f"Does drug {number} help <b>anyone</b>?", (f"PMID:{number}",), (), "yes")
@@ -337,3 +339,18 @@ def test_the_command_writes_its_reports_and_exits_with_the_verdict(files, monkey
     assert (files / "s.md").read_text().count("## ") == 2
     assert gate(monkeypatch, "before.json", "none.json") == 1
     assert "no file of results" in capsys.readouterr().err
+
+
+def test_the_gate_loads_neither_a_store_nor_a_client(tmp_path):
+    suite = REPOSITORY / "benchmarks" / "gates"
+    baseline, margins = str(suite / "baselines" / "suite.json"), str(suite / "suite" / "margins.toml")
+    program = (
+        "import sys\n"
+        "from llama_index_medqa.cli import main\n"
+        f"sys.argv = ['medqa', 'gate', {baseline!r}, {baseline!r}, '--margins', {margins!r}]\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code, end.code\n"
+        "print('loaded:', sorted({'chromadb', 'openai', 'llama_index.core', 'torch'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "loaded: []"

@@ -14,9 +14,9 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
-from llama_index_medqa.evaluation.results import score_all
 from llama_index_medqa.evaluation.runs.journal import AnswerJournal, answer_key, read_answers
 from llama_index_medqa.evaluation.runs.runner import collect
+from llama_index_medqa.evaluation.runs.scoring import score_all
 from llama_index_medqa.evaluation.runs.systems import QueryEngineSystem, StoredAnswers, load_engine
 from llama_index_medqa.testing import ScriptedLLM
 

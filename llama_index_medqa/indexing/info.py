@@ -1,0 +1,53 @@
+"""What an index holds."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from llama_index_medqa.indexing.identity import stored_as_of, stored_identity
+from llama_index_medqa.vector_store.store import PubMedVectorStore
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """What an index holds, and with which identity it was built.
+
+    Attributes:
+        documents: number of documents.
+        chunks: number of chunks.
+        statuses: number of documents by status, such as ``current`` or ``retracted``.
+        years: earliest and latest publication year; None where no document has one.
+        identity: embedder, splitter and schema, as compared on opening.
+        as_of: the day whose state of PubMed every record has at least; None where a source did not tell.
+    """
+
+    documents: int
+    chunks: int
+    statuses: dict[str, int]
+    years: tuple[int, int] | None
+    identity: dict[str, str | int]
+    as_of: date | None
+
+
+def describe(store: PubMedVectorStore) -> IndexInfo:
+    """Count what an index holds, without its embedder. Reads one row for each document, a page of them at a time.
+
+    Raises:
+        IndexIdentityError: the collection was not built by llama-index-medqa.
+    """
+    identity = stored_identity(store)
+    ids = store.ids()
+    statuses: Counter[str] = Counter()
+    years: set[int] = set()
+    for _, row in store.each_metadata([node_id for node_id in ids if node_id.endswith("#0")]):
+        statuses[str(row.get("status", "current"))] += 1
+        if "year" in row:
+            years.add(int(row["year"]))
+    return IndexInfo(
+        documents=statuses.total(),
+        chunks=len(ids),
+        statuses=dict(statuses),
+        years=(min(years), max(years)) if years else None,
+        identity=identity,
+        as_of=stored_as_of(store),
+    )
