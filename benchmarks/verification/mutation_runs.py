@@ -24,7 +24,7 @@ TESTS = ("tests/unit/verification", "tests/unit/text")
 # Test files of a module: its own, and those whose imports lead to it over the fewest others.
 _NEAREST = 3
 # They load the model or need data of ``conftest``, so they are run on the module that they are named after only.
-_SLOW = frozenset({"test_entailment.py", "test_prompt_injection.py"})
+_SLOW = frozenset({"test_entailment.py", "test_detector.py"})
 # A change may take so many times the processor's seconds that the tests do without it, before it counts as noticed.
 _PATIENCE = 5
 _EXAMPLES = 15
@@ -208,10 +208,10 @@ def tests_of(module: str) -> tuple[str, ...]:
 
     Paths are relative to the working directory.
     """
-    folder, _, short = module.partition(".")
-    own = f"tests/unit/{folder}/test_{short}.py"
+    folder, _, short = module.rpartition(".")
+    own = f"tests/unit/{folder.replace('.', '/')}/test_{short}.py"
     distances = {}
-    for file in sorted(path for place in TESTS for path in Path(place).glob("test_*.py")):
+    for file in sorted(path for place in TESTS for path in Path(place).rglob("test_*.py")):
         distance = _distance(_imported_by(file), f"{PACKAGE}.{module}")
         if distance is not None and (str(file) == own or file.name not in _SLOW):
             distances[str(file)] = (str(file) != own, distance, file.name)

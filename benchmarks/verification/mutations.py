@@ -36,9 +36,7 @@ from benchmarks.verification.mutation_runs import PACKAGE, copied_tree, notices,
 
 PATTERNS = (
     "verification/*.py",
-    "text/quantit*.py",
-    "text/units.py",
-    "text/numerals.py",
+    "text/quantities/*.py",
 )
 REASONS = Path(__file__).with_name("surviving_mutants.jsonl")
 SEED = 18
@@ -75,8 +73,9 @@ class Task:
 
 def modules() -> list[str]:
     """The names of all modules that are broken."""
-    files = [file for pattern in PATTERNS for file in (ROOT / PACKAGE).glob(pattern) if file.name != "__init__.py"]
-    return sorted(f"{file.parent.name}.{file.stem}" for file in files)
+    package = ROOT / PACKAGE
+    files = [file for pattern in PATTERNS for file in package.glob(pattern) if file.name != "__init__.py"]
+    return sorted(".".join(file.relative_to(package).with_suffix("").parts) for file in files)
 
 
 def tasks(names: Iterable[str], limit: int | None) -> list[Task]:

@@ -3,8 +3,9 @@
 A row is the vector, the text, and a flat metadata mapping that holds the node's metadata under their own keys, beside
 them ``document_id``, ``_start`` and ``_end``. A node of
 :class:`~llama_index_medqa.indexing.node_parser.TokenNodeParser` needs no more: how its keys are
-ordered, what is kept out of embedding and prompt, and which chunks are its neighbours follows from these. Whatever does not follow is kept as JSON under ``_node``. Nodes of other classes are kept as LlamaIndex
-does, whole under ``_node_content``.
+ordered, what is kept out of embedding and prompt, and which chunks are its neighbours follows from these. Whatever
+does not follow is kept as JSON under ``_node``. Nodes of other classes are kept as LlamaIndex does, whole under
+``_node_content``.
 """
 
 import json

@@ -18,7 +18,7 @@ MOST_MODULES = 15
 
 
 def is_former_path(module: Path) -> bool:
-    return "moved_to(" in module.read_text(encoding="utf-8")
+    return "= moved_to(" in module.read_text(encoding="utf-8")
 
 
 def told_tree() -> dict[str, set[str]]:

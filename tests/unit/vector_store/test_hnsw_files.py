@@ -147,10 +147,9 @@ def test_a_length_of_lists_that_cannot_be_is_found(tmp_path, written, value):
         require_sound(tmp_path)
 
 
-def test_a_norm_that_is_no_number_is_found(tmp_path, written):
-    laid_out(tmp_path, written, length__bin=at(written["length.bin"], 40, NAN))
-    with pytest.raises(DamagedVectorFilesError, match=r"length\.bin"):
-        require_sound(tmp_path)
+def test_norms_that_chroma_never_filled_in_are_no_damage(tmp_path, written):
+    """With squared L2, as here, the room for them is whatever the memory held, which differs from run to run."""
+    require_sound(laid_out(tmp_path, written, length__bin=at(written["length.bin"], 40, NAN)))
 
 
 @given(st.data())

@@ -174,7 +174,7 @@ def test_figures_are_told_of_the_judge_that_was_measured_and_of_no_other(monkeyp
 @pytest.mark.parametrize("name", ["suite", "adapter"])
 def test_the_baselines_were_judged_by_the_judge_that_is_compared_with_them(name):
     """Take them again (``make baseline``, ``make baseline-adapter``) where the judge has another version."""
-    baseline = json.loads((REPOSITORY / "benchmarks" / "baselines" / f"{name}.json").read_text())
+    baseline = json.loads((REPOSITORY / "benchmarks" / "gates" / "baselines" / f"{name}.json").read_text())
     judges = [measure.get("judge") for measure in baseline["measures"] if measure["name"].endswith("(verifier)")]
     assert judges == [VerifierJudge().identity] * 2
 
