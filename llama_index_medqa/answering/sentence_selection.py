@@ -10,7 +10,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.utils import get_tokenizer
 
 from llama_index_medqa.answering.questions.focus import aspects_of, tells_of
-from llama_index_medqa.answering.questions.keywords import held_shares, question_weights
+from llama_index_medqa.answering.questions.keywords import held_shares, question_weights, spelled_out
 from llama_index_medqa.text.anaphora import leans_back
 from llama_index_medqa.text.term_weights import shared_part, terms
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
@@ -149,9 +149,10 @@ def _units(question: str, passages: Sequence[Passage]) -> list[_Unit]:
     units = []
     for number, passage in enumerate(passages):
         from_rank = _FIRST_RECORD / (1 + documents.index(passage.document_id) / _HALVED_AFTER_RECORDS)
+        record = f"{passage.title}\n{passage.text}"
         for position in showable(passage.sentences):
             text = passage.sentences[position].text
-            told = held_shares(weights, text, passage.title, _TITLE_SHARE)
+            told = held_shares(weights, spelled_out(text, record), passage.title, _TITLE_SHARE)
             told |= {f"{aspect} told": _ASPECT / len(aspects) for aspect in aspects if tells_of(text, aspect)}
             sentences = with_context(passage.sentences, position)
             units.append(_Unit(number, sentences, told, from_rank + _from_role(text)))

@@ -1,7 +1,7 @@
 """Acronyms and what they stand for, as a text defines them: "heart failure (HF)"."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from llama_index_medqa.text.search_terms import GREEK_NAMES
 
@@ -10,6 +10,7 @@ from llama_index_medqa.text.search_terms import GREEK_NAMES
 _SHORTEST, _LONGEST = 2, 10
 _MOST_WORDS = 2
 _IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]{2,120})[)\]]")
+_WORD = re.compile(r"[\w-]+")
 _SENTENCE_BREAK = re.compile(r"[.;:!?]\s|\n")
 _END_OF_SHORT_FORM = re.compile(r"[,;]\s")
 
@@ -37,6 +38,21 @@ def find_acronyms(text: str) -> Iterator[tuple[str, str]]:
             long = long_form(short, inside) if _is_short_form(short) else None
         if long and _is_acceptable(short, long):
             yield short, long
+
+
+def with_other_forms(text: str, abbreviations: Iterable[tuple[str, str]]) -> str:
+    """Return a text followed by the long forms of the short ones in it, and by the short forms of the long ones.
+
+    Args:
+        text: such as ``SGA was a risk factor``.
+        abbreviations: pairs of :func:`find_acronyms`, of the text or of the record that it stands in.
+    """
+    words, folded = set(_WORD.findall(text)), text.casefold()
+    other_forms = [
+        *(long for short, long in abbreviations if short in words),
+        *(short for short, long in abbreviations if long.casefold() in folded),
+    ]
+    return " ".join([text, *other_forms])
 
 
 def long_form(short: str, text: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from llama_index_medqa.text.abbreviations import find_acronyms
+from llama_index_medqa.text.abbreviations import find_acronyms, with_other_forms
 from llama_index_medqa.text.term_weights import idf, is_rare, terms
 from llama_index_medqa.verification.entity_check import missing_names
 from llama_index_medqa.verification.entity_names import entity_mentions
@@ -42,6 +42,16 @@ def held_shares(weights: dict[str, float], text: str, title: str = "", title_sha
 def held_share(weights: dict[str, float], text: str, title: str = "", title_share: float = 0.5) -> float:
     """Return the share of a question that a text speaks of, 0 to 1; arguments as of :func:`held_shares`."""
     return sum(held_shares(weights, text, title, title_share).values())
+
+
+def spelled_out(text: str, record: str) -> str:
+    """Return a sentence with the other forms of its abbreviations behind it, so that its words can be counted.
+
+    Args:
+        text: of a record, such as ``SGA was a risk factor``.
+        record: what is known of the record; it defines the abbreviations.
+    """
+    return with_other_forms(text, _abbreviations(record))
 
 
 @lru_cache(maxsize=1_000)

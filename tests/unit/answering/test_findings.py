@@ -83,3 +83,13 @@ def test_nothing_is_quoted_that_shares_no_word_with_the_question():
 def test_the_paper_that_was_found_first_comes_first_of_equals():
     first, second = ("A.", "Zinc shortened the cold in Norway."), ("B.", "Zinc shortened the cold in Peru.")
     assert next(name for name, _ in quotes(first, second)) == "PMID:1"
+
+
+def test_abbreviations_that_the_record_defines_count_as_what_they_stand_for():
+    abstract = (
+        "Retinopathy of prematurity (ROP) and birth small for gestational age (SGA) were recorded. "
+        "SGA was a risk factor for ROP."
+    )
+    question = "Is being small for gestational age a risk factor for retinopathy of prematurity?"
+    found = quotes(("A cohort of infants.", abstract), question=question)
+    assert ("PMID:1", "SGA was a risk factor for ROP.") in found

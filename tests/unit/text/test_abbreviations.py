@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.text.abbreviations import find_acronyms
+from llama_index_medqa.text.abbreviations import find_acronyms, with_other_forms
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,11 @@ def test_any_text_is_read_and_pairs_come_from_it(text):
         letters = iter(long.lower())
         assert all(any(letter in ({"α": "a"}.get(character, character), character) for letter in letters)
                    for character in short.lower() if character.isalnum())  # fmt: skip
+
+
+def test_other_forms_stand_behind_a_text():
+    pairs = [("SGA", "small for gestational age"), ("ROP", "retinopathy of prematurity")]
+    assert with_other_forms("SGA was a risk factor.", pairs) == "SGA was a risk factor. small for gestational age"
+    spelled = with_other_forms("Retinopathy of prematurity was rare.", pairs)
+    assert spelled == "Retinopathy of prematurity was rare. ROP"
+    assert with_other_forms("SGAs and no others", pairs) == "SGAs and no others"
