@@ -1,1 +1,1 @@
-"""Measurements, each a module to run: ``python -m benchmarks.NAME``; what they found lies in ``results/``."""
+"""Measurements, each a module to run: ``python -m benchmarks.FOLDER.NAME``; what they found lies in ``results/``."""

@@ -1,7 +1,8 @@
 """How often the gate is wrong: false alarms where nothing got worse, and regressions that it misses.
 
 Each comparison is made by the gate itself, from two simulated results. A false alarm is a *fail* of one or more
-measures although none is worse by more than its margin (see ``evaluation/gate.py``); 1,000 comparisons of each kind.
+measures although none is worse by more than its margin (see ``llama_index_medqa.evaluation.gate.comparison``); 1,000
+comparisons of each kind.
 Where margins are 0 and nothing changed, the rate should be 5 % within simulation error (at most 6.4 %). To see what is
 caught, each A/A comparison prints its minimum detectable effect, then a candidate that is worse by just that is
 compared: 80 % should be caught within simulation error (at least 77 %).

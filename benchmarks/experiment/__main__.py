@@ -5,8 +5,8 @@
 
 A base model, the same with an adapter trained by the seed's recipe (title to abstract) and with one trained by the
 grounded recipe (passages to a cited answer) are asked the same questions, with and without retrieved evidence. Beside
-them stand an untuned model of ten times the size, and quotes without a model. See ``experiment_design`` for what is
-asked, ``answer_sets`` for the questions.
+them stand an untuned model of ten times the size, and quotes without a model. See ``experiment.design`` for what is
+asked, ``common.answer_sets`` for the questions.
 
 Before the first question of every cell the server proves that the adapter answers which was trained; else nothing is
 asked. Answers are kept in FOLDER as they come: stop it at any time and run the same command again. Answers are kept by

@@ -101,7 +101,7 @@ class Results:
         cases_fingerprint: of the cases.
         measures: in the order of the report.
         cases: in the order of the file of cases.
-        adapter: how the LoRA adapter was proved, as :func:`adapter_state` gives it; None where none answers.
+        adapter: how the LoRA adapter was proved: its name, whether it was, and the proof; None where none answers.
         run: times, versions and whatever else another run would not repeat.
     """
 

@@ -11,7 +11,7 @@ from llama_index_medqa.errors import IndexIdentityError, InputError
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 
-# 1: LlamaIndex's rows, each node whole beside its metadata. 2: each fact once; see stored_rows.
+# 1: LlamaIndex's rows, each node whole beside its metadata. 2: each fact once; see row_codec.
 SCHEMA_VERSION = 2
 
 # Keys of the collection's metadata that are ours; a collection may carry others.

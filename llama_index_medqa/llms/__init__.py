@@ -1,4 +1,4 @@
 """Language models behind servers: what they are asked and answer, and the proof that the trained adapter answers.
 
-May import ``prompts``, ``_common``, ``text`` and ``errors``.
+May import ``text``, ``_common``, ``prompts``, ``errors`` and ``redaction``.
 """

@@ -1,4 +1,4 @@
-"""An answer for people, as plain text or Markdown, and for machines, as data; HTML is made by ``rendering_html``."""
+"""An answer for people, as plain text or Markdown, and for machines, as data; HTML is made by ``rendering.html``."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Runs a command that cannot outlive the process that started it: a script of its own, beside :mod:`serving`.
+"""Runs a command that cannot outlive the process that started it: a script of its own, beside ``vllm_process``.
 
 Its standard input is a pipe that its owner holds open. When that ends, however the owner ended, the whole group of
 processes is stopped.

@@ -21,7 +21,7 @@ _Item = TypeVar("_Item")
 
 PAGE_SIZE = 2_000
 
-# As `metadata_filters` translates it: the condition of every search that leaves out retracted papers and nothing else.
+# As `filters` translates it: the condition of every search that leaves out retracted papers and nothing else.
 _NOT_RETRACTED = {"status": {"$ne": "retracted"}}
 # So many times the rows wanted are looked at without that condition, before it is given to the database after all.
 _LOOK_FURTHER = (2, 8)
@@ -176,7 +176,7 @@ class StoredCollection(ChromaVectorStore):
     def pages(
         self, size: int = PAGE_SIZE, *, vectors: bool = False, where: Mapping[str, Any] | None = None
     ) -> Iterator[list[StoredRow]]:
-        """Reads rows a page at a time; see :meth:`chunks`.
+        """Reads rows a page at a time; see :meth:`PubMedVectorStore.chunks`.
 
         Args:
             size: rows in a page.

@@ -77,7 +77,10 @@ def _parts(package: str, member: str, version: str, files: tuple[tuple[int, str]
     )
 
 
-_EMBEDDER_BY_PATH = "give the folder of a model of your own: --embedder FOLDER, or E5Embedding(model_name=FOLDER)"
+_EMBEDDER_BY_PATH = (
+    "give the folder of a model of your own: --embedder FOLDER, or in Python BgeEmbedding(model_name=FOLDER) or "
+    "E5Embedding(model_name=FOLDER)"
+)
 _MODEL_BY_PATH = (
     "give a GGUF file of your own: --weights FILE.gguf (with --weights-sha256, when it is another model), or a server "
     "with --api-base"

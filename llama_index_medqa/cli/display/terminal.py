@@ -201,7 +201,7 @@ class Terminal:
         *,
         with_reasons: bool = False,
     ) -> MedQAResponse:
-        """Streams an answer sentence by sentence, then shows what supports it; see :func:`.answers.print_answer`."""
+        """Streams an answer sentence by sentence, then shows what supports it; see ``print_answer``."""
         from llama_index_medqa.cli.display.answers import print_answer
 
         return print_answer(self._out, self._progress, engine, question, papers, with_reasons=with_reasons)

@@ -1,6 +1,6 @@
 """Two files of results compared: what may get worse, whether it did, and how it is reported.
 
-May import ``evaluation.results`` and ``evaluation.statistics``.
+May import ``evaluation.results``, ``evaluation.statistics``, ``_common`` and ``errors``.
 """
 
 from typing import TYPE_CHECKING

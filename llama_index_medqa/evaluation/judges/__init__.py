@@ -1,6 +1,7 @@
 """Judges say whether a text supports a claim.
 
-May import ``llms``, ``serving``, ``verification``, ``evaluation.score`` and what stands below them.
+May import ``evaluation.score``, ``evaluation.line_file``, ``serving``, ``embeddings``, ``llms``, ``verification`` and
+what stands below them.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
 """Any query engine asked, each question once, its answers kept as they come.
 
-May import ``evaluation.cases``, ``answers`` and ``score``.
+May import the rest of ``evaluation`` and what stands below it.
 """

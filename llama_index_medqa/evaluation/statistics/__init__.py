@@ -1,6 +1,6 @@
 """Intervals, significance and power for scores of cases.
 
-Imports nothing of the package but ``errors``.
+Imports nothing of the package but ``_common`` and ``errors``.
 """
 
 from typing import TYPE_CHECKING

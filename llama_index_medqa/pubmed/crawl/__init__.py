@@ -1,4 +1,4 @@
 """A PubMed query brought onto disk whole: its plan, its slices, and a ledger that survives interruption.
 
-May import ``pubmed.entrez``.
+May import ``pubmed.entrez`` and ``errors``.
 """

@@ -1,6 +1,6 @@
 """Files of records: their formats told apart, read and written; many files read as one corpus.
 
-May import the record and the byte streams of ``pubmed``.
+Knows nothing of the network. May import the other modules of ``pubmed``, ``_common`` and ``errors``.
 """
 
 from typing import TYPE_CHECKING

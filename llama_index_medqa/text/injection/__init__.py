@@ -1,4 +1,4 @@
 """Orders to a model that stand in a text, and their disguises: the one detector of prompt injection.
 
-May import ``text`` and ``errors``.
+May import the modules of ``text`` that import no other.
 """

@@ -1,4 +1,4 @@
 """Numbers with their units: how they are written, read and matched.
 
-May import ``text`` and ``errors``.
+Imports nothing else of the package.
 """

@@ -1,6 +1,6 @@
 """PubMed/MEDLINE XML to records: streaming, lossless, and strict about what it does not know.
 
-May import the record and the byte streams of ``pubmed``.
+May import the other modules of ``pubmed`` that know nothing of files or the network, its byte streams, and ``errors``.
 """
 
 from llama_index_medqa.pubmed.formats.xml.reading import read_identities, read_xml
