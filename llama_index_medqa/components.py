@@ -27,11 +27,12 @@ from llama_index_medqa.llms.vllm_api import served_name
 from llama_index_medqa.llms.vllm_lora import VllmLora
 from llama_index_medqa.profiles import Policy, Profile
 from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
+from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer, require_llama_cpp
 from llama_index_medqa.text.language import foreign_language
 from llama_index_medqa.vector_store.client import place_arguments
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 from llama_index_medqa.verification.verdicts import Strictness
-from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate, require_llama_cpp
+from llama_index_medqa.weights import PACKAGED, locate
 
 Progress = Callable[[str, int, int | None], None]
 Drafter = LLM | Literal["extractive"]

@@ -80,7 +80,7 @@ class Judging:
         """
         from llama_index_medqa.evaluation.judges.judge_server import open_judge, require_judge_weights
         from llama_index_medqa.evaluation.judges.ragas import load_ragas
-        from llama_index_medqa.weights import require_llama_cpp
+        from llama_index_medqa.serving.llama_cpp_process import require_llama_cpp
 
         if self.settings["repeats"] > 1 and not self.settings["temperature"]:
             raise UsageError("--judge-repeats needs a --judge-temperature above 0: without, every repeat is the same.")
