@@ -5,8 +5,9 @@ torch nor chromadb.
 """
 
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from llama_index_medqa._common.late_imports import late_attributes
 
 # Nothing phones home. These switches are read when the libraries are imported, so they are set before that;
 # a value that the user has set stays.
@@ -58,10 +59,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+__getattr__ = late_attributes(__name__, {name: f"{__name__}.{module}" for name, module in _MODULE_OF.items()})
 
 
 def __dir__() -> list[str]:

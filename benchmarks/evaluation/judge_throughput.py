@@ -33,7 +33,8 @@ from llama_index_medqa.evaluation.line_file import read_rows
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.runs.runner import Reply
 from llama_index_medqa.evaluation.runs.scoring import score_all
-from llama_index_medqa.weights import LlamaCppServer, locate
+from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer
+from llama_index_medqa.weights import locate
 
 CONCURRENCY = 4
 # Requests before the sides change: whatever else the machine does falls on both.

@@ -37,7 +37,8 @@ from llama_index_medqa.evaluation.results import Results
 from llama_index_medqa.evaluation.runs.runner import Reply
 from llama_index_medqa.evaluation.runs.scoring import score_all
 from llama_index_medqa.profiles import EMBEDDED
-from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate
+from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer
+from llama_index_medqa.weights import PACKAGED, locate
 
 MEASURES = ("Faithfulness(ragas)", "ContextRecall(ragas)", "Faithfulness(verifier)")
 _OWN, _OTHER = "own", "another question's"

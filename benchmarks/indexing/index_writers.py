@@ -13,8 +13,6 @@ index is held against the same measure. Results go to ``results/index_writers.js
 """
 
 import argparse
-import hashlib
-import json
 import multiprocessing
 import random
 import tempfile
@@ -24,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common.chunk_hashes import chunk_hashes
 from benchmarks.common.provenance import provenance, write_results
 from benchmarks.common.scifact import abstracts, scifact_folder
 from llama_index_medqa import PubMedVectorStore
@@ -99,15 +98,7 @@ def read(folder: str, titles: dict[str, list[float]], results: Connection) -> No
         for document_id, vector in titles.items()
         if document_id not in {name.rpartition("#")[0] for name, _ in store.nearest(vector, NEAREST, {})}
     ]
-    contents = {
-        row.node_id: hashlib.sha256(
-            json.dumps([row.text, row.metadata], sort_keys=True).encode() + row.vector.tobytes()
-        ).hexdigest()
-        for page in store.pages(vectors=True)
-        for row in page
-        if row.vector is not None
-    }
-    results.send((lost, contents))
+    results.send((lost, chunk_hashes(store)))
 
 
 def one_run(number: int, records_each: int, seconds: float, expected: Any, titles: dict[str, list[float]]) -> Any:

@@ -33,8 +33,9 @@ from benchmarks.common.data_folder import add_data_option, require_data
 from benchmarks.common.provenance import provenance, write_results
 from benchmarks.verification.labelled_sets import passage, read_rows
 from benchmarks.verification.measured_model import KeptJudgements
+from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer
 from llama_index_medqa.verification.verifier import ClaimVerifier
-from llama_index_medqa.weights import LlamaCppServer, locate
+from llama_index_medqa.weights import locate
 
 MODEL = "qwen2.5-coder-1.5b-instruct"
 WRONG_RATES = (0.05, 0.1, 0.15, 0.25)

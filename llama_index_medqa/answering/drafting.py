@@ -259,7 +259,7 @@ class _Quote(NamedTuple):
 
 def _quotes(question: str, passage: Passage) -> Iterator[_Quote]:
     """The sentences of a passage that tell something about what is asked and can be understood."""
-    named = named_share(question, f"{passage.title}\n{passage.text}")
+    named = named_share(question, passage.with_title)
     if named is not None and named < _LEAST_NAMED:
         return
     weights = question_weights(question)

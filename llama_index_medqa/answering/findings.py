@@ -84,7 +84,7 @@ def _candidates(question: str, passages: Sequence[Passage]) -> list[_Quote]:
     documents = list(dict.fromkeys(passage.document_id for passage in passages))
     quotes = []
     for passage in passages:
-        record = f"{passage.title}\n{passage.text}"
+        record = passage.with_title
         named = named_share(question, record)
         if named is not None and named < _LEAST_NAMED:
             continue

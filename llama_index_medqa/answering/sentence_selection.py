@@ -149,7 +149,7 @@ def _units(question: str, passages: Sequence[Passage]) -> list[_Unit]:
     units = []
     for number, passage in enumerate(passages):
         from_rank = _FIRST_RECORD / (1 + documents.index(passage.document_id) / _HALVED_AFTER_RECORDS)
-        record = f"{passage.title}\n{passage.text}"
+        record = passage.with_title
         for position in showable(passage.sentences):
             text = passage.sentences[position].text
             told = held_shares(weights, spelled_out(text, record), passage.title, _TITLE_SHARE)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from llama_index_medqa.text.search_terms import GREEK_NAMES
 
@@ -38,6 +39,12 @@ def find_acronyms(text: str) -> Iterator[tuple[str, str]]:
             long = long_form(short, inside) if _is_short_form(short) else None
         if long and _is_acceptable(short, long):
             yield short, long
+
+
+@lru_cache(maxsize=2_000)
+def acronyms_of(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of :func:`find_acronyms`; those of texts that were read lately are kept."""
+    return tuple(find_acronyms(text))
 
 
 def with_other_forms(text: str, abbreviations: Iterable[tuple[str, str]]) -> str:

@@ -58,6 +58,11 @@ class Passage:
     sentences: tuple[EvidenceSentence, ...] = field(repr=False)
 
     @property
+    def with_title(self) -> str:
+        """The record's title, and the stretch on a line of its own."""
+        return f"{self.title}\n{self.text}"
+
+    @property
     def pmid(self) -> str | None:
         """PubMed identifier; None for a record without one."""
         kind, _, identifier = self.document_id.partition(":")

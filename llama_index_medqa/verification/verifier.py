@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Protocol, get_args
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.text.abbreviations import find_acronyms
+from llama_index_medqa.text.abbreviations import acronyms_of
 from llama_index_medqa.verification.citation_marks import MarkedSentence, take_apart
 from llama_index_medqa.verification.claims import clauses_of, statement_of
 from llama_index_medqa.verification.entailment import Entailment, EntailmentEncoder, EntailmentModel
@@ -267,17 +266,12 @@ def _findings(claim: str, window: Window) -> tuple[Finding, ...]:
     """Return the numbers that a window and the sentences beside it lack, and what its passage does not name."""
     passage = window.passage.text
     numbers = quantity_conflicts(claim, window.context)
-    names = entity_conflicts(claim, window.text, passage, abbreviations=_abbreviations(passage))
-    items = list_conflicts(claim, passage, abbreviations=_abbreviations(passage))
+    names = entity_conflicts(claim, window.text, passage, abbreviations=acronyms_of(passage))
+    items = list_conflicts(claim, passage, abbreviations=acronyms_of(passage))
     return (
         *(Finding("quantity", detail) for detail in numbers),
         *(Finding("entity", detail) for detail in (*names, *items)),
     )
-
-
-@lru_cache(maxsize=1_000)
-def _abbreviations(text: str) -> tuple[tuple[str, str], ...]:
-    return tuple(find_acronyms(text))
 
 
 def _to_cite(supporting: Sequence[Reading], claimed: Sequence[str]) -> list[Reading]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from llama_index_medqa.errors import WeightsError
+from llama_index_medqa.weights.encoder_folder import write_json
 from llama_index_medqa.weights.fetch import Progress
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _write_tokenizer(fields: Mapping[str, Any], folder: Path) -> None:
         "clean_up_tokenization_spaces": False,
         "model_input_names": ["input_ids", "attention_mask"],
     }
-    _write_json(folder / "tokenizer_config.json", configuration)
+    write_json(folder / "tokenizer_config.json", configuration)
 
 
 def _write_configuration(fields: Mapping[str, Any], folder: Path, *, tied: bool) -> None:
@@ -165,7 +166,7 @@ def _write_configuration(fields: Mapping[str, Any], folder: Path, *, tied: bool)
         "eos_token_id": fields["tokenizer.ggml.eos_token_id"],
         "pad_token_id": fields["tokenizer.ggml.padding_token_id"],
     }
-    _write_json(
+    write_json(
         folder / "config.json",
         {
             "architectures": ["LlamaForCausalLM"],
@@ -188,8 +189,4 @@ def _write_configuration(fields: Mapping[str, Any], folder: Path, *, tied: bool)
             **token_ids,
         },
     )
-    _write_json(folder / "generation_config.json", token_ids)
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    write_json(folder / "generation_config.json", token_ids)

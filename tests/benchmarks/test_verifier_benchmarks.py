@@ -359,9 +359,9 @@ def test_the_modules_that_are_broken_are_there_and_every_mutant_of_them_can_be_r
     assert tasks(modules(), 5) == tasks(modules(), 5)
 
 
-def tests_to_call():
+def module_of_tests():
     """Give a module with tests of each kind that :func:`call_tests` tells apart, and what was called."""
-    module, called = ModuleType("tests_to_call"), []
+    module, called = ModuleType("module_of_tests"), []
 
     @pytest.mark.parametrize("a", [1, 2])
     @pytest.mark.parametrize(("b", "c"), [(3, 4), pytest.param(5, 6)])
@@ -375,7 +375,7 @@ def tests_to_call():
 
 
 def test_tests_without_fixtures_are_called_case_by_case():
-    module, called = tests_to_call()
+    module, called = module_of_tests()
     assert call_tests(module) == ["test_fixture"]
     assert sorted(called, key=str) == [(1, 3, 4), (1, 5, 6), (2, 3, 4), (2, 5, 6), "plain"]
     module.test_wrong = lambda: pytest.fail("wrong")

@@ -3,8 +3,6 @@
 Processes are forked off a server that has imported everything and opened nothing, so that one starts in milliseconds.
 """
 
-import hashlib
-import json
 import multiprocessing
 import resource
 import time
@@ -15,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common.chunk_hashes import chunk_hashes
 from llama_index_medqa import PubMedIndex, PubMedReader, PubMedVectorStore, TokenNodeParser
 from llama_index_medqa.indexing import ingestion
 from llama_index_medqa.testing import HashEmbedding
@@ -88,19 +87,7 @@ def _lost(place: str, told: Connection) -> None:
 
 
 def _read(place: str, told: Connection) -> None:
-    told.send(content(PubMedVectorStore.at(place, create=False)))
-
-
-def content(store: PubMedVectorStore) -> dict[str, str]:
-    """A hash of everything of every chunk, vector included, by node id."""
-    return {
-        row.node_id: hashlib.sha256(
-            json.dumps([row.text, row.metadata], sort_keys=True).encode() + row.vector.tobytes()
-        ).hexdigest()
-        for page in store.pages(vectors=True)
-        for row in page
-        if row.vector is not None
-    }
+    told.send(chunk_hashes(PubMedVectorStore.at(place, create=False)))
 
 
 class Running:

@@ -105,7 +105,8 @@ def test_spans_of_real_citations_lie_in_the_real_records(demo):
 
 def test_the_same_protocol_reaches_any_server(demo):
     """The packaged model behind its loopback server, reached as a stranger's server would be."""
-    from llama_index_medqa.weights import LlamaCppServer, locate
+    from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer
+    from llama_index_medqa.weights import locate
 
     folder, _ = demo
     with LlamaCppServer(locate("qwen2.5-coder-1.5b-instruct"), model="served") as server:

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from llama_index_medqa.weights import PACKAGED, LlamaCppServer, locate
+from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer
+from llama_index_medqa.weights import PACKAGED, locate
 
 pytestmark = pytest.mark.integration
 

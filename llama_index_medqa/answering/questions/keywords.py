@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from llama_index_medqa.text.abbreviations import find_acronyms, with_other_forms
+from llama_index_medqa.text.abbreviations import acronyms_of, with_other_forms
 from llama_index_medqa.text.term_weights import idf, is_rare, terms
 from llama_index_medqa.verification.entity_check import missing_names
 from llama_index_medqa.verification.entity_names import entity_mentions
@@ -51,7 +51,7 @@ def spelled_out(text: str, record: str) -> str:
         text: of a record, such as ``SGA was a risk factor``.
         record: what is known of the record; it defines the abbreviations.
     """
-    return with_other_forms(text, _abbreviations(record))
+    return with_other_forms(text, acronyms_of(record))
 
 
 @lru_cache(maxsize=1_000)
@@ -73,10 +73,5 @@ def named_share(question: str, text: str) -> float | None:
     names = rare_names(question)
     if not names:
         return None
-    missing = {mention.text for mention in missing_names(question, text, abbreviations=_abbreviations(text))}
+    missing = {mention.text for mention in missing_names(question, text, abbreviations=acronyms_of(text))}
     return 1 - len(names & missing) / len(names)
-
-
-@lru_cache(maxsize=1_000)
-def _abbreviations(text: str) -> tuple[tuple[str, str], ...]:
-    return tuple(find_acronyms(text))

@@ -9,6 +9,7 @@ from typing import Literal
 
 from llama_index_medqa.answering.questions.focus import form_of
 from llama_index_medqa.text.noun_phrases import noun_phrases, words_with_places
+from llama_index_medqa.text.quantities.numerals import WORDS
 from llama_index_medqa.text.words import stem
 
 Kind = Literal[
@@ -94,7 +95,6 @@ _NUMBER_OF_ITEMS = re.compile(
     r"\b(?:which|what|list|name|give|are|the)\s+(?:the\s+)?(?P<number>[2-9]|1\d|two|three|four|five|six|seven)\s+(?!mg|%)\w",
     re.IGNORECASE,
 )
-_NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
 _CLAUSE = re.compile(
     r"\b(?!new\b|novel\b|other\b|potential\b|available\b|current\b|key\b|particular\b)[a-z]{3,}", re.IGNORECASE
 )
@@ -199,4 +199,4 @@ def _number_of_items(question: str) -> int | None:
     if found is None:
         return None
     written = found["number"].lower()
-    return _NUMBERS.get(written) or int(written)
+    return int(WORDS.get(written) or written)

@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from llama_index_medqa.errors import InputError, MissingExtraError, ServerError, WeightsError
-from llama_index_medqa.weights import LlamaCppServer, cache_dir
+from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer
+from llama_index_medqa.weights import cache_dir
 
 EMBEDDING, FEED_FORWARD, HEADS = 32, 64, 2
 UINT32, INT32, FLOAT32, STRING, ARRAY = 4, 5, 6, 8, 9
@@ -168,7 +169,7 @@ def test_a_website_in_a_browser_gets_no_answers_and_nobody_sees_prompts(server):
 def test_nothing_is_written_to_the_terminal(model_path):
     pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
     code = f"""
-from llama_index_medqa.weights import LlamaCppServer
+from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer
 with LlamaCppServer({str(model_path)!r}, context_window=256, threads=1) as server:
     print(server.model, len(server.log_path.read_text()) > 100)
 """
@@ -210,7 +211,7 @@ def test_it_does_not_outlive_a_killed_owner(model_path):
     pytest.importorskip("xllamacpp", reason="the extra 'local' is not installed")
     code = f"""
 import time
-from llama_index_medqa.weights import LlamaCppServer
+from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer
 server = LlamaCppServer({str(model_path)!r}, context_window=256, threads=1)
 server.start()
 print(server._process.pid, server.api_base, flush=True)
