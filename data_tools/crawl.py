@@ -1,4 +1,4 @@
-"""``python -m data_tools crawl``: the records of a PubMed query, or of a list of PMIDs, into a folder."""
+"""``python -m data_tools crawl``: downloads the records of a query or list of PMIDs."""
 
 import json
 import os
@@ -23,7 +23,7 @@ EXIT_INCOMPLETE = 3
 
 
 class DateType(StrEnum):
-    """Which date of a record counts."""
+    """The date of a record that counts."""
 
     PUBLICATION = "publication"
     ENTRY = "entry"
@@ -31,7 +31,7 @@ class DateType(StrEnum):
 
 
 class SortOrder(StrEnum):
-    """Order of the records."""
+    """The order of the records."""
 
     ADDED = "added"
     PUB_DATE = "pub_date"
@@ -59,7 +59,7 @@ def crawl_command(  # noqa: PLR0913 - one parameter an option
     base_url: Annotated[str, typer.Option(help="Address of the E-utilities.")] = BASE_URL,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Fetch PubMed records as XML; interrupt at any time and run again to go on.
+    """Fetch PubMed records as XML; run again to go on after an interruption.
 
     An NCBI API key in the environment variable NCBI_API_KEY raises the pace from 3 to 10 requests per second.
     Exit status: 0 all fetched, 1 error, 3 some records could not be fetched.

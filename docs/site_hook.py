@@ -15,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 BROUGHT = (
     *("ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
     *("benchmarks/README.md", "benchmarks/results/*", "examples/*", "examples/ci_gate/*", "training/LOG.md"),
+    *("benchmarks/verification/*.md", "benchmarks/verification/*.jsonl", "benchmarks/gates/baselines/adapter.json"),
+    *("deploy/*", "tests/unit/server/test_attacks.py"),
 )
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)#\s]+)(?=[)#])")
 

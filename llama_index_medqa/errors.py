@@ -1,4 +1,4 @@
-"""Every error that this package raises on purpose.
+"""All errors that this package raises on purpose.
 
 Each message says what happened and what to do next. The tree::
 
@@ -11,10 +11,11 @@ Each message says what happened and what to do next. The tree::
     ├── WeightsError                 model weights are missing, or not the ones that were asked for
     ├── EmbeddingCacheError          the file of earlier vectors cannot be used
     ├── SearchCacheError             the file for the search by words cannot be used
-    ├── IndexNotFoundError           no index at the given place
+    ├── IndexNotFoundError           no index at the given path or address
     ├── IndexIdentityError           the index was built with something else than it is opened with
     ├── IndexBusyError               another process writes to the index, and waiting was not wanted
     ├── StorageError                 the database of an index cannot be read or written: damaged, or the disk is full
+    │   └── DamagedVectorsError      its files of vectors are damaged: they can be made again from the stored texts
     ├── ServerError                  a server of a language model or of Chroma does not answer, or not as expected
     │   ├── AdapterNotActive         the server answers, but not with the LoRA adapter that was asked for
     │   └── JudgeError               a judge's model gave no usable answer; evaluation counts it as an unscored case
@@ -29,7 +30,10 @@ from llama_index_medqa.redaction import redacted
 
 
 class MedQAError(Exception):
-    """Base of all errors raised on purpose by llama-index-medqa; no message of theirs holds a key."""
+    """Base class of all errors of llama-index-medqa.
+
+    No message of theirs holds a key.
+    """
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*(redacted(item) if isinstance(item, str) else item for item in arguments))
@@ -40,7 +44,10 @@ class InputError(MedQAError, ValueError):
 
 
 class UsageError(InputError):
-    """The command cannot be used with these options and arguments, whatever the data: exit code 2."""
+    """The command cannot be used with these options and arguments.
+
+    Whatever the data; exit code 2.
+    """
 
 
 class SourceFormatError(InputError):
@@ -48,7 +55,7 @@ class SourceFormatError(InputError):
 
 
 class EmptyCorpusError(InputError):
-    """The input holds no record with text, so there is nothing to index."""
+    """The input holds no record with text to index."""
 
 
 class MissingExtraError(MedQAError, ImportError):
@@ -66,39 +73,49 @@ class MissingExtraError(MedQAError, ImportError):
 
 
 class WeightsError(MedQAError):
-    """Model weights are missing, or are not the ones that were asked for."""
+    """Model weights are missing, or not those that were asked for."""
 
 
 class EmbeddingCacheError(MedQAError):
-    """The file of vectors that were computed before cannot be used."""
+    """The cache of vectors cannot be used."""
 
 
 class SearchCacheError(MedQAError):
-    """The file that the search by words is kept in cannot be used."""
+    """The cache of the search by words cannot be used."""
 
 
 class IndexNotFoundError(MedQAError):
-    """There is no index at the given place."""
+    """There is no index at the given path or address."""
 
 
 class IndexIdentityError(MedQAError):
-    """The index was built with another embedder, splitter or schema than it is opened with."""
+    """The index was built with another embedder, splitter or schema."""
 
 
 class IndexBusyError(MedQAError):
-    """Another process writes to the index, and waiting for it was not wanted."""
+    """Another process writes to the index."""
 
 
 class StorageError(MedQAError):
-    """The database of an index cannot be read or written: it is damaged, or the disk is full."""
+    """The database of an index cannot be read or written.
+
+    It is damaged, or the disk is full.
+    """
+
+
+class DamagedVectorsError(StorageError):
+    """The database's files of vectors are damaged; the texts are there, from which they can be made again."""
 
 
 class ServerError(MedQAError):
-    """A server of a language model or of Chroma does not answer, or not as expected."""
+    """A server does not answer, or not as expected.
+
+    Of a language model or of Chroma.
+    """
 
 
 class AdapterNotActive(ServerError):  # noqa: N818  # it reads as what it says
-    """A server answers, but not, or not provably, with the LoRA adapter that was asked for.
+    """A server does not provably answer with the LoRA adapter.
 
     Args:
         check: name of the check that failed.
@@ -112,7 +129,9 @@ class AdapterNotActive(ServerError):  # noqa: N818  # it reads as what it says
 
 
 class JudgeError(ServerError):
-    """A judge's model gave no usable answer. Measures turn it into an unscored case.
+    """A judge's model gave no usable answer.
+
+    Measures turn it into an unscored case.
 
     Args:
         reason: why, in words that can be counted.
@@ -130,16 +149,25 @@ class EntrezError(MedQAError):
 
 
 class EntrezUnavailableError(EntrezError):
-    """The E-utilities gave no usable answer before the deadline; trying again later helps."""
+    """The E-utilities gave no usable answer in time.
+
+    Trying again later helps.
+    """
 
 
 class EntrezAnswerError(EntrezError):
-    """The E-utilities answered several times, and none of the answers could be read."""
+    """None of the E-utilities' answers could be read."""
 
 
 class EntrezRequestError(EntrezError):
-    """The E-utilities refused the request; repeating it as it is does not help."""
+    """The E-utilities refused the request.
+
+    Repeating it as it is does not help.
+    """
 
 
 class HistoryExpiredError(EntrezError):
-    """A stored search is no longer on NCBI's history server; search again."""
+    """NCBI's history server no longer has a stored search.
+
+    Search again.
+    """

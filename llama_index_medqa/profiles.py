@@ -15,7 +15,7 @@ MOST_CHUNKS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is used to index and to answer, unless an option says otherwise.
+    """The values to index and answer with, unless an option differs.
 
     Attributes:
         name: what the user writes.

@@ -1,4 +1,7 @@
-"""The versioned texts that models see. Training and serving both read them here, so they cannot drift apart."""
+"""The versioned prompts.
+
+Training and serving both read them here, so they cannot drift apart.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -73,7 +76,9 @@ _NEXT_TURN = ("\nQuestion:", "\nPassages:")
 
 @dataclass(frozen=True, slots=True)
 class PromptFormat:
-    """What stands around a prompt where the server has no chat template; the same in training and serving.
+    """The text around a prompt where the server has no chat template.
+
+    The same in training and serving.
 
     Attributes:
         name: what an adapter's manifest calls it.
@@ -88,7 +93,7 @@ class PromptFormat:
     stop: tuple[str, ...] = _NEXT_TURN
 
     def render(self, prompt: str) -> str:
-        """The text that a model is given."""
+        """Return the text that a model is given."""
         return self.text.replace(_PLACE, prompt)
 
 
@@ -117,7 +122,9 @@ CHAT = "chat"
 
 
 def template_hash(template: BasePromptTemplate, prompt_format: str = "plain") -> str:
-    """16 hexadecimal digits that change when what a model is given does; kept with adapters and stored answers.
+    """Return 16 hexadecimal digits that identify what a model is given.
+
+    Kept with adapters and stored answers.
 
     Args:
         template: what is asked.

@@ -1,6 +1,6 @@
-"""Keys are removed from every text that this package shows: messages of errors, logs and reports.
+"""Removes keys from all texts that are shown: errors, logs, reports.
 
-One function decides, :func:`redacted`. It knows keys by their place (in an address, in a header) and those that were
+One function decides, :func:`redacted`. It knows keys by their position (in an address, in a header) and those that were
 told to :func:`keep_secret`, wherever a server repeats them.
 """
 
@@ -35,7 +35,10 @@ _secrets: set[str] = set()
 
 
 def keep_secret(*values: str | None) -> None:
-    """Has keys removed from all texts from now on, in each of the ways in which a server may repeat them."""
+    """Remove keys from all texts from now on.
+
+    In each of the ways in which a server may repeat them.
+    """
     for value in values:
         if value and len(value) >= _LEAST_CHARACTERS and value.lower() not in _PLACEHOLDERS:
             encoded = base64.b64encode(value.encode()).decode()
@@ -43,7 +46,10 @@ def keep_secret(*values: str | None) -> None:
 
 
 def keep_address_secret(address: str) -> None:
-    """Has the keys in an address kept secret: ``user:password@`` and the values of its parameters."""
+    """Remove the keys in an address from all texts from now on.
+
+    ``user:password@`` and the values of its parameters.
+    """
     parts = _parts(address)
     if parts is None:
         return
@@ -53,7 +59,10 @@ def keep_address_secret(address: str) -> None:
 
 
 def _parts(address: str) -> tuple[str, str] | None:
-    """The place and the parameters of an address; None where it is none."""
+    """Return the host part and the parameters of an address.
+
+    None where it is none.
+    """
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -62,7 +71,7 @@ def _parts(address: str) -> tuple[str, str] | None:
 
 
 def redacted(text: str) -> str:
-    """The text without keys; each is replaced by ``[removed]``."""
+    """Return a text with ``[removed]`` in place of each key."""
     for secret in sorted(_secrets, key=len, reverse=True):
         text = text.replace(secret, REMOVED)
     text = _USER_INFO.sub(rf"\g<scheme>{REMOVED}@", text)
@@ -72,6 +81,9 @@ def redacted(text: str) -> str:
 
 
 def cause(error: BaseException) -> BaseException | None:
-    """What another error may name as its cause: this one, or None where a traceback of it would show a key."""
+    """Return an error as a cause; None where it would show a key.
+
+    A traceback would print its message.
+    """
     text = str(error)
     return error if redacted(text) == text else None

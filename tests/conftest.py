@@ -7,7 +7,7 @@ import sys
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TQDM_DISABLE", "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from llama_index_medqa import PubMedIndex, TokenNodeParser
 from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.pubmed.record import AbstractSection, PublicationDate, PubMedRecord
 from llama_index_medqa.testing import HashEmbedding
+from llama_index_medqa.vector_store.database import close_databases
 
 REPOSITORY = Path(__file__).parent.parent
 Command = Callable[..., tuple[int, str, str]]
@@ -92,6 +93,13 @@ def own_cache(
         monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def closed_databases() -> Iterator[None]:
+    """Gives back what the databases of a file of tests hold: their open files alone would pass 1,024."""
+    yield
+    close_databases()
+
+
 @pytest.fixture
 def medqa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs the command in a folder of its own and gives (exit code, standard output, standard error)."""
@@ -100,6 +108,9 @@ def medqa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MEDQA_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
+    # A developer's own medqa.toml must change no test.
+    if not os.environ.get("XDG_CONFIG_HOME", "").startswith(str(tmp_path)):
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["medqa", *map(str, arguments)])

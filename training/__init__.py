@@ -1,1 +1,1 @@
-"""LoRA adapters from supervised fine-tuning data, by LLaMA-Factory: ``python -m training run RECIPE``."""
+"""Training of LoRA adapters by LLaMA-Factory: ``python -m training run RECIPE``."""

@@ -1,4 +1,4 @@
-"""The commands ``python -m training run``, ``export`` and ``verifier``."""
+"""The commands ``python -m training run``, ``export``, ``verifier`` and ``roles``."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ def run_command(
     overrides: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE in place of the recipe's.")] = None,
     check_only: Annotated[bool, typer.Option("--check", help="Check everything and train nothing.")] = False,
 ) -> None:
-    """Train an adapter by a recipe; run the same again after an interruption and it goes on.
+    """Train an adapter by a recipe; run again to go on after an interruption.
 
     Exit status: 0 all well, 1 error, 130 interrupted.
     """
@@ -93,7 +93,7 @@ def verifier_command(
         str, typer.Option(help="The cross-encoder to start from: packaged weights, or a folder.")
     ] = "ms-marco-minilm-l12-v2",
 ) -> None:
-    """Train the verifier; run the same again after an interruption and it goes on.
+    """Train the verifier; run again to go on after an interruption.
 
     Exit status: 0 all well, 1 error, 130 interrupted.
     """
@@ -105,6 +105,22 @@ def verifier_command(
     with _errors(console):
         folder = train(ROUNDS, data, locate(start), work, console.print)
         console.print(f"The verifier is in {folder}.", soft_wrap=True)
+
+
+def roles_command(
+    data: Annotated[Path, typer.Option(envvar="MEDQA_SHARED_DATA", help="Folder with sft, qa and claims.")],
+    out: Annotated[Path, typer.Option(help="File for the weights.")] = Path("role_weights.json"),
+) -> None:
+    """Fit the weights of sentence roles, and print how well they do on sentences that were not fitted.
+
+    Exit status: 0 all well, 1 error.
+    """
+    from training.sentence_roles import make_weights
+
+    console = Console(stderr=True)
+    with _errors(console):
+        console.print_json(data=make_weights(data, out))
+        console.print(f"The weights are in {out}.", soft_wrap=True)
 
 
 @contextmanager
@@ -120,7 +136,7 @@ def _errors(console: Console) -> Iterator[None]:
 
 
 def _devices() -> int:
-    """GPUs that LLaMA-Factory will use; 1 where there is none."""
+    """Return the number of GPUs for LLaMA-Factory; 1 where there is none."""
     import importlib.util
 
     if importlib.util.find_spec("torch") is None:
@@ -151,7 +167,7 @@ def _print_plan(plan: "Plan", console: Console) -> None:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Show]:
-    """A bar with steps, loss, steps a second and the time that is left."""
+    """Show a bar with steps, loss, speed and remaining time."""
     columns = (
         BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TextColumn("{task.fields[facts]}"), TimeElapsedColumn(),
     )  # fmt: skip
@@ -165,7 +181,7 @@ def _progress(console: Console) -> Iterator[Show]:
 
 
 def describe(reached: Reached) -> str:
-    """Loss, rate and time left, as far as they are known."""
+    """Return loss, rate and remaining time, as far as they are known."""
     facts = [f"loss {reached.loss:.3f}"] if reached.loss is not None else []
     if reached.steps_per_second and reached.seconds_left is not None:
         facts.append(f"{60 * reached.steps_per_second:.1f} steps/min")

@@ -1,4 +1,4 @@
-"""A data set as LLaMA-Factory reads it, with the manifest that says where it comes from."""
+"""Data sets as LLaMA-Factory reads them, with their manifests."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """What a recipe trains on.
+    """The data that a recipe trains on.
 
     Attributes:
         file: the file of the items.
@@ -54,7 +54,7 @@ class DataSet:
 
 
 def read_dataset(folder: Path, name: str, template: BasePromptTemplate) -> DataSet:
-    """Reads a data set and holds it against its manifest.
+    """Read a data set, and check it against its manifest.
 
     Args:
         folder: with ``dataset_info.json`` and ``manifest.json``.
@@ -152,7 +152,9 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 
 def _check_prompts(items: Sequence[Item], template: BasePromptTemplate, file: Path) -> None:
     parts = re.split(r"\{(\w+)\}", template.get_template())
-    pattern = re.compile("".join(re.escape(part) if place % 2 == 0 else "(?s:.+)" for place, part in enumerate(parts)))
+    pattern = re.compile(
+        "".join(re.escape(part) if position % 2 == 0 else "(?s:.+)" for position, part in enumerate(parts))
+    )
     for number, item in enumerate(items, start=1):
         if not pattern.fullmatch(item.prompt):
             raise InputError(
@@ -162,7 +164,7 @@ def _check_prompts(items: Sequence[Item], template: BasePromptTemplate, file: Pa
 
 
 def choose(lengths: Sequence[int], longest: int | None, most: int | None, seed: int) -> list[int]:
-    """The places of the items that are trained on.
+    """Return the positions of the items to train on.
 
     Args:
         lengths: tokens of all items.
@@ -173,7 +175,7 @@ def choose(lengths: Sequence[int], longest: int | None, most: int | None, seed: 
     Raises:
         InputError: none is left.
     """
-    kept = [place for place, length in enumerate(lengths) if longest is None or length <= longest]
+    kept = [position for position, length in enumerate(lengths) if longest is None or length <= longest]
     if not kept:
         raise InputError(
             f"All {len(lengths)} items have more tokens than cutoff_len ({longest}); the shortest has {min(lengths)}. "
@@ -185,7 +187,7 @@ def choose(lengths: Sequence[int], longest: int | None, most: int | None, seed: 
 
 
 def write_chosen(items: Sequence[Item], folder: Path) -> None:
-    """Writes items as a data set of the name :data:`CHOSEN`."""
+    """Write items as a data set named :data:`CHOSEN`."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{CHOSEN}.jsonl").open("w", encoding="utf-8") as stream:
         for item in items:

@@ -1,4 +1,4 @@
-"""An adapter merged into its base model, checked against the adapter's own canaries."""
+"""Merges an adapter into its base model, checked by its canaries."""
 
 import shutil
 import subprocess
@@ -28,7 +28,7 @@ class Merged:
 
 
 def merge(adapter: Path, base: str, out: Path) -> Merged:
-    """Adds an adapter's matrices to its base model's and writes the sum in bfloat16, with the tokenizer.
+    """Write base model plus adapter in bfloat16, with the tokenizer.
 
     Args:
         adapter: folder with a manifest.
@@ -80,7 +80,7 @@ def _difference(model: Any, manifest: AdapterManifest) -> float:
 
 
 def to_gguf(model: Path, out: Path, kind: str) -> None:
-    """Writes a model folder as a GGUF file for llama.cpp, by llama.cpp's own converter.
+    """Write a model folder as GGUF by llama.cpp's own converter.
 
     Args:
         model: a merged model.
@@ -99,7 +99,7 @@ def to_gguf(model: Path, out: Path, kind: str) -> None:
 
 
 def gguf_command(model: Path, out: Path, kind: str) -> Sequence[str]:
-    """The converter's command line.
+    """Return the converter's command line.
 
     Raises:
         InputError: the converter is not on the PATH.

@@ -1,4 +1,7 @@
-"""``llamafactory-cli`` for machines where torchaudio cannot be loaded: ``python -m training.llamafactory_child``."""
+"""``llamafactory-cli`` where torchaudio cannot be loaded.
+
+``python -m training.llamafactory_child``.
+"""
 
 from training.torchaudio_stub import make_torchaudio_importable
 

@@ -1,4 +1,4 @@
-"""What a run leaves: the adapter in bfloat16 with its manifest, the loss curve as CSV and figure, and a model card."""
+"""Writes a run's adapter, manifest, loss curve and model card."""
 
 import csv
 import importlib.metadata
@@ -31,7 +31,9 @@ _SMOOTH: Final = 10
 def finish(
     recipe: Recipe, base: str, *, data_sha256: str, samples: int, resumed_from: int, rejected: int = 0
 ) -> AdapterManifest:
-    """Makes the adapter's folder of a run that ended; the manifest, which says that all is there, comes last.
+    """Make the adapter's folder of a finished run.
+
+    The manifest, which says that all is there, comes last.
 
     Args:
         recipe: the recipe.
@@ -72,7 +74,10 @@ def finish(
 
 
 def _write_weights(source: Path, target: Path) -> None:
-    """Halves an adapter trained in float32 and served in bfloat16; the canaries are those of what is kept."""
+    """Convert float32 weights to half precision.
+
+    An adapter may be trained in float32; the canaries are those of what is kept.
+    """
     import torch
     from safetensors.torch import load_file, save_file
 
@@ -83,7 +88,7 @@ def _write_weights(source: Path, target: Path) -> None:
 
 
 def _write_config(source: Path, target: Path, base: str) -> None:
-    """Leaves out the path of the base model on this machine."""
+    """Write the configuration without this machine's path of the base model."""
     config = json.loads(source.read_bytes())
     config["base_model_name_or_path"] = base
     config["target_modules"] = sorted(config["target_modules"])
@@ -103,13 +108,16 @@ def _write_curve(curve: Sequence[tuple[int, float]], path: Path) -> None:
 
 
 def smoothed(losses: Sequence[float]) -> list[float]:
-    """At each step the mean of the last ten losses, or of as many as there are."""
+    """Return the mean of the last ten losses at each step.
+
+    Or of as many as there are.
+    """
     windows = [losses[max(0, end - _SMOOTH) : end] for end in range(1, len(losses) + 1)]
     return [sum(window) / len(window) for window in windows]
 
 
 def plot_loss(curve: Sequence[tuple[int, float]], path: Path, title: str) -> None:
-    """Draws the loss of every step, and its mean over ten.
+    """Draw the loss of every step, and its mean over ten.
 
     Args:
         curve: step and loss.
@@ -131,7 +139,7 @@ def plot_loss(curve: Sequence[tuple[int, float]], path: Path, title: str) -> Non
 
 
 def model_card(recipe: Recipe, base: str, training: TrainingRun, rejected: int) -> str:
-    """The card of an adapter, in Markdown."""
+    """Return the model card of an adapter, in Markdown."""
     losses = smoothed([point.loss for point in training.loss_curve])
     first = losses[min(_SMOOTH, len(losses)) - 1]
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _LIBRARIES)
@@ -169,6 +177,6 @@ whether a server answers with it. {_WARNINGS[recipe.prompt]}
 
 
 def _portable(word: str) -> str:
-    """An override without where this machine keeps its files."""
+    """Return an override without this machine's folders."""
     key, _, value = word.partition("=")
     return f"{key}={Path(value).name}" if os.sep in value else word

@@ -1,4 +1,7 @@
-"""Whether what LLaMA-Factory trains on is what the server will see: the same token ids, and an end that stops it."""
+"""Checks that training and serving give the model the same tokens.
+
+The same token ids, and an end that stops it.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -28,12 +31,12 @@ class Encoded:
 
     @property
     def length(self) -> int:
-        """Tokens of both."""
+        """Return the number of tokens of both."""
         return len(self.prompt) + len(self.answer)
 
 
 class Encoder:
-    """LLaMA-Factory's own tokenizer and template for a recipe.
+    """Encodes with LLaMA-Factory's tokenizer and template for a recipe.
 
     Args:
         arguments: all of LLaMA-Factory's, which are checked by it.
@@ -54,14 +57,14 @@ class Encoder:
             raise InputError(f"LLaMA-Factory does not accept the recipe: {reason}. Correct it.") from error
 
     def encode(self, item: Item) -> Encoded:
-        """The token ids of an item."""
+        """Return the token ids of an item."""
         turns = [{"role": "user", "content": item.prompt}, {"role": "assistant", "content": item.answer}]
         prompt, answer = self._template.encode_oneturn(self.tokenizer, turns)
         return Encoded(tuple(prompt), tuple(answer))
 
 
 def _llamafactory() -> tuple[Any, Any, Any]:
-    """The modules with the arguments, the templates and the tokenizers."""
+    """Return LLaMA-Factory's modules of arguments, templates and tokenizers."""
     make_torchaudio_importable()
     # Read when it is imported; it has transformers print every configuration that it loads.
     os.environ.setdefault("LLAMAFACTORY_VERBOSITY", "WARNING")
@@ -76,7 +79,7 @@ def _llamafactory() -> tuple[Any, Any, Any]:
 
 
 class ServedPrompts:
-    """The token ids that the server gives the model, by the tokenizer that it loads.
+    """Encodes prompts with the tokenizer that the server loads.
 
     Args:
         base: folder or hub id of the base model.
@@ -95,7 +98,7 @@ class ServedPrompts:
             raise InputError(f"{base} has no chat template. Choose another prompt_format, such as 'mistral'.")
 
     def encode(self, prompt: str) -> tuple[int, ...]:
-        """The token ids of a prompt, as vLLM makes them."""
+        """Return the token ids of a prompt, as vLLM makes them."""
         if self._format == CHAT:
             turn = [{"role": "user", "content": prompt}]
             text = self._tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
@@ -104,16 +107,16 @@ class ServedPrompts:
 
     @property
     def stop(self) -> int:
-        """The token at which the server ends an answer."""
+        """Return the token at which the server ends an answer."""
         return int(self._tokenizer.eos_token_id)
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of some tokens, special ones as such."""
+        """Return the text of some tokens, special ones as such."""
         return str(self._tokenizer.decode(list(tokens)))
 
 
 def check_parity(encoder: Encoder, served: ServedPrompts, items: Sequence[Item], template: str) -> int:
-    """Compares what is trained with what is served, item by item.
+    """Compare what is trained with what is served, item by item.
 
     Args:
         encoder: of training.
@@ -150,8 +153,10 @@ def check_parity(encoder: Encoder, served: ServedPrompts, items: Sequence[Item],
 
 
 def _first_difference(trained: Sequence[int], seen: Sequence[int], served: ServedPrompts) -> str:
-    """Where two sequences part, with a few tokens of each."""
-    shared = next((place for place, pair in enumerate(zip(trained, seen, strict=False)) if pair[0] != pair[1]), None)
-    place = min(len(trained), len(seen)) if shared is None else shared
-    pieces = [served.decode(tokens[place : place + 4]) for tokens in (trained, seen)]
-    return f"from token {place} on {pieces[0]!r}, and the server {pieces[1]!r}"
+    """Return where two sequences differ, with a few tokens of each."""
+    shared = next(
+        (position for position, pair in enumerate(zip(trained, seen, strict=False)) if pair[0] != pair[1]), None
+    )
+    position = min(len(trained), len(seen)) if shared is None else shared
+    pieces = [served.decode(tokens[position : position + 4]) for tokens in (trained, seen)]
+    return f"from token {position} on {pieces[0]!r}, and the server {pieces[1]!r}"

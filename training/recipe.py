@@ -1,4 +1,4 @@
-"""Recipes: flat YAML with LLaMA-Factory's own arguments, and four of ours."""
+"""Recipes: flat YAML with LLaMA-Factory's arguments and four of ours."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,53 +61,56 @@ class Recipe:
 
     @property
     def output_dir(self) -> Path:
-        """The adapter's folder."""
+        """Return the adapter's folder."""
         return Path(self.arguments["output_dir"]).expanduser()
 
     @property
     def run_dir(self) -> Path:
-        """LLaMA-Factory's own folder in it: checkpoints and logs."""
+        """LLaMA-Factory's folder in it: checkpoints and logs."""
         return self.output_dir / RUN
 
     @property
     def dataset_dir(self) -> Path:
-        """The folder of the data set."""
+        """Return the folder of the data set."""
         return Path(self.arguments["dataset_dir"]).expanduser()
 
     @property
     def lora_target(self) -> tuple[str, ...]:
-        """The projections that the adapter changes."""
+        """Return the projections that the adapter changes."""
         return tuple(name.strip() for name in str(self.arguments["lora_target"]).split(","))
 
     @property
     def shares_weights(self) -> bool:
-        """Whether several GPUs share out the base model's weights."""
+        """Return whether several GPUs share out the base model's weights."""
         return bool(self.arguments.get("deepspeed") or self.arguments.get("fsdp"))
 
     @property
     def template(self) -> BasePromptTemplate:
-        """What the data ask."""
+        """Return the template of the data's prompts."""
         return PROMPTS[self.prompt]
 
     @property
     def prompt_hash(self) -> str:
-        """What goes into the manifest, and what a client's prompts are held against."""
+        """Return the hash of the prompt.
+
+        It goes into the manifest, and clients' prompts are compared with it.
+        """
         return template_hash(self.template, self.prompt_format)
 
 
-def read_recipe(place: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Reads a recipe.
+def read_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
 
     Args:
-        place: a file, or the name of one in ``training/recipes``.
+        name_or_path: a file, or the name of one in ``training/recipes``.
         overrides: ``key=value`` each, the value in YAML.
 
     Raises:
         InputError: no such file, not flat YAML, or a value that cannot be.
     """
-    path = Path(place).expanduser()
+    path = Path(name_or_path).expanduser()
     if not path.suffix:
-        path = RECIPES / f"{place}.yaml"
+        path = RECIPES / f"{name_or_path}.yaml"
     values = _read_yaml(path)
     for word in overrides:
         key, equals, value = word.partition("=")
@@ -169,7 +172,7 @@ def _check(values: Mapping[str, Any], name: str) -> None:
 
 
 def resolve_base(name: str) -> str:
-    """Where a base model is: a folder on this machine, or a hub id as it is.
+    """Return the folder of a base model, or its hub id as it is.
 
     Args:
         name: packaged weights, a folder, or a hub id.
@@ -191,13 +194,16 @@ def resolve_base(name: str) -> str:
 
 
 def base_name(folder: str) -> str:
-    """What the manifest calls a base model: its hub id, or its folder's name without the path on this machine."""
+    """Return a base model's name for the manifest.
+
+    Its hub id, or its folder's name without the path on this machine.
+    """
     path = Path(folder)
     return path.name if path.is_dir() else folder
 
 
 def trainer_arguments(recipe: Recipe, base: str, dataset_dir: Path, dataset: str) -> dict[str, Any]:
-    """What LLaMA-Factory is given: the recipe's arguments on the items that were chosen.
+    """Return LLaMA-Factory's arguments for the chosen items.
 
     Args:
         recipe: the recipe.
@@ -221,5 +227,5 @@ def trainer_arguments(recipe: Recipe, base: str, dataset_dir: Path, dataset: str
 
 
 def single_process(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments without those that only the processes of a distributed run understand."""
+    """Return the arguments without those of distributed runs."""
     return {key: value for key, value in arguments.items() if key not in ("deepspeed", "fsdp", "fsdp_config")}

@@ -1,4 +1,4 @@
-"""Whether memory and disk suffice, estimated before anything is trained."""
+"""Estimates of memory and disk before training."""
 
 import shutil
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _BYTES_A_LOGIT: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The numbers of a model that decide how much memory training takes.
+    """The numbers of a model that decide its memory in training.
 
     Attributes:
         parameters: of the base model.
@@ -55,12 +55,12 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """Return the sum of all parts."""
         return self.weights + self.adapter + self.activations
 
 
 def shape_of(base: str, rank: int, modules: tuple[str, ...]) -> Shape:
-    """The shape of a model, from its configuration alone.
+    """Return the shape of a model from its configuration alone.
 
     Args:
         base: folder or hub id.
@@ -93,7 +93,7 @@ def shape_of(base: str, rank: int, modules: tuple[str, ...]) -> Shape:
 
 
 def memory_needed(shape: Shape, arguments: Mapping[str, Any], longest: int, devices: int = 1) -> Memory:
-    """What training takes on one device.
+    """Return what training takes on one device.
 
     Args:
         shape: of the model.
@@ -118,7 +118,7 @@ def memory_needed(shape: Shape, arguments: Mapping[str, Any], longest: int, devi
 
 
 def check_memory(needed: Memory, free: int) -> str | None:
-    """Compares an estimate with what is there.
+    """Compare an estimate with the free memory.
 
     Args:
         needed: the estimate.
@@ -144,7 +144,7 @@ def check_memory(needed: Memory, free: int) -> str | None:
 
 
 def free_memory() -> int:
-    """Bytes that are free: of the first GPU, else of the machine."""
+    """Return the free bytes of the first GPU, else of the machine."""
     import psutil
     import torch
 
@@ -154,7 +154,7 @@ def free_memory() -> int:
 
 
 def check_disk(folder: Path, shape: Shape, checkpoints: int) -> int:
-    """Compares what the checkpoints and the adapter take with what the disk has.
+    """Compare the size of checkpoints and adapter with the free disk.
 
     Args:
         folder: where they go; it or one above it exists.
@@ -168,11 +168,11 @@ def check_disk(folder: Path, shape: Shape, checkpoints: int) -> int:
         StorageError: they do not fit.
     """
     needed = (checkpoints + 2) * shape.trained * _BYTES_A_SAVED
-    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(place).free
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
     if needed > free:
         raise StorageError(
-            f"Checkpoints and adapter take {_mib(needed)}, and the disk of {place} has {_mib(free)} free. Free some "
+            f"Checkpoints and adapter take {_mib(needed)}, and the disk of {existing} has {_mib(free)} free. Free some "
             "space, lower save_total_limit, or give another output_dir."
         )
     return needed

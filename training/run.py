@@ -1,4 +1,4 @@
-"""A recipe from its checks to an adapter with a manifest."""
+"""Runs a recipe, from its checks to an adapter with a manifest."""
 
 import math
 from collections.abc import Callable
@@ -51,7 +51,7 @@ class Plan:
 
 
 def make_plan(recipe: Recipe, devices: int = 1) -> Plan:
-    """Checks everything that can be known before training.
+    """Check everything that can be known before training.
 
     Args:
         recipe: the recipe.
@@ -92,8 +92,8 @@ def make_plan(recipe: Recipe, devices: int = 1) -> Plan:
 def _chosen(recipe: Recipe, dataset: DataSet, encoder: Encoder) -> tuple[tuple[Item, ...], tuple[int, ...]]:
     lengths = [encoder.encode(item).length for item in dataset.items]
     longest = int(recipe.arguments["cutoff_len"]) if recipe.items_over_cutoff == "leave out" else None
-    places = choose(lengths, longest, recipe.arguments.get("max_samples"), int(recipe.arguments.get("seed", 42)))
-    return tuple(dataset.items[place] for place in places), tuple(lengths[place] for place in places)
+    positions = choose(lengths, longest, recipe.arguments.get("max_samples"), int(recipe.arguments.get("seed", 42)))
+    return tuple(dataset.items[position] for position in positions), tuple(lengths[position] for position in positions)
 
 
 def _cut_warning(lengths: tuple[int, ...], cutoff: int) -> str | None:
@@ -107,7 +107,9 @@ def _cut_warning(lengths: tuple[int, ...], cutoff: int) -> str | None:
 
 
 def planned_steps(arguments: dict[str, Any], items: int, devices: int = 1) -> int | None:
-    """Steps of the optimizer, as transformers' trainer counts them; None with packing, which joins items.
+    """Return the optimizer's steps, as transformers counts them.
+
+    None with packing, which joins items.
 
     Args:
         arguments: LLaMA-Factory's.
@@ -124,7 +126,7 @@ def planned_steps(arguments: dict[str, Any], items: int, devices: int = 1) -> in
 
 
 def _checkpoints(recipe: Recipe, items: int) -> int:
-    """Most that lie on the disk at a time."""
+    """Return the most checkpoints on the disk at a time."""
     if limit := recipe.arguments.get("save_total_limit"):
         return int(limit)
     steps = planned_steps(dict(recipe.arguments), items) or items
@@ -132,7 +134,7 @@ def _checkpoints(recipe: Recipe, items: int) -> int:
 
 
 def run(plan: Plan, show: Show, say: Callable[[str], None]) -> AdapterManifest:
-    """Trains, from the last checkpoint where there is one, and makes the adapter's folder.
+    """Train, from the last checkpoint if any, and make the adapter's folder.
 
     Args:
         plan: what was checked.

@@ -7,7 +7,7 @@ import types
 
 
 def make_torchaudio_importable() -> None:
-    """Puts an empty module in torchaudio's place where its import fails.
+    """Install an empty module if torchaudio cannot be imported.
 
     LLaMA-Factory 0.9.5 imports it for models that hear (data/mm_plugin.py). The wheel on PyPI is linked against CUDA
     and cannot be loaded beside a torch without it.

@@ -1,4 +1,4 @@
-"""LLaMA-Factory in a process of its own: started, watched, and its failures told in a line."""
+"""Runs LLaMA-Factory in a process of its own, and reports its failures in a line."""
 
 import json
 import os
@@ -44,7 +44,7 @@ class TrainingError(MedQAError):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         step: steps that were made, also before an interruption.
@@ -65,7 +65,7 @@ Show = Callable[[Progress], None]
 
 
 def start_or_resume(run_dir: Path, arguments: Mapping[str, Any], data_sha256: str) -> int:
-    """Prepares a run's folder.
+    """Prepare a run's folder.
 
     Args:
         run_dir: LLaMA-Factory's own folder.
@@ -97,7 +97,10 @@ def start_or_resume(run_dir: Path, arguments: Mapping[str, Any], data_sha256: st
 
 
 def _last_whole_checkpoint(run_dir: Path) -> int:
-    """Its step; checkpoints that were not written whole are removed, because LLaMA-Factory takes the newest."""
+    """Return the step of the last whole checkpoint.
+
+    Incomplete checkpoints are removed, because LLaMA-Factory takes the newest.
+    """
     last = 0
     for folder in run_dir.iterdir():
         if match := _CHECKPOINT.fullmatch(folder.name):
@@ -109,7 +112,10 @@ def _last_whole_checkpoint(run_dir: Path) -> int:
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """The trainer's state is what transformers writes last."""
+    """Return whether a checkpoint is complete.
+
+    The trainer's state is what transformers writes last.
+    """
     try:
         json.loads((checkpoint / STATE).read_bytes())
     except (OSError, ValueError):
@@ -118,7 +124,9 @@ def _is_whole(checkpoint: Path) -> bool:
 
 
 def train(run_dir: Path, arguments: Mapping[str, Any], start: int, show: Show) -> int:
-    """Runs ``llamafactory-cli train``, from the last checkpoint where there is one; a run that ended is left alone.
+    """Run ``llamafactory-cli train``, from the last checkpoint if any.
+
+    A run that ended is left alone.
 
     Args:
         run_dir: its folder, prepared by :func:`start_or_resume`.
@@ -139,13 +147,21 @@ def train(run_dir: Path, arguments: Mapping[str, Any], start: int, show: Show) -
     last_start.write_text(str(start))
     file = run_dir / "llamafactory.yaml"
     file.write_text(yaml.safe_dump(dict(arguments), sort_keys=False), encoding="utf-8")
+    last_lines: deque[str] = deque(maxlen=_LAST_LINES)
+    status = _run(file, run_dir, last_lines, show)
+    if status:
+        raise _failure(status, last_lines, run_dir)
+    return start
+
+
+def _run(file: Path, run_dir: Path, last_lines: deque[str], show: Show) -> int:
+    """Run LLaMA-Factory on a file of arguments, and return its exit status."""
     # It ends with this process, however that ends: two trainers must not write into one folder.
     guard = [sys.executable, "-P", process_guard.__file__]
     command = [*guard, sys.executable, "-m", "training.llamafactory_child", "train", str(file)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])}
     # Threads that wait by spinning take the processor from those that compute.
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     with subprocess.Popen(
         command,
         env=environment,
@@ -165,13 +181,14 @@ def train(run_dir: Path, arguments: Mapping[str, Any], start: int, show: Show) -
                 process.stdin.close()
             process.wait()
             reader.join()
-    if process.returncode:
-        raise _failure(process.returncode, last_lines, run_dir)
-    return start
+    return process.returncode
 
 
 def _copy(source: IO[str] | None, log: Path, last_lines: deque[str]) -> None:
-    """Keeps what the process prints, in memory too: a disk may be full."""
+    """Copy the process's output to a log, and keep the last lines.
+
+    In memory too, because a disk may be full.
+    """
     if source is None:
         return
     with log.open("a", encoding="utf-8") as copy:
@@ -200,7 +217,9 @@ def _progress(point: Mapping[str, Any], first: tuple[int, float], now: float) ->
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of LLaMA-Factory's ``trainer_log.jsonl`` so far; none where it is not there yet.
+    """Return the lines of LLaMA-Factory's ``trainer_log.jsonl`` so far.
+
+    None where it is not there yet.
 
     The last line may be half written.
     """
@@ -214,7 +233,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def loss_curve(run_dir: Path) -> list[tuple[int, float]]:
-    """Step and training loss; of steps that were made again after an interruption, what came last."""
+    """Return steps with their training loss.
+
+    Of a step that was made again after an interruption, the last.
+    """
     losses = {point["current_steps"]: point["loss"] for point in read_log(run_dir / _TRAINER_LOG) if "loss" in point}
     return sorted(losses.items())
 

@@ -1,4 +1,6 @@
-"""From which confidence on should a question be tried? A risk-coverage curve, without any language model.
+"""From which confidence on should a question be answered?
+
+A risk-coverage curve, without any language model.
 
     python -m benchmarks.answering.abstention [--data DATA] [--meaning FOLDER]
 
@@ -28,7 +30,7 @@ from benchmarks.common.answer_sets import NAMES, AnswerSet, WholePapers, load_an
 from benchmarks.common.data_folder import add_data_option, require_data
 from benchmarks.common.provenance import RESULTS, provenance, write_results
 from llama_index_medqa import PubMedRetriever
-from llama_index_medqa.answering.answerability import Signals, signals_of
+from llama_index_medqa.answering.answerability import AnswerabilitySignals, signals_of
 from llama_index_medqa.components import open_embedder
 from llama_index_medqa.evaluation.measures.abstention import RiskPoint, auroc, risk_coverage
 from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
@@ -44,7 +46,7 @@ _HALVES = ("choosing", "testing")
 
 
 def measured(chosen: AnswerSet, retriever: BaseRetriever) -> Iterator[dict[str, Any]]:
-    """The signals of every question, with its papers and without."""
+    """Yield the signals of every question, with its papers and without."""
     for number, case in enumerate(chosen.calibration):
         found = retriever.retrieve(case.question)
         for answerable in (True, False):
@@ -63,13 +65,16 @@ def _retriever(chosen: AnswerSet, folder: Path | None) -> BaseRetriever:
     return PubMedRetriever(open_answer_index(chosen, open_embedder(EMBEDDED), folder), similarity_top_k=_DEEP)
 
 
-def _signals(question: str, nodes: Sequence[NodeWithScore]) -> Signals:
+def _signals(question: str, nodes: Sequence[NodeWithScore]) -> AnswerabilitySignals:
     # Without its papers a question may find nothing by words.
-    return signals_of(question, nodes) or Signals(coverage=0.0, named=False, unnamed=0.0, likeness=0.0)
+    return signals_of(question, nodes) or AnswerabilitySignals(coverage=0.0, named=False, unnamed=0.0, likeness=0.0)
 
 
 def fitted(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Weights of a logistic regression (Newton's method, a trace of ridge): the constant first."""
+    """Return the weights of a logistic regression, the constant first.
+
+    By Newton's method with a trace of ridge.
+    """
     features, labels = _matrix(rows, names), np.array([row["answerable"] for row in rows], dtype=float)
     weights = np.zeros(features.shape[1])
     ridge = np.diag([0.0, *[1e-3] * len(names)])
@@ -81,13 +86,15 @@ def fitted(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> npt.NDArray[
 
 
 def confidences(rows: Sequence[dict[str, Any]], names: Sequence[str], weights: npt.NDArray[np.float64]) -> list[float]:
-    """What the weights make of the signals."""
+    """Return the confidences that the weights give to the signals."""
     values: list[float] = (1 / (1 + np.exp(-_matrix(rows, names) @ weights))).tolist()
     return values
 
 
 def careful_threshold(rows: Sequence[dict[str, Any]], values: Sequence[float]) -> float:
-    """The highest threshold, in hundredths, that refuses no more than 4 % of the answerable questions.
+    """Return the highest threshold that refuses at most 4 % of the answerable.
+
+    In hundredths.
 
     A question whose rare names one record has all is always tried.
     """
@@ -98,8 +105,8 @@ def careful_threshold(rows: Sequence[dict[str, Any]], values: Sequence[float]) -
     return max(allowed)
 
 
-def told(rows: Sequence[dict[str, Any]], values: Sequence[float], threshold: float) -> dict[str, Any]:
-    """What the threshold gives on some questions, and the curve around it."""
+def threshold_figures(rows: Sequence[dict[str, Any]], values: Sequence[float], threshold: float) -> dict[str, Any]:
+    """Return the threshold's figures on some questions, and the curve around it."""
     answerable = [row["answerable"] for row in rows]
     curve = risk_coverage(values, answerable)
     tried = [float(row["signals"].named or value >= threshold) for row, value in zip(rows, values, strict=True)]
@@ -126,7 +133,7 @@ def _matrix(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> npt.NDArray
 
 
 def way(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
-    """Weights and threshold from one half; figures of both."""
+    """Return weights and threshold from one half, and figures of both."""
     halves = {half: [row for row in rows if row["half"] == half] for half in _HALVES}
     weights = [round(float(weight), 3) for weight in fitted(halves["choosing"], names)]
     values = {half: confidences(own, names, np.array(weights)) for half, own in halves.items()}
@@ -135,7 +142,7 @@ def way(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
 
     def of(half: str, sets: Sequence[str]) -> dict[str, Any]:
         own = [number for number, row in enumerate(halves[half]) if row["set"] in sets]
-        return told([halves[half][i] for i in own], [values[half][i] for i in own], threshold)
+        return threshold_figures([halves[half][i] for i in own], [values[half][i] for i in own], threshold)
 
     return {
         "signals": list(names),
@@ -146,7 +153,7 @@ def way(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
 
 
 def as_markdown(results: dict[str, Any]) -> str:
-    """The tables of a results file."""
+    """Return the tables of a results file."""
     lines = ["# When to try a question", "", "On the half of the questions that nothing was chosen on.", ""]
     for name, way_found in results["ways"].items():
         lines += [f"## By {name}: threshold {way_found['threshold']}", ""]
@@ -178,7 +185,7 @@ def as_markdown(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measures and writes ``results/abstention.json`` and ``.md``."""
+    """Measure and writes ``results/abstention.json`` and ``.md``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     parser.add_argument("--meaning", type=Path, help="folder of indexes: retrieve by meaning too")

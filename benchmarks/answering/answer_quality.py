@@ -1,4 +1,4 @@
-"""Are answers right, complete and cited, where are they lost, and is what cannot be answered left unanswered?
+"""Are answers right, complete and cited, where are they lost, and are unanswerable questions refused?
 
     python -m benchmarks.answering.answer_quality --work FOLDER [--split calibration|final] [--drafter model|extractive]
         [--sets PubMedQA,BioASQ] [--limit N] [--before FILE] [--sheet FILE.md] [--data DATA]
@@ -9,7 +9,7 @@ papers, and once as if the papers that hold the answer were not in the index. On
 for BioASQ other papers may hold the answer too, so that an answer there is not always a false one. Thresholds and
 prompts are chosen on ``calibration``; ``final`` is for the figures that are told, and for nothing else.
 
-Told are the measures of BioASQ task B and PubMedQA (``bioasq_measures``, ``label_measures``, ``rouge``), the share of
+Told are the measures of BioASQ task B and PubMedQA (``evaluation.measures``), the share of
 each outcome, the first stage at which a right answer was lost (``failure_stages``), and seconds by stage.
 
 Indexes are built once and kept in FOLDER (minutes), and so are every draft of the model, with the seconds that it took,
@@ -57,16 +57,19 @@ def scored_rows(rows: Sequence[Row], sets: Sequence[AnswerSet], data: Path) -> l
 def results_of(rows: Sequence[Row], questions: Sequence[ScoredQuestion]) -> dict[str, Any]:
     """Return the figures of each set and of both."""
     names = list(dict.fromkeys(row["set"] for row in rows))
-    chosen = {name: [place for place, row in enumerate(rows) if row["set"] == name] for name in names}
+    chosen = {name: [position for position, row in enumerate(rows) if row["set"] == name] for name in names}
     chosen[_BOTH] = list(range(len(rows)))
     return {
-        name: summary([questions[place] for place in places], [rows[place] for place in places])
-        for name, places in chosen.items()
+        name: summary([questions[position] for position in positions], [rows[position] for position in positions])
+        for name, positions in chosen.items()
     }
 
 
 def earlier(file: Path) -> dict[str, Any]:
-    """Return the figures of an earlier results file, of this command or of ``benchmarks.answers`` before it."""
+    """Return the figures of an earlier results file.
+
+    Of this command or of ``benchmarks.answers`` before it.
+    """
     found = json.loads(file.read_text(encoding="utf-8"))
     both = found["sets"][_BOTH]
     measures = both.get("measures") or _measures_of_old_file(both)
@@ -87,12 +90,15 @@ def _measures_of_old_file(both: Mapping[str, Any]) -> dict[str, dict[str, float]
 
 
 def results_name(split: str, drafter: str) -> str:
-    """Return the name of a results file: ``answers`` is that of the final questions and the profile's model."""
+    """Return the name of a results file.
+
+    ``answers`` is that of the final questions and the profile's model.
+    """
     return "_".join(["answers", *(part for part in (split, drafter) if part not in ("final", "model"))])
 
 
 def main() -> None:
-    """Asks, measures, and writes the results file and its tables."""
+    """Ask, measure, and write the results file and its tables."""
     options = _options()
     sets = [load_answer_set(name, options.data) for name in options.sets.split(",")]
     options.work.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The figures of a results file: measures with intervals, failures by stage, seconds, and what became of each question.
+"""The figures of a results file: measures with intervals, failures by stage, seconds, outcomes.
 
 Intervals are 95 % bootstrap intervals over questions.
 """
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.answering.failure_stages import NOT_JUDGED, RIGHT, STAGES
-from benchmarks.answering.label_measures import Pair, confusion, macro_f1
 from benchmarks.answering.question_scores import ScoredQuestion
+from llama_index_medqa.evaluation.measures.labels import Pair, confusion, macro_f1
 from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean, paired_bootstrap
 
 SECONDS = ("retrieve", "select", "generate", "verify", "all", "first verified sentence")
@@ -61,7 +61,10 @@ def mean_scores(questions: Sequence[ScoredQuestion]) -> Estimates:
 
 
 def label_measures(questions: Sequence[ScoredQuestion]) -> Estimates:
-    """Return the macro F1 of the labels: of all questions that have one, of those answered, of those with a label."""
+    """Return the macro F1 of the labels.
+
+    Of all questions that have one, of those answered, of those with a label.
+    """
     some = {
         "yes/no: macro F1": _pairs(questions),
         "yes/no: macro F1, of those answered": _pairs([item for item in questions if item.outcome == "answer"]),
@@ -80,15 +83,20 @@ def label_measures(questions: Sequence[ScoredQuestion]) -> Estimates:
 
 
 def bootstrap_statistic(values: Sequence[Pair], statistic: Callable[[Sequence[Pair]], float]) -> dict[str, float]:
-    """Return a statistic of some questions that is no mean, with its percentile bootstrap interval."""
+    """Return a statistic with its percentile bootstrap interval.
+
+    For statistics that are no means.
+    """
     random = np.random.default_rng(0)
     drawn = random.integers(0, len(values), (_RESAMPLES, len(values)))
-    low, high = np.quantile([statistic([values[place] for place in places]) for places in drawn], [0.025, 0.975])
+    low, high = np.quantile(
+        [statistic([values[position] for position in positions]) for positions in drawn], [0.025, 0.975]
+    )
     return _rounded({"mean": statistic(values), "low": float(low), "high": float(high), "cases": len(values)})
 
 
 def failures(questions: Sequence[ScoredQuestion]) -> dict[str, dict[str, int]]:
-    """Return how many answerable questions of each kind were answered rightly, or lost at which stage."""
+    """Return the right answers by kind of question, and the losses by stage."""
     table: dict[str, dict[str, int]] = {}
     for kind in ("yesno", "factoid", "list", "summary"):
         counts = Counter(question.result for question in questions if question.kind == kind)
@@ -99,7 +107,10 @@ def failures(questions: Sequence[ScoredQuestion]) -> dict[str, dict[str, int]]:
 
 
 def question_list(questions: Sequence[ScoredQuestion]) -> list[dict[str, Any]]:
-    """Return what became of each question, without its texts: for comparing two runs question by question."""
+    """Return the outcome of each question without its texts.
+
+    For comparing two runs question by question.
+    """
     return [
         {
             "set": question.set_name,
@@ -116,7 +127,9 @@ def question_list(questions: Sequence[ScoredQuestion]) -> list[dict[str, Any]]:
 
 
 def changes(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Estimates:
-    """Return the mean difference of each score, after less before, that both runs have for the very same questions.
+    """Return the mean difference of each score, after less before.
+
+    Over the questions that both runs scored.
 
     Args:
         before: of :func:`question_list`.
@@ -146,13 +159,16 @@ def _pairs(questions: Sequence[ScoredQuestion]) -> list[Pair]:
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]], gold_removed: bool) -> dict[str, int]:
-    """Why there was no answer, and how often."""
+    """Return the reasons for no answer with their counts."""
     reasons = [row["response"]["abstained"] for row in rows if row["gold_removed"] == gold_removed]
     return dict(Counter(filter(None, reasons)))
 
 
 def _seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Median and 90th percentile by stage, of questions for which a draft was asked."""
+    """Return median and 90th percentile by stage.
+
+    Of questions for which a draft was asked.
+    """
     values: dict[str, list[float]] = {}
     for row in rows:
         spent = row["response"]["seconds"]

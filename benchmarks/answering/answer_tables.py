@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.answering.answer_summary import RESULTS, SECONDS
-from benchmarks.answering.label_measures import NO_LABEL
+from llama_index_medqa.evaluation.measures.labels import NO_LABEL
 
 # What the embedded profile is to reach on the final questions: at least, or (the last) at most.
 WANTED = {
@@ -63,10 +63,10 @@ def _before_and_after(results: Mapping[str, Any]) -> list[str]:
         for name in sorted(after, key=_order)
         if name in before
     ]
-    told = results["before"]["provenance"]
+    earlier = results["before"]["provenance"]
     return [
-        f"Both sets. Before: {told['date']}, commit {told['commit'][:10]}, `{told['command']}`. A difference is told "
-        "where both runs scored the very same questions.",
+        f"Both sets. Before: {earlier['date']}, commit {earlier['commit'][:10]}, `{earlier['command']}`. "
+        "A difference is told where both runs scored the very same questions.",
         "",
         *table(["", "before", "after", "difference"], rows),
     ]
@@ -105,7 +105,10 @@ def _seconds(sets: Mapping[str, Any]) -> list[str]:
 
 
 def _order(name: str) -> int:
-    """The measures that something is wanted of first, then by what they are about."""
+    """Return the order of the measures.
+
+    Those with a target come first, then the others by subject.
+    """
     subjects = ("answerable", "unanswerable", "yes/no", "factoid", "list", "ideal answer")
     subject = name.partition(":")[0]
     return subjects.index(subject) if subject in subjects else len(subjects)

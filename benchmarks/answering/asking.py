@@ -1,4 +1,4 @@
-"""Questions asked through the profile's engine, each kept as soon as it is answered."""
+"""Asks questions through the profile's engine, and keeps each answer at once."""
 
 import hashlib
 import json
@@ -17,11 +17,11 @@ from benchmarks.common.answer_sets import AnswerSet, WithoutPapers, open_answer_
 from benchmarks.common.cached_llm import KeptDrafts
 from benchmarks.common.provenance import ROOT
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
+from llama_index_medqa._common.jsonl import LineFile, read_rows
 from llama_index_medqa.answering.drafting import EXTRACTIVE
 from llama_index_medqa.answering.response import MedQAResponse
-from llama_index_medqa.components import Drafter, open_drafter, open_embedder, open_engine, start_answer
+from llama_index_medqa.components import DraftingModel, open_drafter, open_embedder, open_engine, start_answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
-from llama_index_medqa.evaluation.line_file import LineFile, read_rows
 from llama_index_medqa.profiles import EMBEDDED, Profile
 
 Split = Literal["calibration", "final"]
@@ -47,12 +47,14 @@ class Question(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, bool]:
-        """What tells it from all others."""
+        """Return what tells the question from all others."""
         return self.chosen.name, self.case.case_id, self.gold_removed
 
 
 def questions_of(sets: Sequence[AnswerSet], split: Split, limit: int) -> list[Question]:
-    """Return what is to be asked, so ordered that what is there after an interruption is balanced.
+    """Return the questions to ask.
+
+    So ordered that what is there after an interruption is balanced.
 
     Args:
         sets: of questions.
@@ -75,7 +77,9 @@ def answers_file(work: Path, split: Split, drafter: DrafterName) -> Path:
 
 
 def kept_answers(file: Path, code: str | None = None) -> list[Row]:
-    """Return the answers in a file that some code gave; None takes the code of the last of them.
+    """Return the answers in a file that some code gave.
+
+    None takes the code of the last of them.
 
     Args:
         file: of :func:`answers_file`; one that is not there holds none.
@@ -87,7 +91,10 @@ def kept_answers(file: Path, code: str | None = None) -> list[Row]:
 
 
 def code_hash() -> str:
-    """Return a hash of all that decides an answer beside the question: the package's files, its models included."""
+    """Return a hash of all that decides an answer beside the question.
+
+    The package's files, its models included.
+    """
     # This module decides what is recorded.
     found = hashlib.sha256(Path(__file__).read_bytes())
     package = ROOT / "llama_index_medqa"
@@ -115,7 +122,7 @@ class Answering:
         self._deep = PubMedRetriever(index, mode=profile.retrieval, similarity_top_k=_DEEP)
 
     def row(self, question: Question) -> Row:
-        """Asks a question; gives all that the measures need."""
+        """Ask a question, and return all that the measures need."""
         engine, case = self._engine, question.case
         if question.gold_removed:
             rest = WithoutPapers(self._deep, case.gold_documents, self._profile.similarity_top_k)
@@ -132,7 +139,7 @@ class Answering:
 
 
 def ask(engine: MedQAQueryEngine, question: str, drafts: KeptDrafts | None) -> Row:
-    """Asks a streaming engine a question; gives what it did and said, as plain data.
+    """Ask a streaming engine a question, and return the outcome as plain data.
 
     The seconds of the model are those of the day when it wrote the draft. Until a sentence is shown they are those up
     to the piece that ended it: a server that writes on while sentences are verified is no slower than that.
@@ -147,13 +154,13 @@ def ask(engine: MedQAQueryEngine, question: str, drafts: KeptDrafts | None) -> R
     first_sentence: float | None = None
     for _ in stream.response_gen:
         if first_sentence is None and stream.outcome == "answer":
-            first_sentence = round(sum(_seconds(check.watch.seconds, drafts).values()), 3)
+            first_sentence = round(sum(_seconds(check.timer.seconds, drafts).values()), 3)
     response = check.response()
     assert isinstance(response, MedQAResponse)
     nodes = [item.node for item in response.source_nodes]
     # As a row is when it is read again.
-    told = json.loads(json.dumps(response.metadata))
-    told["seconds"] = _seconds(told["seconds"], drafts)
+    data = json.loads(json.dumps(response.metadata))
+    data["seconds"] = _seconds(data["seconds"], drafts)
     return {
         "retrieved": list(dict.fromkeys(str(node.ref_doc_id) for node in nodes)),
         "chunks": [{"document_id": str(node.ref_doc_id), "text": node.get_content()} for node in nodes],
@@ -162,8 +169,8 @@ def ask(engine: MedQAQueryEngine, question: str, drafts: KeptDrafts | None) -> R
             for part in check.evidence.shown
         ],
         "cited": list(dict.fromkeys(citation.document_id for citation in response.citations)),
-        "first_sentence_seconds": first_sentence if told["outcome"] == "answer" else None,
-        "response": told,
+        "first_sentence_seconds": first_sentence if data["outcome"] == "answer" else None,
+        "response": data,
     }
 
 
@@ -181,7 +188,9 @@ def with_retriever(engine: MedQAQueryEngine, retriever: BaseRetriever) -> MedQAQ
 def ask_all(
     sets: Sequence[AnswerSet], questions: Sequence[Question], work: Path, split: Split, drafter: DrafterName
 ) -> list[Row]:
-    """Asks what this code has not answered yet; gives a row for each question, in their order.
+    """Ask what this code has not answered yet; return a row for each question.
+
+    In the order of the questions.
 
     Args:
         sets: of the questions.
@@ -216,8 +225,10 @@ def _answers(
 
 
 @contextmanager
-def open_model(work: Path, drafter: DrafterName) -> Iterator[tuple[Profile, Drafter, KeptDrafts | None]]:
-    """What drafts answers, for the length of the ``with`` block: the profile, its drafter, and the model's kept drafts.
+def open_model(work: Path, drafter: DrafterName) -> Iterator[tuple[Profile, DraftingModel, KeptDrafts | None]]:
+    """Yield the profile, its drafter, and the model's kept drafts.
+
+    For the length of the ``with`` block.
 
     Args:
         work: keeps the drafts.
@@ -230,7 +241,7 @@ def open_model(work: Path, drafter: DrafterName) -> Iterator[tuple[Profile, Draf
 
 
 def as_line(row: Row) -> str:
-    """Return what became of a question, in a line for people."""
+    """Return a question's outcome in a line for people."""
     response = row["response"]
     removed = "without" if row["gold_removed"] else "with"
     outcome = f"{len(response['sentences'])} sentences" if response["outcome"] == "answer" else response["abstained"]

@@ -1,10 +1,10 @@
-"""How good are the names that are taken out of sentences as the exact answers to factoid and list questions?
+"""How good are the names extracted from sentences as exact answers?
 
     python -m benchmarks.answering.exact_answers [--data DATA] [--write-weights]
 
 No model drafts here, and nothing is retrieved: sentences about BioASQ's questions are taken as if they had been
 verified, and what :func:`exact_answer` takes out of them is held against the gold items, by the measures of BioASQ
-task B (``bioasq_measures``). The sentences are
+task B (``evaluation.measures.bioasq``). The sentences are
 
 - ``quotes``: what ``extractive`` quotes from the gold papers;
 - ``snippets``: the six sentences of the gold papers that hold most of the question's words;
@@ -30,17 +30,17 @@ from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNode
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.answering.bioasq_measures import factoid_scores, list_scores, normalised
 from benchmarks.answering.gold_answers import GoldAnswer, load_gold_answers
 from benchmarks.common.answer_sets import AnswerSet, load_answer_set
 from benchmarks.common.data_folder import add_data_option, require_data
 from benchmarks.common.provenance import provenance, write_results
-from llama_index_medqa.answering.drafting import ExtractiveAnswerer
+from llama_index_medqa.answering.drafting import ExtractiveDrafter
 from llama_index_medqa.answering.questions.keywords import held_share, question_weights
 from llama_index_medqa.answering.short_answer import exact_answer as extractor
 from llama_index_medqa.answering.short_answer.answer_type import answer_type
 from llama_index_medqa.answering.short_answer.exact_answer import exact_answer, mentions
 from llama_index_medqa.evaluation.cases import EvaluationCase
+from llama_index_medqa.evaluation.measures.bioasq.exact_answers import factoid_scores, list_scores, normalised
 from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.verification.passages import Passage, passages_of
@@ -54,8 +54,8 @@ _BRACKETED = re.compile(r"\s*\(([^()]*)\)")
 
 
 @dataclass(frozen=True)
-class Question:
-    """A factoid or list question with sentences that are taken as verified.
+class ExactQuestion:
+    """A factoid or list question with sentences that count as verified.
 
     Attributes:
         text: the question.
@@ -68,7 +68,9 @@ class Question:
     sentences: dict[str, list[AnswerSentence]]
 
 
-def questions(chosen: AnswerSet, cases: Sequence[EvaluationCase], gold: dict[str, GoldAnswer]) -> Iterator[Question]:
+def questions(
+    chosen: AnswerSet, cases: Sequence[EvaluationCase], gold: dict[str, GoldAnswer]
+) -> Iterator[ExactQuestion]:
     """Yield the factoid and list questions."""
     papers = {document.id_: document for document in chosen.documents}
     for case in cases:
@@ -77,13 +79,13 @@ def questions(chosen: AnswerSet, cases: Sequence[EvaluationCase], gold: dict[str
             continue
         found = [papers[name] for name in case.gold_documents if name in papers]
         passages = passages_of([_whole(paper) for paper in found])
-        quotes = [piece.text.strip() for piece in ExtractiveAnswerer().stream(case.question, passages)]
+        quotes = [piece.text.strip() for piece in ExtractiveDrafter().stream(case.question, passages)]
         sentences = {
             "quotes": [_supported(text, _holding(text, passages)) for text in quotes],
             "snippets": _snippets(case.question, passages),
             "ideal": [_supported(text, list(map(_cited, passages))) for text in _sentences(right.ideal[0])],
         }
-        yield Question(case.question, right, sentences)
+        yield ExactQuestion(case.question, right, sentences)
 
 
 def _whole(paper: Document) -> NodeWithScore:
@@ -121,8 +123,8 @@ def _cited(passage: Passage) -> Citation:
     return Citation(passage.document_id, passage.pmid, passage.title, passage.start, end, passage.text)
 
 
-def fit(some: Sequence[Question]) -> dict[str, Any]:
-    """Return constant and weights of a regression that tells the right names of these questions from the others."""
+def fit(some: Sequence[ExactQuestion]) -> dict[str, Any]:
+    """Return constant and weights of a regression that finds the right names."""
     features, labels = [], []
     for question in some:
         if answer_type(question.text).wanted not in ("one", "list"):
@@ -142,17 +144,17 @@ def fit(some: Sequence[Question]) -> dict[str, Any]:
 
 
 def _forms(spelling: str) -> set[str]:
-    """Return a spelling as it is compared, with and without what stands in brackets, and that alone."""
+    """Return a spelling with and without its brackets, and the bracketed text."""
     inside = [text for text in _BRACKETED.findall(spelling) if len(text) > 1]
     return {normalised(text) for text in (spelling, _BRACKETED.sub("", spelling), *inside)} - {""}
 
 
-def measure(some: Sequence[Question]) -> dict[str, dict[str, Any]]:
+def measure(some: Sequence[ExactQuestion]) -> dict[str, dict[str, Any]]:
     """Return the measures of BioASQ task B for each source of sentences."""
     return {source: _measure(some, source) for source in ("quotes", "snippets", "ideal")}
 
 
-def _measure(some: Sequence[Question], source: str) -> dict[str, Any]:
+def _measure(some: Sequence[ExactQuestion], source: str) -> dict[str, Any]:
     strict, lenient, f1, precision, recall, first = ([] for _ in range(6))
     for question in some:
         found = exact_answer(question.text, question.sentences[source], ())
@@ -202,7 +204,7 @@ def write_weights(made: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Fits where asked to, measures, prints and writes ``results/exact_answers.json``."""
+    """Fit where asked to, measure, and write ``results/exact_answers.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write-weights", action="store_true", help="make the weights anew, on the training questions")
     add_data_option(parser)
@@ -215,7 +217,7 @@ def main() -> None:
         training = list(questions(chosen, chosen.training, gold))
         order = np.array(random.Random(0).sample(range(len(training)), len(training)))
         held_out = [training[number] for number in order[::3]]
-        write_weights(fit([training[number] for place, number in enumerate(order) if place % 3]))
+        write_weights(fit([training[number] for position, number in enumerate(order) if position % 3]))
         results["training, a third held out"] = measure(held_out)
         write_weights(fit(training))
     results["calibration"] = measure(list(questions(chosen, chosen.calibration, gold)))

@@ -1,12 +1,12 @@
-"""The first stage at which the right answer to a question was lost, told by code from what each stage held."""
+"""The first stage at which the right answer to a question was lost."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
-from benchmarks.answering.bioasq_measures import share_held
 from benchmarks.answering.gold_answers import GoldAnswer
 from llama_index_medqa.evaluation.measures.accuracy import parse_label
+from llama_index_medqa.evaluation.measures.bioasq.exact_answers import share_held
 
 Stage = Literal["retrieval", "gate", "evidence", "draft", "verification", "exact answer"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -22,7 +22,9 @@ _MOST_ITEM_WORDS = 4
 
 
 def result_of(row: dict[str, Any], gold: GoldAnswer, gold_texts: str, *, said: str | None, exact: float) -> Result:
-    """Return whether an answerable question got its right answer, or else the first stage at which it was lost.
+    """Return whether an answerable question got its right answer.
+
+    Or else the first stage at which it was lost.
 
     - ``retrieval``: no paper that holds the answer was retrieved, or none of its text that does;
     - ``gate``: the question was refused before a draft;

@@ -1,4 +1,4 @@
-"""What is right to the questions of PubMedQA and BioASQ: labels, items in all their spellings, answers in sentences."""
+"""The gold answers of PubMedQA and BioASQ: labels, items in all spellings, sentences."""
 
 import json
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.answering.bioasq_measures import normalised
+from llama_index_medqa.evaluation.measures.bioasq.exact_answers import normalised
 
 Kind = Literal["yesno", "factoid", "list", "summary"]
 
@@ -29,7 +29,7 @@ class GoldAnswer:
 
     @property
     def as_text(self) -> str:
-        """The exact answer for people; empty where there is none."""
+        """Return the exact answer for people; empty where there is none."""
         return self.label or "; ".join(" / ".join(spellings) for spellings in self.items)
 
 

@@ -1,4 +1,4 @@
-"""How much of the gold answers does the chosen evidence hold, and how much is quoted without a model?
+"""How much of the gold answers do the chosen evidence and the quotes hold?
 
     python -m benchmarks.answering.gold_evidence [--data DATA] [--before FILE]
 
@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from benchmarks.common.answer_sets import WholePapers, load_answer_set
 from benchmarks.common.data_folder import add_data_option, require_data
 from benchmarks.common.provenance import provenance, write_results
-from llama_index_medqa.answering.drafting import ExtractiveAnswerer
+from llama_index_medqa.answering.drafting import ExtractiveDrafter
 from llama_index_medqa.answering.sentence_selection import EvidenceSelector, as_context, token_count
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
@@ -42,22 +42,25 @@ _HALVES = ("choosing", "testing")
 _WORD = re.compile(r"[^\W_]+")
 
 
-class Question(NamedTuple):
-    """A question with its papers, the best first, and its exact answers, each in all its spellings."""
+class RetrievedQuestion(NamedTuple):
+    """A question with its papers and its exact answers.
+
+    The best paper comes first; each answer has all its spellings.
+    """
 
     case: EvaluationCase
     passages: list[Passage]
     items: list[list[str]]
 
     def chosen(self, papers: int, tokens: int, *, without_gold: bool = False) -> list[Passage]:
-        """The evidence."""
+        """Return the evidence."""
         gold = self.case.gold_documents if without_gold else ()
         passages = [passage for passage in self.passages if passage.document_id not in gold]
         return EvidenceSelector().select(self.case.question, passages[:papers], tokens)
 
 
 def items_held(items: Sequence[Sequence[str]], text: str) -> float | None:
-    """The share of exact answers that a text has; None where there are none."""
+    """Return the share of exact answers that a text has; None where there are none."""
     if not items:
         return None
     there = _plain(text)
@@ -65,7 +68,10 @@ def items_held(items: Sequence[Sequence[str]], text: str) -> float | None:
 
 
 def ideal_held(case: EvaluationCase, text: str) -> float | None:
-    """The share of an ideal answer's words that a text has, by rarity; of the answer that it has most of."""
+    """Return the share of an ideal answer's words in a text, by rarity.
+
+    Of the answer that the text has most of.
+    """
     asked, there, shares = terms(case.question), terms(text), []
     for answer in case.gold_answers:
         wanted = terms(answer) - asked
@@ -74,8 +80,8 @@ def ideal_held(case: EvaluationCase, text: str) -> float | None:
     return max(shares, default=None)
 
 
-def evidence_told(questions: Sequence[Question], papers: int, tokens: int) -> dict[str, Any]:
-    """What the evidence holds."""
+def evidence_figures(questions: Sequence[RetrievedQuestion], papers: int, tokens: int) -> dict[str, Any]:
+    """Return the figures of the chosen evidence."""
     found: dict[str, list[float | None]] = defaultdict(list)
     for question in questions:
         shown = question.chosen(papers, tokens)
@@ -87,13 +93,13 @@ def evidence_told(questions: Sequence[Question], papers: int, tokens: int) -> di
     return {name: _mean(values) for name, values in found.items()}
 
 
-def quotes_told(questions: Sequence[Question]) -> dict[str, Any]:
-    """What is quoted of the evidence."""
+def quote_figures(questions: Sequence[RetrievedQuestion]) -> dict[str, Any]:
+    """Return the figures of the quotes."""
     found: dict[str, list[float | None]] = defaultdict(list)
     for question in questions:
         for name, without_gold in (("answered", False), ("answered without gold papers", True)):
             shown = question.chosen(_MOST_PAPERS, _MOST_TOKENS, without_gold=without_gold)
-            pieces = ExtractiveAnswerer().stream(question.case.question, shown)
+            pieces = ExtractiveDrafter().stream(question.case.question, shown)
             quotes = [piece.text.strip() for piece in pieces]
             found[name].append(float(bool(quotes)))
             if not without_gold:
@@ -103,8 +109,8 @@ def quotes_told(questions: Sequence[Question]) -> dict[str, Any]:
     return {name: _mean(values) for name, values in found.items()}
 
 
-def questions_of(data: Path, half: str) -> list[Question]:
-    """The questions of one half with what is retrieved for them."""
+def questions_of(data: Path, half: str) -> list[RetrievedQuestion]:
+    """Return the questions of one half with what is retrieved for them."""
     chosen = load_answer_set("BioASQ", data)
     retriever = WholePapers(chosen, _DEEP)
     rows = (data / "qa/bioasq/questions.jsonl").read_text(encoding="utf-8").split("\n")
@@ -114,11 +120,11 @@ def questions_of(data: Path, half: str) -> list[Question]:
         row = exact[case.case_id]
         items = row["exact_answer"] if row["type"] in ("factoid", "list") else []
         spelled = [[text for text in spellings if _plain(text).strip()] for spellings in items or []]
-        questions.append(Question(case, passages_of(retriever.retrieve(case.question)), spelled))
+        questions.append(RetrievedQuestion(case, passages_of(retriever.retrieve(case.question)), spelled))
     return questions
 
 
-def _share_of_gold(question: Question, shown: Sequence[Passage], quotes: Sequence[str]) -> float | None:
+def _share_of_gold(question: RetrievedQuestion, shown: Sequence[Passage], quotes: Sequence[str]) -> float | None:
     gold = [part.document_id in question.case.gold_documents for part in shown for _ in _quoted(part, quotes)]
     return sum(gold) / len(gold) if gold else None
 
@@ -139,7 +145,7 @@ def _mean(values: Sequence[float | None]) -> dict[str, float] | None:
 
 
 def main() -> None:
-    """Measures and writes ``results/gold_evidence.json``."""
+    """Measure and writes ``results/gold_evidence.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     parser.add_argument("--before", type=Path, help="an earlier results file")
@@ -151,8 +157,10 @@ def main() -> None:
         **{
             half: {
                 "questions": len(questions),
-                "evidence": {f"{room[0]} papers, {room[1]} tokens": evidence_told(questions, *room) for room in ROOMS},
-                "quotes": quotes_told(questions),
+                "evidence": {
+                    f"{room[0]} papers, {room[1]} tokens": evidence_figures(questions, *room) for room in ROOMS
+                },
+                "quotes": quote_figures(questions),
             }
             for half, questions in halves.items()
         },

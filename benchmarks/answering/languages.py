@@ -1,4 +1,4 @@
-"""Is the language of a question recognised, and what comes of questions in six languages with the embedded model?
+"""Are questions in six other languages recognised, and are they answered?
 
     python -m benchmarks.answering.languages ask --index FOLDER --work FOLDER [--limit N]
     python -m benchmarks.answering.languages report --index FOLDER --work FOLDER [--data DATA]
@@ -52,13 +52,13 @@ NOT_FOUND = 100
 
 
 def questions(part: str | None = None) -> list[dict[str, str]]:
-    """The questions of a part, or all."""
+    """Return the questions of a part, or all."""
     rows = [json.loads(line) for line in filter(None, QUESTIONS.read_text(encoding="utf-8").split("\n"))]
     return [row for row in rows if part in (None, row["part"])]
 
 
 def ask(index_folder: str, work: Path, limit: int | None) -> None:
-    """Puts the questions of the part ``reporting`` to the engine and keeps the answers."""
+    """Ask the engine the ``reporting`` questions, and keep the answers."""
     kept = answers(work)
     asked = [row for row in questions("reporting") if row["language"] in SIX]
     order = sorted(asked, key=lambda row: list(WRITTEN_ABOUT).index(row["english"]))
@@ -80,14 +80,14 @@ def ask(index_folder: str, work: Path, limit: int | None) -> None:
 
 
 def answers(work: Path) -> dict[str, dict[str, Any]]:
-    """The answers that are kept, by question."""
+    """Return the answers that are kept, by question."""
     path = work / "answers.jsonl"
     lines = filter(None, path.read_text(encoding="utf-8").split("\n")) if path.exists() else []
     return {row["question"]: row for row in map(json.loads, lines)}
 
 
 def recognition() -> dict[str, dict[str, str]]:
-    """How many questions were recognised, by part and language."""
+    """Return the recognised questions, by part and language."""
     counts: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for row in questions():
         counts[row["part"]][row["language"]].append(foreign_language(row["question"]) == row["language"])
@@ -98,7 +98,10 @@ def recognition() -> dict[str, dict[str, str]]:
 
 
 def english_taken_for_foreign(data: Path) -> dict[str, dict[str, int]]:
-    """How many English questions were taken for another language, by part of the split; ``final`` is not looked at."""
+    """Return the English questions taken for another language.
+
+    By part of the split; ``final`` is not looked at.
+    """
     split = json.loads((data / "qa/split.json").read_text())
     found = {}
     for part in ("training", "calibration"):
@@ -120,7 +123,10 @@ def _english(data: Path, split: Mapping[str, Any], part: str) -> Iterator[str]:
 
 
 def ranks(index_folder: str, work: Path) -> list[dict[str, Any]]:
-    """The rank of the record that each question was written about, by what was searched for; kept from run to run."""
+    """Return the rank of each question's own record, by search text.
+
+    Kept from run to run.
+    """
     path, kept = work / "ranks.json", answers(work)
     known = {row["question"]: row["ranks"] for row in json.loads(path.read_text())} if path.exists() else {}
     index = open_index(EMBEDDED, index_folder, open_embedder(EMBEDDED))
@@ -149,7 +155,10 @@ def ranks(index_folder: str, work: Path) -> list[dict[str, Any]]:
 
 
 def _query(english: str, original: str = "") -> QueryBundle:
-    """A question whose words are searched in English, and whose vector is the mean of both where there are two."""
+    """Return a query with English words.
+
+    Its vector is the mean of both languages where there are two.
+    """
     return QueryBundle(english, custom_embedding_strs=[english, original] if original else None)
 
 
@@ -159,7 +168,7 @@ def _rank(retriever: PubMedRetriever, query: QueryBundle, title: str) -> int:
 
 
 def report(index_folder: str, work: Path, data: Path) -> None:
-    """Writes the results."""
+    """Write the results."""
     kept = answers(work)
     path = work / "reading.json"
     read = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -175,7 +184,7 @@ def report(index_folder: str, work: Path, data: Path) -> None:
 
 
 def as_markdown(results: Mapping[str, Any]) -> str:
-    """The results for people."""
+    """Return the results for people."""
     made = results["provenance"]
     lines = [
         "# Questions in other languages",
@@ -249,7 +258,7 @@ def _answer_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def main() -> None:
-    """Asks, or reports."""
+    """Ask, or reports."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("ask", "report"))
     parser.add_argument("--index", required=True)

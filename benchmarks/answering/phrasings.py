@@ -1,4 +1,6 @@
-"""What do lay and clinical phrasings get: shorthand, brand names, negated claims, comparisons, typos, emergencies, …?
+"""What do lay and clinical phrasings of questions get?
+
+Shorthand, brand names, negated claims, comparisons, typos, emergencies and more.
 
     python -m benchmarks.answering.phrasings --work FOLDER [--drafter model|extractive] [--limit N] [--write]
 
@@ -34,13 +36,13 @@ _SHOWN_CHARACTERS = 160
 
 
 def phrasings() -> list[dict[str, str]]:
-    """Return the questions, each with its kind, its index and what a reader should find."""
+    """Return the questions with kind, index and the expected outcome."""
     found: list[dict[str, str]] = json.loads(FILE.read_text(encoding="utf-8"))
     return found
 
 
 def open_phrasing_index(name: str, embedder: E5Embedding, work: Path, data: Path) -> PubMedIndex:
-    """Return an index that questions are asked of, built once and kept."""
+    """Return the index of the questions, built once and kept."""
     if name == "BioASQ":
         return open_answer_index(load_answer_set(name, data), embedder, work / "indexes")
     index = open_index(EMBEDDED, str(work / "indexes" / name), embedder, create=True)
@@ -49,7 +51,7 @@ def open_phrasing_index(name: str, embedder: E5Embedding, work: Path, data: Path
 
 
 def ask_phrasings(chosen: Sequence[Mapping[str, str]], work: Path, data: Path, drafter: DrafterName) -> list[Row]:
-    """Asks questions; gives what each got."""
+    """Ask questions, and return the outcome of each."""
     embedder, found = open_embedder(EMBEDDED), []
     with open_model(work, drafter) as (profile, model, drafts):
         engines = {
@@ -64,7 +66,7 @@ def ask_phrasings(chosen: Sequence[Mapping[str, str]], work: Path, data: Path, d
 
 
 def got(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a question got, in a few words."""
+    """Return a question's outcome in a few words."""
     response = row["response"]
     shown = [
         *(sentence["text"] for sentence in response["sentences"]),
@@ -111,7 +113,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    """Asks, and shows or writes the tables."""
+    """Ask, and shows or writes the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder for indexes and drafts")
     add_data_option(parser)

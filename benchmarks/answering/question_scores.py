@@ -1,13 +1,18 @@
-"""The scores of one question: by name, None where a measure does not apply to it."""
+"""The scores of one question; None where a measure does not apply."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from benchmarks.answering.bioasq_measures import MOST_FACTOID_ITEMS, factoid_scores, list_scores, share_held
 from benchmarks.answering.failure_stages import Result, result_of
 from benchmarks.answering.gold_answers import GoldAnswer, Kind
-from benchmarks.answering.rouge import rouge_2_recall, rouge_su4_recall
 from llama_index_medqa.evaluation.measures.accuracy import parse_label
+from llama_index_medqa.evaluation.measures.bioasq.exact_answers import (
+    MOST_FACTOID_ITEMS,
+    factoid_scores,
+    list_scores,
+    share_held,
+)
+from llama_index_medqa.evaluation.measures.bioasq.rouge import rouge_2_recall, rouge_su4_recall
 from llama_index_medqa.evaluation.measures.citation import CitationPrecision, CitationRecall, VerdictShare
 
 OUTCOMES = ("answer", "findings", "nothing_found")
@@ -64,7 +69,14 @@ def scored(row: Mapping[str, Any], gold: GoldAnswer, gold_texts: str) -> ScoredQ
         scores = {
             "a right paper was retrieved": float(not set(row["gold"]).isdisjoint(row["retrieved"])),
             **_outcome(response["outcome"], "answerable"),
-            **_exact(gold, label, items, answer_text(response), is_answered=is_answered),
+            **_exact(
+                gold,
+                label,
+                items,
+                answer_text(response),
+                is_answered=is_answered,
+                is_model_reading=bool((response.get("exact_answer") or {}).get("is_model_reading")),
+            ),
             **_verified(gold, items if is_answered else []),
             **_ideal(gold, response, is_answered=is_answered),
             **_citations(row, is_answered=is_answered),
@@ -76,15 +88,21 @@ def scored(row: Mapping[str, Any], gold: GoldAnswer, gold_texts: str) -> ScoredQ
 
 
 def said_label(response: Mapping[str, Any]) -> str | None:
-    """Return the yes, no or maybe that an answer gives; None without an answer, or where it gives none."""
-    if response["outcome"] != "answer":
-        return None
+    """Return the yes, no or maybe of a response; None without one.
+
+    Verified, or as the model reads it.
+    """
     exact = response.get("exact_answer") or {}
-    return exact.get("label") or parse_label(answer_text(response))
+    if label := exact.get("label"):
+        return str(label)
+    return parse_label(answer_text(response)) if response["outcome"] == "answer" else None
 
 
 def exact_items(response: Mapping[str, Any]) -> list[str]:
-    """Return the items of the exact answer, the best first; those of quoted findings where there is no answer."""
+    """Return the items of the exact answer, the best first.
+
+    Those of quoted findings where there is no answer.
+    """
     exact = response.get("exact_answer") or {}
     return [item["text"] for item in exact.get("items", ())]
 
@@ -98,13 +116,16 @@ def _outcome(outcome: str, population: str) -> Scores:
     return {f"{population}: {name.replace('_', ' ')}": float(outcome == name) for name in OUTCOMES}
 
 
-def _exact(gold: GoldAnswer, label: str | None, items: list[str], text: str, *, is_answered: bool) -> Scores:
+def _exact(
+    gold: GoldAnswer, label: str | None, items: list[str], text: str, *, is_answered: bool, is_model_reading: bool
+) -> Scores:
     if gold.kind == "yesno":
         right = float(label == gold.label)
         return {
             "yes/no: right": right,
             "yes/no: right, of those answered": right if is_answered else None,
             "yes/no: right, of those with a yes or no": right if label else None,
+            "yes/no: right, of those that the verifier decided": None if is_model_reading or not label else right,
         }
     if gold.kind == "factoid":
         candidates = factoid_scores(items, gold.items)
@@ -126,7 +147,7 @@ def _exact(gold: GoldAnswer, label: str | None, items: list[str], text: str, *, 
 
 
 def _verified(gold: GoldAnswer, items: list[str]) -> Scores:
-    """Scores of the exact answers that do not stand in quoted findings alone."""
+    """Return scores of the exact answers that do not stand in findings alone."""
     if gold.kind == "factoid":
         return {"factoid: lenient accuracy, of verified answers": factoid_scores(items, gold.items).lenient}
     return {"list: F1, of verified answers": list_scores(items, gold.items).f1} if gold.kind == "list" else {}
@@ -162,7 +183,10 @@ def _citations(row: Mapping[str, Any], *, is_answered: bool) -> Scores:
 
 
 def drafted_verdicts(response: Mapping[str, Any]) -> list[str]:
-    """Return the verdicts of all sentences that were drafted to their end; a cut one was not judged."""
+    """Return the verdicts of all sentences drafted to their end.
+
+    A cut one was not judged.
+    """
     dropped = [
         sentence for sentence in response["dropped"] if all(why["kind"] != "cut_off" for why in sentence["findings"])
     ]

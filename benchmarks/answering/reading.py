@@ -1,4 +1,4 @@
-"""Answers read by people: a sheet to read, marks to fill in, and the table of the marks.
+"""Answers read by people: a reading sheet, marks, and their table.
 
     python -m benchmarks.answering.answer_quality --work FOLDER --split final --sheet FILE.md
     python -m benchmarks.answering.reading --marks FILE.marks.jsonl [--write NAME]
@@ -44,7 +44,7 @@ _ALLOWED = {
 
 
 def write_sheet(file: Path, rows: Sequence[Row], gold: Mapping[str, Mapping[str, GoldAnswer]], most: int) -> None:
-    """Writes a reading sheet and its marks.
+    """Write a reading sheet and its marks.
 
     Args:
         file: the sheet; the marks lie beside it, and those that are there already are kept where nothing changed.
@@ -117,7 +117,7 @@ def read_marks(file: Path) -> list[Marks]:
 
 
 def unread(marks: Iterable[Marks]) -> list[str]:
-    """Return what is left to mark, or is no allowed mark, in lines for people."""
+    """Return missing and wrong marks, in lines for people."""
     faults = []
     for line in marks:
         for name, allowed in _ALLOWED.items():
@@ -199,7 +199,7 @@ def _flat(marks: Any) -> list[Any]:
 
 
 def main() -> None:
-    """Makes the table of a file of marks."""
+    """Make the table of a file of marks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--marks", type=Path, required=True)
     parser.add_argument("--write", help="name of the results file")

@@ -1,4 +1,4 @@
-"""Does what a model is shown still hold the answer, when it is shown half as much?
+"""Does half as much evidence for a model still hold the answer?
 
     python -m benchmarks.answering.sentence_selection [--data DATA] [--claims N]
 
@@ -35,7 +35,7 @@ Select = Callable[[str, Sequence[Passage], int], list[Passage]]
 
 
 def from_the_top(_: str, passages: Sequence[Passage], most_tokens: int) -> list[Passage]:
-    """The records in order, each as far as there is room."""
+    """Return the records in order, each as far as there is room."""
     shown: list[Passage] = []
     for passage in passages:
         for count in range(len(passage.sentences), 0, -1):
@@ -47,7 +47,7 @@ def from_the_top(_: str, passages: Sequence[Passage], most_tokens: int) -> list[
 
 
 class Claims:
-    """The claims of a split with what is retrieved for them.
+    """The claims of a split with their retrieved papers.
 
     Args:
         rows: of ``scifact_pairs.jsonl``.
@@ -64,7 +64,7 @@ class Claims:
         self.pairs = [row for row in rows if row["split"] == split and row["rationales"]][:limit]
 
     def passages(self, row: dict[str, Any]) -> list[Passage]:
-        """The abstract that speaks of a claim and four others, the most alike first."""
+        """Return a claim's abstract and four others, the most similar first."""
         asked = content_words(row["claim"])
         scores: dict[str, float] = defaultdict(float)
         for name, words in self._words.items():
@@ -75,7 +75,7 @@ class Claims:
 
 
 def shown_rationale(row: dict[str, Any], shown: Sequence[Passage]) -> bool:
-    """Whether at least one rationale is shown whole."""
+    """Return whether at least one rationale is shown whole."""
     texts = " ".join(sentence.text for passage in shown for sentence in passage.sentences)
     squeezed = " ".join(texts.split())
     return any(
@@ -84,7 +84,10 @@ def shown_rationale(row: dict[str, Any], shown: Sequence[Passage]) -> bool:
 
 
 def measured(claims: Claims, select: Select) -> dict[str, Any]:
-    """Share of claims with a rationale shown, and tokens shown, for each budget."""
+    """Return shown rationales and shown tokens for each budget.
+
+    The share of claims with a rationale shown.
+    """
     found: dict[str, Any] = {}
     for budget in BUDGETS:
         hits, tokens = [], []
@@ -111,7 +114,7 @@ def _node(row: dict[str, Any]) -> NodeWithScore:
 
 
 def main() -> None:
-    """Measures and writes ``results/evidence_selection.json``."""
+    """Measure and writes ``results/evidence_selection.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     parser.add_argument("--claims", type=int, default=1_000, help="of each split")

@@ -53,12 +53,12 @@ class AnswerSet:
 
     @property
     def others(self) -> list[EvaluationCase]:
-        """All questions that answers are not measured on."""
+        """Return all questions that answers are not measured on."""
         return [*self.calibration, *self.training]
 
 
 def load_answer_set(name: str, data: Path) -> AnswerSet:
-    """Reads one of the sets; its questions are parted, and ordered, as ``qa/split.json`` says.
+    """Read a set; its questions are split and ordered by ``qa/split.json``.
 
     Raises:
         ValueError: the split does not name every question of the set exactly once.
@@ -77,7 +77,7 @@ def load_answer_set(name: str, data: Path) -> AnswerSet:
 
 
 def open_answer_index(chosen: AnswerSet, embedder: E5Embedding, folder: Path) -> PubMedIndex:
-    """The index of a set, built once and kept."""
+    """Return the index of a set, built once and kept."""
     parser = TokenNodeParser(tokenizer=embedder.model_name, chunk_size=128, chunk_overlap=64)
     index = PubMedIndex.open(str(folder / chosen.name), embed_model=embedder, node_parser=parser, create=True)
     index.ingest(chosen.documents)
@@ -85,7 +85,9 @@ def open_answer_index(chosen: AnswerSet, embedder: E5Embedding, folder: Path) ->
 
 
 class WholePapers(BaseRetriever):
-    """Retrieves whole papers of a set by BM25, without an index: for measurements that need no embedder.
+    """Retrieves whole papers of a set by BM25, without an index.
+
+    For measurements that need no embedder.
 
     Args:
         chosen: the set.
@@ -123,7 +125,9 @@ def _whole(document: Document, score: float) -> NodeWithScore:
 
 
 class WithoutPapers(BaseRetriever):
-    """Retrieves as if some papers were not in the index, which makes the questions that they answer unanswerable.
+    """Retrieves as if some papers were not in the index.
+
+    That makes the questions that they answer unanswerable.
 
     Args:
         retriever: what retrieves; it is to bring more than is wanted, so that enough is left.

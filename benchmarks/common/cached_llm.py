@@ -1,4 +1,4 @@
-"""A language model whose drafts are kept, so that what follows them can be measured again without waiting for it."""
+"""A language model whose drafts are kept for later measurements."""
 
 import hashlib
 import json
@@ -13,9 +13,11 @@ from llama_index.llms.openai_like import OpenAILike
 from openai.types.chat import ChatCompletionChunk
 from pydantic import PrivateAttr
 
+from llama_index_medqa.llms.first_token import first_token_log_probabilities
+
 
 class KeptDrafts(CustomLLM):
-    """Asks a chat model what it was not asked before; gives what it wrote then to what it was.
+    """Replays kept drafts, and asks a chat model for the others.
 
     A draft is a line of the file as soon as it is whole: the name of the model and a hash of the messages, the text,
     the last parts of the server's stream (why it ended, tokens), the seconds that it took, and its pieces as they came:
@@ -43,21 +45,24 @@ class KeptDrafts(CustomLLM):
 
     @property
     def metadata(self) -> LLMMetadata:
-        """Of the model that writes."""
+        """Return the metadata of the model that writes."""
         return self._inner.metadata
 
     @property
     def seconds(self) -> float:
-        """What the last draft took the model, whenever that was; until its end is read, up to the last piece."""
+        """Return the seconds that the last draft took the model.
+
+        Whenever that was; until its end is read, up to the last piece.
+        """
         return self._seconds
 
     @property
     def text(self) -> str:
-        """The last draft."""
+        """Return the last draft."""
         return self._text
 
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
-        """Gives a draft in the pieces in which it came, without the waiting between them."""
+        """Yield a draft in its original pieces, without the waiting."""
         asked = json.dumps([self._inner.model, [[str(item.role), item.content] for item in messages]])
         key = hashlib.sha256(asked.encode()).hexdigest()[:32]
         row = self._kept.get(key) or self._ask(key, messages, **kwargs)
@@ -66,9 +71,22 @@ class KeptDrafts(CustomLLM):
         self._seconds = row["seconds"]
 
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
-        """Gives a draft whole."""
+        """Give a draft whole."""
         *_, last = self.stream_chat(messages, **kwargs)
         return ChatResponse(message=last.message, raw=last.raw)
+
+    def first_token_log_probabilities(self, messages: Sequence[ChatMessage]) -> dict[str, float]:
+        """Return the likeliest first tokens, kept as drafts are."""
+        asked = json.dumps([self._inner.model, "first token", [[str(item.role), item.content] for item in messages]])
+        key = hashlib.sha256(asked.encode()).hexdigest()[:32]
+        if key not in self._kept:
+            start = time.perf_counter()
+            found = dict(first_token_log_probabilities(self._inner, messages))
+            row = {"key": key, "first_tokens": found, "seconds": round(time.perf_counter() - start, 3)}
+            with self._file.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._kept[key] = row
+        return dict(self._kept[key]["first_tokens"])
 
     def _ask(self, key: str, messages: Sequence[ChatMessage], **kwargs: Any) -> dict[str, Any]:
         start = time.perf_counter()
@@ -91,18 +109,18 @@ class KeptDrafts(CustomLLM):
 
     def _replayed(self, row: dict[str, Any]) -> ChatResponseGen:
         message = ChatMessage(role="assistant", content=row["text"])
-        place = 0
+        position = 0
         # Drafts that were kept before pieces were came in one.
         for seconds, length in row.get("pieces", [[row["seconds"], len(row["text"])]]):
             self._seconds = seconds
-            delta, place = row["text"][place : place + length], place + length
+            delta, position = row["text"][position : position + length], position + length
             unfinished = {**row["ends"][0], "choices": [], "usage": None}
             yield ChatResponse(message=message, delta=delta, raw=ChatCompletionChunk.model_validate(unfinished))
         for end in row["ends"]:
             yield ChatResponse(message=message, delta="", raw=ChatCompletionChunk.model_validate(end))
 
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Not for this model.
+        """Refuse: this model has no completion endpoint.
 
         Raises:
             NotImplementedError: always; it is asked by chat.

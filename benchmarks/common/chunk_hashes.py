@@ -1,13 +1,13 @@
-"""Everything of every chunk of an index, in short: are two indexes the same?"""
+"""Hashes of all chunks of an index, to compare two indexes."""
 
 import hashlib
 import json
 
-from llama_index_medqa import PubMedVectorStore
+from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
 
-def chunk_hashes(store: PubMedVectorStore) -> dict[str, str]:
-    """Return a hash of everything of every chunk, vector included, by node id."""
+def chunk_hashes(store: ChunkStore) -> dict[str, str]:
+    """Return a hash of each chunk with its vector, by node id."""
     return {
         row.node_id: hashlib.sha256(
             json.dumps([row.text, row.metadata], sort_keys=True).encode() + row.vector.tobytes()

@@ -1,4 +1,4 @@
-"""What was measured with what: goes into every results file."""
+"""The provenance of measurements, which every results file holds."""
 
 import hashlib
 import importlib.metadata
@@ -16,7 +16,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 def provenance(files: Iterable[Path], packages: Iterable[str]) -> dict[str, Any]:
-    """The commit, versions, hashes and command of a measurement.
+    """Return the commit, versions, hashes and command of a measurement.
 
     Args:
         files: inputs.
@@ -36,13 +36,13 @@ def provenance(files: Iterable[Path], packages: Iterable[str]) -> dict[str, Any]
 
 
 def _module(script: Path) -> str:
-    """The name by which a script of this package is run."""
+    """Return the name by which a script of this package is run."""
     inside = [part.stem for part in (script, *script.parents)]
     return ".".join(reversed(inside[: inside.index("benchmarks") + 1])) if "benchmarks" in inside else script.stem
 
 
 def write_results(name: str, results: dict[str, Any]) -> Path:
-    """Writes ``results/NAME.json``."""
+    """Write ``results/NAME.json``."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")

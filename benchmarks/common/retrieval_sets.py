@@ -1,4 +1,4 @@
-"""The retrieval sets of the shared data: documents to index, and questions with the documents that answer them.
+"""The retrieval sets of the shared data: documents, and questions with relevant documents.
 
 - SciFact: 5,183 abstracts with titles; claims of the dev split (300) are measured, those of the train split tuned on.
 - BioASQ: 6,851 papers as the snippets that its experts marked; 983 questions. The papers that answer a
@@ -36,7 +36,7 @@ class RetrievalSet:
 
 
 def load_set(name: str, data: Path, *, train: bool = False) -> RetrievalSet:
-    """Reads one of the sets.
+    """Read one of the sets.
 
     Args:
         name: one of :data:`NAMES`.
@@ -63,7 +63,7 @@ def load_set(name: str, data: Path, *, train: bool = False) -> RetrievalSet:
 
 
 def _with_judgements(cases: list[EvaluationCase], file: Path) -> list[EvaluationCase]:
-    """The cases with the documents of a file of judgements, which are those that the corpus holds."""
+    """Return the cases with a file's judgements on documents of the corpus."""
     documents: dict[str, list[str]] = {}
     for line in file.read_text(encoding="utf-8").split("\n")[1:]:
         if line:

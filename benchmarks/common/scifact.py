@@ -1,4 +1,4 @@
-"""SciFact as other measurements here use it: abstracts, and the claims with the abstracts that speak about them."""
+"""SciFact as other measurements use it: abstracts, and claims with relevant abstracts."""
 
 import csv
 import json
@@ -10,19 +10,25 @@ from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
 
 
 def scifact_folder() -> Path:
-    """The folder that ``MEDQA_SHARED_DATA`` names, or ``../shared/data``."""
+    """Return the folder that ``MEDQA_SHARED_DATA`` names, or ``../shared/data``."""
     return Path(os.environ.get("MEDQA_SHARED_DATA", ROOT.parent / "shared" / "data")) / "retrieval" / "scifact"
 
 
 def abstracts() -> list[PubMedRecord]:
-    """The 5,183 abstracts; the identifier stands for the PMID, which SciFact does not give."""
+    """Return the 5,183 abstracts.
+
+    Their identifier stands for the PMID, which SciFact does not give.
+    """
     with (scifact_folder() / "corpus.jsonl").open() as stream:
         rows = [json.loads(line) for line in stream]
     return [PubMedRecord(pmid=row["_id"], title=row["title"], sections=(AbstractSection(row["text"]),)) for row in rows]
 
 
 def dev_claims() -> dict[str, tuple[str, set[str]]]:
-    """Claims of the development set by identifier: text, and identifiers of the relevant abstracts."""
+    """Return the development claims by identifier.
+
+    Each has its text and the identifiers of the relevant abstracts.
+    """
     with (scifact_folder() / "queries.jsonl").open() as stream:
         texts = {row["_id"]: row["text"] for row in map(json.loads, stream)}
     claims: dict[str, tuple[str, set[str]]] = {}

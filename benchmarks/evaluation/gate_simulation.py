@@ -1,4 +1,4 @@
-"""How often the gate is wrong: false alarms where nothing got worse, and regressions that it misses.
+"""How often is the gate wrong: false alarms, and missed regressions?
 
 Each comparison is made by the gate itself, from two simulated results. A false alarm is a *fail* of one or more
 measures although none is worse by more than its margin (see ``llama_index_medqa.evaluation.gate.comparison``); 1,000
@@ -31,7 +31,7 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Population:
-    """Cases of which two systems are drawn.
+    """The cases that simulated systems are drawn for.
 
     Attributes:
         description: what they are.
@@ -53,19 +53,28 @@ class Population:
 
 
 def right_or_wrong(random: Random, difficulty: Values, worse_by: float) -> Values:
-    """Right with a chance of its own for each case; a worse system gets right ones wrong at random."""
+    """Return right or wrong values with a chance for each case.
+
+    A worse system gets right ones wrong at random.
+    """
     right = random.random(len(difficulty)) < difficulty
     return (right & (random.random(len(difficulty)) >= worse_by / difficulty.mean())).astype(float)
 
 
 def rarely_changing(random: Random, difficulty: Values, worse_by: float) -> Values:
-    """Nearly the same answers twice, right or wrong: one case in fifty changes by chance."""
+    """Return values of which one in fifty changes by chance.
+
+    Otherwise two runs are the same, right or wrong.
+    """
     right = (difficulty > 0.3) ^ (random.random(len(difficulty)) < 0.02)
     return (right & (random.random(len(difficulty)) >= worse_by / 0.69)).astype(float)
 
 
 def graded(random: Random, difficulty: Values, worse_by: float) -> Values:
-    """Scores between 0 and 1 around each case's difficulty, as nDCG or faithfulness have."""
+    """Return scores from 0 to 1 around each case's difficulty.
+
+    As nDCG or faithfulness have.
+    """
     return np.clip(difficulty + random.normal(0, 0.15, len(difficulty)) - worse_by, -1.0, 2.0)
 
 
@@ -95,24 +104,24 @@ POPULATIONS = (ONE, GRADED, FIVE, RARE, GROUPED, UNTOLD)
 
 
 def results(population: Population, scores: Sequence[Values]) -> Results:
-    """A file of results with these scores, by measure."""
+    """Return a file of results with these scores, by measure."""
     names = [f"measure {number}" for number in range(len(scores))]
     cases = [
         CaseResult(
-            str(place),
+            str(position),
             "",
-            str(place // population.group if population.is_clustered else place),
+            str(position // population.group if population.is_clustered else position),
             None,
             "",
-            {name: Score.of(float(values[place])) for name, values in zip(names, scores, strict=True)},
+            {name: Score.of(float(values[position])) for name, values in zip(names, scores, strict=True)},
         )
-        for place in range(population.cases)
+        for position in range(population.cases)
     ]
     return Results({}, "", [MeasureInfo(name, "share", True, True) for name in names], cases)
 
 
 def pair(population: Population, random: Random, worse_by: Sequence[float]) -> tuple[Results, Results]:
-    """A baseline, and a candidate that is worse by a number in each measure."""
+    """Return a baseline, and a candidate worse by a number in each measure."""
     before, after = [], []
     for number in worse_by:
         difficulty = population.difficulty(random, population.cases)
@@ -136,7 +145,7 @@ def simulate(population: Population, comparisons: int, margin: float) -> dict[st
         effect = report.comparisons[0].detectable or 0.0
         detectable.append(effect)
         planted = compare(*pair(population, random, [effect, *same[1:]]), margins)
-        caught += planted.comparisons[0].verdict == "fail"
+        caught += planted.comparisons[0].verdict == "worse"
     return {
         "population": population.description,
         "margin": margin,
@@ -149,7 +158,7 @@ def simulate(population: Population, comparisons: int, margin: float) -> dict[st
 
 
 def main() -> None:
-    """Simulates all populations and writes ``results/gate_simulation.json``."""
+    """Simulate all populations and write ``results/gate_simulation.json``."""
     comparisons = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     runs = [(population, 0.0) for population in POPULATIONS] + [(ONE, 0.05), (GRADED, 0.05), (FIVE, 0.05)]
     with ProcessPoolExecutor(4) as pool:

@@ -59,14 +59,17 @@ WITHOUT_JUDGE = {"word overlap": word_overlap, "length": length}
 
 
 def drawn(pairs: int, number: int) -> list[int]:
-    """The places of so many pairs, in order; a greater number holds all of a lesser one."""
-    places = list(range(pairs))
-    random.Random(0).shuffle(places)
-    return sorted(places[:number])
+    """Return the positions of a nested sample of pairs.
+
+    A greater number holds all of a lesser one.
+    """
+    positions = list(range(pairs))
+    random.Random(0).shuffle(positions)
+    return sorted(positions[:number])
 
 
 async def judged(judge: Judge, pairs: Sequence[LabelledPair], name: str) -> list[Score]:
-    """The judge's score of each pair.
+    """Return the judge's score of each pair.
 
     Raises:
         RuntimeError: a pair is unscored.
@@ -79,7 +82,7 @@ async def judged(judge: Judge, pairs: Sequence[LabelledPair], name: str) -> list
 
 
 async def measured(options: argparse.Namespace, files: Mapping[str, Path]) -> dict[str, Any]:
-    """All figures by row and set, and the judges' identities."""
+    """Return all figures by row and set, and the judges' identities."""
     options.kept.mkdir(parents=True, exist_ok=True)
     found: dict[str, Any] = {name: {} for name in (*JUDGES, *WITHOUT_JUDGE)}
     with open_judge(EMBEDDED, api_base=options.api_base, model=options.model) as server:
@@ -88,7 +91,7 @@ async def measured(options: argparse.Namespace, files: Mapping[str, Path]) -> di
             judges = {name: judge_of(name, calls, verifier) for name in JUDGES}
             for (name, path), number in zip(files.items(), options.pairs, strict=True):
                 everything = load_pairs(path)
-                pairs = [everything[place] for place in drawn(len(everything), number)]
+                pairs = [everything[position] for position in drawn(len(everything), number)]
                 for row, judge in judges.items():
                     found[row][name] = quality(await judged(judge, pairs, name), pairs).as_data()
                 for row, of in WITHOUT_JUDGE.items():
@@ -105,7 +108,7 @@ async def measured(options: argparse.Namespace, files: Mapping[str, Path]) -> di
 
 
 def main() -> None:
-    """Measures all sets and writes ``results/judge_quality.json``."""
+    """Measure all sets and writes ``results/judge_quality.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     parser.add_argument("--pairs", type=int, nargs=len(SETS), default=[PAIRS] * len(SETS), help="pairs of each set")

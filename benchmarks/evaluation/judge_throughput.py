@@ -1,4 +1,4 @@
-"""What judge calls cost beside the same requests from a bare load generator.
+"""The cost of judge calls beside the same requests by a bare load generator.
 
     python -m benchmarks.evaluation.judge_throughput [--rounds N]
 
@@ -25,11 +25,11 @@ from typing import Any
 import httpx
 
 from benchmarks.common.provenance import provenance, write_results
+from llama_index_medqa._common.jsonl import read_rows
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls, call_key
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
-from llama_index_medqa.evaluation.line_file import read_rows
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.evaluation.runs.runner import Reply
 from llama_index_medqa.evaluation.runs.scoring import score_all
@@ -48,18 +48,18 @@ Side = Callable[[Path, int], Coroutine[Any, Any, Any]]
 
 
 class Recording(ModelCalls):
-    """Remembers what it was asked."""
+    """Remembers the requests."""
 
     bodies: list[Mapping[str, Any]]
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Asks."""
+        """Ask, and remember the request."""
         self.bodies.append(body)
         return await super().ask(path, body)
 
 
 def short_requests() -> list[dict[str, Any]]:
-    """A question each, answered by at most 16 tokens."""
+    """Return requests that are answered by at most 16 tokens."""
     return [
         {
             "messages": [{"role": "user", "content": f"Is {word} good for the {part}? Answer in a few words."}],
@@ -71,7 +71,7 @@ def short_requests() -> list[dict[str, Any]]:
 
 
 async def through_calls(server: JudgeServer, journal: Path, bodies: Sequence[Mapping[str, Any]]) -> None:
-    """The requests through our code."""
+    """Send the requests through our code."""
     async with ModelCalls.open(server, journal, concurrency=CONCURRENCY) as calls:
         await asyncio.gather(*(calls.ask(PATH, body) for body in bodies))
 
@@ -79,7 +79,10 @@ async def through_calls(server: JudgeServer, journal: Path, bodies: Sequence[Map
 async def through_ragas(
     server: JudgeServer, journal: Path, things: Sequence[tuple[str, str]]
 ) -> list[Mapping[str, Any]]:
-    """ContextRecall of short cases, with answers cut after 32 tokens; gives the requests that it came to."""
+    """Run ContextRecall on short cases, and return its requests.
+
+    Answers are cut after 32 tokens.
+    """
     cases = [
         EvaluationCase(f"{word} {part}", f"Is {word} good?", ("PMID:1",), (f"Too much {word} harms the {part}.",))
         for word, part in things
@@ -94,13 +97,13 @@ async def through_ragas(
 
 
 async def bare(server: JudgeServer, bodies: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The requests by httpx; gives the texts."""
-    places = asyncio.Semaphore(CONCURRENCY)
+    """Send the requests by httpx, and return the texts."""
+    slots = asyncio.Semaphore(CONCURRENCY)
     limits = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY)
     async with httpx.AsyncClient(trust_env=False, timeout=None, limits=limits, verify=False) as client:
 
         async def one(body: Mapping[str, Any]) -> str:
-            async with places:
+            async with slots:
                 response = await client.post(f"{server.api_base}/{PATH}", json={"model": server.model, **body})
             return str(response.json()["choices"][0]["message"]["content"])
 
@@ -108,13 +111,16 @@ async def bare(server: JudgeServer, bodies: Sequence[Mapping[str, Any]]) -> list
 
 
 def texts_of(journal: Path, server: JudgeServer, bodies: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The texts that a journal keeps for some requests."""
+    """Return the texts that a journal keeps for some requests."""
     kept = {row["key"]: row["answer"]["choices"][0]["message"]["content"] for _, row in read_rows(journal)}
     return [kept[call_key(server.identity, PATH, body)] for body in bodies]
 
 
 def compare(server: JudgeServer, ours: Side, bodies: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Any]:
-    """Both sides, alternating block by block; the first round is not counted."""
+    """Compare both sides, alternating block by block.
+
+    The first round is not counted.
+    """
     seconds: dict[str, list[float]] = {"ours": [], "bare": []}
     processor: dict[str, float] = {"ours": 0.0, "bare": 0.0}
     equal = 0
@@ -156,7 +162,7 @@ def compare(server: JudgeServer, ours: Side, bodies: Sequence[Mapping[str, Any]]
 
 
 def main() -> None:
-    """Measures and writes ``results/judge_throughput.json``."""
+    """Measure and writes ``results/judge_throughput.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds

@@ -1,4 +1,4 @@
-"""ragas' Faithfulness and ContextRecall of real answers, judged by the embedded model, with every outcome counted.
+"""ragas' Faithfulness and ContextRecall of real answers, judged by the embedded model.
 
     python -m benchmarks.evaluation.ragas_run --answers FOLDER --work FOLDER [--limit N] [--concurrency N] [--control]
 
@@ -45,7 +45,7 @@ _OWN, _OTHER = "own", "another question's"
 
 
 def answered(file: Path, chosen: AnswerSet, limit: int) -> list[tuple[EvaluationCase, dict[str, Any]]]:
-    """The first answered questions, with their lines of the file of answers."""
+    """Return the first answered questions with their stored lines."""
     cases = {case.case_id: case for case in chosen.final}
     found = [
         (cases[row["case"]], row)
@@ -58,7 +58,7 @@ def answered(file: Path, chosen: AnswerSet, limit: int) -> list[tuple[Evaluation
 
 
 def with_evidence(row: Mapping[str, Any]) -> Answer:
-    """The answer of a line, with the texts that it was given from."""
+    """Return the answer of a line, with its contexts."""
     evidence = tuple(Evidence(chunk["document_id"], chunk["text"]) for chunk in row["chunks"])
     return Answer(answer_text(row["response"]), evidence, tuple(row["cited"]))
 
@@ -66,7 +66,10 @@ def with_evidence(row: Mapping[str, Any]) -> Answer:
 async def judged(
     cases: Sequence[EvaluationCase], answers: Sequence[Answer], options: argparse.Namespace
 ) -> tuple[dict[str, Results], dict[str, Any]]:
-    """The scores, with ``--control`` those with the contexts of another question too, and what the first cost."""
+    """Return the scores, and what the first cost.
+
+    With ``--control`` also those with the contexts of another question.
+    """
     others = [replace(answer, evidence=other.evidence) for answer, other in zip(answers, rotated(answers), strict=True)]
     path, limits = locate(EMBEDDED.weights), {"concurrency": options.concurrency, "timeout": 3_600.0}
     served = {"parallel": options.concurrency, "model": EMBEDDED.weights}
@@ -83,12 +86,12 @@ async def judged(
 
 
 def rotated(answers: Sequence[Answer]) -> list[Answer]:
-    """Each answer's successor; the last has the first."""
+    """Return each answer's successor; the last has the first."""
     return [*answers[1:], answers[0]]
 
 
 async def scored(cases: Sequence[EvaluationCase], answers: Sequence[Answer], judge: RagasJudge, name: str) -> Results:
-    """The scores of answers; tells how far it is."""
+    """Return the scores of answers, and report progress."""
     return await score_all(
         cases,
         [Reply(answer) for answer in answers],
@@ -99,7 +102,7 @@ async def scored(cases: Sequence[EvaluationCase], answers: Sequence[Answer], jud
 
 
 def summary(results: Results) -> dict[str, Any]:
-    """Of each measure the mean with its interval, and how many cases came to what."""
+    """Return mean, interval and outcomes of each measure."""
     found = {}
     for name in MEASURES:
         one = results.summary(name)
@@ -109,7 +112,10 @@ def summary(results: Results) -> dict[str, Any]:
 
 
 def per_case(results: Results) -> dict[str, Any]:
-    """Scores and reasons by case; details hold texts of the data and are left out."""
+    """Return scores and reasons by case.
+
+    Details hold texts of the data and are left out.
+    """
     return {
         case.case_id: {
             name: score.reason if score.value is None else round(score.value, 4) for name, score in case.scores.items()
@@ -119,7 +125,7 @@ def per_case(results: Results) -> dict[str, Any]:
 
 
 def as_markdown(results: dict[str, Any]) -> str:
-    """The tables of a results file."""
+    """Return the tables of a results file."""
     costs, origin = results["cost"], results["provenance"]
     lines = [
         f"# ragas on {results['answers']['count']} answers, judged by {results['judge']['model']}",
@@ -150,7 +156,7 @@ def as_markdown(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Judges and writes ``results/ragas_run.json`` and ``.md``."""
+    """Judge and writes ``results/ragas_run.json`` and ``.md``."""
     options = _options()
     chosen = load_answer_set("PubMedQA", options.data)
     file = answers_file(options.answers, "final", "model")

@@ -1,4 +1,4 @@
-"""Do retrieval and fine-tuning make a model's answers right more often, and better supported?
+"""Do retrieval and fine-tuning make answers right more often, and better supported?
 
     make experiment                              # the embedded profile, on a machine without a GPU
     python -m benchmarks.experiment --work FOLDER [--plan] [--profile mistral7b] [--limit N] [--only SUBJECT,…]
@@ -31,7 +31,7 @@ from benchmarks.experiment.asking import ALL, Asking, file_hash
 from benchmarks.experiment.design import LABEL, SETUPS, Cell, Setup
 from benchmarks.experiment.models import models
 from benchmarks.experiment.report import as_data, as_markdown, as_plot, majority, plan, told_of
-from benchmarks.experiment.scoring import CellScores, Comparison, comparisons, ragas_support, score_cell
+from benchmarks.experiment.scoring import CellScores, EffectComparison, comparisons, ragas_support, score_cell
 from llama_index_medqa.errors import MedQAError
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.by_name import JUDGES, asks_model, judge_of
@@ -45,7 +45,7 @@ from llama_index_medqa.profiles import EMBEDDED
 
 
 def main() -> None:
-    """Asks, measures and writes ``results/experiment.json``, ``.md`` and plots."""
+    """Ask, measure, and write ``results/experiment.json``, ``.md`` and plots."""
     options = _options()
     setup = SETUPS[options.profile]
     cells = [cell for cell in setup.cells if not options.only or cell.subject.name in options.only]
@@ -74,7 +74,10 @@ def main() -> None:
 async def _measured(
     cells: Sequence[Cell], asking: Asking, options: argparse.Namespace
 ) -> tuple[list[CellScores], Judge]:
-    """The scores of all cells, and who judged; what a judge's model said once is kept too."""
+    """Return the scores of all cells, and their judge.
+
+    What a judge's model said once is kept too.
+    """
     async with AsyncExitStack() as stack:
         calls = None
         if asks_model(options.judge) or options.ragas:
@@ -96,7 +99,10 @@ def _present(setup: Setup) -> dict[str, bool]:
 
 
 def _left(setup: Setup, cells: Sequence[Cell], asking: Asking, limit: int) -> dict[Cell, int]:
-    """Questions that are not answered; all of them where an adapter is still to be trained."""
+    """Return the number of unanswered questions of each cell.
+
+    All of them where an adapter is still to be trained.
+    """
     present = _present(setup)
     return {
         cell: asking.left(cell)
@@ -114,7 +120,7 @@ def _told(cell: Cell, reached: Progress) -> None:
 
 
 def _require_proofs(scored: Sequence[CellScores], proofs: dict[str, Any]) -> None:
-    """No figure of an adapter without the proof that it answered."""
+    """Raise if an adapter's figures lack the proof that it answered."""
     for one in scored:
         name = one.cell.name
         if one.cell.subject.adapter and one.outcomes and not (proofs[name] and not proofs[name]["gap"]):
@@ -124,7 +130,7 @@ def _require_proofs(scored: Sequence[CellScores], proofs: dict[str, Any]) -> Non
 def _write(
     setup: Setup,
     scored: Sequence[CellScores],
-    found: Sequence[Comparison],
+    found: Sequence[EffectComparison],
     proofs: dict[str, Any],
     judge: Judge,
     text: str,

@@ -1,4 +1,4 @@
-"""Asks every cell of the experiment its questions; what was answered once is not asked again."""
+"""Asks every cell of the experiment its questions, each of them once."""
 
 import asyncio
 import hashlib
@@ -17,7 +17,7 @@ from llama_index.core.prompts import PromptTemplate
 from benchmarks.common.answer_sets import AnswerSet, open_answer_index
 from benchmarks.experiment.design import CLOSED, KINDS, Cell, Kind, Setup, Task, questions_of
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, VllmLora
-from llama_index_medqa.components import Drafter, open_embedder
+from llama_index_medqa.components import DraftingModel, open_embedder
 from llama_index_medqa.errors import InputError, WeightsError
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
@@ -33,8 +33,8 @@ from llama_index_medqa.text.sentences import split_sentences
 TIMEOUT = 1800.0
 ALL = 1_000_000
 """A limit above the number of questions of any set."""
-Told = Callable[[Cell, Progress], None]
-Models = Callable[[Kind], AbstractContextManager[Callable[[Cell], Drafter]]]
+CellProgress = Callable[[Cell, Progress], None]
+Models = Callable[[Kind], AbstractContextManager[Callable[[Cell], DraftingModel]]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,10 @@ class ClosedBook:
     identity: Mapping[str, Any]
 
     async def answer(self, case: EvaluationCase) -> Answer:
-        """What the model says; a last sentence that was cut off is left out, as the query engine does."""
+        """Return the model's answer without a sentence cut off at its end.
+
+        As the query engine does.
+        """
         start = time.perf_counter()
         with counted_tokens() as usage:
             response = await self.llm.acomplete(self.prompt.format(query_str=case.question))
@@ -72,7 +75,9 @@ def _whole_sentences(text: str) -> str:
 
 
 def identity_of(cell: Cell, setup: Setup, papers: Sequence[Path]) -> dict[str, Any]:
-    """What decides the answers of a cell, beside the code: they are kept under it.
+    """Return what decides the answers of a cell, beside the code.
+
+    They are kept under it.
 
     Args:
         cell: the cell.
@@ -125,11 +130,11 @@ class Asking:
         self._indexes: dict[str, PubMedIndex] = {}
 
     def cases(self, task: Task, set_name: str) -> list[EvaluationCase]:
-        """The questions of a set, the same for all cells of a task."""
+        """Return the questions of a set, the same for all cells of a task."""
         return questions_of(self._sets[set_name], min(task.questions[set_name], self._limit))
 
     def replies(self, cell: Cell) -> list[tuple[EvaluationCase, Answer | None]]:
-        """The cases of a cell with the answers that are there."""
+        """Return the cases of a cell with the answers so far."""
         file = self._file(cell, "jsonl")
         known = {row.key: row.answer for row in read_answers(file)} if file.exists() else {}
         return [
@@ -139,20 +144,23 @@ class Asking:
         ]
 
     def left(self, cell: Cell) -> int:
-        """How many questions of a cell are not answered yet."""
+        """Return the number of unanswered questions of a cell."""
         return sum(answer is None for _, answer in self.replies(cell))
 
     def proof(self, cell: Cell) -> dict[str, Any] | None:
-        """How the adapter of a cell was proved before it was asked; None where it has none, or was not asked."""
+        """Return how the adapter of a cell was proved.
+
+        None where the cell has none, or was not asked.
+        """
         file = self._file(cell, "proof.json")
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
-    def ask(self, cells: Sequence[Cell], told: Told) -> list[str]:
-        """Asks all that is not answered yet.
+    def ask(self, cells: Sequence[Cell], progress: CellProgress) -> list[str]:
+        """Ask all that is not answered yet.
 
         Args:
             cells: those to ask.
-            told: of every answer.
+            progress: called after every answer.
 
         Returns:
             What failed, a line each; the next run asks it again.
@@ -167,10 +175,10 @@ class Asking:
             if waiting:
                 with self._models(kind) as drafter_of:
                     for cell in waiting:
-                        failures += self._ask_cell(cell, drafter_of(cell), told)
+                        failures += self._ask_cell(cell, drafter_of(cell), progress)
         return failures
 
-    def _ask_cell(self, cell: Cell, drafter: Drafter, told: Told) -> list[str]:
+    def _ask_cell(self, cell: Cell, drafter: DraftingModel, progress: CellProgress) -> list[str]:
         if isinstance(drafter, VllmLora) and drafter.adapter:
             proof = {"adapter": drafter.adapter, **asdict(drafter.verify())}
             self._file(cell, "proof.json").write_text(json.dumps(proof, indent=1) + "\n", encoding="utf-8")
@@ -183,12 +191,12 @@ class Asking:
                     journal,
                     concurrency=self._setup.concurrency if cell.subject.kind == "served" else 1,
                     timeout=TIMEOUT,
-                    progress=lambda reached: told(cell, reached),
+                    progress=lambda reached: progress(cell, reached),
                 )
                 failures += [f"{cell.name}: {reply.failure}" for reply in asyncio.run(run) if reply.failure]
         return failures
 
-    def _system(self, cell: Cell, drafter: Drafter, set_name: str) -> System:
+    def _system(self, cell: Cell, drafter: DraftingModel, set_name: str) -> System:
         identity = self._identity(cell, set_name)
         prompt = cell.task.prompt(cell.condition)
         if cell.condition == CLOSED:

@@ -1,4 +1,4 @@
-"""The design of the experiment: which models are asked what, with which evidence, on which machine."""
+"""The design of the experiment: models, questions, evidence, machines."""
 
 import re
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ RAG_LABEL = PromptTemplate(
 
 @dataclass(frozen=True)
 class Subject:
-    """What is asked.
+    """The model or adapter that is asked.
 
     Attributes:
         name: as the tables write it.
@@ -60,7 +60,7 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What it is asked for.
+    """The task that it is asked to do.
 
     Attributes:
         name: as the tables write it.
@@ -79,7 +79,7 @@ class Task:
     choices: tuple[str, ...] = ()
 
     def prompt(self, condition: Condition) -> PromptTemplate:
-        """What is asked in a condition."""
+        """Return the prompt of a condition."""
         return self.closed if condition == CLOSED else self.rag
 
 
@@ -90,7 +90,7 @@ ANSWER = Task("answer", {"PubMedQA": 30, "BioASQ": 30}, CLOSED_ANSWER, GROUNDED_
 
 @dataclass(frozen=True)
 class Cell:
-    """One model under one condition, asked for one thing."""
+    """One model under one condition for one task."""
 
     subject: Subject
     condition: Condition
@@ -98,12 +98,12 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Unique in the experiment."""
+        """Return the name, which is unique in the experiment."""
         return f"{self.subject.name}, {self.condition}, {self.task.name}"
 
     @property
     def file_name(self) -> str:
-        """The name, fit for a file."""
+        """Return the name, fit for a file."""
         return re.sub(r"[^\w.]+", "-", self.name)
 
 
@@ -113,7 +113,7 @@ REFERENCE, QUOTES = "untuned Qwen2.5-Coder-1.5B", "extractive"
 
 @dataclass(frozen=True)
 class Setup:
-    """With what the experiment is run.
+    """The settings of a run of the experiment.
 
     Attributes:
         name: what ``--profile`` takes.
@@ -146,13 +146,16 @@ class Setup:
 
     @property
     def subjects(self) -> list[Subject]:
-        """All that are asked."""
+        """Return all subjects that are asked."""
         tuned = [Subject(name, "served", folder) for name, folder in self.adapters.items()]
         return [Subject(BASE, "served"), *tuned, Subject(REFERENCE, "local"), Subject(QUOTES, "quoted")]
 
     @property
     def cells(self) -> list[Cell]:
-        """All cells, those of one server together, and those that share their prompts one after the other."""
+        """Return all cells, ordered by server and prompts.
+
+        Those of one server stand together, and those that share their prompts follow one another.
+        """
         return [
             Cell(subject, condition, task)
             for subject in self.subjects
@@ -223,7 +226,9 @@ SETUPS: Mapping[str, Setup] = MappingProxyType({setup.name: setup for setup in (
 
 
 def questions_of(chosen: AnswerSet, number: int) -> list[EvaluationCase]:
-    """The first questions of a set, those of the measurement of answers before the others.
+    """Return the first questions of a set.
+
+    Those of the measurement of answers come before the others.
 
     Those without gold evidence of their own get the texts of their gold papers.
     """

@@ -1,4 +1,4 @@
-"""The models of the experiment: a vLLM server with all adapters, the reference on llama.cpp, and none."""
+"""The models of the experiment: vLLM with all adapters, the reference on llama.cpp, and none."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from benchmarks.experiment.asking import TIMEOUT
 from benchmarks.experiment.design import Cell, Kind, Setup
 from llama_index_medqa import VllmLora
 from llama_index_medqa.answering.drafting import EXTRACTIVE
-from llama_index_medqa.components import Drafter, open_drafter
+from llama_index_medqa.components import DraftingModel, open_drafter
 from llama_index_medqa.llms.adapter_manifest import read_manifest
 from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.prompts import CHAT
@@ -21,8 +21,10 @@ _BASE = "base"
 
 
 @contextmanager
-def models(setup: Setup, kind: Kind, reference_at: str | None = None) -> Iterator[Callable[[Cell], Drafter]]:
-    """What makes the drafters of one kind of subject, as long as their server runs.
+def models(setup: Setup, kind: Kind, reference_at: str | None = None) -> Iterator[Callable[[Cell], DraftingModel]]:
+    """Yield what makes the drafters of one kind of subject.
+
+    As long as their server runs.
 
     Args:
         setup: with what.
@@ -40,7 +42,7 @@ def models(setup: Setup, kind: Kind, reference_at: str | None = None) -> Iterato
 
 
 def server_settings(setup: Setup) -> VllmSettings:
-    """The server of a setup, with all its adapters."""
+    """Return the settings of the server with all adapters."""
     base = setup.base if "/" in setup.base else str(locate(setup.base))
     adapters = {_served_name(name): str(folder) for name, folder in setup.adapters.items()}
     return VllmSettings(

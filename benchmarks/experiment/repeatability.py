@@ -29,7 +29,7 @@ Replies = Sequence[tuple[EvaluationCase, Answer | None]]
 
 
 def compared(first: Replies, again: Replies) -> dict[str, Any]:
-    """Of the questions of a cell that were answered twice, which answers are equal.
+    """Return which answers of a cell are equal in two runs.
 
     Args:
         first: the cases of a cell and their answers.
@@ -60,7 +60,7 @@ def _unlike(one: Answer, other: Answer) -> list[str]:
 
 
 def main() -> None:
-    """Compares two folders and writes ``results/experiment_again.json``."""
+    """Compare two folders and writes ``results/experiment_again.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("first", type=Path, metavar="FOLDER")
     parser.add_argument("again", type=Path, metavar="AGAIN")
@@ -74,10 +74,10 @@ def main() -> None:
         for folder in (options.first, options.again)
     ]
 
-    def told(cell: Cell) -> dict[str, Any]:
+    def agreement(cell: Cell) -> dict[str, Any]:
         return compared(*(run.replies(cell) for run in runs))
 
-    cells = {cell.name: told(cell) for cell in setup.cells}
+    cells = {cell.name: agreement(cell) for cell in setup.cells}
     counts = {name: sum(cell[name] for cell in cells.values()) for name in ("asked", "twice", "equal_text", "equal")}
     files = [file for chosen in sets.values() for file in chosen.files]
     results = {"answers": counts, "cells": cells, "provenance": provenance(files, ["chromadb", "xllamacpp", "torch"])}

@@ -1,11 +1,14 @@
-"""The experiment's results as data, tables, plots and sentences that say no more than was shown."""
+"""The experiment's results as data, tables, plots and conclusions.
+
+No sentence says more than was shown.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.experiment.design import CLOSED, RAG, Cell, Setup
-from benchmarks.experiment.scoring import CellScores, Comparison, RightLabel
+from benchmarks.experiment.scoring import CellScores, EffectComparison, RightLabel
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.gate.charts import means_plot, standalone
 from llama_index_medqa.evaluation.gate.junit_markdown import interval
@@ -20,21 +23,27 @@ _NOT_RUN = "not run"
 
 
 def majority(cases: Sequence[EvaluationCase]) -> tuple[str, Estimate]:
-    """The commonest gold label of some questions, and the share of them that it is right for."""
+    """Return the commonest gold label, and the share that it is right for."""
     labels = [case.gold_label for case in cases if case.gold_label]
     [(commonest, _)] = Counter(labels).most_common(1)
     return commonest, bootstrap_mean([float(label == commonest) for label in labels])
 
 
 def told_of(judge: Judge) -> str:
-    """Which judge it was, and how well it agrees with people: AUROC on labelled claims, where that was measured."""
+    """Return the judge's name and its agreement with people.
+
+    AUROC on labelled claims, where that was measured.
+    """
     quality = measured_quality(judge.identity) or {}
     known = "; ".join(f"{name} {value:.2f} ({low:.2f} to {high:.2f})" for name, (value, low, high) in quality.items())
     return f"Judge of sentences: {judge.name}; AUROC against people's labels: {known or 'not measured'}."
 
 
-def as_data(cells: Sequence[CellScores], found: Sequence[Comparison]) -> dict[str, Any]:
-    """Scores and comparisons as plain data: ids and numbers, no text of a question, paper or answer."""
+def as_data(cells: Sequence[CellScores], found: Sequence[EffectComparison]) -> dict[str, Any]:
+    """Return scores and comparisons as plain data.
+
+    Ids and numbers, no text of a question, paper or answer.
+    """
     return {
         "cells": {
             one.cell.name: {
@@ -67,12 +76,12 @@ def _estimate(estimate: Estimate | None) -> dict[str, float] | None:
 
 def as_markdown(
     cells: Sequence[CellScores],
-    found: Sequence[Comparison],
+    found: Sequence[EffectComparison],
     commonest: tuple[str, Estimate] | None,
     judge: str,
     proofs: Mapping[str, Any],
 ) -> str:
-    """All tables.
+    """Return all tables as Markdown.
 
     Args:
         cells: as they were measured.
@@ -142,7 +151,7 @@ def _came_of(score: Score) -> str:
     return f"unscored: {score.reason}" if score.applicable else score.reason
 
 
-def _row(one: Comparison) -> str:
+def _row(one: EffectComparison) -> str:
     changed = f"{one.changed.gained}, {one.changed.lost}" if one.changed else "–"
     cells = (
         one.measure, one.effect.name, interval(one.difference, signed=True), changed,
@@ -155,8 +164,8 @@ def _p(value: float) -> str:
     return "< .001" if value < 0.001 else f"{value:.3f}"
 
 
-def conclusions(found: Sequence[Comparison]) -> list[str]:
-    """A sentence for every effect that is shown, and the names of those that are not."""
+def conclusions(found: Sequence[EffectComparison]) -> list[str]:
+    """Return a sentence for every shown effect, and the names of the others."""
     shown = [one for one in found if one.corrected < LEVEL]
     lines = [
         f"- {one.measure}, {one.effect.name}: {'higher' if one.difference.mean > 0 else 'lower'} by "
@@ -168,7 +177,7 @@ def conclusions(found: Sequence[Comparison]) -> list[str]:
 
 
 def as_plot(cells: Sequence[CellScores], measure: str) -> str:
-    """A measure of all subjects as an SVG picture: closed book above, RAG below."""
+    """Return a plot of a measure as SVG: closed book above, RAG below."""
     rows = [
         (name, *(pair[condition].estimate(measure) if condition in pair else None for condition in (CLOSED, RAG)))
         for name, pair in _pairs(cells, measure)
@@ -177,7 +186,7 @@ def as_plot(cells: Sequence[CellScores], measure: str) -> str:
 
 
 def plan(setup: Setup, left: Mapping[Cell, int], present: Mapping[str, bool]) -> str:
-    """What a run would do: what is trained, fetched, asked, and what it costs.
+    """Return what a run would do: training, downloads, requests, cost.
 
     Args:
         setup: with what.
@@ -207,7 +216,7 @@ _QUESTION_TOKENS, _EVIDENCE_TOKENS = 90, 100
 
 
 def tokens(left: Mapping[Cell, int], evidence_tokens: int) -> tuple[int, int]:
-    """Tokens of prompts, estimated, and the most tokens of answers."""
+    """Return the estimated tokens of prompts, and the most of answers."""
     asked = {cell: number for cell, number in left.items() if cell.subject.kind != "quoted"}
     read = sum(
         number * (_QUESTION_TOKENS + (evidence_tokens + _EVIDENCE_TOKENS if cell.condition == RAG else 0))

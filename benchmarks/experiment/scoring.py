@@ -1,4 +1,4 @@
-"""From the answers of the experiment to scores, means with intervals, and tested differences."""
+"""Scores, means with intervals and tested differences of the experiment."""
 
 import re
 from collections import Counter
@@ -41,7 +41,7 @@ ForcedLabel = replace(RightLabel, name=FORCED_LABEL)
 
 
 def measures_of_cell(cell: Cell, judge: Judge) -> list[Measure]:
-    """What the answers of a cell are measured by."""
+    """Return the measures for the answers of a cell."""
     if cell.task.name != ANSWER.name:
         return [ForcedLabel if cell.task.choices else RightLabel]
     against_retrieved = [faithfulness(judge)] if cell.condition == RAG else []
@@ -49,7 +49,9 @@ def measures_of_cell(cell: Cell, judge: Judge) -> list[Measure]:
 
 
 def hallucination(answer: Answer, supported: Score) -> Score:
-    """What is said that the gold evidence does not support, of all questions; who does not answer says nothing wrong.
+    """Return the share of a said answer that gold evidence does not support.
+
+    Over all questions; a refusal says nothing wrong.
 
     Beside :data:`Answered`: silence alone brings it to 0.
 
@@ -63,7 +65,10 @@ def hallucination(answer: Answer, supported: Score) -> Score:
 
 
 def ragas_support(judge: RagasJudge) -> Measure:
-    """Faithfulness as ragas computes it, with the gold evidence in place of what was retrieved: for all cells."""
+    """Return ragas' faithfulness with the gold evidence as contexts.
+
+    In place of what was retrieved, for all cells.
+    """
     metric = ragas_measure("Faithfulness(ragas)", judge)
 
     async def score(case: EvaluationCase, answer: Answer) -> Score:
@@ -84,7 +89,7 @@ class CaseScore:
 
 @dataclass(frozen=True)
 class CellScores:
-    """A cell, measured.
+    """A cell with its scores.
 
     Attributes:
         cell: which.
@@ -97,7 +102,10 @@ class CellScores:
     outcomes: Mapping[str, int]
 
     def estimate(self, measure: str) -> Estimate | None:
-        """Mean and 95 % interval over the cases that have a score; None where none has."""
+        """Return mean and 95 % interval of a measure.
+
+        Over the cases that have a score; None where none has.
+        """
         scored = [one for one in self.scores.get(measure, ()) if one.score.value is not None]
         if not scored:
             return None
@@ -111,7 +119,9 @@ async def score_cell(
     ragas: Measure | None = None,
     ragas_cases: int = 0,
 ) -> CellScores:
-    """Scores what was answered; questions that are still to be asked are left out.
+    """Score the answers so far.
+
+    Questions that are still to be asked are left out.
 
     Args:
         cell: which.
@@ -135,7 +145,7 @@ async def score_cell(
 
 
 def _spread(answered: Sequence[tuple[EvaluationCase, Answer]], number: int) -> Sequence[tuple[EvaluationCase, Answer]]:
-    """As many cases, evenly from all sets."""
+    """Return as many cases, evenly from all sets."""
     return answered[:: max(1, len(answered) // number)][:number]
 
 
@@ -145,7 +155,10 @@ async def _scored(measure: Measure, answered: Sequence[tuple[EvaluationCase, Ans
 
 
 def as_said(answer: Answer) -> Answer:
-    """An answer as it is scored: without the engine's marks; declined where the model says that it does not know."""
+    """Return an answer as it is scored.
+
+    Without the engine's marks; declined where the model says that it does not know.
+    """
     declined = "model_declined" if _DECLINED.match(answer.text) else None
     return replace(answer, text=_MARK.sub("", answer.text), abstained=answer.abstained or declined)
 
@@ -165,7 +178,9 @@ Place = tuple[str, Condition]
 
 @dataclass(frozen=True)
 class Effect:
-    """A difference between cells, case by case: the sum of some less the sum of others.
+    """A difference between cells, case by case.
+
+    The sum of some less the sum of others.
 
     Attributes:
         name: as the tables write it.
@@ -192,7 +207,7 @@ EFFECTS: Final = (
 )
 
 
-class Comparison(NamedTuple):
+class EffectComparison(NamedTuple):
     """An effect on a measure.
 
     Attributes:
@@ -212,8 +227,11 @@ class Comparison(NamedTuple):
     changed: McNemar | None
 
 
-def comparisons(cells: Sequence[CellScores]) -> list[Comparison]:
-    """All effects on all measures that have cases, corrected for their number."""
+def comparisons(cells: Sequence[CellScores]) -> list[EffectComparison]:
+    """Return all effects on all measures that have cases.
+
+    Corrected for their number.
+    """
     found = [
         one
         for measure in dict.fromkeys(name for cell in cells for name in cell.scores if name != Answered.name)
@@ -224,25 +242,25 @@ def comparisons(cells: Sequence[CellScores]) -> list[Comparison]:
     return [one._replace(corrected=value) for one, value in zip(found, corrected, strict=True)]
 
 
-def compare(effect: Effect, measure: str, cells: Sequence[CellScores]) -> Comparison | None:
-    """An effect on a measure, not yet corrected; None where a cell is missing or no case has all scores."""
-    by_place = {
+def compare(effect: Effect, measure: str, cells: Sequence[CellScores]) -> EffectComparison | None:
+    """Return an effect on a measure, uncorrected.
+
+    None where a cell is missing or no case has all scores.
+    """
+    by_cell = {
         (cell.cell.subject.name, cell.cell.condition): cell.scores[measure] for cell in cells if measure in cell.scores
     }
-    if not by_place.keys() >= {*effect.plus, *effect.minus}:
+    if not by_cell.keys() >= {*effect.plus, *effect.minus}:
         return None
     values = {
-        place: {one.case_id: one.score.value for one in by_place[place] if one.score.value is not None}
-        for place in (*effect.plus, *effect.minus)
+        key: {one.case_id: one.score.value for one in by_cell[key] if one.score.value is not None}
+        for key in (*effect.plus, *effect.minus)
     }
-    first = by_place[effect.plus[0]]
+    first = by_cell[effect.plus[0]]
     shared = [one for one in first if all(one.case_id in scores for scores in values.values())]
     if not shared:
         return None
-    sums = [
-        [sum(values[place][one.case_id] for place in places) for one in shared]
-        for places in (effect.plus, effect.minus)
-    ]
+    sums = [[sum(values[key][one.case_id] for key in keys) for one in shared] for keys in (effect.plus, effect.minus)]
     differences = [plus - minus for plus, minus in zip(*sums, strict=True)]
     groups = [one.cluster for one in shared]
     flips = sign_flip_test(differences, groups=groups)
@@ -250,4 +268,4 @@ def compare(effect: Effect, measure: str, cells: Sequence[CellScores]) -> Compar
     binary = len(effect.plus) == 1 and {value for side in sums for value in side} <= {0.0, 1.0}
     changed = mcnemar(sums[1], sums[0]) if binary else None
     p_value = changed.p_value if changed else two_sided
-    return Comparison(measure, effect, bootstrap_mean(differences, groups=groups), p_value, p_value, changed)
+    return EffectComparison(measure, effect, bootstrap_mean(differences, groups=groups), p_value, p_value, changed)

@@ -1,4 +1,4 @@
-"""Writes the tables of ``docs/capacity-plan.md``: what it takes to index all of PubMed, and from which figures.
+"""Writes the tables of ``docs/capacity-plan.md``: resources to index all of PubMed.
 
 Usage::
 
@@ -38,7 +38,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What nobody measured here.
+    """Assumptions: what nobody measured here.
 
     Attributes:
         records: citations in PubMed.
@@ -66,7 +66,7 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Sample:
-    """Figures of MEDLINE files, a record.
+    """Figures of MEDLINE files, per record.
 
     Attributes:
         name: for the head of a column.
@@ -87,7 +87,7 @@ class Sample:
 
 
 def sample(name: str, corpora: list[dict[str, Any]]) -> Sample:
-    """One or several files of the results as one sample."""
+    """Return one or several files of the results as one sample."""
 
     def total(key: str) -> float:
         return sum(corpus[key] for corpus in corpora)
@@ -104,12 +104,17 @@ def sample(name: str, corpora: list[dict[str, Any]]) -> Sample:
 
 
 def chunk_count(of: Sample, assumed: Assumptions) -> float:
-    """Chunks of all records: those with an abstract have several, the others one (their title)."""
+    """Return the number of chunks of all records.
+
+    Those with an abstract have several, the others one (their title).
+    """
     return assumed.records * (of.share * of.chunks + 1 - of.share)
 
 
 def token_flop(tokens: float, assumed: Assumptions) -> float:
-    """Floating-point operations of a token in a text of so many: two a weight, and attention over the text.
+    """Return the floating-point operations of a token in a text.
+
+    Two a weight, and attention over the text.
 
     A layer has 12 hidden² weights (4 in attention, 8 in the feed-forward layer); scores and weighted sums take 2
     operations each for every hidden unit and token of the text.
@@ -125,18 +130,21 @@ def gpu_hours(of: Sample, gpu: Gpu, assumed: Assumptions) -> float:
 
 
 def server_count(of: Sample, assumed: Assumptions) -> int:
-    """Chroma servers, of at most so many chunks each."""
+    """Return the number of Chroma servers of a limited size."""
     return math.ceil(chunk_count(of, assumed) / assumed.chunks_per_server)
 
 
 def measured_writing(rates: "Rates") -> float:
-    """CPU-seconds to write a chunk, over the last doubling of the measured collection."""
+    """Return CPU-seconds to write a chunk at the measured size.
+
+    Over the last doubling of the measured collection.
+    """
     before, after = rates.database[-2:]
     return float((after["writing_cpu_s"] - before["writing_cpu_s"]) / (after["chunks"] - before["chunks"]))
 
 
 def writing_seconds(rates: "Rates", chunks: float) -> float:
-    """CPU-seconds to write a chunk, as a mean over a collection that grows to so many.
+    """Return mean CPU-seconds to write a chunk in a growing collection.
 
     An HNSW graph is searched at every insertion, in steps that grow with the logarithm of its size (Malkov and
     Yashunin 2018, arXiv 1603.09320, section 4.2.2); the mean of log k for k up to n is the logarithm of n / e.
@@ -146,18 +154,18 @@ def writing_seconds(rates: "Rates", chunks: float) -> float:
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table, figures to the right."""
+    """Return a Markdown table, figures to the right."""
     lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def hours(value: float) -> str:
-    """Hours, in days where there are many."""
+    """Return hours as text, in days where there are many."""
     return f"{value:,.1f} h" if value < 72 else f"{value:,.0f} h ({value / 24:,.1f} days)"
 
 
 def size(value: float) -> str:
-    """Bytes in GB of 10⁹, or TB."""
+    """Return bytes as text in GB of 10⁹, or TB."""
     return f"{value / 1e9:,.0f} GB" if value < 1e12 else f"{value / 1e12:,.2f} TB"
 
 
@@ -181,7 +189,7 @@ class Rates:
 
     @classmethod
     def of(cls, rates: dict[str, Any], speed: dict[str, Any]) -> "Rates":
-        """Those of the results' files."""
+        """Return the rates of the results' files."""
         largest = rates["database"][-1]
         return cls(
             reading=speed["readers"]["medqa_index"]["records_per_cpu_s"],
@@ -194,7 +202,7 @@ class Rates:
 
 
 def render(rates: dict[str, Any], speed: dict[str, Any], assumed: Assumptions) -> str:
-    """The generated part of the page."""
+    """Return the generated part of the page."""
     old, new = rates["corpora"][OLD], rates["corpora"][NEW]
     samples = [sample("as 1977-79", [old]), sample("as both files", [old, new]), sample("as 2021", [new])]
     measured = Rates.of(rates, speed)
@@ -216,7 +224,7 @@ def render(rates: dict[str, Any], speed: dict[str, Any], assumed: Assumptions) -
 
 
 def record_rows(samples: list[Sample]) -> list[list[str]]:
-    """What the records of the samples are like."""
+    """Return rows on the records of the samples."""
     return [
         ["records with an abstract", *(f"{of.share:.1%}" for of in samples)],
         ["chunks of a record with an abstract", *(f"{of.chunks:.2f}" for of in samples)],
@@ -228,7 +236,10 @@ def record_rows(samples: list[Sample]) -> list[list[str]]:
 
 
 def rate_rows(rates: Rates) -> list[list[str]]:
-    """What does not depend on the records, with the results' file."""
+    """Return rows on what does not depend on the records.
+
+    With the results' file.
+    """
     before, after = (f"{state['chunks']:,}" for state in rates.database[-2:])
     link = _link("capacity_rates")
     return [
@@ -241,7 +252,7 @@ def rate_rows(rates: Rates) -> list[list[str]]:
 
 
 def assumption_rows(of: Sample, assumed: Assumptions) -> list[list[str]]:
-    """What nobody measured here."""
+    """Return what nobody measured here."""
     return [
         ["citations in PubMed", f"{assumed.records:,}"],
         *[[f"peak of {gpu.name}, dense bf16 (data sheet)", f"{gpu.peak:g} TFLOP/s"] for gpu in assumed.gpus],
@@ -314,13 +325,13 @@ def _link(name: str) -> str:
 
 
 def generated() -> str:
-    """The tables, of the results as they lie in the repository."""
+    """Return the tables of the committed results."""
     rates, speed = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("capacity_rates", "xml_speed"))
     return render(rates, speed, Assumptions())
 
 
 def with_tables(page: str, tables: str) -> str:
-    """The page with the tables between its two marks."""
+    """Return the page with the tables between its two marks."""
     before, _, rest = page.partition(BEGIN)
     _, found, after = rest.partition(END)
     if not found:
@@ -329,7 +340,7 @@ def with_tables(page: str, tables: str) -> str:
 
 
 def main() -> None:
-    """Writes the tables into the page."""
+    """Write the tables into the page."""
     PAGE.write_text(with_tables(PAGE.read_text(), generated()))
     print(PAGE.relative_to(Path.cwd()) if PAGE.is_relative_to(Path.cwd()) else PAGE)
 

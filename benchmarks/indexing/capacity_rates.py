@@ -1,4 +1,4 @@
-r"""What a record costs on the way into an index: chunks, tokens, splitting, and bytes in Chroma.
+r"""The cost of a record on its way into an index: chunks, tokens, splitting, bytes in Chroma.
 
 Usage::
 
@@ -44,19 +44,25 @@ BATCH = 2_000
 
 
 def medline(path: Path) -> Iterator[PubMedRecord]:
-    """The records of a MEDLINE file."""
+    """Yield the records of a MEDLINE file."""
     return (item for item in read_records(path) if isinstance(item, PubMedRecord))
 
 
 def scifact(path: Path) -> Iterator[PubMedRecord]:
-    """SciFact's abstracts: chosen for having an abstract, so no sample of PubMed."""
+    """Yield SciFact's abstracts.
+
+    They were chosen for having an abstract, so they are no sample of PubMed.
+    """
     for line in path.read_text().splitlines():
         row = json.loads(line)
         yield PubMedRecord(title=row["title"], sections=(AbstractSection(row["text"]),), pmid=row["_id"])
 
 
 def corpus_figures(path: Path, records: Iterable[PubMedRecord], parser: TokenNodeParser) -> dict[str, Any]:
-    """Counts and the CPU time of splitting, the cache of word lengths empty at the start."""
+    """Return counts and the CPU time of splitting.
+
+    The cache of word lengths is empty at the start.
+    """
     everything = list(records)
     with_abstract = [record for record in everything if record.sections]
     documents = [to_document(record) for record in with_abstract]
@@ -81,7 +87,10 @@ def corpus_figures(path: Path, records: Iterable[PubMedRecord], parser: TokenNod
 
 
 def token_count(nodes: Sequence[BaseNode], folder: str) -> dict[str, float]:
-    """Tokens that the model sees of a chunk, with E5's prefix and the two special tokens; a sample of the chunks."""
+    """Return the tokens of a sample of chunks as the model sees them.
+
+    With E5's prefix and the two special tokens.
+    """
     tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -92,7 +101,10 @@ def token_count(nodes: Sequence[BaseNode], folder: str) -> dict[str, float]:
 
 
 def database_figures(nodes: Sequence[BaseNode], folder: Path) -> list[dict[str, Any]]:
-    """Bytes on disk and in memory, and the CPU time of writing, as a collection grows."""
+    """Return bytes and CPU time of writing as a collection grows.
+
+    Bytes on disk and in memory.
+    """
     random = np.random.default_rng(0)
     store = PubMedVectorStore(persist_dir=str(folder))
     figures, seconds, written = [], 0.0, 0
@@ -113,7 +125,10 @@ def database_figures(nodes: Sequence[BaseNode], folder: Path) -> list[dict[str, 
 
 
 def stored_bytes(folder: Path) -> dict[str, int]:
-    """Bytes of the SQLite file and of the vectors' files, and resident bytes of a process that has searched."""
+    """Return bytes of the SQLite file and the vectors' files, and memory.
+
+    The resident bytes of a process that has searched.
+    """
     files = [path for path in folder.rglob("*") if path.is_file()]
     tables = sum(path.stat().st_size for path in files if path.name.startswith(DATABASE_FILE))
     command = [sys.executable, "-m", "benchmarks.indexing.capacity_rates", "--resident", str(folder)]
@@ -126,7 +141,7 @@ def stored_bytes(folder: Path) -> dict[str, int]:
 
 
 def resident(folder: str) -> int:
-    """Memory that opening and searching a collection adds to a process."""
+    """Return the memory that opening and searching a collection adds."""
     from chromadb import PersistentClient
 
     collection = PersistentClient(folder).get_collection("pubmed", embedding_function=None)
@@ -142,7 +157,7 @@ def resident_now() -> int:
 
 
 def main() -> None:
-    """Measures and writes the results."""
+    """Measure and writes the results."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("files", nargs="*", type=Path, help="MEDLINE XML files")
     arguments.add_argument("--tokenizer", type=Path, help="folder with tokenizer.json")

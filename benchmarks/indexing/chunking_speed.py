@@ -1,4 +1,4 @@
-"""CPU time of splitters into windows of 128 tokens with 64 of overlap, in alternating runs, and whether they agree.
+"""CPU time of splitters into windows of 128 tokens, 64 overlapping, and their agreement.
 
 Usage::
 
@@ -33,7 +33,7 @@ Splitter = Callable[[list[str]], Chunks]
 
 
 def medqa(folder: str) -> Splitter:
-    """Ours."""
+    """Return our splitter."""
     from llama_index_medqa import TokenNodeParser
 
     parser = TokenNodeParser(tokenizer=folder, chunk_size=SIZE, chunk_overlap=OVERLAP)
@@ -46,20 +46,20 @@ def medqa(folder: str) -> Splitter:
 
 
 def medqa_nodes(folder: str) -> Splitter:
-    """Ours, with LlamaIndex's nodes."""
+    """Return our splitter with LlamaIndex's nodes."""
     from llama_index_medqa import TokenNodeParser
 
     return _through_nodes(TokenNodeParser(tokenizer=folder, chunk_size=SIZE, chunk_overlap=OVERLAP))
 
 
 def llama_index(folder: str) -> Splitter:
-    """LlamaIndex's TokenTextSplitter with the same tokenizer."""
+    """Return LlamaIndex's TokenTextSplitter with the same tokenizer."""
     splitter = _llama_index(folder)
     return lambda texts: [splitter.split_text(text) for text in texts]
 
 
 def llama_index_nodes(folder: str) -> Splitter:
-    """The same, with nodes."""
+    """Return LlamaIndex's splitter with nodes."""
     return _through_nodes(_llama_index(folder))
 
 
@@ -72,7 +72,7 @@ def _llama_index(folder: str) -> Any:
 
 
 def langchain_recursive(folder: str) -> Splitter:
-    """LangChain's RecursiveCharacterTextSplitter, lengths in tokens."""
+    """Return LangChain's RecursiveCharacterTextSplitter, lengths in tokens."""
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
     encode = _encode(folder)
@@ -83,7 +83,10 @@ def langchain_recursive(folder: str) -> Splitter:
 
 
 def langchain_tokens(folder: str) -> Splitter:
-    """What LangChain's TokenTextSplitter does, with this tokenizer: windows of token ids, decoded."""
+    """Return LangChain's TokenTextSplitter's work with this tokenizer.
+
+    Windows of token ids, decoded.
+    """
     from langchain_text_splitters.base import Tokenizer, split_text_on_tokens
 
     from llama_index_medqa.indexing.node_parser import load_tokenizer
@@ -120,7 +123,10 @@ def _through_nodes(parser: Any) -> Splitter:
 
 
 def measure(folder: str, texts: list[str], rounds: int) -> dict[str, dict[str, Any]]:
-    """CPU seconds of every splitter and round, and the share of texts that it cuts as the reference does."""
+    """Return CPU seconds of every splitter and round, and agreement.
+
+    The share of texts that it splits as the reference does.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in (*SPLITTERS, "medqa_warm")}
     chunks: dict[str, Chunks] = {}
     for number in range(rounds):
@@ -152,7 +158,7 @@ def _cpu() -> float:
 
 
 def table(results: dict[str, Any]) -> str:
-    """The results as Markdown."""
+    """Return the results as Markdown."""
     lines = []
     for kind, found in results["tokenizers"].items():
         lines += [

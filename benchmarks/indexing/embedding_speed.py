@@ -1,4 +1,4 @@
-"""CPU time to embed real chunks, by backend and precision, against LlamaIndex's HuggingFaceEmbedding as it comes.
+"""CPU time to embed real chunks, against LlamaIndex's HuggingFaceEmbedding.
 
 Usage::
 
@@ -44,7 +44,7 @@ WARM_UP = 32
 
 
 def embedders(model: str) -> dict[str, Any]:
-    """The sides, loaded."""
+    """Return the sides, loaded."""
     from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 
     folder = str(locate(model))
@@ -69,14 +69,14 @@ def chunk_texts(model: str, count: int) -> list[str]:
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
-    """The result, seconds of all processors, and seconds of the clock."""
+    """Return the result, CPU seconds of all processors, and elapsed seconds."""
     cpu, wall = time.process_time(), time.perf_counter()
     result = work()
     return result, time.process_time() - cpu, time.perf_counter() - wall
 
 
 def ndcg_at_10(embedder: Any, documents: dict[str, str], claims: dict[str, tuple[str, set[str]]]) -> float:
-    """Mean over the claims, abstracts ranked by cosine."""
+    """Return the mean nDCG@10 over the claims, ranked by cosine."""
     names = list(documents)
     matrix = np.array(embedder.get_text_embedding_batch(list(documents.values())))
     scores = []
@@ -88,7 +88,7 @@ def ndcg_at_10(embedder: Any, documents: dict[str, str], claims: dict[str, tuple
 
 
 def ranked_documents(count: int, claims: dict[str, tuple[str, set[str]]]) -> dict[str, str]:
-    """All relevant abstracts, and others up to a number."""
+    """Return all relevant abstracts, and others up to a number."""
     texts = {record.pmid or "": record.text for record in abstracts()}
     relevant = sorted({name for _, names in claims.values() for name in names})
     others = sorted(set(texts) - set(relevant))
@@ -97,7 +97,7 @@ def ranked_documents(count: int, claims: dict[str, tuple[str, set[str]]]) -> dic
 
 
 def measure(model: str, chunks: int, rounds: int, documents: int) -> dict[str, Any]:
-    """All sides of one model."""
+    """Return the figures of all sides of one model."""
     texts = chunk_texts(model, chunks)
     sides = embedders(model)
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
@@ -134,7 +134,7 @@ def measure(model: str, chunks: int, rounds: int, documents: int) -> dict[str, A
 
 
 def table(results: dict[str, Any]) -> str:
-    """The results as Markdown."""
+    """Return the results as Markdown."""
     lines = []
     for model, found in results["models"].items():
         lines += [
@@ -152,7 +152,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measures and writes the results."""
+    """Measure and writes the results."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--chunks", type=int, default=512)
     arguments.add_argument("--rounds", type=int, default=3)

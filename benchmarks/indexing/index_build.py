@@ -1,4 +1,4 @@
-"""CPU time a chunk to build an index of real abstracts, against the plain LlamaIndex pipeline; and to run it again.
+"""CPU time per chunk to build an index, against plain LlamaIndex; and to run it again.
 
 Usage::
 
@@ -58,7 +58,7 @@ class Plain:
         )
 
     def ingest(self, records: Sequence[PubMedRecord]) -> int:
-        """The number of chunks written."""
+        """Ingest records, and return the number of chunks written."""
         from llama_index.core import Document
 
         documents = [
@@ -78,12 +78,12 @@ class Ours:
         self.index = PubMedIndex.open(str(folder), embed_model=self.embedder, node_parser=parser, create=True)
 
     def ingest(self, records: Sequence[PubMedRecord]) -> int:
-        """The number of chunks written."""
+        """Ingest records, and return the number of chunks written."""
         return self.index.ingest(to_document(record) for record in records).chunks_written
 
 
 def timed_ingestion(side: Plain | Ours, records: Sequence[PubMedRecord]) -> dict[str, Any]:
-    """Chunks written, seconds of all processors, and seconds of the clock."""
+    """Return chunks written, CPU seconds of all processors, elapsed seconds."""
     cpu, wall = time.process_time(), time.perf_counter()
     chunks = side.ingest(records)
     return {
@@ -94,7 +94,10 @@ def timed_ingestion(side: Plain | Ours, records: Sequence[PubMedRecord]) -> dict
 
 
 def lowest_cosine(ours: Ours, plain: Plain) -> float:
-    """Of stored vectors with those that HuggingFaceEmbedding makes of the same chunks."""
+    """Return the lowest cosine of stored vectors with the plain ones.
+
+    HuggingFaceEmbedding makes the plain ones of the same chunks.
+    """
     stored = ours.index.store.collection.get(limit=CHECKED, include=["embeddings", "documents"])
     expected = np.array(plain.embedder.get_text_embedding_batch(stored["documents"]))
     given = np.array(stored["embeddings"])
@@ -120,7 +123,7 @@ def summary(runs: dict[str, list[dict[str, Any]]], again: list[dict[str, Any]]) 
 
 
 def measure(model: str, count: int, blocks: int) -> dict[str, Any]:
-    """Both sides, block by block, and ours again."""
+    """Measure both sides, block by block, and ours again."""
     records = abstracts()[:count]
     size = -(-count // blocks)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -145,7 +148,7 @@ def measure(model: str, count: int, blocks: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measures and writes the results."""
+    """Measure and writes the results."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--abstracts", type=int, default=2_000)
     arguments.add_argument("--blocks", type=int, default=4)

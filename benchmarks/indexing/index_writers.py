@@ -1,4 +1,4 @@
-"""Three processes that write to one index folder at random starts: is every record found by its own title afterwards?
+"""Do three processes that write to one index folder lose anything?
 
 Usage::
 
@@ -50,7 +50,10 @@ _CONTEXT.set_forkserver_preload(
 
 
 class Process:
-    """A process that runs a function, whose last argument is the end of a pipe that it tells its results by."""
+    """A process that runs a function and sends its results by a pipe.
+
+    The pipe's end is the function's last argument.
+    """
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self._results, sender = _CONTEXT.Pipe(duplex=False)
@@ -63,7 +66,10 @@ class Process:
         return self._results.recv()
 
     def results_of_write(self) -> tuple[int, int]:
-        """Wait for the end of :func:`write`: damaged folders that it found, and vectors that it made again."""
+        """Wait for the end of :func:`write`, and return its counts.
+
+        Damaged folders that it found, and vectors that it made again.
+        """
         while (told := self.result()) == "ready":
             pass
         return told[1], told[2]
@@ -79,7 +85,7 @@ class Process:
 
 
 def write(folder: str, start: int, end: int, results: Connection) -> None:
-    """Bring abstracts into the index as ``medqa index`` does, in a process of its own."""
+    """Index abstracts as ``medqa index`` does, in a process of its own."""
     client._COSINE = {"hnsw": {"space": "cosine", "sync_threshold": ROWS_PER_SYNC}}
     embedder = open_embedder(EMBEDDED)
     results.send("ready")
@@ -91,7 +97,7 @@ def write(folder: str, start: int, end: int, results: Connection) -> None:
 
 
 def read(folder: str, titles: dict[str, list[float]], results: Connection) -> None:
-    """Look for titles, and hash all chunks with their vectors, as a process of its own."""
+    """Search for titles and hash all chunks, as a process of its own."""
     store = PubMedVectorStore(persist_dir=folder, create=False)
     lost = [
         document_id
@@ -102,7 +108,7 @@ def read(folder: str, titles: dict[str, list[float]], results: Connection) -> No
 
 
 def one_run(number: int, records_each: int, seconds: float, expected: Any, titles: dict[str, list[float]]) -> Any:
-    """Start the writers, kill one in every second run, and compare what there is then.
+    """Start the writers, kill one in every second run, and compare.
 
     Args:
         number: of the run, which decides its random moments.
@@ -144,7 +150,10 @@ def title_vectors(count: int) -> dict[str, list[float]]:
 
 
 def undisturbed(count: int) -> tuple[float, Sequence[str], dict[str, str], dict[str, list[float]]]:
-    """Build the index in one process: its seconds with all vectors in the cache, titles not found, its chunks."""
+    """Build the index in one process, and return its figures.
+
+    Its seconds with all vectors in the cache, titles not found, its chunks.
+    """
     titles = title_vectors(count)
     for _ in range(2):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -158,7 +167,10 @@ def undisturbed(count: int) -> tuple[float, Sequence[str], dict[str, str], dict[
 
 
 def summary(results: dict[str, Any]) -> dict[str, int]:
-    """Return in how many runs nothing was lost; a title such as "Summary" finds its record in no index."""
+    """Return the number of runs without a loss.
+
+    A title such as "Summary" finds its record in no index.
+    """
     runs, known = results["runs"], set(results["undisturbed"]["titles_not_found"])
     return {
         "runs_that_find_every_title_the_undisturbed_index_finds": sum(

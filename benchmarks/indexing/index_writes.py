@@ -1,4 +1,4 @@
-"""Bytes that building an index writes, for a growing number of real abstracts: in all, and by the files they go to.
+"""Bytes written to build an index of a growing number of abstracts, by file.
 
 Usage::
 
@@ -94,7 +94,7 @@ def in_own_process(count: int, *traced_by: str) -> dict[str, Any]:
 
 
 def by_files(count: int) -> dict[str, float]:
-    """Return the megabytes handed over for writing, by the kind of the file they went to."""
+    """Return the megabytes handed over for writing, by kind of file."""
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder, "trace")
         in_own_process(count, "strace", "-ff", "-y", "-e", "trace=write,pwrite64,writev", "-o", str(trace))

@@ -1,11 +1,11 @@
-"""Mutated inputs for every reader of files: only the package's own errors may come out, nothing may hang or be merged.
+"""Mutated inputs for every reader: no foreign errors, no hanging, no merged papers.
 
 Half of the inputs are samples with changed bytes. The other half are exports of three papers, each value of which names
 its paper, with changed lines: no record that is read may name two.
 
 Usage::
 
-    python -m benchmarks.pubmed.fuzz_readers --inputs 100000 [--samples FOLDER]
+    python -m benchmarks.pubmed.fuzz_readers --inputs 100000 [--samples FOLDER] --write
 
 Samples are those written below and, with ``--samples``, all files of a folder that are not too large. Every mutation is
 drawn from a seeded generator, so that an input can be made again from its number. A failure ends the run with the
@@ -19,22 +19,20 @@ import gzip
 import hashlib
 import json
 import logging
-import platform
 import random
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
+from benchmarks.common.provenance import provenance, write_results
 from llama_index_medqa.errors import MedQAError
 from llama_index_medqa.pubmed.formats.jsonl import as_data
 from llama_index_medqa.pubmed.formats.reading import read_records
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
-RESULTS = Path(__file__).parents[1] / "results" / "fuzz_readers.json"
 LIMIT_SECONDS = 10
 LARGEST_SAMPLE = 60_000
 
@@ -93,7 +91,10 @@ JSON_LINES = (
 
 
 def _paper(word: str, number: int) -> dict[str, str]:
-    """A paper every value of which names it: by its word or by a number that is its own."""
+    """Return a paper every value of which names it.
+
+    By its word or by a number that is its own.
+    """
     return {
         "word": word,
         "pmid": f"9000{number}00{number}",
@@ -219,35 +220,38 @@ TOKENS = (
 
 
 def mutated(sample: bytes, source: random.Random) -> bytes:
-    """The sample after one to eight changes."""
+    """Return the sample after one to eight changes."""
     data = bytearray(sample)
     for _ in range(source.choice((1, 1, 1, 2, 4, 8))):
-        place = source.randrange(len(data) + 1)
-        length = min(source.choice((1, 1, 2, 8, 40, 400)), len(data) - place)
+        position = source.randrange(len(data) + 1)
+        length = min(source.choice((1, 1, 2, 8, 40, 400)), len(data) - position)
         change = source.randrange(6)
         if change == 0:
-            data[place : place + length] = b""
+            data[position : position + length] = b""
         elif change == 1:
-            data[place:place] = source.choice(TOKENS)
+            data[position:position] = source.choice(TOKENS)
         elif change == 2:
-            data[place : place + length] = source.randbytes(length)
+            data[position : position + length] = source.randbytes(length)
         elif change == 3:
-            data[place:place] = data[place : place + length]
+            data[position:position] = data[position : position + length]
         elif change == 4:
             other = source.randrange(len(data) + 1)
-            data[place : place + length] = data[other : other + length]
+            data[position : position + length] = data[other : other + length]
         elif source.random() < 0.2:
-            del data[place:]
+            del data[position:]
     return gzip.compress(bytes(data))[: source.choice((None, None, -4, 30))] if source.random() < 0.05 else bytes(data)
 
 
 def with_changed_lines(sample: str, source: random.Random) -> bytes:
-    """The sample after one to three changes of the kinds that programs and people make to lines."""
+    """Return the sample after one to three changes of lines.
+
+    Of the kinds that programs and people make.
+    """
     lines = sample.split("\n")
     for _ in range(source.choice((1, 1, 2, 3))):
-        place = source.randrange(len(lines))
-        line = lines[place]
-        lines[place : place + 1] = source.choice(
+        position = source.randrange(len(lines))
+        line = lines[position]
+        lines[position : position + 1] = source.choice(
             (
                 *([], [line, line], [line, ""], ["", line], [line + "   "], [f" {line}"], [line.lower()]),
                 *([line.replace('"', "", 1)], [line.replace(",", "", 1)], [line.replace("-", " ", 1)], [line[:-1]]),
@@ -261,7 +265,7 @@ def with_changed_lines(sample: str, source: random.Random) -> bytes:
 
 
 def papers_named(item: PubMedRecord | Deletion) -> set[str]:
-    """The papers of the exports that a record names."""
+    """Return the papers of the exports that a record names."""
     told = json.dumps(as_data(item)).lower()
     return {paper["word"] for paper in _PAPERS if any(value in told for key, value in paper.items() if key != "year")}
 
@@ -287,7 +291,10 @@ def require_unmerged(content: bytes) -> None:
 
 @contextlib.contextmanager
 def time_limit() -> Iterator[None]:
-    """End a read that takes too long, in seconds of the processor: others may keep it busy."""
+    """End a read that takes too long, in CPU seconds.
+
+    Others may keep the processor busy.
+    """
 
     def too_long(*_: object) -> None:
         raise TimeoutError(f"longer than {LIMIT_SECONDS} s")
@@ -320,6 +327,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the results file")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
+    made_with = provenance([], ["lxml", "isal"])
     found = samples(arguments.samples)
     own = list(SAMPLES)
     outcomes: collections.Counter[str] = collections.Counter()
@@ -346,9 +354,7 @@ def main() -> None:
             raise
         slowest = max(slowest, time.process_time() - start)
     results = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": " ".join(["python -m benchmarks.pubmed.fuzz_readers", *(a.split("/")[-1] for a in sys.argv[1:])]),
-        "python": platform.python_version(),
+        **made_with,
         "samples": {name: hashlib.sha256(content).hexdigest()[:12] for name, content in found.items()},
         "inputs": arguments.inputs,
         "outcomes": dict(outcomes),
@@ -356,8 +362,7 @@ def main() -> None:
     }
     sys.stdout.write(json.dumps({key: results[key] for key in ("inputs", "outcomes", "slowest_s")}) + "\n")
     if arguments.write:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        write_results("fuzz_readers", results)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write ``docs/readers-compared.md``: the same bytes of XML through three readers, and what each makes of them.
+"""Writes ``docs/readers-compared.md``: the same XML through three readers.
 
 Usage::
 
@@ -42,8 +42,8 @@ class Case(NamedTuple):
     abstract: str
 
 
-class Reading(NamedTuple):
-    """What a reader gave: a title and a text, or the error that ended it."""
+class ReaderResult(NamedTuple):
+    """The result of a reader: a title and a text, or an error."""
 
     title: str
     text: str
@@ -91,7 +91,7 @@ JATS = """<pmc-articleset><article><front><journal-meta>
 
 
 def xml_of(case: Case) -> bytes:
-    """The case as the answer of E-utilities."""
+    """Return the case as the answer of E-utilities."""
     abstract = f"<Abstract>{case.abstract}</Abstract>" if case.abstract else ""
     return (
         f'{HEAD}<PubmedArticle><MedlineCitation Status="MEDLINE" Owner="NLM"><PMID Version="1">1</PMID>'
@@ -100,7 +100,7 @@ def xml_of(case: Case) -> bytes:
     ).encode()
 
 
-def by_llama_index(xml: bytes) -> Reading:
+def by_llama_index(xml: bytes) -> ReaderResult:
     """LlamaIndex's ``PubmedReader``."""
     from llama_index.readers.papers import PubmedReader
 
@@ -110,11 +110,11 @@ def by_llama_index(xml: bytes) -> Reading:
     with mock.patch("requests.get", answer), mock.patch("time.sleep"), contextlib.redirect_stdout(io.StringIO()):
         documents = PubmedReader().load_data("query", 1)
     if not documents:
-        return Reading("(no document)", "(no document)")
-    return Reading(str(documents[0].metadata["Title of this paper"]), documents[0].text)
+        return ReaderResult("(no document)", "(no document)")
+    return ReaderResult(str(documents[0].metadata["Title of this paper"]), documents[0].text)
 
 
-def by_langchain(xml: bytes) -> Reading:
+def by_langchain(xml: bytes) -> ReaderResult:
     """LangChain's ``PubMedLoader``."""
     from langchain_community.document_loaders.pubmed import PubMedLoader
 
@@ -123,20 +123,20 @@ def by_langchain(xml: bytes) -> Reading:
         try:
             (document,) = PubMedLoader("query", 1).load()
         except Exception as error:  # noqa: BLE001 (whatever ends the other reader is what the page has to say)
-            return Reading(f"({type(error).__name__})", f"({type(error).__name__})")
-    return Reading(str(document.metadata["Title"]), document.page_content)
+            return ReaderResult(f"({type(error).__name__})", f"({type(error).__name__})")
+    return ReaderResult(str(document.metadata["Title"]), document.page_content)
 
 
-def by_medqa(xml: bytes) -> Reading:
+def by_medqa(xml: bytes) -> ReaderResult:
     """Our reader; the text is what follows the title."""
     from llama_index_medqa.pubmed.formats.xml import read_xml
     from llama_index_medqa.pubmed.record import PubMedRecord
 
     record = next(item for item in read_xml(io.BytesIO(xml)) if isinstance(item, PubMedRecord))
-    return Reading(record.title, "\n".join(section.text for section in record.sections))
+    return ReaderResult(record.title, "\n".join(section.text for section in record.sections))
 
 
-READERS: dict[str, Callable[[bytes], Reading]] = {
+READERS: dict[str, Callable[[bytes], ReaderResult]] = {
     "LlamaIndex `PubmedReader`": by_llama_index,
     "LangChain `PubMedLoader`": by_langchain,
     "`PubMedReader` of llama-index-medqa": by_medqa,
@@ -144,7 +144,7 @@ READERS: dict[str, Callable[[bytes], Reading]] = {
 
 
 def cell(text: str) -> str:
-    """A text as a cell of a Markdown table."""
+    """Return a text as a cell of a Markdown table."""
     return "`" + re.sub(r"\s*\n\s*", " ⏎ ", text.strip()).replace("|", "\\|") + "`" if text.strip() else "(empty)"
 
 
@@ -172,13 +172,19 @@ def real_records(folder: Path) -> Iterator[bytes]:
 
 
 def words(text: str) -> str:
-    """The words of a text in order, with a space around each; signs that keep powers and fractions apart are none."""
+    """Return the words of a text in order, separated by single spaces.
+
+    Signs that keep powers and fractions apart are none.
+    """
     found = re.findall(r"[^\W_]+", re.sub(r"[\^/]", "", text))
     return f" {' '.join(found)} "
 
 
 def figures(folder: Path) -> str:
-    """How much of titles and abstracts the readers keep over real records; expected values by XPath's string()."""
+    """Return how much of real titles and abstracts the readers keep.
+
+    Expected values come from XPath's string().
+    """
     titles, paragraphs, abstracts = Counter[str](), Counter[str](), Counter[str]()
     records = expected_paragraphs = with_abstract = 0
     for xml in real_records(folder):
@@ -203,7 +209,7 @@ def figures(folder: Path) -> str:
 
 
 def full_text_section() -> str:
-    """What LlamaIndex's reader does with the full text that it is made for."""
+    """Return what LlamaIndex's reader does with full text, its purpose."""
     title, text = by_llama_index(JATS.encode())
     return "\n".join(
         [
@@ -225,7 +231,7 @@ def full_text_section() -> str:
 
 
 def page(data: Path | None) -> str:
-    """The whole page."""
+    """Return the whole page."""
     packages = ("llama-index-readers-papers", "langchain-community", "xmltodict")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     parts = [

@@ -1,4 +1,4 @@
-"""Records per CPU-second and peak memory of readers of MEDLINE XML, each in a process of its own, in alternating runs.
+"""Records per CPU-second and peak memory of readers of MEDLINE XML.
 
 Usage::
 
@@ -28,7 +28,10 @@ from benchmarks.common.provenance import RESULTS, ROOT, provenance, write_result
 
 
 def medqa_index(path: Path) -> int:
-    """What an index needs: title, sections, journal, date, MeSH names, types, DOI, status."""
+    """Read what an index needs, and count the records.
+
+    Title, sections, journal, date, MeSH names, types, DOI, status.
+    """
     from llama_index_medqa.pubmed.formats.xml import read_xml
     from llama_index_medqa.pubmed.record import PubMedRecord
 
@@ -36,7 +39,10 @@ def medqa_index(path: Path) -> int:
 
 
 def medqa_full(path: Path) -> int:
-    """The same, and every detail: authors, references, MeSH with subheadings, and so on."""
+    """Read every detail too, and count the records.
+
+    Authors, references, MeSH with subheadings, and so on.
+    """
     from llama_index_medqa.pubmed.formats.xml import read_xml
     from llama_index_medqa.pubmed.record import PubMedRecord
 
@@ -44,7 +50,7 @@ def medqa_full(path: Path) -> int:
 
 
 def medqa_tree(path: Path) -> int:
-    """The slow way alone: every record from its tree, with every detail."""
+    """Read every record from its tree, with every detail: the slow way."""
     from llama_index_medqa.pubmed.byte_streams import open_source
     from llama_index_medqa.pubmed.formats.xml.slices import read_slices
     from llama_index_medqa.pubmed.formats.xml.tree import record_from_tree
@@ -54,14 +60,17 @@ def medqa_tree(path: Path) -> int:
 
 
 def pubmed_parser_default(path: Path) -> int:
-    """pubmed_parser as it is called without options."""
+    """Read by pubmed_parser without options."""
     import pubmed_parser
 
     return sum(not article["delete"] for article in pubmed_parser.parse_medline_xml(str(path)))
 
 
 def pubmed_parser_full(path: Path) -> int:
-    """pubmed_parser with all that it can give: full dates, authors and references as lists, MeSH subheadings."""
+    """Read by pubmed_parser with all that it can give.
+
+    Full dates, authors and references as lists, MeSH subheadings.
+    """
     import pubmed_parser
 
     articles = pubmed_parser.parse_medline_xml(
@@ -71,7 +80,9 @@ def pubmed_parser_full(path: Path) -> int:
 
 
 def bio_entrez(path: Path) -> int:
-    """Bio.Entrez.read, which gives all elements as lists and dictionaries, on sets of 500 records.
+    """Read by Bio.Entrez.read, on sets of 500 records.
+
+    It gives all elements as lists and dictionaries.
 
     ``Entrez.parse`` refuses these files, and ``Entrez.read`` of a whole file would hold all of it in memory.
     """
@@ -103,7 +114,10 @@ def _sets_of_records(path: Path, size: int) -> Iterator[bytes]:
 
 
 def lxml_iterparse(path: Path) -> int:
-    """A plain loop over lxml.iterparse that takes the fields of :func:`medqa_index`."""
+    """Read by a plain loop over lxml.iterparse.
+
+    It takes the fields of :func:`medqa_index`.
+    """
     from lxml import etree
 
     number = 0
@@ -177,7 +191,7 @@ def measure(name: str, files: list[Path]) -> dict[str, float]:
 
 
 def compare_with_tree(files: list[Path]) -> dict[str, int]:
-    """Read every record in the fast way and from its tree, and count where any field differs."""
+    """Count the records in which fast way and tree differ."""
     from llama_index_medqa.pubmed.byte_streams import open_source
     from llama_index_medqa.pubmed.formats.xml import read_xml
     from llama_index_medqa.pubmed.formats.xml.slices import read_slices
@@ -196,7 +210,7 @@ def compare_with_tree(files: list[Path]) -> dict[str, int]:
 
 
 def table(results: dict[str, Any]) -> str:
-    """The results as Markdown."""
+    """Return the results as Markdown."""
     base = {name: results["readers"][name]["records_per_cpu_s"] for name in ("pubmed_parser_full", "bio_entrez")}
     default = results["readers"]["pubmed_parser_default"]["records_per_cpu_s"]
     lines = [

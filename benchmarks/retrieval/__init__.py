@@ -1,1 +1,1 @@
-"""Measurements of retrieval: which papers each way of searching finds, and what it costs."""
+"""Measurements of retrieval: the papers found, and the cost."""

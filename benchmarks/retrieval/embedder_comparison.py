@@ -1,4 +1,4 @@
-"""Does bge-small-en-v1.5 find more of what answers a question than the 4-bit multilingual E5, and at which cost?
+"""Does bge-small-en-v1.5 retrieve more than the 4-bit multilingual E5, and at which cost?
 
 Both packaged embedders, alone and fused with the product's BM25 by reciprocal rank as its retriever does, on samples of
 three sets:
@@ -71,14 +71,20 @@ _SPEED_ROUNDS = 2
 
 
 def embedder(name: str, vectors: str | None) -> TransformerEmbedding:
-    """One of the two embedders, with a cache of its vectors where a folder is given."""
+    """Return one of the two embedders.
+
+    With a cache of its vectors where a folder is given.
+    """
     if name == "bge":
         return BgeEmbedding(model_name=str(locate("bge-small-en-v1.5")), cache_dir=vectors)
     return E5Embedding(model_name=str(locate("multilingual-e5-small")), cache_dir=vectors)
 
 
 def sampled(name: str, data: Path) -> RetrievalSet:
-    """The sample of a set: its questions, the papers that answer them, and random others."""
+    """Return the sample of a set.
+
+    Its questions, the papers that answer them, and random others.
+    """
     chosen = load_set(name, data)
     questions, papers = SAMPLES[name]
     files = chosen.files
@@ -96,7 +102,10 @@ def sampled(name: str, data: Path) -> RetrievalSet:
 
 
 def dense_rankings(chosen: RetrievalSet, model: TransformerEmbedding, size: tuple[int, int]) -> tuple[Rankings, int]:
-    """Papers by the greatest cosine of their chunks, as the retriever has them; and how many chunks there are."""
+    """Return rankings of papers by their best chunk, and the chunk count.
+
+    By the greatest cosine, as the retriever has them.
+    """
     parser = TokenNodeParser(tokenizer=model.model_name, chunk_size=size[0], chunk_overlap=size[1])
     pieces = [(document.id_, text) for document in chosen.documents for text in parser.split_text(document.text)]
     texts = [text for _, text in pieces]
@@ -116,7 +125,10 @@ def dense_rankings(chosen: RetrievalSet, model: TransformerEmbedding, size: tupl
 
 
 def lexical_rankings(chosen: RetrievalSet) -> Rankings:
-    """Papers by the product's BM25, which ranks whole records: embedder and chunks are nothing to it."""
+    """Return rankings of papers by the product's BM25.
+
+    It ranks whole records: embedder and chunks are nothing to it.
+    """
     parser = TokenNodeParser(tokenizer=str(locate("bge-small-en-v1.5")))
     with tempfile.TemporaryDirectory() as folder:
         index = PubMedIndex.open(folder, embed_model=HashEmbedding(dimension=2), node_parser=parser, create=True)
@@ -131,7 +143,7 @@ def lexical_rankings(chosen: RetrievalSet) -> Rankings:
 
 
 def rankings_of(name: str, options: argparse.Namespace) -> tuple[RetrievalSet, dict[str, Rankings], dict[str, int]]:
-    """The sample of a set, the rankings of every row, and how many chunks each side has."""
+    """Return a set's sample, the rankings of every row, and chunk counts."""
     chosen = sampled(name, options.data)
     rows = {"BM25": lexical_rankings(chosen)}
     chunks: dict[str, int] = {}
@@ -148,7 +160,7 @@ def rankings_of(name: str, options: argparse.Namespace) -> tuple[RetrievalSet, d
 
 
 def measure_set(name: str, options: argparse.Namespace) -> dict[str, Any]:
-    """All rows of one set, and the paired differences."""
+    """Return all rows of one set, and the paired differences."""
     chosen, rows, chunks = rankings_of(name, options)
     judgements = {case.case_id: case.judgements for case in chosen.cases}
     values = {
@@ -173,7 +185,10 @@ def measure_set(name: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def costs(data: Path) -> dict[str, Any]:
-    """CPU-seconds to embed the first abstracts of SciFact, the sides in turns, and as many of its claims."""
+    """Return CPU-seconds to embed abstracts and claims, sides in turn.
+
+    The first abstracts of SciFact, and as many of its claims.
+    """
     chosen = load_set("SciFact", data)
     texts = [document.text for document in chosen.documents[:_SPEED_ABSTRACTS]]
     questions = [case.question for case in chosen.cases[:_SPEED_ABSTRACTS]]
@@ -213,7 +228,7 @@ def _rounded(estimate: Any) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measures the sets and writes ``results/embedder_comparison.json``."""
+    """Measure the sets and writes ``results/embedder_comparison.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     parser.add_argument("--sets", default=",".join(NAMES))

@@ -1,4 +1,4 @@
-"""Which search by words: SQLite FTS5, brought up to date record by record, or bm25s, rebuilt on every change?
+"""Search by words: SQLite FTS5 updated by record, or bm25s rebuilt on every change?
 
 Both read the same Chroma collection of 100,000 real chunks through the same code, cut texts into the same terms and
 rank whole records. Measured in CPU time of this process, sides alternating, medians of three runs; queries one by one.
@@ -53,7 +53,7 @@ class Bm25s:
         self._folder = folder
 
     def rebuild(self) -> None:
-        """Reads every record and builds anew."""
+        """Read every record and builds anew."""
         store = self._words._store
         chunk_ids: dict[str, list[str]] = {}
         for chunk_id in store.collection.get(include=[])["ids"]:
@@ -69,7 +69,7 @@ class Bm25s:
         self._model = bm25s.BM25.load(self._folder, mmap=True)
 
     def search(self, question: str) -> list[str]:
-        """The best records."""
+        """Return the best records."""
         terms = [list(dict.fromkeys(lexical_terms(question)))]
         found, _ = self._model.retrieve(terms, k=DEPTH, show_progress=False)
         return [self.ids[number] for number in found[0]]
@@ -89,7 +89,10 @@ def documents(data: Path, medline: Path) -> Iterator[Document]:
 
 
 def build_collection(options: argparse.Namespace) -> PubMedIndex:
-    """The collection; its vectors play no part, so they are short."""
+    """Return the collection.
+
+    Its vectors play no part, so they are short.
+    """
     parser = TokenNodeParser(tokenizer=str(locate("multilingual-e5-small")))
     index = PubMedIndex.open(
         str(options.work / "collection"), embed_model=HashEmbedding(dimension=4), node_parser=parser, create=True
@@ -106,7 +109,7 @@ def build_collection(options: argparse.Namespace) -> PubMedIndex:
 
 
 def compare(index: PubMedIndex, options: argparse.Namespace) -> dict[str, Any]:
-    """Build, update and query of both sides."""
+    """Measure build, update and query of both sides."""
     words = LexicalIndex(index.store, options.work / "words.sqlite3")
     other = Bm25s(words, options.work / "bm25s")
     seconds: dict[str, list[float]] = {"fts5 build": [], "bm25s build": [], "fts5 update": [], "bm25s update": []}
@@ -133,7 +136,10 @@ def compare(index: PubMedIndex, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def queries(words: LexicalIndex, other: Bm25s, sets: Sequence[RetrievalSet]) -> dict[str, Any]:
-    """Time and quality of both sides on the questions of both sets, alternating question by question."""
+    """Return time and quality of both sides, alternating by question.
+
+    On the questions of both sets.
+    """
     sides: dict[str, Callable[[str], list[str]]] = {
         "fts5": lambda text: [hit.record_id for hit in words.search(lexical_terms(text), DEPTH)],
         "bm25s": other.search,
@@ -167,7 +173,10 @@ def queries(words: LexicalIndex, other: Bm25s, sets: Sequence[RetrievalSet]) -> 
 
 
 def choices(data: Path) -> dict[str, Any]:
-    """nDCG@10 on SciFact's train claims by rule of terms and by unit, ranked by bm25s with k1 = 1.2, b = 0.75."""
+    """Return nDCG@10 by rule of terms and by unit.
+
+    On SciFact's train claims, ranked by bm25s with k1 = 1.2, b = 0.75.
+    """
     chosen = load_set("SciFact", data, train=True)
     parser = TokenNodeParser(tokenizer=str(locate("multilingual-e5-small")))
     chunks = [(document.id_, text) for document in chosen.documents for text in parser.split_text(document.text)]
@@ -211,8 +220,8 @@ def _changed(document_id: str, run: int) -> Document:
     )
 
 
-def _size(place: Path) -> int:
-    files = place.iterdir() if place.is_dir() else place.parent.glob(f"{place.name}*")
+def _size(path: Path) -> int:
+    files = path.iterdir() if path.is_dir() else path.parent.glob(f"{path.name}*")
     return sum(file.stat().st_size for file in files)
 
 
@@ -221,7 +230,7 @@ def _rounded(estimate: Any) -> dict[str, float]:
 
 
 def as_markdown(results: dict[str, Any]) -> str:
-    """The tables of a results file."""
+    """Return the tables of a results file."""
     seconds, times = results["cpu_seconds"], results["query_milliseconds"]
     lines = [
         "# Search by words", "",
@@ -245,7 +254,7 @@ def as_markdown(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measures and writes ``results/lexical_search.json`` and ``.md``."""
+    """Measure and writes ``results/lexical_search.json`` and ``.md``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--medline", type=Path, required=True)
     add_data_option(parser)

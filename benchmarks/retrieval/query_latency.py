@@ -1,4 +1,4 @@
-"""How long a question to an index takes, stage by stage, at 10,000 and 100,000 chunks.
+"""How long does a question to an index take, by stage, at 10,000 and 100,000 chunks?
 
 Usage::
 
@@ -48,7 +48,10 @@ WHOLE = "all stages"
 
 
 def chunks(count: int) -> Iterator[TextNode]:
-    """Chunks of made-up records, with the metadata that records have and random unit vectors."""
+    """Yield chunks of invented records with random unit vectors.
+
+    They have the metadata that records have.
+    """
     source = np.random.default_rng(0)
     for number in range(count):
         record, position = divmod(number, CHUNKS_PER_RECORD)
@@ -71,7 +74,10 @@ def chunks(count: int) -> Iterator[TextNode]:
 
 
 def stages(store: PubMedVectorStore, embedder: E5Embedding) -> dict[str, Callable[[Any], Any]]:
-    """What happens to a question, in order: each takes what the one before gave."""
+    """Return the stages of a question in order.
+
+    Each takes what the one before gave.
+    """
     filters = without_retracted(None)
 
     def scope(embedding: list[float]) -> tuple[list[float], dict[str, Any]]:
@@ -103,14 +109,17 @@ class Spent(NamedTuple):
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, Spent]:
-    """A result and what it took."""
+    """Return a result and the time it took."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
     return result, Spent((time.perf_counter() - wall) * 1_000, (time.process_time() - cpu) * 1_000)
 
 
 def measured(steps: dict[str, Callable[[Any], Any]], rounds: int) -> dict[str, list[Spent]]:
-    """What every stage of every question took, after one round that does not count."""
+    """Return the time of every stage of every question.
+
+    After one round that does not count.
+    """
     times: dict[str, list[Spent]] = {name: [] for name in [*steps, WHOLE]}
     for number in range(rounds + 1):
         for question in QUESTIONS:
@@ -126,7 +135,10 @@ def measured(steps: dict[str, Callable[[Any], Any]], rounds: int) -> dict[str, l
 
 
 def retrievals(index: PubMedIndex, embedder: E5Embedding, rounds: int) -> dict[str, Any]:
-    """What whole retrievals take by mode, and the first search by words, which builds its cache."""
+    """Return the time of whole retrievals by mode.
+
+    And that of the first search by words, which builds its cache.
+    """
     queries = [QueryBundle(question, embedding=embedder.get_query_embedding(question)) for question in QUESTIONS]
     retrievers = {mode: PubMedRetriever(index, mode=mode, similarity_top_k=TOP_K) for mode in get_args(RetrievalMode)}
     _, first = timed(lambda: retrievers["lexical"].retrieve(queries[0]))
@@ -144,7 +156,7 @@ def retrievals(index: PubMedIndex, embedder: E5Embedding, rounds: int) -> dict[s
 
 
 def built(folder: Path, size: int, embedder: E5Embedding) -> PubMedIndex:
-    """An index of so many chunks."""
+    """Return an index of so many chunks."""
     index = PubMedIndex.open(str(folder), embed_model=embedder, create=True)
     store = index.store
     batch: list[TextNode] = []
@@ -158,7 +170,7 @@ def built(folder: Path, size: int, embedder: E5Embedding) -> PubMedIndex:
 
 
 def percentiles(times: list[Spent]) -> dict[str, float]:
-    """Median and 95th percentile, by the clock and in CPU time."""
+    """Return median and 95th percentile, elapsed and in CPU time."""
     columns = {"": [spent.wall for spent in times], "cpu_": [spent.cpu for spent in times]}
     return {
         f"{name}p{share}_ms": round(float(np.percentile(values, share)), 3)
@@ -168,7 +180,10 @@ def percentiles(times: list[Spent]) -> dict[str, float]:
 
 
 def summary(times: dict[str, list[Spent]]) -> dict[str, dict[str, float]]:
-    """Percentiles of each stage, and its share of the sum of the medians of CPU time."""
+    """Return percentiles and share of each stage.
+
+    The share is of the sum of the medians of CPU time.
+    """
     found = {name: percentiles(values) for name, values in times.items()}
     whole = sum(of["cpu_p50_ms"] for name, of in found.items() if name != WHOLE)
     return {
@@ -178,7 +193,7 @@ def summary(times: dict[str, list[Spent]]) -> dict[str, dict[str, float]]:
 
 
 def table(results: dict[str, Any]) -> str:
-    """The results as Markdown."""
+    """Return the results as Markdown."""
     lines = ["# Query latency", "", f"Top {TOP_K}, {results['queries']} queries a size, milliseconds."]
     for size, found in results["sizes"].items():
         retrieval = found["retrieval"]
@@ -198,7 +213,7 @@ def _cells(row: dict[str, float]) -> str:
 
 
 def main() -> None:
-    """Measures and writes the results."""
+    """Measure and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--rounds", type=int, default=25)

@@ -79,15 +79,15 @@ def embedder(name: str, vectors: str) -> TransformerEmbedding:
 
 
 def open_index(chosen: RetrievalSet, model: TransformerEmbedding, folder: Path) -> PubMedIndex:
-    """The index of a set, brought up to date."""
+    """Return the index of a set, brought up to date."""
     parser = TokenNodeParser(tokenizer=model.model_name, chunk_size=128, chunk_overlap=64)
     index = PubMedIndex.open(str(folder), embed_model=model, node_parser=parser, create=True)
     index.ingest(chosen.documents)
     return index
 
 
-class Retrieval:
-    """Rankings over one index; the vector of a question is computed once."""
+class IndexRankings:
+    """Rankings over one index, with each question embedded once."""
 
     def __init__(self, index: PubMedIndex, model: TransformerEmbedding, chosen: RetrievalSet) -> None:
         self._index = index
@@ -95,7 +95,7 @@ class Retrieval:
         self._vectors = {case.case_id: model.get_query_embedding(case.question) for case in chosen.cases}
 
     def rankings(self, **arguments: Any) -> Rankings:
-        """For each question the ids of the documents found, the best first.
+        """Return the ids of the documents found for each question, the best first.
 
         Where fewer than asked for are found, the retriever fills the list with more of their chunks.
         """
@@ -114,13 +114,13 @@ class Retrieval:
 
 
 def per_question(rankings: Rankings, chosen: RetrievalSet) -> dict[str, list[float]]:
-    """The values of every measure, in the order of the questions."""
+    """Return the values of every measure, in the order of the questions."""
     judgements = {case.case_id: case.judgements for case in chosen.cases}
     return {str(measure): list(measure.per_question(rankings, judgements).values()) for measure in MEASURES}
 
 
 def measure_set(name: str, options: argparse.Namespace) -> dict[str, Any]:
-    """All rows of one set, and the paired differences."""
+    """Return all rows of one set, and the paired differences."""
     chosen = load_set(name, options.data)
     values: dict[str, dict[str, list[float]]] = {}
     chunks: dict[str, int] = {}
@@ -128,7 +128,7 @@ def measure_set(name: str, options: argparse.Namespace) -> dict[str, Any]:
         model = embedder(model_name, options.vectors)
         index = open_index(chosen, model, options.indexes / f"{name}-{model_name}")
         chunks[model_name] = index.store.collection.count()
-        retrieval = Retrieval(index, model, chosen)
+        retrieval = IndexRankings(index, model, chosen)
         for label, used, arguments in ROWS:
             if used == model_name:
                 values[label] = per_question(retrieval.rankings(**arguments), chosen)
@@ -153,12 +153,12 @@ def measure_set(name: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def tune(options: argparse.Namespace) -> dict[str, Any]:
-    """nDCG@10 on SciFact's train claims for what could be chosen otherwise."""
+    """Return nDCG@10 on SciFact's train claims for other choices."""
     chosen = load_set("SciFact", options.data, train=True)
     found: dict[str, Any] = {}
     for model_name in (name for name in ("e5", "minilm") if name in options.embedders):
         model = embedder(model_name, options.vectors)
-        retrieval = Retrieval(open_index(chosen, model, options.indexes / f"SciFact-{model_name}"), model, chosen)
+        retrieval = IndexRankings(open_index(chosen, model, options.indexes / f"SciFact-{model_name}"), model, chosen)
         parts = {mode: retrieval.rankings(mode=mode) for mode in ("dense", "lexical")}
         found[model_name] = dict(_alternatives(parts, retrieval, chosen))
         print(json.dumps(found[model_name], indent=2), flush=True)
@@ -166,7 +166,7 @@ def tune(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _alternatives(
-    parts: Mapping[str, Rankings], retrieval: Retrieval, chosen: RetrievalSet
+    parts: Mapping[str, Rankings], retrieval: IndexRankings, chosen: RetrievalSet
 ) -> Iterator[tuple[str, float]]:
     def mean(rankings: Rankings) -> float:
         values = per_question(rankings, chosen)["nDCG@10"]
@@ -187,7 +187,10 @@ def _alternatives(
 
 
 def beside(earlier: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
-    """The results of this run, and beside them what an earlier one measured and this one did not."""
+    """Merge earlier results into those of this run.
+
+    What an earlier run measured and this one did not.
+    """
     kept: dict[str, list[str]] = {}
     for name, found in earlier["sets"].items():
         mine = results["sets"].setdefault(name, {**found, "rows": {}, "differences": {}})
@@ -207,7 +210,7 @@ def _rounded(estimate: Any) -> dict[str, float]:
 
 
 def as_markdown(results: dict[str, Any]) -> str:
-    """The tables of a results file."""
+    """Return the tables of a results file."""
     lines = ["# Retrieval quality", "", "Mean over the questions, with the 95 % bootstrap interval.", ""]
     for name, found in results["sets"].items():
         lines += [f"## {name}: {found['questions']} questions, {found['documents']} documents", ""]
@@ -249,7 +252,7 @@ def _table(rows: dict[str, dict[str, dict[str, float]]], *, signed: bool = False
 
 
 def main() -> None:
-    """Measures the sets and writes ``results/retrieval_quality.json`` and ``.md``."""
+    """Measure the sets and write ``results/retrieval_quality.json``, ``.md``."""
     options = _options()
     results: dict[str, Any] = {"depth": DEPTH, "mmr_balance": MMR_BALANCE}
     if options.tune:

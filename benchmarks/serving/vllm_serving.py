@@ -1,4 +1,4 @@
-"""What does VllmLora cost beside raw requests, and how far apart are vLLM's and peft's log-probabilities?
+"""What does VllmLora cost beside raw requests, and do vLLM and peft agree?
 
 Needs the extra ``adapter``, and vLLM in an environment of its own whose Python MEDQA_VLLM_PYTHON names (``make
 test-integration`` builds one in .venv-vllm). Serves SmolLM2-135M with a LoRA adapter on the CPU, in bfloat16 and in
@@ -35,17 +35,17 @@ PROMPTS = [f"Write one sentence on the heart, number {number}." for number in ra
 
 
 def main() -> None:
-    """Measures and writes the results."""
+    """Measure and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     rounds = parser.parse_args().rounds
     base = str(locate("smollm2-135m-instruct-bf16"))
     noise: dict[str, Any] = {}
     concurrency: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as place:
-        manifests = {spread: random_adapter(Path(place) / str(spread), base, spread) for spread in (0.002, 0.01)}
+    with tempfile.TemporaryDirectory() as folder:
+        manifests = {spread: random_adapter(Path(folder) / str(spread), base, spread) for spread in (0.002, 0.01)}
         for dtype in ("bfloat16", "float32"):
-            adapters = {f"spread-{spread}": f"{place}/{spread}" for spread in manifests}
+            adapters = {f"spread-{spread}": f"{folder}/{spread}" for spread in manifests}
             settings = VllmSettings(
                 model=base, adapters=adapters, served_model_name="base", port=8765, dtype=dtype, max_model_len=1024,
                 max_loras=2, enforce_eager=True, more=("--max-num-seqs", str(REQUESTS)),
@@ -68,7 +68,10 @@ def main() -> None:
 
 
 def random_adapter(folder: Path, base: str, spread: float) -> AdapterManifest:
-    """An adapter whose B is drawn with this standard deviation, and its manifest computed in float32."""
+    """Make an adapter with a random B, and its float32 manifest.
+
+    B is drawn with this standard deviation.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
@@ -85,7 +88,10 @@ def random_adapter(folder: Path, base: str, spread: float) -> AdapterManifest:
 
 
 def differences(api_base: str, name: str, manifests: dict[float, AdapterManifest]) -> dict[str, float]:
-    """How far the served log-probabilities of the canaries are from those of the manifest."""
+    """Return the differences of served and stored log-probabilities.
+
+    Of the canaries.
+    """
     api = ServerApi(api_base)
     own = manifests[float(name.removeprefix("spread-"))]
     other = next(manifest for manifest in manifests.values() if manifest is not own)
@@ -106,12 +112,12 @@ def differences(api_base: str, name: str, manifests: dict[float, AdapterManifest
 
 
 def score(api: ServerApi, model: str, text: str) -> tuple[float, ...]:
-    """The served log-probabilities of a text in the chat format."""
+    """Return the served log-probabilities of a text in the chat format."""
     return api.score(model, text, add_special_tokens=False).logprobs
 
 
 def compare(api_base: str, model: str, rounds: int) -> dict[str, Any]:
-    """The same load sent raw, by acomplete and by complete_many, in turn."""
+    """Compare the same load sent raw, by acomplete and by complete_many."""
     llm = VllmLora("base", model, api_base=api_base, max_tokens=TOKENS, stop=[], timeout=600, verify_first=False)
     more = {"ignore_eos": True}
     ways: dict[str, Callable[[], list[str]]] = {
@@ -151,7 +157,7 @@ def compare(api_base: str, model: str, rounds: int) -> dict[str, Any]:
 
 
 async def raw(api_base: str, model: str) -> list[str]:
-    """The load by an asynchronous HTTP client, nothing between."""
+    """Send the load by an asynchronous HTTP client, nothing between."""
     # Without TLS, whose certificates would take it longer to read than all of its requests take to send.
     async with httpx.AsyncClient(timeout=600, trust_env=False, verify=False) as client:  # plain HTTP
 
@@ -164,7 +170,7 @@ async def raw(api_base: str, model: str) -> list[str]:
 
 
 async def gathered(llm: VllmLora, more: dict[str, Any]) -> list[str]:
-    """The load by acomplete."""
+    """Send the load by acomplete."""
     return [answer.text for answer in await asyncio.gather(*(llm.acomplete(prompt, **more) for prompt in PROMPTS))]
 
 

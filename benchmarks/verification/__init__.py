@@ -1,1 +1,1 @@
-"""Measurements of the verifier: does it tell what a text supports from what it does not?"""
+"""Measurements of the verifier: does it separate supported claims from others?"""

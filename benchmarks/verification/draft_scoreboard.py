@@ -1,4 +1,4 @@
-"""Of the sentences that the engine drafts, which does verification pass, and does what it passes hold?
+"""Which drafted sentences does verification pass, and are they true?
 
     python -m benchmarks.verification.draft_scoreboard --work FOLDER [--split calibration|final] [--data DATA]
         [--labels FILE] [--limit N] [--model FOLDER]
@@ -62,7 +62,7 @@ LABELS = Path(__file__).with_name("labelled_drafts.jsonl")
 
 @dataclass(frozen=True)
 class LabelledSentence:
-    """A drafted sentence and what a reader says of it.
+    """A drafted sentence with its label by a reader.
 
     Attributes:
         question_id: PMID (PubMedQA) or BioASQ's id.
@@ -78,8 +78,8 @@ class LabelledSentence:
 
 
 @dataclass(frozen=True)
-class JudgedSentence:
-    """A labelled sentence with the verdict and the support that the current code gives it."""
+class LabelledVerdict:
+    """A labelled sentence with verdict and support by the current code."""
 
     labelled: LabelledSentence
     verdict: str
@@ -87,12 +87,15 @@ class JudgedSentence:
 
 
 def sentence_sha(sentence: str) -> str:
-    """By which a label knows its sentence: the first twelve digits of its SHA-256."""
+    """Return the key of a sentence in the labels.
+
+    The first twelve digits of its SHA-256.
+    """
     return hashlib.sha256(sentence.encode()).hexdigest()[:12]
 
 
 def read_labels(file: Path) -> list[LabelledSentence]:
-    """The labels of a file.
+    """Return the labels of a file.
 
     Raises:
         ValueError: a label is none, or a sentence was changed after it was labelled.
@@ -108,15 +111,15 @@ def read_labels(file: Path) -> list[LabelledSentence]:
 
 
 def labels_of(rows: Iterable[dict[str, Any]], labels: Iterable[LabelledSentence]) -> list[LabelledSentence]:
-    """The labels whose sentence stands in the kept draft of its question."""
+    """Return the labels of sentences in the kept draft of their question."""
     drafted = {(row["set"], row["case"], sentence["sentence"]) for row in rows for sentence in row["sentences"]}
     return [one for one in labels if (one.set, one.question_id, one.sentence) in drafted]
 
 
 def judge_labelled(
     labels: Sequence[LabelledSentence], answers: Iterable[dict[str, Any]], judge: Judge
-) -> Iterator[JudgedSentence]:
-    """Judges the labelled sentences against what was retrieved for their questions.
+) -> Iterator[LabelledVerdict]:
+    """Judge the labelled sentences by what was retrieved for them.
 
     What the engine leaves out without verifying it ("The passage states ...") cannot pass here either.
 
@@ -130,14 +133,14 @@ def judge_labelled(
         row = kept[labelled.set, labelled.question_id]
         became = next(one["became"] for one in row["sentences"] if one["sentence"] == labelled.sentence)
         if became in NEVER_VERIFIED:
-            yield JudgedSentence(labelled, became, 0.0)
+            yield LabelledVerdict(labelled, became, 0.0)
         else:
             found = judge(labelled.sentence, passages_in(row), row["asked"])
-            yield JudgedSentence(labelled, found.verdict, found.support)
+            yield LabelledVerdict(labelled, found.verdict, found.support)
 
 
-def measure(judged: Sequence[JudgedSentence]) -> dict[str, Any]:
-    """Precision and recall of what passes and of what is contradicted."""
+def measure(judged: Sequence[LabelledVerdict]) -> dict[str, Any]:
+    """Return precision and recall of passed and of contradicted sentences."""
     return {
         "sentences": len(judged),
         "labels": dict(Counter(one.labelled.label for one in judged)),
@@ -147,8 +150,10 @@ def measure(judged: Sequence[JudgedSentence]) -> dict[str, Any]:
     }
 
 
-def recall_at_precision(judged: Sequence[JudgedSentence], target: float) -> dict[str, float] | None:
-    """The largest share of supported sentences that some least support lets pass at this precision.
+def recall_at_precision(judged: Sequence[LabelledVerdict], target: float) -> dict[str, float] | None:
+    """Return the largest share of supported sentences at a precision.
+
+    By some least support.
 
     Args:
         judged: the sentences.
@@ -165,15 +170,15 @@ def recall_at_precision(judged: Sequence[JudgedSentence], target: float) -> dict
     return None
 
 
-def _precision_and_recall(judged: Sequence[JudgedSentence], label: str) -> dict[str, Any]:
+def _precision_and_recall(judged: Sequence[LabelledVerdict], label: str) -> dict[str, Any]:
     return {
         "precision": _share([one for one in judged if one.verdict == label], lambda one: one.labelled.label == label),
         "recall": _share([one for one in judged if one.labelled.label == label], lambda one: one.verdict == label),
     }
 
 
-def _share(some: Sequence[JudgedSentence], holds: Callable[[JudgedSentence], bool]) -> dict[str, float] | None:
-    """With its interval; None of no sentences."""
+def _share(some: Sequence[LabelledVerdict], holds: Callable[[LabelledVerdict], bool]) -> dict[str, float] | None:
+    """Return a share with its interval; None of no sentences."""
     if not some:
         return None
     questions = [(one.labelled.set, one.labelled.question_id) for one in some]
@@ -182,7 +187,7 @@ def _share(some: Sequence[JudgedSentence], holds: Callable[[JudgedSentence], boo
 
 
 def outcomes(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What became of the questions and of the drafted sentences."""
+    """Return the outcomes of the questions and of the drafted sentences."""
     return {
         "questions": len(rows),
         "without a draft": sum(row["draft"] is None for row in rows),
@@ -195,7 +200,10 @@ def outcomes(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def collect(sets: Sequence[AnswerSet], split: str, work: Path, limit: int, verifier: Verifier) -> None:
-    """Asks what was not asked yet; each answer is a line of ``work/SPLIT.jsonl`` as soon as it is there."""
+    """Ask what was not asked yet, and store each answer at once.
+
+    A line of ``work/SPLIT.jsonl`` for each.
+    """
     file = work / f"{split}.jsonl"
     rows = list(read_rows(file)) if file.exists() else []
     # A line that an interruption broke off would spoil the one after it.
@@ -223,7 +231,7 @@ def collect(sets: Sequence[AnswerSet], split: str, work: Path, limit: int, verif
 
 
 def judge_with(verifier: Verifier) -> Judge:
-    """A verifier as it is asked here: for one sentence."""
+    """Return a function that verifies one sentence."""
 
     def judge(sentence: str, passages: Sequence[Passage], question: str) -> AnswerSentence:
         return verifier.verify([sentence], passages, question)[0]
@@ -234,7 +242,7 @@ def judge_with(verifier: Verifier) -> Judge:
 def scoreboard(
     labels: Sequence[LabelledSentence], rows: Sequence[dict[str, Any]], model: EntailmentModel
 ) -> dict[str, Any]:
-    """The figures of a model, for each strictness over both sets and each."""
+    """Return the figures of a model by strictness, for each set and both."""
     found: dict[str, Any] = {}
     for strictness in get_args(Strictness):
         verifier = ClaimVerifier(model, strictness)
@@ -249,7 +257,7 @@ def scoreboard(
 
 
 def main() -> None:
-    """Collects, judges the labelled sentences, prints and writes what was found."""
+    """Collect, judge the labelled sentences, print and write the results."""
     options = _options()
     sets = [load_answer_set(name, options.data) for name in NAMES]
     options.work.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The engine's drafts, with what was retrieved for each and what became of each of its sentences."""
+"""The engine's drafts with their retrieved texts and verdicts."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +11,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from benchmarks.common.answer_sets import AnswerSet
 from benchmarks.common.cached_llm import KeptDrafts
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever
-from llama_index_medqa._common.timer import Stopwatch
-from llama_index_medqa.answering.context import Evidence
+from llama_index_medqa._common.timer import StageTimer
+from llama_index_medqa.answering.context import AnswerContext
 from llama_index_medqa.answering.response import MedQAResponse
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.profiles import EMBEDDED
@@ -27,7 +27,7 @@ NEVER_VERIFIED = ("declined", "cut_off")
 
 
 class _RecordingVerifier:
-    """Keeps the verdicts of the answer that is being made."""
+    """Records the verdicts of the current answer."""
 
     def __init__(self, verifier: Verifier) -> None:
         self._verifier = verifier
@@ -35,28 +35,30 @@ class _RecordingVerifier:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """The verifier's."""
+        """Return the verifier's identity."""
         return self._verifier.identity
 
     def verify(self, sentences: Sequence[str], passages: Sequence[Passage], question: str = "") -> list[AnswerSentence]:
-        """Verifies, and keeps the verdicts."""
+        """Verify, and record the verdicts."""
         found = self._verifier.verify(sentences, passages, question)
         self.verdicts.extend(zip(sentences, found, strict=True))
         return found
 
 
 class _RecordingEngine(MedQAQueryEngine):
-    """Keeps the evidence of the last question."""
+    """Records the evidence of the last question."""
 
-    evidence: Evidence
+    evidence: AnswerContext
 
-    def _checked(self, query_bundle: QueryBundle, evidence: Evidence, watch: Stopwatch) -> Any:
+    def _draft_verifier(self, query_bundle: QueryBundle, evidence: AnswerContext, timer: StageTimer) -> Any:
         self.evidence = evidence
-        return super()._checked(query_bundle, evidence, watch)
+        return super()._draft_verifier(query_bundle, evidence, timer)
 
 
 class DraftedAnswers:
-    """Asks the embedded profile's engine, as ``benchmarks.answering.answer_quality`` does, and keeps all that it made.
+    """Asks the embedded profile's engine, and keeps all that it made.
+
+    As ``benchmarks.answering.answer_quality`` does.
 
     Args:
         chosen: the set that questions are taken from.
@@ -78,7 +80,10 @@ class DraftedAnswers:
         )
 
     def row(self, case: EvaluationCase, split: str) -> dict[str, Any]:
-        """Asks one question; a question that is refused before the model is asked has no draft."""
+        """Ask one question.
+
+        A question that is refused before the model is asked has no draft.
+        """
         self._verifier.verdicts.clear()
         response = self._engine.query(case.question)
         assert isinstance(response, MedQAResponse)
@@ -102,7 +107,7 @@ class DraftedAnswers:
 
 
 def sentence_rows(draft: str, verdicts: Sequence[tuple[str, AnswerSentence]], *, cut_off: bool) -> list[dict[str, Any]]:
-    """The sentences of a draft in order, each with what became of it.
+    """Return the sentences of a draft in order, each with its outcome.
 
     ``said``, ``dropped`` and ``repeated`` (the answer has it already) were verified; ``declined`` speaks of the
     evidence instead of the question; ``cut_off`` was not finished.
@@ -134,13 +139,19 @@ def sentence_rows(draft: str, verdicts: Sequence[tuple[str, AnswerSentence]], *,
 
 
 def read_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The kept answers; a line that an interruption broke off is left out."""
+    """Yield the kept answers.
+
+    A line that an interruption broke off is left out.
+    """
     for line in file.read_text(encoding="utf-8").split("\n")[:-1]:
         yield json.loads(line)
 
 
 def passages_in(row: dict[str, Any]) -> list[Passage]:
-    """What was retrieved for a kept answer, cut into sentences by the current code."""
+    """Return the retrieved passages of a kept answer.
+
+    Cut into sentences by the current code.
+    """
     return passages_of([NodeWithScore(node=_node(passage)) for passage in row["passages"]])
 
 

@@ -1,4 +1,4 @@
-"""Claims that people, or a careful reader, held against texts: the sets that the verifier is measured on.
+"""Claims labelled by careful readers, to measure the verifier on.
 
 None of them is in its training: SciFact, HealthVer and RAGTruth are in no training file, Check-COVID is left out of the
 mix, and of the written claims the ``dev`` part is kept for measuring.
@@ -27,7 +27,7 @@ _REPORTED_LABELS = {"supported": "supported", "wrong": "hallucinated"}
 
 @dataclass(frozen=True)
 class LabelledClaim:
-    """A claim, what it is held against, and the label.
+    """A claim with its passages and its label.
 
     Attributes:
         claim: one sentence or several.
@@ -45,33 +45,36 @@ class LabelledClaim:
 
     @property
     def pair(self) -> LabelledPair:
-        """The claim as judges are measured on it."""
+        """Return the claim as judges are measured on it."""
         return LabelledPair(self.claim, "\n".join(passage.text for passage in self.passages), self.label, self.group)
 
 
 def passage(text: str, title: str = "", document_id: str = "PMID:1") -> Passage:
-    """A text as if it had been retrieved whole."""
+    """Return a text as a passage that was retrieved whole."""
     whole = f"{title}\n{text}" if title else text
     node = TextNode(text=whole, start_char_idx=0, id_=document_id, metadata={"title": title})
     return passages_of([NodeWithScore(node=node)])[0]
 
 
 def read_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """Yields the objects of a file of JSON lines, packed or not."""
+    """Yield the objects of a file of JSON lines, packed or not."""
     content = file.read_bytes()
     text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode()
     yield from (json.loads(line) for line in text.split("\n") if line)
 
 
 def drawn(claims: Sequence[LabelledClaim], limit: int | None) -> list[LabelledClaim]:
-    """At most so many claims at random, always the same, in the order of the set."""
+    """Return at most so many random claims, in the order of the set.
+
+    Always the same ones.
+    """
     if limit is None or limit >= len(claims):
         return list(claims)
-    return [claims[place] for place in sorted(random.Random(SEED).sample(range(len(claims)), limit))]
+    return [claims[position] for position in sorted(random.Random(SEED).sample(range(len(claims)), limit))]
 
 
 def scifact(data: Path) -> list[LabelledClaim]:
-    """The development claims about science, each beside an abstract."""
+    """Return the development claims about science, each beside an abstract."""
     rows = (row for row in read_rows(data / "faithfulness/scifact_pairs.jsonl") if row["split"] == "dev")
     return [
         LabelledClaim(row["claim"], (passage(" ".join(row["evidence"]), row["title"]),), row["label"], row["group"])
@@ -88,12 +91,15 @@ def healthver(data: Path) -> list[LabelledClaim]:
 
 
 def ragtruth(data: Path) -> list[LabelledClaim]:
-    """Answers of language models, each beside the three passages that they were given."""
+    """Return answers of models, each beside its three passages.
+
+    RAGTruth's.
+    """
     rows = read_rows(data / "faithfulness/ragtruth_qa_a.jsonl")
     return [
         LabelledClaim(
             row["claim"],
-            tuple(passage(text, document_id=f"TEXT:{place}") for place, text in enumerate(row["evidence"])),
+            tuple(passage(text, document_id=f"TEXT:{position}") for position, text in enumerate(row["evidence"])),
             row["label"],
             row["group"],
         )
@@ -102,7 +108,7 @@ def ragtruth(data: Path) -> list[LabelledClaim]:
 
 
 def check_covid(data: Path) -> list[LabelledClaim]:
-    """Claims of the news about COVID-19, each beside sentences of a paper."""
+    """Return claims of the news on COVID-19, each beside sentences of a paper."""
     rows = (row for part in ("train", "dev") for row in read_rows(data / f"nli/redist.{part}.jsonl.gz"))
     return [
         LabelledClaim(row["hypothesis"], (passage(row["premise"]),), _NLI_LABELS[row["label"]], row["group"])
@@ -112,7 +118,7 @@ def check_covid(data: Path) -> list[LabelledClaim]:
 
 
 def written_claims(data: Path) -> list[LabelledClaim]:
-    """The ``dev`` part of the claims that were written on abstracts."""
+    """Return the ``dev`` part of the claims written on abstracts."""
     abstracts = {
         row["pmid"]: passage(" ".join(row["sentences"]), row["title"], f"PMID:{row['pmid']}")
         for row in read_rows(data / "claims/abstracts.jsonl.gz")
@@ -125,7 +131,10 @@ def written_claims(data: Path) -> list[LabelledClaim]:
 
 
 def reported_claims(data: Path) -> list[LabelledClaim]:
-    """Wrong sentences that passed once, each with its true twin beside the same text."""
+    """Return wrong sentences that passed once, each with its true twin.
+
+    Both beside the same text.
+    """
     return [
         LabelledClaim(
             row["claim"],
@@ -139,7 +148,7 @@ def reported_claims(data: Path) -> list[LabelledClaim]:
 
 
 def reported_drafts(data: Path) -> list[LabelledClaim]:
-    """Drafted sentences beside all records of the corpus that they were reported on."""
+    """Return drafted sentences beside all records of their corpus."""
     corpus = tuple(
         passage(row["abstract"], row["title"], f"PMID:{row['pmid']}")
         for row in read_rows(data / "reported/corpus.jsonl")

@@ -1,4 +1,4 @@
-"""Does the packaged language model help the verifier's encoder to tell true claims from wrong ones?
+"""Does the packaged language model improve the verifier's encoder?
 
     python -m benchmarks.verification.language_model [--data DATA] [--journal FOLDER] [--abstracts N] [--no-model]
 
@@ -75,7 +75,10 @@ class Claim:
 
 
 def claims_of(data: Path, abstracts: int) -> list[Claim]:
-    """The claims of the half that thresholds were chosen on, of the shortest abstracts."""
+    """Return the claims of the shortest abstracts in the choosing half.
+
+    Thresholds were chosen on that half.
+    """
     by_pmid = {row["pmid"]: row for row in read_rows(data / "claims/abstracts.jsonl.gz")}
     rows = [
         row
@@ -95,7 +98,7 @@ def claims_of(data: Path, abstracts: int) -> list[Claim]:
 
 
 def messages(claim: Claim) -> list[dict[str, str]]:
-    """The chat that asks for one word."""
+    """Return the chat that asks for one word."""
     chat = [{"role": "system", "content": INSTRUCTIONS}]
     for number, (said, answer) in enumerate(ANSWERS):
         text = f"Abstract: {EXAMPLE}\n\nClaim: {said}" if number == 0 else f"Claim: {said}"
@@ -107,7 +110,7 @@ def messages(claim: Claim) -> list[dict[str, str]]:
 
 
 def ask(claims: Sequence[Claim], journal: Path) -> None:
-    """Asks the language model about each claim that the journal lacks."""
+    """Ask the model about each claim that the journal lacks."""
     known = {row["id"] for row in read_rows(journal)} if journal.exists() else set()
     missing = [claim for claim in claims if claim.id not in known]
     if not missing:
@@ -140,7 +143,10 @@ def _chances(likely: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def chances_of_encoder(claims: Sequence[Claim], journal: Path) -> Iterator[tuple[float, float]]:
-    """Yields the greatest chance of support that no check denies, and of contradiction, of each claim."""
+    """Yield the greatest chances of support and contradiction of claims.
+
+    Support is one that no check denies.
+    """
     verifier = ClaimVerifier(KeptJudgements(journal=journal))
     for claim in claims:
         readings = verifier.readings(claim.text, [passage(claim.abstract, claim.title, f"PMID:{claim.pmid}")])
@@ -151,7 +157,7 @@ def chances_of_encoder(claims: Sequence[Claim], journal: Path) -> Iterator[tuple
 
 
 def auroc(scores: Numbers, is_true: npt.NDArray[np.bool_]) -> float:
-    """The chance that a true claim has a higher score than a wrong one."""
+    """Return the chance that a true claim outscores a wrong one (AUROC)."""
     true, wrong = int(is_true.sum()), int((~is_true).sum())
     return (
         float((rankdata(scores)[is_true].sum() - true * (true + 1) / 2) / (true * wrong))
@@ -161,19 +167,25 @@ def auroc(scores: Numbers, is_true: npt.NDArray[np.bool_]) -> float:
 
 
 def kept_at(scores: Numbers, is_true: npt.NDArray[np.bool_], wrong_rate: float) -> float:
-    """The share of true claims above the threshold that at most such a share of the wrong ones is above."""
+    """Return the share of true claims kept at a rate of wrong ones.
+
+    Above the threshold that at most such a share of the wrong ones is above.
+    """
     wrong = np.sort(scores[~is_true])[::-1]
     allowed = int(wrong_rate * len(wrong))
     return float((scores[is_true] > wrong[allowed]).mean())
 
 
 def crossed(features: Numbers, is_true: npt.NDArray[np.bool_], half: npt.NDArray[np.bool_]) -> Numbers:
-    """Logistic regression: the score of each claim by what was fitted on the abstracts of the other half."""
+    """Return cross-fitted scores of a logistic regression.
+
+    Each claim has the score of what was fitted on the other half of the abstracts.
+    """
     scores = np.zeros(len(features))
-    for told in (half, ~half):
-        mean, spread = features[~told].mean(axis=0), features[~told].std(axis=0) + 1e-9
-        weights = _fitted((features[~told] - mean) / spread, is_true[~told])
-        scores[told] = np.c_[(features[told] - mean) / spread, np.ones(told.sum())] @ weights
+    for held_out in (half, ~half):
+        mean, spread = features[~held_out].mean(axis=0), features[~held_out].std(axis=0) + 1e-9
+        weights = _fitted((features[~held_out] - mean) / spread, is_true[~held_out])
+        scores[held_out] = np.c_[(features[held_out] - mean) / spread, np.ones(held_out.sum())] @ weights
     return scores
 
 
@@ -193,7 +205,7 @@ def _log_odds(chance: float) -> float:
 
 
 def measured(claims: Sequence[Claim], encoder: Sequence[tuple[float, float]], model: Sequence[float]) -> dict[str, Any]:
-    """All figures."""
+    """Return all figures."""
     is_true = np.array([claim.is_true for claim in claims])
     groups = np.array([claim.pmid for claim in claims])
     # Bits of a checksum that do not depend on the one that made this half of the claims.
@@ -244,7 +256,7 @@ def _differences(
 
 
 def main() -> None:
-    """Measures and writes ``results/verifier_language_model.json``."""
+    """Measure and writes ``results/verifier_language_model.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     parser.add_argument("--journal", type=Path, default=Path("verifier_language_model"), help="folder; read back later")
@@ -256,15 +268,15 @@ def main() -> None:
     claims, answers = claims_of(options.data, options.abstracts), options.journal / "answers.jsonl"
     if not options.no_model:
         ask(claims, answers)
-    told = {row["id"]: row for row in read_rows(answers)}
-    claims = [claim for claim in claims if claim.id in told]
+    answered = {row["id"]: row for row in read_rows(answers)}
+    claims = [claim for claim in claims if claim.id in answered]
     encoder = list(chances_of_encoder(claims, options.journal / "encoder.jsonl"))
-    odds = [math.log((told[one.id]["yes"] + _LEAST) / (told[one.id]["no"] + _LEAST)) for one in claims]
+    odds = [math.log((answered[one.id]["yes"] + _LEAST) / (answered[one.id]["no"] + _LEAST)) for one in claims]
     results = {
         "model": MODEL,
         **measured(claims, encoder, odds),
-        "tokens_a_claim": round(statistics.mean(told[one.id]["tokens"] for one in claims), 1),
-        "clock_seconds_a_claim": round(statistics.mean(told[one.id]["seconds"] for one in claims), 2),
+        "tokens_a_claim": round(statistics.mean(answered[one.id]["tokens"] for one in claims), 1),
+        "clock_seconds_a_claim": round(statistics.mean(answered[one.id]["seconds"] for one in claims), 2),
     }
     inputs = [options.data / "claims" / f"{name}.jsonl.gz" for name in ("abstracts", "claims")]
     results["provenance"] = provenance(inputs, ["xllamacpp", "onnxruntime", "numpy", "scipy"])

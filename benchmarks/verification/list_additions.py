@@ -1,4 +1,4 @@
-"""Does an item that is added to a list pass, and does the list check tell of items that are there?
+"""Does an added list item pass, and does the list check reject items that are there?
 
     python -m benchmarks.verification.list_additions [--data DATA] [--journal FILE]
 
@@ -41,17 +41,20 @@ OUTCOMES = (
 
 
 def reported_half(data: Path) -> list[LabelledClaim]:
-    """The written claims that no threshold was chosen on."""
+    """Return the written claims that no threshold was chosen on."""
     return [claim for claim in written_claims(data) if crc32(claim.group.encode()) % 2]
 
 
-def told(claim: str, passage: Passage) -> list[str]:
-    """What the list check says."""
+def conflicts_of(claim: str, passage: Passage) -> list[str]:
+    """Return what the list check says."""
     return list_conflicts(claim, passage.text, abbreviations=tuple(find_acronyms(passage.text)))
 
 
 def with_item(claim: str, item: str) -> str | None:
-    """The claim with an item before the last one of its first list; None where it has none."""
+    """Add an item before the last one of a claim's first list.
+
+    None where it has no list.
+    """
     for items in lists_of(claim):
         if match := re.search(rf"{re.escape(items[-2])}(?=,?\s+\w+(?: well as)?\s+{re.escape(items[-1])})", claim):
             return f"{claim[: match.end()]}, {item}{claim[match.end() :]}"
@@ -59,9 +62,9 @@ def with_item(claim: str, item: str) -> str | None:
 
 
 def passes(verifier: ClaimVerifier, threshold: float, claim: str, passage: Passage) -> bool:
-    """Whether the encoder and the checks of numbers and names support a claim."""
+    """Return whether encoder, numbers and names support a claim."""
     readings = verifier.readings(claim, [passage])
-    listed = set(told(claim, passage))
+    listed = set(conflicts_of(claim, passage))
     support = max(
         (one.entailment.supported for one in readings if {finding.detail for finding in one.findings} <= listed),
         default=0.0,
@@ -70,7 +73,7 @@ def passes(verifier: ClaimVerifier, threshold: float, claim: str, passage: Passa
 
 
 def additions(claims: Sequence[LabelledClaim], model: KeptJudgements) -> dict[str, int]:
-    """Counts of true claims with lists, and of those with an added item."""
+    """Count true claims with lists, and those with an added item."""
     verifier, threshold, generator = ClaimVerifier(model), model.thresholds["balanced"], random.Random(SEED)
     counts = dict.fromkeys(("true and passed", "of these told", "with an item passed", "of these told too"), 0)
     for claim in claims:
@@ -80,19 +83,19 @@ def additions(claims: Sequence[LabelledClaim], model: KeptJudgements) -> dict[st
         if claim.label != "supported" or not changed or not passes(verifier, threshold, claim.claim, passage):
             continue
         counts["true and passed"] += 1
-        counts["of these told"] += bool(told(claim.claim, passage))
+        counts["of these told"] += bool(conflicts_of(claim.claim, passage))
         if passes(verifier, threshold, changed, passage):
             counts["with an item passed"] += 1
-            counts["of these told too"] += bool(told(changed, passage))
+            counts["of these told too"] += bool(conflicts_of(changed, passage))
     return counts
 
 
 def told_by_label(claims: Sequence[LabelledClaim]) -> Mapping[str, Mapping[str, int]]:
-    """Of how many claims of each label the check speaks."""
+    """Count the claims of each label that the check objects to."""
     counts: dict[str, dict[str, int]] = {}
     for claim in claims:
         sentences = [claim.claim[start:end] for start, end in split_sentences(claim.claim)]
-        speaks = any(all(told(sentence, passage) for passage in claim.passages) for sentence in sentences)
+        speaks = any(all(conflicts_of(sentence, passage) for passage in claim.passages) for sentence in sentences)
         label = counts.setdefault(claim.label, {"claims": 0, "told": 0})
         label["claims"] += 1
         label["told"] += speaks
@@ -100,7 +103,7 @@ def told_by_label(claims: Sequence[LabelledClaim]) -> Mapping[str, Mapping[str, 
 
 
 def main() -> None:
-    """Measures and writes ``results/verifier_list_additions.json``."""
+    """Measure and writes ``results/verifier_list_additions.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     parser.add_argument("--journal", type=Path, help="keeps the encoder's judgements for later runs")

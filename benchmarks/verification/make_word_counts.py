@@ -1,4 +1,4 @@
-"""Makes ``llama_index_medqa/text/word_counts.txt``: in how many abstracts each common word stands.
+"""Makes ``llama_index_medqa/text/word_counts.txt``: abstracts by common word.
 
     python -m benchmarks.verification.make_word_counts pubmed21n1298.xml.gz
 
@@ -19,7 +19,7 @@ LEAST = 100
 
 
 def main() -> None:
-    """Counts and writes."""
+    """Count and writes."""
     counts: Counter[str] = Counter()
     records = 0
     for item in read_records(sys.argv[1]):

@@ -1,4 +1,4 @@
-"""The entailment model under measurement: which one, and asked once about each pair."""
+"""The entailment model under measurement, asked once about each pair."""
 
 import argparse
 import contextlib
@@ -11,14 +11,16 @@ from llama_index_medqa.verification.entailment import Entailment, EntailmentEnco
 
 
 def add_model_option(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--model``: the folder of another encoder than the one in the package."""
+    """Add ``--model``, the folder of another encoder than the packaged one."""
     parser.add_argument(
         "--model", type=Path, help="folder with model.onnx, tokenizer.json and card.json; by default the packaged one"
     )
 
 
 class KeptJudgements:
-    """A model whose judgements are kept, so that several measurements of the same pairs cost one.
+    """A model with kept judgements.
+
+    Several measurements of the same pairs cost one.
 
     Args:
         model: judges each pair the first time.
@@ -37,16 +39,19 @@ class KeptJudgements:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """The model's."""
+        """Return the model's identity."""
         return self._model.identity
 
     @property
     def thresholds(self) -> Mapping[str, float]:
-        """The model's."""
+        """Return the model's thresholds."""
         return self._model.thresholds
 
     def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Entailment]:
-        """Judges pairs (premise, claim), in order; what was judged before is as it was."""
+        """Judge pairs (premise, claim), in order.
+
+        What was judged before stays as it was.
+        """
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self._kept]
         if new:
             judged = dict(zip(new, self._model.judge(new), strict=True))

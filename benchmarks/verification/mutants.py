@@ -1,4 +1,4 @@
-"""Break one thing of a module's source at a time: numbers, comparisons, boolean operators and rules."""
+"""Mutants of a module's source: numbers, comparisons, boolean operators and rules."""
 
 import ast
 from collections.abc import Iterator
@@ -40,18 +40,18 @@ class Mutant:
     after: str
 
     def applied(self, source: str) -> str:
-        """The source with the change."""
+        """Return the source with the change."""
         content = source.encode()
         return (content[: self.start] + self.after.encode() + content[self.end :]).decode()
 
     def line(self, source: str) -> int:
-        """The number of the line that it stands in, from 1."""
+        """Return the number of the line that it stands in, from 1."""
         return source.encode()[: self.start].count(b"\n") + 1
 
 
 def mutants_of(source: str) -> list[Mutant]:
-    """All mutants of a module, in the order of its text."""
-    places = _Places(source)
+    """Return all mutants of a module, in the order of its text."""
+    positions = _Positions(source)
     tree = ast.parse(source)
     skipped = {
         id(part)
@@ -59,12 +59,12 @@ def mutants_of(source: str) -> list[Mutant]:
         if isinstance(node, ast.keyword) and node.arg in _WITHOUT_EFFECT
         for part in ast.walk(node.value)
     }
-    found = [mutant for node in ast.walk(tree) if id(node) not in skipped for mutant in _of_node(node, places)]
+    found = [mutant for node in ast.walk(tree) if id(node) not in skipped for mutant in _of_node(node, positions)]
     return sorted(found, key=lambda mutant: (mutant.start, mutant.end, mutant.after))
 
 
-class _Places:
-    """Turns lines and columns of a syntax tree into bytes of the source."""
+class _Positions:
+    """Converts lines and columns of a syntax tree to byte positions."""
 
     def __init__(self, source: str) -> None:
         self.content = source.encode()
@@ -78,39 +78,45 @@ class _Places:
         return self._starts[node.lineno - 1] + node.col_offset, self._starts[node.end_lineno - 1] + node.end_col_offset
 
     def between(self, left: ast.expr, right: ast.expr, word: str) -> tuple[int, int]:
-        """The place of an operator between two expressions; brackets and comments may stand there too."""
+        """Return the position of an operator between two expressions.
+
+        Brackets and comments may stand there too.
+        """
         start, end = self.span(left)[1], self.span(right)[0]
-        place = self.content[start:end].find(word.encode())
-        return start + place, start + place + len(word.encode())
+        position = self.content[start:end].find(word.encode())
+        return start + position, start + position + len(word.encode())
 
     def mutant(self, kind: str, span: tuple[int, int], after: str) -> Mutant:
         return Mutant(kind, *span, self.content[slice(*span)].decode(), after)
 
 
-def _of_node(node: ast.AST, places: _Places) -> Iterator[Mutant]:
+def _of_node(node: ast.AST, positions: _Positions) -> Iterator[Mutant]:
     match node:
         case ast.Constant(value=bool()):
             return
         case ast.Constant(value=int() | float() as value):
-            yield places.mutant("number", places.span(node), _other_number(value))
+            yield positions.mutant("number", positions.span(node), _other_number(value))
         case ast.Compare():
             for left, operator, right in zip([node.left, *node.comparators], node.ops, node.comparators, strict=False):
                 word, other = _NEGATED[type(operator)]
-                yield places.mutant("comparison", places.between(left, right, word), other)
+                yield positions.mutant("comparison", positions.between(left, right, word), other)
         case ast.BoolOp():
             word, other = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
             for left, right in zip(node.values, node.values[1:], strict=False):
-                yield places.mutant("boolean", places.between(left, right, word), other)
+                yield positions.mutant("boolean", positions.between(left, right, word), other)
         case ast.UnaryOp(op=ast.Not()):
-            start, _ = places.span(node)
+            start, _ = positions.span(node)
             # A bracket may stand between "not" and what it denies: only the word goes.
-            yield places.mutant("boolean", (start, start + len("not ")), "")
+            yield positions.mutant("boolean", (start, start + len("not ")), "")
         case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr="compile"), args=[pattern, *_]):
-            yield places.mutant("rule", places.span(pattern), _NEVER)
+            yield positions.mutant("rule", positions.span(pattern), _NEVER)
 
 
 def _other_number(value: float) -> str:
-    """Another number of its kind: one more, or half as much again."""
+    """Return another number of the same kind.
+
+    One more, or half as much again.
+    """
     if isinstance(value, int):
         return str(value + 1)
     return repr(value * 1.5) if value else "1.0"

@@ -1,4 +1,7 @@
-"""Run unit tests on changed modules: one process imports everything once, and each change is tested in a fork of it."""
+"""Runs unit tests on changed modules, each in a fork of one process.
+
+The process imports everything once.
+"""
 
 import ast
 import contextlib
@@ -34,7 +37,7 @@ _HEAVY = ("llama_index.core.schema", "numpy", "onnxruntime", "tokenizers", "pint
 
 @contextlib.contextmanager
 def copied_tree() -> Iterator[Path]:
-    """Copy the package and its tests to a folder that is taken away afterwards, and import the package from there.
+    """Copy package and tests to a temporary folder, and import from there.
 
     Raises:
         RuntimeError: the package was imported before.
@@ -53,7 +56,9 @@ def copied_tree() -> Iterator[Path]:
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Import what the tests import, and the modules themselves; forks need not do it again.
+    """Import what the tests import, and the modules themselves.
+
+    Forks need not do it again.
 
     Args:
         modules: names within the package.
@@ -107,7 +112,7 @@ def notices(module: str, source: str, seconds: int = 3_600) -> bool:
 
 
 def seconds_allowed(module: str, source: str) -> int:
-    """Return how many seconds of the processor a change of a module may take.
+    """Return the CPU seconds that a change of a module may take.
 
     Raises:
         RuntimeError: the tests fail on the module as it is.
@@ -120,7 +125,7 @@ def seconds_allowed(module: str, source: str) -> int:
 
 
 def _run_tests(module: str, source: str) -> int:
-    """Run the tests of a module with another source; to be called in a fork."""
+    """Run the tests of a module with another source, in a fork."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -134,7 +139,9 @@ def _run_tests(module: str, source: str) -> int:
 
 
 def call_tests(module: ModuleType) -> list[str]:
-    """Call a module's tests one by one, which is far quicker than to collect them by pytest.
+    """Call a module's tests one by one.
+
+    That is far quicker than collecting them by pytest.
 
     Returns:
         The names of those that were not called, because they have fixtures or are coroutines.
@@ -173,7 +180,7 @@ def _pytest(*arguments: str) -> int:
 
 
 def _replace(module: str, source: str) -> None:
-    """Put a module with another source in its place, and forget all that was imported on top of it."""
+    """Replace a module's source, and forget all imports on top of it."""
     name = f"{PACKAGE}.{module}"
     for other in {name, *dependants(name)} & sys.modules.keys():
         del sys.modules[other]
@@ -191,7 +198,7 @@ def _replace(module: str, source: str) -> None:
 
 @cache
 def dependants(name: str) -> frozenset[str]:
-    """Return the modules of the package that import a module, directly or over others."""
+    """Return the modules that import a module, directly or indirectly."""
     found, waiting = set[str](), [name]
     while waiting:
         one = waiting.pop()
@@ -204,14 +211,16 @@ def dependants(name: str) -> frozenset[str]:
 
 @cache
 def tests_of(module: str) -> tuple[str, ...]:
-    """Return the test files of a module: its own first, then those whose imports lead to it over the fewest others.
+    """Return the test files of a module, its own first.
+
+    Then those whose imports lead to it over the fewest others.
 
     Paths are relative to the working directory.
     """
     folder, _, short = module.rpartition(".")
     own = f"tests/unit/{folder.replace('.', '/')}/test_{short}.py"
     distances = {}
-    for file in sorted(path for place in TESTS for path in Path(place).rglob("test_*.py")):
+    for file in sorted(path for folder in TESTS for path in Path(folder).rglob("test_*.py")):
         distance = _distance(_imported_by(file), f"{PACKAGE}.{module}")
         if distance is not None and (str(file) == own or file.name not in _SLOW):
             distances[str(file)] = (str(file) != own, distance, file.name)
@@ -219,7 +228,7 @@ def tests_of(module: str) -> tuple[str, ...]:
 
 
 def _distance(imported: frozenset[str], name: str) -> int | None:
-    """Return over how many imports a module is reached; None where it is not."""
+    """Return the number of imports to a module; None where there is no way."""
     seen, near, distance = set[str](), set(imported), 1
     while near:
         if name in near:
@@ -232,7 +241,10 @@ def _distance(imported: frozenset[str], name: str) -> int | None:
 
 @cache
 def _imports() -> Mapping[str, frozenset[str]]:
-    """Return what each module of the package in the working directory imports of the package."""
+    """Return the imports of each module of the package.
+
+    In the working directory, of the package itself.
+    """
     files = {path: ".".join(path.with_suffix("").parts) for path in Path(PACKAGE).rglob("*.py")}
     return {name: _imported_by(path) for path, name in files.items() if path.name != "__init__.py"}
 

@@ -43,7 +43,7 @@ SEED = 18
 
 
 @dataclass(frozen=True)
-class Task:
+class MutantRun:
     """A mutant of a module.
 
     Attributes:
@@ -62,38 +62,38 @@ class Task:
 
     @property
     def key(self) -> str:
-        """By which the journal knows it."""
+        """Return the key in the journal."""
         return f"{self.module} {self.source_sha} {self.mutant.start} {self.mutant.after}"
 
     @property
     def file(self) -> str:
-        """The module's file in the repository."""
+        """Return the module's file in the repository."""
         return f"{PACKAGE}/{self.module.replace('.', '/')}.py"
 
 
 def modules() -> list[str]:
-    """The names of all modules that are broken."""
+    """Return the names of all modules that are broken."""
     package = ROOT / PACKAGE
     files = [file for pattern in PATTERNS for file in package.glob(pattern) if file.name != "__init__.py"]
     return sorted(".".join(file.relative_to(package).with_suffix("").parts) for file in files)
 
 
-def tasks(names: Iterable[str], limit: int | None) -> list[Task]:
-    """The mutants of some modules; so many of them, drawn at random."""
+def tasks(names: Iterable[str], limit: int | None) -> list[MutantRun]:
+    """Return the mutants of some modules, or a random sample."""
     found = []
     for name in names:
         source = (ROOT / PACKAGE / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
         lines, sha = source.splitlines(), hashlib.sha256(source.encode()).hexdigest()[:12]
         for mutant in mutants_of(source):
             number = mutant.line(source)
-            found.append(Task(name, mutant, number, lines[number - 1].strip(), sha))
+            found.append(MutantRun(name, mutant, number, lines[number - 1].strip(), sha))
     if limit is not None and limit < len(found):
         found = random.Random(SEED).sample(found, limit)
     return found
 
 
-def run(todo: Sequence[Task], journal: Path) -> None:
-    """Run the tests on each mutant; each result is a line of the journal as soon as it is there."""
+def run(todo: Sequence[MutantRun], journal: Path) -> None:
+    """Run the tests on each mutant, and store each result at once."""
     seconds: dict[str, int] = {}
     with journal.open("a", encoding="utf-8") as stream, copied_tree() as copy:
         preload(modules())
@@ -109,7 +109,10 @@ def run(todo: Sequence[Task], journal: Path) -> None:
 
 
 def read_journal(journal: Path) -> dict[str, bool]:
-    """Whether each mutant was noticed, by its key; the last word holds. A line that was broken off is left out."""
+    """Return whether each mutant was noticed, by key.
+
+    The last word holds; a line that was broken off is left out.
+    """
     found: dict[str, bool] = {}
     for line in journal.read_text(encoding="utf-8").split("\n") if journal.exists() else ():
         with contextlib.suppress(json.JSONDecodeError, KeyError):
@@ -118,8 +121,11 @@ def read_journal(journal: Path) -> dict[str, bool]:
     return found
 
 
-def report(chosen: Sequence[Task], noticed: dict[str, bool], reasons: Sequence[dict[str, str]]) -> dict[str, Any]:
-    """Shares noticed, in all and by module and kind, and the survivors with the reasons why they may stay."""
+def report(chosen: Sequence[MutantRun], noticed: dict[str, bool], reasons: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """Return the shares noticed, and the survivors with reasons.
+
+    In all, and by module and kind.
+    """
     known = {(row["module"], row["text"], row["before"], row["after"]): row["reason"] for row in reasons}
     waiting = sum(task.key not in noticed for task in chosen)
     chosen = [task for task in chosen if task.key in noticed]
@@ -147,7 +153,7 @@ def report(chosen: Sequence[Task], noticed: dict[str, bool], reasons: Sequence[d
 
 
 def main() -> None:
-    """Runs the mutants and writes ``results/verification_mutations.json``."""
+    """Run the mutants and writes ``results/verification_mutations.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--limit", type=int, help="so many mutants, drawn at random")
     parser.add_argument("--module", nargs="+", choices=modules(), default=modules())

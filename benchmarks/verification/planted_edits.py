@@ -1,4 +1,6 @@
-"""Spoil a sentence in one way, and reword it lightly: pure functions, the same for the same random numbers.
+"""Edits that spoil a sentence in one way, or reword it lightly.
+
+Pure functions, the same for the same random numbers.
 
 Each edit takes a sentence, its abstract and random numbers, and returns the sentence with one error, or None where the
 sentence gives no occasion. Written for the benchmark, without a look at how training pairs are made or verified.
@@ -85,7 +87,7 @@ _FRONTED = re.compile(
 
 
 def swap(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """The sentence with the two sides of its comparison exchanged."""
+    """Return the sentence with the two sides of its comparison exchanged."""
     sides = _SIDES.search(sentence) or _COMPARED.search(sentence)
     if not sides or _ANAPHOR.search(sides["first"]) or _ANAPHOR.search(sides["second"]) or "rather than" in sentence:
         return None
@@ -99,18 +101,18 @@ def swap(sentence: str, abstract: str, chance: random.Random) -> str | None:
 
 
 def direction(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """The sentence with one word's opposite."""
-    places = [place for place in re.finditer(r"(?<!-)\b[a-z]+\b(?!-)", sentence) if place.group() in OPPOSITES]
-    if not places:
+    """Return the sentence with one word's opposite."""
+    matches = [match for match in re.finditer(r"(?<!-)\b[a-z]+\b(?!-)", sentence) if match.group() in OPPOSITES]
+    if not matches:
         return None
-    place = chance.choice(places)
-    opposite = OPPOSITES[place.group()]
-    before = re.sub(r"\b([Aa])n? $", rf"\1{'n' * (opposite[0] in 'aeiou')} ", sentence[: place.start()])
-    return before + opposite + sentence[place.end() :]
+    match = chance.choice(matches)
+    opposite = OPPOSITES[match.group()]
+    before = re.sub(r"\b([Aa])n? $", rf"\1{'n' * (opposite[0] in 'aeiou')} ", sentence[: match.start()])
+    return before + opposite + sentence[match.end() :]
 
 
 def negation(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """The sentence with a "not" that it lacks, or without its only one."""
+    """Add a "not" to a sentence that has none, or remove its only one."""
     if denied := _DENIED.findall(sentence):
         spoilt = re.sub(r"\b(was|were|is|are|did|does|do|has|have|could|can) not (?!only)", r"\1 ", sentence, count=1)
         return spoilt if denied == ["not"] and spoilt != sentence else None
@@ -121,53 +123,53 @@ def negation(sentence: str, abstract: str, chance: random.Random) -> str | None:
 
 
 def number(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """The sentence with another number, which the abstract does not hold."""
-    places = [place for place in _NUMBER.finditer(sentence) if place.group() not in {"95", "1"}]
-    if not places:
+    """Replace a number by one that the abstract does not hold."""
+    matches = [match for match in _NUMBER.finditer(sentence) if match.group() not in {"95", "1"}]
+    if not matches:
         return None
-    place = chance.choice(places)
-    digits = len(place.group().partition(".")[2])
+    match = chance.choice(matches)
+    digits = len(match.group().partition(".")[2])
     for factor in chance.sample([0.5, 1.3, 2.0, 3.0, 10.0], 5):
-        other = f"{float(place.group()) * factor:.{digits}f}"
-        if not re.search(rf"(?<![\d.]){re.escape(other)}(?![\d])", abstract) and other != place.group():
-            return sentence[: place.start()] + other + sentence[place.end() :]
+        other = f"{float(match.group()) * factor:.{digits}f}"
+        if not re.search(rf"(?<![\d.]){re.escape(other)}(?![\d])", abstract) and other != match.group():
+            return sentence[: match.start()] + other + sentence[match.end() :]
     return None
 
 
 def unit(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """The sentence with another unit behind one of its numbers."""
-    places = [
-        place
-        for place in _MEASURED.finditer(sentence)
-        if place["unit"] in UNITS and place["value"] + UNITS[place["unit"]] not in abstract
+    """Replace the unit of one of a sentence's numbers."""
+    matches = [
+        match
+        for match in _MEASURED.finditer(sentence)
+        if match["unit"] in UNITS and match["value"] + UNITS[match["unit"]] not in abstract
     ]
-    if not places:
+    if not matches:
         return None
-    place = chance.choice(places)
-    return sentence[: place.start("unit")] + UNITS[place["unit"]] + sentence[place.end("unit") :]
+    match = chance.choice(matches)
+    return sentence[: match.start("unit")] + UNITS[match["unit"]] + sentence[match.end("unit") :]
 
 
 def rate(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """The sentence with two of its percentages exchanged: the rate of one thing is told of another."""
-    places = list(_PERCENTAGE.finditer(sentence))
-    if len(places) < 2 or _INTERVAL.search(sentence) or places[0][1] == places[1][1]:
+    """Exchange two percentages of a sentence."""
+    matches = list(_PERCENTAGE.finditer(sentence))
+    if len(matches) < 2 or _INTERVAL.search(sentence) or matches[0][1] == matches[1][1]:
         return None
-    first, second = places[:2]
+    first, second = matches[:2]
     between = sentence[first.end(1) : second.start(1)]
     return sentence[: first.start(1)] + second[1] + between + first[1] + sentence[second.end(1) :]
 
 
 def drug(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """The sentence with another drug."""
-    places = [place for place in _DRUG.finditer(sentence) if place.group() not in NO_DRUG]
-    if not places:
+    """Return the sentence with another drug."""
+    matches = [match for match in _DRUG.finditer(sentence) if match.group() not in NO_DRUG]
+    if not matches:
         return None
     others = [name for name in DRUGS if name not in abstract.lower()]
-    return re.sub(rf"\b{chance.choice(places).group()}\b", chance.choice(others), sentence)
+    return re.sub(rf"\b{chance.choice(matches).group()}\b", chance.choice(others), sentence)
 
 
 def gene_or_disease(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """The sentence with another gene or disease."""
+    """Return the sentence with another gene or disease."""
     spoilt = []
     for names in (GENES, DISEASES):
         others = [name for name in names if name.casefold() not in abstract.casefold()]
@@ -177,67 +179,73 @@ def gene_or_disease(sentence: str, abstract: str, chance: random.Random) -> str 
 
 
 def subgroup(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """The result of one group told of everybody, where the abstract speaks of others too."""
+    """State the result of one group for everybody.
+
+    Where the abstract speaks of others too.
+    """
     if _COMPARING.search(sentence) or _DENIED.search(sentence):
         return None
     for group, other in COUNTERPARTS.items():
-        place = re.search(rf"\b(?:in|among|for) (?:the )?(?:[a-z-]+ )?{group}\b(?! (?:and|or|with|who)\b)", sentence)
+        match = re.search(rf"\b(?:in|among|for) (?:the )?(?:[a-z-]+ )?{group}\b(?! (?:and|or|with|who)\b)", sentence)
         there = re.search(rf"\b{other}\b", abstract, re.IGNORECASE) and not re.search(rf"\b{other}\b", sentence)
-        if place and there:
+        if match and there:
             everybody = chance.choice(["in all participants", f"in both {group} and {other}"])
-            return sentence[: place.start()] + everybody + sentence[place.end() :]
-    place = _RESTRICTED.search(sentence)
-    if not place or not _UNRESTRICTED.search(abstract):
+            return sentence[: match.start()] + everybody + sentence[match.end() :]
+    match = _RESTRICTED.search(sentence)
+    if not match or not _UNRESTRICTED.search(abstract):
         return None
-    return f"{sentence[: place.start()]}in the general population{sentence[place.end() :]}"
+    return f"{sentence[: match.start()]}in the general population{sentence[match.end() :]}"
 
 
 def cause(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """An association told as a cause."""
-    place = _ASSOCIATED.search(sentence)
-    if not place or _DENIED.search(sentence) or "caus" in abstract:
+    """State an association as a cause."""
+    match = _ASSOCIATED.search(sentence)
+    if not match or _DENIED.search(sentence) or "caus" in abstract:
         return None
-    return sentence[: place.start()] + _CAUSED[place[1]] + sentence[place.end() :]
+    return sentence[: match.start()] + _CAUSED[match[1]] + sentence[match.end() :]
 
 
 def population(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """A finding on animals told of people, where the abstract speaks of no people."""
+    """State a finding on animals for people.
+
+    Where the abstract speaks of no people.
+    """
     animals = re.findall(rf"\b(?:{ANIMALS})\b", sentence)
-    place = re.search(rf"\b(?:in|of|for|by) (?:[a-z]+ )?(?P<animal>{ANIMALS})\b", sentence)
-    if _PEOPLE.search(abstract) or not place or len(animals) > 1:
+    match = re.search(rf"\b(?:in|of|for|by) (?:[a-z]+ )?(?P<animal>{ANIMALS})\b", sentence)
+    if _PEOPLE.search(abstract) or not match or len(animals) > 1:
         return None
-    return sentence[: place.start("animal")] + chance.choice(["patients", "people"]) + sentence[place.end("animal") :]
+    return sentence[: match.start("animal")] + chance.choice(["patients", "people"]) + sentence[match.end("animal") :]
 
 
 def certainty(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """What may be told as what will be."""
+    """State a possibility as a certainty."""
     if not _HEDGE.search(sentence):
         return None
     return _HEDGE.sub(chance.choice(["will", "will certainly", "will always"]), sentence, count=1)
 
 
 def quote(sentence: str, abstract: str, chance: random.Random) -> str | None:
-    """The sentence as a quotation in which one word is missing, changed or out of place."""
+    """Quote a sentence with a word missing, changed or out of place."""
     words = sentence.rstrip(".").split()
-    place = chance.randrange(2, len(words) - 2)
+    position = chance.randrange(2, len(words) - 2)
     spoilt = chance.choice(["missing", "changed", "swapped"])
     if spoilt == "missing":
-        words = words[:place] + words[place + 1 :]
+        words = words[:position] + words[position + 1 :]
     elif spoilt == "swapped":
-        words[place], words[place + 1] = words[place + 1], words[place]
+        words[position], words[position + 1] = words[position + 1], words[position]
     else:
-        words[place] = MISQUOTED.get(words[place], "notably")
+        words[position] = MISQUOTED.get(words[position], "notably")
     spoken = " ".join(words)
     return None if spoken.lower() in abstract.lower() else quoted(spoken)
 
 
 def quoted(sentence: str) -> str:
-    """The sentence as a quotation."""
+    """Return the sentence as a quotation."""
     return f"The authors state that “{sentence.rstrip('.')}”."
 
 
 def aim_as_finding(sentence: str) -> str | None:
-    """What a study set out to learn, told as learnt; None for a sentence that tells no aim."""
+    """State an aim as a finding; None for a sentence without an aim."""
     sentence = without_heading(sentence)
     if not _TO_STUDY.search(sentence):
         return None
@@ -250,12 +258,15 @@ def aim_as_finding(sentence: str) -> str | None:
 
 
 def without_heading(sentence: str) -> str:
-    """The sentence without the section's name before it."""
+    """Return the sentence without the section's name before it."""
     return _HEADING.sub("", sentence)
 
 
 def reworded(sentence: str) -> str:
-    """The sentence in slightly other words: openings, brackets without numbers and a leading "In …," are moved."""
+    """Return the sentence slightly reworded.
+
+    Openings, brackets without numbers and a leading "In …," are moved.
+    """
     text = _capital(_OPENING.sub("", without_heading(sentence)))
     text = _WORDLESS_BRACKETS.sub("", text)
     if fronted := _FRONTED.search(text):
@@ -266,7 +277,10 @@ def reworded(sentence: str) -> str:
 
 
 def is_reworded(sentence: str) -> bool:
-    """Whether rewording does more than to shorten: words are others, or stand elsewhere."""
+    """Return whether rewording does more than to shorten.
+
+    Words are others, or stand elsewhere.
+    """
     told = " ".join(re.findall(r"\w+", reworded(sentence).lower()))
     return told not in " ".join(re.findall(r"\w+", _WORDLESS_BRACKETS.sub("", sentence).lower()))
 

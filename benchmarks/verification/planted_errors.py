@@ -1,4 +1,4 @@
-"""Of errors planted in true sentences, how many does the verifier catch, and how many true sentences does it keep?
+"""How many planted errors does the verifier catch, and how many true sentences does it keep?
 
     python -m benchmarks.verification.planted_errors [--data DATA] [--model FOLDER] [--journal FILE] [--each N]
         [--show KIND]
@@ -69,8 +69,8 @@ Verify = Callable[[str, Sequence[Passage]], AnswerSentence]
 
 
 @dataclass(frozen=True)
-class Abstract:
-    """An abstract that sentences are taken from."""
+class PoolAbstract:
+    """An abstract with the sentences that errors are planted in."""
 
     pmid: str
     title: str
@@ -78,18 +78,18 @@ class Abstract:
 
     @property
     def retrieved(self) -> Passage:
-        """It as it is retrieved whole."""
+        """Return the abstract as a passage, as if it was retrieved whole."""
         return _retrieved(self)
 
 
 @lru_cache(maxsize=10_000)
-def _retrieved(one: Abstract) -> Passage:
+def _retrieved(one: PoolAbstract) -> Passage:
     return passage(one.text, one.title, f"PMID:{one.pmid}")
 
 
 @dataclass(frozen=True)
 class Planted:
-    """A true claim and one with an error, and what both are held against.
+    """A true claim and one with an error, with their passages.
 
     Attributes:
         kind: of the error.
@@ -108,14 +108,17 @@ class Planted:
     wrong_pmid: str = ""
 
 
-def abstracts(data: Path) -> list[Abstract]:
-    """The abstracts of both files, but those of kept-out questions and of other files' papers."""
+def abstracts(data: Path) -> list[PoolAbstract]:
+    """Return the abstracts of both files.
+
+    Without those of kept-out questions and of other files' papers.
+    """
     used = {_plain(row["title"]) for row in read_rows(data / "sft/pmcoa_ccby_cc0.jsonl")}
     split = json.loads((data / "qa/split.json").read_text(encoding="utf-8"))
     kept_out = {question for parts in split.values() for questions in parts.values() for question in questions}
     rows = [row for file in FILES for row in read_rows(data / file)]
     found = {
-        _plain(row["title"]): Abstract(
+        _plain(row["title"]): PoolAbstract(
             str(row.get("pmid") or row["_id"]), row["title"], " ".join((row.get("abstract") or row["text"]).split())
         )
         for row in rows
@@ -124,18 +127,20 @@ def abstracts(data: Path) -> list[Abstract]:
 
 
 class Planter:
-    """Plants errors of every kind in a pool of abstracts; the same seed, the same errors.
+    """Plants errors of every kind in a pool of abstracts.
+
+    The same seed plants the same errors.
 
     Args:
         pool: where sentences are taken from.
         each: errors of a kind; fewer where the pool does not give them.
     """
 
-    def __init__(self, pool: Sequence[Abstract], each: int = EACH) -> None:
+    def __init__(self, pool: Sequence[PoolAbstract], each: int = EACH) -> None:
         self._pool, self._each = pool, each
 
     def planted(self) -> Iterator[Planted]:
-        """All errors, kind by kind."""
+        """Yield all errors, kind by kind."""
         for kind, edit in EDITS.items():
             yield from self._taken(kind, lambda one, chance, edit=edit: self._edited(one, edit, chance))
         yield from self._taken("aim", self._aim)
@@ -147,11 +152,11 @@ class Planter:
     def _taken(
         self,
         kind: str,
-        make: Callable[[Abstract, random.Random], tuple[str, str, Passage] | None],
+        make: Callable[[PoolAbstract, random.Random], tuple[str, str, Passage] | None],
         *,
         copied: bool = True,
     ) -> Iterator[Planted]:
-        """Yields so many errors of a kind, at most one of an abstract."""
+        """Yield errors of a kind, at most one for each abstract."""
         chance = random.Random(f"{SEED} {kind}")
         taken = 0
         for one in chance.sample(self._pool, len(self._pool)):
@@ -165,29 +170,29 @@ class Planter:
                 return
 
     def _evidence(self, source: Passage, chance: random.Random) -> tuple[Passage, ...]:
-        """The source among others, at random."""
+        """Return the source among random others."""
         others = chance.sample(self._pool, OTHERS + 1)
         retrieved = [one.retrieved for one in others if f"PMID:{one.pmid}" != source.document_id][:OTHERS]
         return tuple(chance.sample([source, *retrieved], len(retrieved) + 1))
 
-    def _edited(self, one: Abstract, edit: Edit, chance: random.Random) -> tuple[str, str, Passage] | None:
+    def _edited(self, one: PoolAbstract, edit: Edit, chance: random.Random) -> tuple[str, str, Passage] | None:
         source = one.retrieved
         for sentence in chance.sample(stating := _stating(source), len(stating)):
             if is_reworded(sentence) and (wrong := edit(sentence, one.text, chance)):
                 return reworded(sentence), reworded(wrong), source
         return None
 
-    def _true(self, one: Abstract, chance: random.Random) -> tuple[str, str, Passage] | None:
+    def _true(self, one: PoolAbstract, chance: random.Random) -> tuple[str, str, Passage] | None:
         return self._edited(one, lambda sentence, abstract, random: sentence, chance)
 
-    def _quote(self, one: Abstract, chance: random.Random) -> tuple[str, str, Passage] | None:
+    def _quote(self, one: PoolAbstract, chance: random.Random) -> tuple[str, str, Passage] | None:
         source = one.retrieved
         for sentence in chance.sample(stating := _stating(source), len(stating)):
             if wrong := quote(sentence, one.text, chance):
                 return quoted(sentence), wrong, source
         return None
 
-    def _aim(self, one: Abstract, chance: random.Random) -> tuple[str, str, Passage] | None:
+    def _aim(self, one: PoolAbstract, chance: random.Random) -> tuple[str, str, Passage] | None:
         whole = one.retrieved
         for sentence in whole.sentences:
             wrong = aim_as_finding(sentence.text)
@@ -198,7 +203,7 @@ class Planter:
         return None
 
     def _mark(self, error: Planted) -> Planted:
-        """The true sentence with the mark of its paper, and with another's."""
+        """Return the true sentence with its paper's mark, and another's."""
         chance = random.Random(error.twin)
         others = [one.pmid or "" for one in error.passages if one.document_id != error.right]
         wrong = chance.choice([chance.choice(others), NOT_RETRIEVED])
@@ -221,7 +226,10 @@ class Planter:
 
 @lru_cache(maxsize=10_000)
 def _stating(source: Passage) -> list[str]:
-    """The sentences of a passage that state something by themselves, in one plain clause or two."""
+    """Return the sentences of a passage that can stand alone.
+
+    They state something in one plain clause or two.
+    """
     return [
         sentence.text
         for sentence in source.sentences
@@ -240,7 +248,7 @@ def _plain(text: str) -> str:
 
 
 def is_caught(error: Planted, verdict: AnswerSentence) -> bool:
-    """Whether the claim with the error did not come through."""
+    """Return whether the claim with the error was rejected."""
     if error.wrong_pmid:
         cited = {citation.pmid for citation in verdict.citations}
         told = any(error.wrong_pmid in finding.detail for finding in verdict.findings)
@@ -249,12 +257,12 @@ def is_caught(error: Planted, verdict: AnswerSentence) -> bool:
 
 
 def is_kept(error: Planted, verdict: AnswerSentence) -> bool:
-    """Whether the true claim came through, by the paper that it was taken from."""
+    """Return whether the true claim passed, by its own paper."""
     return verdict.supported and error.right in {citation.document_id for citation in verdict.citations}
 
 
 def wilson(hits: int, cases: int) -> list[float]:
-    """A share with its interval (Wilson 1927)."""
+    """Return a share with its Wilson interval (1927)."""
     z, share = 1.96, hits / cases
     middle = (share + z * z / (2 * cases)) / (1 + z * z / cases)
     reach = z * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases)) / (1 + z * z / cases)
@@ -262,7 +270,7 @@ def wilson(hits: int, cases: int) -> list[float]:
 
 
 def measure(errors: Sequence[Planted], verify: Verify) -> dict[str, Any]:
-    """By kind what was caught and kept, and by which findings."""
+    """Return what was caught and kept by kind, and by which findings."""
     found: dict[str, list[tuple[Planted, AnswerSentence, AnswerSentence]]] = defaultdict(list)
     for error in errors:
         found[error.kind].append((error, verify(error.wrong, error.passages), verify(error.twin, error.passages)))
@@ -285,7 +293,7 @@ def _reasons(verdicts: Iterator[AnswerSentence]) -> dict[str, int]:
 
 
 def table(rows: dict[str, Any]) -> str:
-    """The results as Markdown."""
+    """Return the results as Markdown."""
     lines = ["| planted | cases | caught | true twins kept |", "|---|---|---|---|"]
     for kind, row in rows.items():
         shares = ("{:.0%} ({:.0%} to {:.0%})".format(*row[name]) for name in ("caught", "twins_kept"))
@@ -294,7 +302,7 @@ def table(rows: dict[str, Any]) -> str:
 
 
 def _show(errors: Sequence[Planted], verify: Verify) -> None:
-    """Prints what came through and should not have, or did not and should have."""
+    """Print wrong claims that passed, and true ones that did not."""
     for error in errors:
         wrong, twin = verify(error.wrong, error.passages), verify(error.twin, error.passages)
         print("CAUGHT" if is_caught(error, wrong) else "PASSED", round(wrong.support, 2), error.wrong)
@@ -303,7 +311,7 @@ def _show(errors: Sequence[Planted], verify: Verify) -> None:
 
 
 def main() -> None:
-    """Plants, verifies and writes ``results/planted_errors.json`` and ``.md``."""
+    """Plant, verify, and write ``results/planted_errors.json`` and ``.md``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     add_model_option(parser)

@@ -1,4 +1,4 @@
-"""The words that planted errors and light paraphrases exchange: written for the benchmark, by us."""
+"""The words that planted errors and light paraphrases exchange."""
 
 OPPOSITES = {
     word: other

@@ -1,4 +1,4 @@
-"""How well does the verifier tell supported claims from others, on sets that it was not trained on?
+"""How well does the verifier separate claims on sets that it was not trained on?
 
     python -m benchmarks.verification.public_sets [--data DATA] [--model FOLDER] [--limit N] [--sets NAME ...]
 
@@ -57,31 +57,31 @@ _Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class VerifiedClaim:
-    """A labelled claim and the verdicts on its sentences, by strictness."""
+    """A labelled claim with the verdicts on its sentences, by strictness."""
 
     labelled: LabelledClaim
     verdicts: dict[Strictness, list[AnswerSentence]]
 
     @property
     def support(self) -> float:
-        """The mean support of its sentences."""
+        """Return the mean support of its sentences."""
         found = self.verdicts["balanced"]
         return sum(sentence.support for sentence in found) / len(found)
 
     def passes(self, strictness: Strictness = "balanced") -> bool:
-        """Whether each of its sentences is supported."""
+        """Return whether each of its sentences is supported."""
         return all(sentence.supported for sentence in self.verdicts[strictness])
 
     @property
     def verdict(self) -> str:
-        """``contradicted`` where one of its sentences is, ``supported`` where all are."""
+        """Return ``contradicted`` if a sentence is, ``supported`` if all are."""
         if any(sentence.verdict == "contradicted" for sentence in self.verdicts["balanced"]):
             return "contradicted"
         return "supported" if self.passes() else "unsupported"
 
 
 def verified(claims: Sequence[LabelledClaim], model: EntailmentModel) -> list[VerifiedClaim]:
-    """Holds each claim against its passages at every strictness."""
+    """Verify each claim against its passages at every strictness."""
     levels: tuple[Strictness, ...] = get_args(Strictness)
     verifiers = {strictness: ClaimVerifier(model, strictness) for strictness in levels}
     return [
@@ -97,7 +97,10 @@ def verified(claims: Sequence[LabelledClaim], model: EntailmentModel) -> list[Ve
 
 
 def chance_without_checks(claim: LabelledClaim, model: EntailmentModel) -> float:
-    """The mean over a claim's sentences of the model's highest chance of support, numbers and names unchecked."""
+    """Return the mean of the sentences' highest chance of support.
+
+    By the model alone; numbers and names are not checked.
+    """
     verifier = ClaimVerifier(model)
     best = [
         max((reading.entailment.supported for reading in verifier.readings(sentence, claim.passages)), default=0.0)
@@ -107,14 +110,17 @@ def chance_without_checks(claim: LabelledClaim, model: EntailmentModel) -> float
 
 
 def weighed_overlap(claim: LabelledClaim) -> float:
-    """The share of the claim's words that stand anywhere in the evidence, each weighed by its rarity."""
+    """Return the share of the claim's words in the evidence, by rarity."""
     words = terms(claim.claim)
     there = words & terms(claim.pair.evidence)
     return sum(map(idf, there)) / (sum(map(idf, words)) or 1.0)
 
 
 def claim_only(claims: Sequence[LabelledClaim], model: EntailmentModel) -> list[float]:
-    """What the model thinks of each claim beside an empty text: the mean of its sentences."""
+    """Return the model's chances of claims beside an empty text.
+
+    The mean of their sentences.
+    """
     chances = []
     for claim in claims:
         found = model.judge([("", sentence) for sentence in sentences_of(claim.claim)])
@@ -123,7 +129,9 @@ def claim_only(claims: Sequence[LabelledClaim], model: EntailmentModel) -> list[
 
 
 def recall_at_precision(scores: _Floats, positive: _Flags, weights: _Floats) -> float:
-    """The highest share of positives above a threshold over which :data:`PRECISION` of the scores are positives'.
+    """Return the highest recall at :data:`PRECISION`.
+
+    The highest share of positives above a threshold over which that share of the scores are positives'.
 
     0 where no threshold is that precise, nan without positives. Equal scores lie on the same side of a threshold.
     """
@@ -139,7 +147,7 @@ def recall_at_precision(scores: _Floats, positive: _Flags, weights: _Floats) -> 
 def measured(
     claims: Sequence[LabelledClaim], scores: Sequence[float], *, probabilities: bool = False
 ) -> dict[str, Any]:
-    """The figures of one score."""
+    """Return the figures of one score."""
     pairs = [claim.pair for claim in claims]
     figures = quality([Score.of(score) for score in scores], pairs, probabilities=probabilities).as_data()
     names = ("auroc", "supported_against_refuted", *(["calibration_error"] if probabilities else []))
@@ -158,7 +166,7 @@ def _figure(
 
 
 def share(hits: Sequence[bool], groups: Sequence[str]) -> dict[str, float]:
-    """A share with its interval, by drawing groups."""
+    """Return a share with its interval, resampling groups."""
     found = bootstrap_mean([float(hit) for hit in hits], groups=groups, resamples=1_000)
     return {name: round(value, 4) for name, value in found._asdict().items()}
 
@@ -172,7 +180,7 @@ def verdicts_by_label(found: Sequence[VerifiedClaim]) -> dict[str, dict[str, int
 
 
 def measure_set(claims: Sequence[LabelledClaim], model: EntailmentModel) -> dict[str, Any]:
-    """All rows of one set."""
+    """Return all rows of one set."""
     found = verified(claims, model)
     return {
         "claims": dict(Counter(claim.label for claim in claims)),
@@ -193,7 +201,10 @@ def measure_set(claims: Sequence[LabelledClaim], model: EntailmentModel) -> dict
 
 
 def passing_by_kind(found: Sequence[VerifiedClaim]) -> dict[str, dict[str, Any]]:
-    """By kind and label of claim the share that passes at each strictness; empty where a set tells no kinds."""
+    """Return the share that passes at each strictness, by kind and label.
+
+    Empty where a set has no kinds.
+    """
     kinds: dict[str, list[VerifiedClaim]] = defaultdict(list)
     for one in found:
         if one.labelled.kind:
@@ -208,7 +219,7 @@ def passing_by_kind(found: Sequence[VerifiedClaim]) -> dict[str, dict[str, Any]]
 
 
 def table(sets: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """Return the figures as Markdown."""
     figures = (
         "auroc",
         "supported_against_refuted",
@@ -233,7 +244,7 @@ def _told(value: Sequence[float] | None) -> str:
 
 
 def main() -> None:
-    """Measures all sets and writes ``results/public_sets.json``."""
+    """Measure all sets and writes ``results/public_sets.json``."""
     loaders = PUBLIC | BY_KIND
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)

@@ -1,4 +1,6 @@
-"""What does it cost to verify a sentence: time, memory, disk, and the import of the package?
+"""What does it cost to verify a sentence, and to import the package?
+
+Time, memory and disk.
 
     python -m benchmarks.verification.speed [--data DATA] [--model FOLDER] [--sentences N]
 
@@ -72,7 +74,10 @@ class Chunks:
             self._passages.setdefault(passage.document_id, []).append(passage)
 
     def of(self, claim: LabelledClaim) -> list[Passage]:
-        """The likeliest chunk of the claim's own abstract and of five others, the likeliest first."""
+        """Return the likeliest chunks of a claim's abstract and five others.
+
+        One of each, the likeliest first.
+        """
         wanted = terms(claim.claim)
         best = {
             name: max((sum(map(idf, wanted & terms(chunk.text))), number) for number, chunk in enumerate(chunks))
@@ -86,7 +91,10 @@ class Chunks:
 def timed(
     verifier: ClaimVerifier, claims: Sequence[tuple[str, Sequence[Passage]]]
 ) -> tuple[list[AnswerSentence], dict[str, float]]:
-    """The verdicts on sentences, each against its passages, and milliseconds of the processor and the clock."""
+    """Return the verdicts on sentences, with milliseconds.
+
+    Of the processor and elapsed.
+    """
     verdicts, processor, clock = [], [], []
     for claim, passages in claims:
         started = time.process_time(), time.perf_counter()
@@ -101,7 +109,7 @@ def timed(
 
 
 def every_window() -> ExitStack:
-    """While it is open, every window is read."""
+    """Read every window while the stack is open."""
     stack = ExitStack()
     stack.enter_context(mock.patch.object(windows, "MOST_WINDOWS", sys.maxsize))
     stack.enter_context(mock.patch.object(windows, "_LEAST_OVERLAP", 0.0))
@@ -109,34 +117,34 @@ def every_window() -> ExitStack:
 
 
 def windows_read(claims: Sequence[tuple[str, Sequence[Passage]]]) -> float:
-    """The mean number of windows that are read for a sentence."""
+    """Return the mean number of windows read for a sentence."""
     counts = [sum(len(windows.windows_of(claim, passage)) for passage in passages) for claim, passages in claims]
     return round(statistics.mean(counts), 2)
 
 
 def resident_mebibytes() -> float:
-    """The memory that this process holds (RSS)."""
+    """Return the resident memory of this process (RSS), in MiB."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / _MEBIBYTE
 
 
 def import_times() -> Iterator[float]:
-    """Yields CPU seconds that ``import llama_index_medqa`` takes, in processes of their own."""
+    """Yield CPU seconds of ``import llama_index_medqa``, in new processes."""
     code = "import time; a = time.process_time(); import llama_index_medqa; print(time.process_time() - a)"
     for _ in range(IMPORTS):
         yield float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
 def is_lazy() -> bool:
-    """Whether importing the package leaves ONNX Runtime and the verifier alone."""
+    """Return whether the import loads neither ONNX Runtime nor the verifier."""
     code = "import sys, llama_index_medqa; print({'onnxruntime', 'tokenizers'} & set(sys.modules) == set())"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     return found.strip() == "True"
 
 
 def measure(folder: Path, data: Path, sentences: int) -> dict[str, Any]:
-    """All figures of the model in a folder."""
+    """Return all figures of the model in a folder."""
     before = resident_mebibytes()
     encoder = EntailmentEncoder(folder, threads=1)
     encoder.judge([("Aspirin lowered fever.", "Aspirin lowers fever.")])
@@ -165,7 +173,7 @@ def measure(folder: Path, data: Path, sentences: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measures and writes ``results/verifier_speed.json``."""
+    """Measure and writes ``results/verifier_speed.json``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     add_model_option(parser)

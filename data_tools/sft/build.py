@@ -1,4 +1,4 @@
-"""From files of records to a folder that LLaMA-Factory trains on."""
+"""Builds a folder for LLaMA-Factory from files of records."""
 
 import importlib.metadata
 import platform
@@ -27,7 +27,7 @@ _PACKAGES = ("llama-index-medqa", "llama-index-core", "rensa")
 
 @dataclass(frozen=True)
 class SftSettings:
-    """What both recipes share.
+    """Settings that both recipes share.
 
     Attributes:
         recipe: ``seed`` or ``grounded``.
@@ -54,7 +54,9 @@ def build(
     grounded: GroundedSettings | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Writes ``train.jsonl``, ``validation.jsonl``, ``dataset_info.json`` and ``manifest.json``.
+    """Write the data set and its manifest.
+
+    ``train.jsonl``, ``validation.jsonl``, ``dataset_info.json`` and ``manifest.json``.
 
     Nothing is written unless all went well. The same inputs and settings give the same bytes.
 
@@ -100,7 +102,7 @@ def build(
 def _manifest(
     settings: SftSettings, grounded: GroundedSettings | None, screening: Screening, rows: Rows
 ) -> dict[str, Any]:
-    """How the rows were made, and what they are."""
+    """Return how the rows were made, and what they are."""
     return {
         "recipe": settings.recipe,
         "settings": _settings(settings, grounded),
@@ -115,7 +117,7 @@ def _manifest(
 
 
 def _put_in_place(folder: Path, out: Path, rows: Rows) -> None:
-    """Moves the files to where they belong; what an earlier run left there goes."""
+    """Move the files into place, and remove those of an earlier run."""
     for path in rows.paths.values():
         (out / path.name).unlink(missing_ok=True)
     for path in (*rows.written, folder / DATASET_INFO, folder / MANIFEST):
@@ -151,7 +153,7 @@ def _told(records: Iterable[PubMedRecord], tell: Callable[[str], None]) -> Itera
 
 
 def _settings(settings: SftSettings, grounded: GroundedSettings | None) -> dict[str, Any]:
-    """The settings without the folders of this machine."""
+    """Return the settings without this machine's folders."""
     if grounded is None:
         return asdict(settings)
     if Path(grounded.embedder).exists():

@@ -1,4 +1,4 @@
-"""``python -m data_tools sft``: records into supervised fine-tuning data for LLaMA-Factory."""
+"""``python -m data_tools sft``: makes fine-tuning data for LLaMA-Factory from records."""
 
 import json
 from enum import StrEnum
@@ -17,15 +17,15 @@ from llama_index_medqa.errors import MedQAError
 EXIT_ERROR = 1
 
 
-class Recipe(StrEnum):
-    """What an item is."""
+class RecipeKind(StrEnum):
+    """The kind of item."""
 
     SEED = "seed"
     GROUNDED = "grounded"
 
 
-class Retrieval(StrEnum):
-    """How passages are found."""
+class RetrievalKind(StrEnum):
+    """The way in which passages are found."""
 
     LEXICAL = "lexical"
     HYBRID = "hybrid"
@@ -34,7 +34,7 @@ class Retrieval(StrEnum):
 def sft_command(  # noqa: PLR0913 - one parameter an option
     *,
     records: Annotated[list[str], typer.Argument(help="Files of records, folders or patterns.")],
-    recipe: Annotated[Recipe, typer.Option(help="From title to abstract, or from passages to a cited answer.")],
+    recipe: Annotated[RecipeKind, typer.Option(help="From title to abstract, or from passages to a cited answer.")],
     out: Annotated[Path, typer.Option(help="Folder for the files, which are replaced.")],
     exclude: Annotated[
         list[Path] | None, typer.Option(help="An evaluation set, whose papers must not be trained on; repeat.")
@@ -61,15 +61,15 @@ def sft_command(  # noqa: PLR0913 - one parameter an option
     passage_tokens: Annotated[int, typer.Option(min=32, help="grounded: most tokens of each.")] = (
         GroundedSettings.passage_tokens
     ),
-    retrieval: Annotated[Retrieval, typer.Option(help="grounded: by words, or by words and meaning.")] = (
-        Retrieval.LEXICAL
+    retrieval: Annotated[RetrievalKind, typer.Option(help="grounded: by words, or by words and meaning.")] = (
+        RetrievalKind.LEXICAL
     ),
     embedder: Annotated[
         str, typer.Option(help="grounded: its tokenizer cuts the chunks; hybrid embeds with it.")
     ] = "multilingual-e5-small",
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
-    """Make training and validation data of PubMed records, with a manifest of how.
+    """Make training and validation data from PubMed records, with a manifest.
 
     Exit status: 0 all well, 1 error; then no file was written.
     """
@@ -82,7 +82,7 @@ def sft_command(  # noqa: PLR0913 - one parameter an option
         ignored_fields=tuple(ignore_field or ()),
     )
     grounded = None
-    if recipe is Recipe.GROUNDED:
+    if recipe is RecipeKind.GROUNDED:
         grounded = GroundedSettings(
             seed=seed,
             withheld_share=withheld_share,

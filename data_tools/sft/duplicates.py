@@ -1,4 +1,7 @@
-"""Texts that were seen before, word for word or nearly so; kept on disk, so that many take no more memory."""
+"""Detection of repeated and near-identical texts, kept on disk.
+
+Many texts take no more memory than few.
+"""
 
 import hashlib
 import re
@@ -30,7 +33,7 @@ _BY_NUMBER = "SELECT name, signature FROM seen WHERE number = ?"
 
 
 class Likeness(NamedTuple):
-    """A text that was seen before.
+    """An earlier text that is like a new one.
 
     Attributes:
         name: what it was called.
@@ -44,21 +47,29 @@ class Likeness(NamedTuple):
 
 
 def word_shingles(text: str) -> list[str]:
-    """All runs of three words, in lower case and without punctuation; of a shorter text all of it."""
+    """Return all runs of three words, in lower case without punctuation.
+
+    Of a shorter text all of it.
+    """
     words = _WORD.findall(text.lower())
     runs = range(max(1, len(words) - _WORDS_A_SHINGLE + 1))
     return sorted({" ".join(words[start : start + _WORDS_A_SHINGLE]) for start in runs})
 
 
 def character_shingles(text: str) -> list[str]:
-    """All runs of four characters, in lower case and with punctuation as blanks, for texts as short as a title."""
+    """Return all runs of four characters, in lower case.
+
+    Punctuation becomes blanks; for texts as short as a title.
+    """
     plain = " ".join(_WORD.findall(text.lower()))
     runs = range(max(1, len(plain) - _CHARACTERS_A_SHINGLE + 1))
     return sorted({plain[start : start + _CHARACTERS_A_SHINGLE] for start in runs})
 
 
 class SeenTexts:
-    """Finds which text seen before is like a new one: MinHash signatures in bands (Broder 1997), in an SQLite file.
+    """Finds the earlier text most like a new one.
+
+    MinHash signatures in bands (Broder 1997), in an SQLite file.
 
     Args:
         path: the file, which must not exist; ``:memory:`` for a few texts.
@@ -87,15 +98,15 @@ class SeenTexts:
         self._database.execute("BEGIN")
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Close the file."""
         self._database.close()
 
     def find(self, text: str) -> Likeness | None:
-        """The text most like this one, among those that were added."""
+        """Return the most similar text among those that were added."""
         return self._find(_text_hash(text), self._signature(text))
 
     def find_or_add(self, name: str, text: str) -> Likeness | None:
-        """As :meth:`find`; where there is none, the text is added."""
+        """Return the most similar text, or add this one where there is none."""
         text_hash, signature = _text_hash(text), self._signature(text)
         found = self._find(text_hash, signature)
         if found is None:
@@ -133,7 +144,7 @@ def _minhash() -> Any:
 
 
 def _bands(signature: NDArray[np.uint32]) -> list[int]:
-    """A number for the values of each band; SQLite's integers have a sign."""
+    """Return a number for each band; SQLite's integers have a sign."""
     return [
         int.from_bytes(
             hashlib.blake2b(values.tobytes(), digest_size=8, salt=number.to_bytes(2, "big")).digest(),

@@ -1,4 +1,7 @@
-"""Which papers belong to evaluation sets, told by their PMIDs and, for sets with ids of their own, by their titles."""
+"""The papers of evaluation sets, recognised by PMID or title.
+
+Titles serve sets with ids of their own.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -47,7 +50,7 @@ class EvaluationSets:
                 )
 
     def find(self, record: PubMedRecord) -> str | None:
-        """Name of a file that holds the paper; None where none does."""
+        """Return the name of a file that holds the paper; else None."""
         if record.pmid in self._pmids:
             return self._pmids[record.pmid]
         if len(record.title) < _SHORTEST_TITLE:
@@ -57,7 +60,7 @@ class EvaluationSets:
 
 
 def _papers(file: Path) -> Iterator[tuple[list[str], list[str]]]:
-    """PMIDs and titles of a file, a line or record at a time."""
+    """Yield PMIDs and titles of a file, by line or record."""
     try:
         with file.open("rb") as stream:
             start = stream.read(1 << 12).lstrip(b"\xef\xbb\xbf \r\n\t")

@@ -1,4 +1,4 @@
-"""The records as evidence: a temporary index, searched by the package's own retriever."""
+"""A temporary index of the records, searched by the package's retriever."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ _CHUNKS_PER_PAPER = 12
 
 
 def create_index(folder: Path, embedder: str, retrieval: Literal["lexical", "hybrid"]) -> PubMedIndex:
-    """An empty index.
+    """Create an empty index.
 
     Args:
         folder: where it goes.
@@ -27,14 +27,14 @@ def create_index(folder: Path, embedder: str, retrieval: Literal["lexical", "hyb
     if retrieval == "hybrid":
         profile = replace(EMBEDDED, embedder=embedder)
         return open_index(profile, str(folder), open_embedder(profile), create=True)
-    place = embedder if "/" in embedder or Path(embedder).exists() else str(locate(embedder))
-    parser = TokenNodeParser(tokenizer=place, chunk_size=EMBEDDED.chunk_size, chunk_overlap=EMBEDDED.chunk_overlap)
+    model = embedder if "/" in embedder or Path(embedder).exists() else str(locate(embedder))
+    parser = TokenNodeParser(tokenizer=model, chunk_size=EMBEDDED.chunk_size, chunk_overlap=EMBEDDED.chunk_overlap)
     stand_in = HashEmbedding(dimension=2)
     return PubMedIndex.open(str(folder), embed_model=stand_in, node_parser=parser, create=True)
 
 
 def whole_papers(index: PubMedIndex, retrieval: Literal["lexical", "hybrid"], papers: int) -> PubMedRetriever:
-    """A retriever of all chunks of the best papers."""
+    """Return a retriever of all chunks of the best papers."""
     return PubMedRetriever(
         index, mode=retrieval, similarity_top_k=papers * _CHUNKS_PER_PAPER, chunks_per_record=_CHUNKS_PER_PAPER
     )

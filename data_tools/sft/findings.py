@@ -1,4 +1,4 @@
-"""What a record can be asked, and which of its sentences answer."""
+"""Questions on a record, and the sentences that answer them."""
 
 import re
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _LEANS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A record as something to ask about.
+    """A record as the subject of a question.
 
     Attributes:
         record_id: its id.
@@ -54,7 +54,9 @@ class Study:
 
 
 def study_of(record: PubMedRecord) -> tuple[Study, PubMedRecord] | str:
-    """What a record can be asked, and the record as evidence: without its aim and its conclusions.
+    """Return the study of a record, and the record as evidence.
+
+    The evidence lacks its aim and its conclusions.
 
     Returns:
         Or the reason why it cannot be asked anything.
@@ -77,7 +79,10 @@ def study_of(record: PubMedRecord) -> tuple[Study, PubMedRecord] | str:
 
 
 def shared_weight(sentence: str, conclusions: str) -> float:
-    """The greatest share of the meaningful words of one concluding sentence that a sentence holds, 0 to 1."""
+    """Return the greatest share of a concluding sentence in a sentence, 0 to 1.
+
+    Only meaningful words count.
+    """
     held = content_words(sentence)
     concluding = [content_words(concluded) for concluded in _sentences(conclusions)]
     return max((len(words & held) / len(words) for words in concluding if words), default=0.0)
@@ -98,7 +103,10 @@ def _findings(stretches: list[Stretch]) -> tuple[str, ...]:
 
 
 def _reported(sentences: list[str]) -> list[str]:
-    """The findings of an abstract without labels, whose first third says what was known and sought."""
+    """Return the findings of an abstract without labels.
+
+    Its first third says what was known and sought.
+    """
     return [
         sentence
         for sentence in sentences[-(-len(sentences) // 3) :]
@@ -107,7 +115,7 @@ def _reported(sentences: list[str]) -> list[str]:
 
 
 def _question(title: str, stretches: list[Stretch]) -> tuple[str | None, Stretch | None]:
-    """A question, and the sentence that it was made of where that is one of the abstract."""
+    """Return a question, and the sentence of the abstract that it comes from."""
     of_title = question_of_title(title)
     if of_title and title.rstrip("].").endswith("?"):
         return of_title, None
@@ -120,7 +128,10 @@ def _question(title: str, stretches: list[Stretch]) -> tuple[str | None, Stretch
 
 
 def _within(stretch: Stretch, start: int, end: int) -> Stretch:
-    """One sentence of a stretch; with the label where it is the only one."""
+    """Return one sentence of a stretch.
+
+    With the label where it is the only one.
+    """
     if (start, end) == (0, len(stretch.text)):
         return stretch
     first, last = stretch.text_start + start, stretch.text_start + end

@@ -1,4 +1,4 @@
-"""The grounded recipe: from a question and retrieved passages to an answer that cites them, or to none.
+"""The grounded recipe: question and passages in, a cited answer or none out.
 
 The answer is made of sentences that the passages hold, chosen by what the authors concluded: of the findings those that
 share most words with the conclusions. The conclusions themselves, and the aim that the question was made of, are taken
@@ -40,7 +40,7 @@ _MOST_SENTENCES = 2
 
 @dataclass(frozen=True)
 class GroundedSettings:
-    """How items are made.
+    """Settings of the items.
 
     Attributes:
         seed: chooses whose evidence is withheld, and the order of passages.
@@ -61,7 +61,7 @@ class GroundedSettings:
 
 @dataclass
 class GroundedItems:
-    """Makes items of records in two steps: all become evidence first, then each is asked about.
+    """Makes items in two steps: index all records, then ask about each.
 
     Attributes:
         settings: how.
@@ -74,7 +74,7 @@ class GroundedItems:
     rejected: Counter[str] = field(default_factory=Counter)
 
     def index(self, records: Iterable[PubMedRecord], index: PubMedIndex) -> None:
-        """Writes the records into an index, and what can be asked about them into the file."""
+        """Index the records, and store what can be asked about them."""
         index.ingest(self._documents(records))
 
     def _documents(self, records: Iterable[PubMedRecord]) -> Iterator[Document]:
@@ -90,7 +90,9 @@ class GroundedItems:
                     yield to_document(evidence)
 
     def rows(self, retriever: BaseRetriever) -> Iterator[tuple[str, dict[str, str], str]]:
-        """Asks about each record, and about some again without their own paper: what is shown decides.
+        """Yield rows for each record, and for some also without their own paper.
+
+        What is shown decides the answer.
 
         Yields:
             Record id, row in LLaMA-Factory's alpaca form, and whether it was answered or its evidence withheld.
@@ -135,10 +137,10 @@ class GroundedItems:
         return shown, ABSTENTION
 
     def _shown(self, study: Study, papers: Sequence[Sequence[Passage]], finding: str | None) -> list[Passage]:
-        """A short passage of each paper, in an order that says nothing.
+        """Return a short passage of each paper, in a random order.
 
         It holds the finding, and of papers without it the sentence that shares most words with the question, each at
-        no fixed place.
+        no fixed position.
         """
         chance = random.Random(f"{self.settings.seed} {study.record_id}")  # noqa: S311  # no secret
         shown = []
@@ -151,8 +153,11 @@ class GroundedItems:
 
 
 def _best_findings(study: Study, own: Sequence[Passage]) -> list[str]:
-    """The findings in the passages that share most with the conclusions: the best, and one that is nearly as good."""
-    stated = [passage.sentences[place].text for passage in own for place in stating(passage)]
+    """Return the findings nearest to the conclusions.
+
+    The best, and one that is nearly as good.
+    """
+    stated = [passage.sentences[position].text for passage in own for position in stating(passage)]
     shares = {
         finding: shared_weight(finding, study.conclusions)
         for finding in study.findings

@@ -1,4 +1,4 @@
-"""Rows into training and validation files, with what LLaMA-Factory and a sceptic need to know of them."""
+"""Writes rows to training and validation files, with their description."""
 
 import hashlib
 import json
@@ -9,6 +9,8 @@ from typing import Any, Self
 
 from llama_index.core.utils import get_tokenizer
 
+from llama_index_medqa._common.files import file_sha256
+
 TRAIN, VALIDATION = "train", "validation"
 MANIFEST = "manifest.json"
 DATASET_INFO = "dataset_info.json"
@@ -17,13 +19,16 @@ _QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
 
 
 def draw(*parts: object) -> float:
-    """A number from 0 to below 1 that looks random and is the same for the same parts, in whatever order of records."""
+    """Return a pseudo-random number from 0 to below 1 for some parts.
+
+    The same for the same parts, in whatever order records come.
+    """
     digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:7], "big") / 2**56
 
 
 class Rows:
-    """Writes rows, each into the split that its record falls into.
+    """Writes each row into the split of its record.
 
     Args:
         folder: where the files go.
@@ -42,7 +47,7 @@ class Rows:
         self._lengths: dict[str, Counter[int]] = {"prompt": Counter(), "answer": Counter(), "whole": Counter()}
 
     def write(self, record_id: str, row: Mapping[str, str], kind: str) -> None:
-        """Writes a row of a record.
+        """Write a row of a record.
 
         Args:
             record_id: id of the record that it was made of.
@@ -67,16 +72,19 @@ class Rows:
 
     @property
     def written(self) -> list[Path]:
-        """The files that hold rows."""
+        """Return the files that hold rows."""
         return [path for split, path in self.paths.items() if self.counts[split]]
 
     def lengths(self) -> dict[str, dict[str, int]]:
-        """Quantiles of the lengths of all rows, in tokens of LlamaIndex's global tokenizer."""
+        """Return quantiles of the lengths of all rows.
+
+        In tokens of LlamaIndex's global tokenizer.
+        """
         return {name: _quantiles(counts) for name, counts in self._lengths.items()}
 
 
 def _quantiles(counts: Counter[int]) -> dict[str, int]:
-    """The least value at or below which each share of the values lies."""
+    """Return the least value at or below which each share lies."""
     quantiles, below = {}, 0
     waiting = list(_QUANTILES)
     for value in sorted(counts):
@@ -87,22 +95,20 @@ def _quantiles(counts: Counter[int]) -> dict[str, int]:
 
 
 def dataset_info(name: str, files: Sequence[Path]) -> dict[str, Any]:
-    """What LLaMA-Factory reads of a folder of data sets: ``NAME_train`` and ``NAME_validation``."""
+    """Return LLaMA-Factory's description of a folder of data sets.
+
+    ``NAME_train`` and ``NAME_validation``.
+    """
     return {
         f"{name}_{file.stem}": {"file_name": file.name, "formatting": "alpaca", "columns": _COLUMNS} for file in files
     }
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON that people read too."""
+    """Write JSON that people read too."""
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def file_facts(path: Path) -> dict[str, Any]:
-    """Name, size in bytes and SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return {
-            "name": path.name,
-            "bytes": path.stat().st_size,
-            "sha256": hashlib.file_digest(stream, "sha256").hexdigest(),
-        }
+    """Return name, size in bytes and SHA-256 of a file."""
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": file_sha256(path)}

@@ -1,4 +1,4 @@
-"""Short passages of retrieved papers, each around a sentence that should be shown."""
+"""Short passages of papers, each around a chosen sentence."""
 
 import random
 from collections.abc import Sequence
@@ -12,31 +12,34 @@ from llama_index_medqa.verification.passages import Passage
 
 
 def by_paper(passages: Sequence[Passage]) -> list[list[Passage]]:
-    """The passages of each paper together, the best paper first."""
+    """Group the passages by paper, the best paper first."""
     return [list(own) for _, own in groupby(passages, lambda passage: passage.document_id)]
 
 
 def stating(passage: Passage) -> list[int]:
-    """Places of the whole sentences that state something."""
+    """Return the positions of the whole sentences that state something."""
     return [
-        place
-        for place, sentence in enumerate(passage.sentences)
+        position
+        for position, sentence in enumerate(passage.sentences)
         if sentence.complete and sentence.states_something and not states_aim(sentence.text)
     ]
 
 
 def anchor_of(paper: Sequence[Passage], question: str, finding: str | None) -> tuple[Passage, int] | None:
-    """The sentence of a paper that is to be shown: with a finding, or with most words of the question."""
+    """Return the sentence of a paper to show.
+
+    One with a finding, or with most words of the question.
+    """
     asked = content_words(question)
-    places = [(passage, place) for passage in paper for place in stating(passage)]
+    found = [(passage, position) for passage in paper for position in stating(passage)]
     if finding is not None:
-        places = [(passage, place) for passage, place in places if passage.sentences[place].text.endswith(finding)]
-    return max(places, key=lambda at: len(asked & content_words(at[0].sentences[at[1]].text)), default=None)
+        found = [item for item in found if item[0].sentences[item[1]].text.endswith(finding)]
+    return max(found, key=lambda at: len(asked & content_words(at[0].sentences[at[1]].text)), default=None)
 
 
-def window(passage: Passage, place: int, most_tokens: int, chance: random.Random) -> Passage:
-    """A sentence with as many of its neighbours as fit, added on either side by chance."""
-    first, last = place, place
+def window(passage: Passage, position: int, most_tokens: int, chance: random.Random) -> Passage:
+    """Return a sentence with random neighbours that fit."""
+    first, last = position, position
     while True:
         wider = [(first - 1, last), (first, last + 1)]
         wider = [span for span in wider if _is_within(passage, *span) and _tokens(passage, *span) <= most_tokens]
@@ -49,7 +52,7 @@ def window(passage: Passage, place: int, most_tokens: int, chance: random.Random
 
 
 def _is_within(passage: Passage, first: int, last: int) -> bool:
-    ends = [passage.sentences[place] for place in (first, last) if 0 <= place < len(passage.sentences)]
+    ends = [passage.sentences[position] for position in (first, last) if 0 <= position < len(passage.sentences)]
     return len(ends) == 2 and all(sentence.complete and sentence.states_something for sentence in ends)
 
 

@@ -1,4 +1,7 @@
-"""Questions made of titles and objectives by rules of English grammar; where none is sure, there is no question."""
+"""Questions made from titles and objectives by rules of grammar.
+
+Where none is sure, there is no question.
+"""
 
 import re
 
@@ -63,7 +66,10 @@ _FEWEST_WORDS, _MOST_WORDS = 5, 40
 
 
 def question_of_title(title: str) -> str | None:
-    """The title where it is a question, or a question of a title such as "Effect of exercise on sleep: a trial"."""
+    """Return the question of a title.
+
+    The title itself, or one made of "Effect of exercise on sleep: a trial".
+    """
     title = title.strip().strip("[]").rstrip(".")
     if title.endswith("?"):
         after_colon = title.rpartition(": ")[2]
@@ -76,7 +82,10 @@ def question_of_title(title: str) -> str | None:
 
 
 def question_of_objective(sentence: str) -> str | None:
-    """The question that a study with this aim asks: "To assess whether A lowers B." gives "Does A lower B?"."""
+    """Return the question of a study's aim.
+
+    "To assess whether A lowers B." gives "Does A lower B?".
+    """
     found = _OBJECTIVE.search(sentence.strip().rstrip(". "))
     if found is None:
         return None
@@ -92,12 +101,15 @@ def question_of_objective(sentence: str) -> str | None:
 
 
 def states_aim(sentence: str) -> bool:
-    """Whether a sentence says what was to be found out."""
+    """Return whether a sentence says what was to be found out."""
     return _OBJECTIVE.search(sentence) is not None
 
 
 def _what_is(head: str, subject: str) -> str:
-    """A question of a noun phrase whose last word before its preposition is the head's last."""
+    """Return a question of a noun phrase.
+
+    The last word before its preposition is the head's last.
+    """
     subject = re.sub(r"^the\s+", "", subject, flags=re.IGNORECASE)
     first = subject.split()[0]
     if first[1:].islower():
@@ -107,7 +119,10 @@ def _what_is(head: str, subject: str) -> str:
 
 
 def _inverted(clause: str) -> str | None:
-    """The question of a statement: its auxiliary before its subject, or "does" where it has none."""
+    """Return the question of a statement.
+
+    Its auxiliary comes before its subject, or "does" where it has none.
+    """
     auxiliary, verb = _AUXILIARY.match(clause), _MAIN_VERB.match(clause)
     if re.match(r"(?:and|or)\b", clause):
         return None
@@ -125,7 +140,10 @@ def _capitalised(text: str) -> str:
 
 
 def _checked(question: str | None) -> str | None:
-    """The question where it is of a sensible length, whole and understood without the abstract."""
+    """Return a question if it is complete and of a sensible length.
+
+    It must be understood without the abstract.
+    """
     if question is None or _POINTS_ELSEWHERE.search(question) or question.count("(") != question.count(")"):
         return None
     return question if _FEWEST_WORDS <= len(question.split()) <= _MOST_WORDS else None

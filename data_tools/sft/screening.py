@@ -1,4 +1,4 @@
-"""Which records are fit for training, and how many are not, by reason."""
+"""Screening of records for training, with counts by reason."""
 
 import re
 from collections import Counter
@@ -22,12 +22,12 @@ _NAMED_AT_MOST = 10
 
 
 def abstract_of(record: PubMedRecord) -> str:
-    """The abstract as one paragraph, without its labels."""
+    """Return the abstract as one paragraph, without its labels."""
     return " ".join(section.text for section in record.sections if section.text)
 
 
 def is_english(text: str) -> bool:
-    """Whether a text is English, by its share of words such as "the", "of" and "was".
+    """Return whether a text is English, by its function words.
 
     The language that a record states is not asked: it is the paper's, and PubMed keeps an English abstract of papers
     in every language.
@@ -38,7 +38,7 @@ def is_english(text: str) -> bool:
 
 @dataclass
 class Screening:
-    """Lets fit records pass, one at a time, and counts the others.
+    """Passes fit records one at a time, and counts the others.
 
     Attributes:
         evaluation_sets: whose papers must not be trained on.
@@ -56,7 +56,7 @@ class Screening:
     _leaked: list[str] = field(default_factory=list)
 
     def passing(self, items: Iterable[PubMedRecord | Deletion]) -> Iterator[PubMedRecord]:
-        """Yields the records that are fit.
+        """Yield the records that are fit.
 
         Raises:
             InputError: at the end, if evaluation sets hold some of the records and those are not to be dropped.

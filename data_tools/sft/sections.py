@@ -1,4 +1,7 @@
-"""What an abstract says where: its objective, findings and conclusions, labelled by the journal or told by rules."""
+"""The parts of an abstract: objective, findings, conclusions.
+
+Labelled by the journal, or recognised by rules.
+"""
 
 import re
 from dataclasses import dataclass, replace
@@ -9,7 +12,7 @@ from llama_index_medqa.text.sentences import split_sentences
 
 
 class Part(StrEnum):
-    """What a stretch of an abstract is about."""
+    """The part that a stretch of an abstract belongs to."""
 
     BACKGROUND = "background"
     OBJECTIVE = "objective"
@@ -77,12 +80,12 @@ class Stretch:
 
 
 def part_of_label(label: str) -> Part:
-    """What a section with this label, or NLM's category, is about."""
+    """Return the part of a section by its label or NLM's category."""
     return next((part for part, pattern in _PARTS if pattern.search(label)), Part.OTHER)
 
 
 def stretches_of(record: PubMedRecord) -> list[Stretch]:
-    """The stretches of an abstract in order, which together hold all of it.
+    """Split an abstract into stretches that together hold all of it.
 
     A section that the record labels is one; in a section without a label those are looked for that stand in the text
     (``METHODS: We …``). Where there is none, its conclusions are what follows the first of its last three sentences
@@ -99,7 +102,7 @@ def stretches_of(record: PubMedRecord) -> list[Stretch]:
 
 
 def without(record: PubMedRecord, left_out: list[Stretch]) -> PubMedRecord:
-    """The record without some stretches; sections of which nothing remains go."""
+    """Return a record without some stretches; empty sections go."""
     sections = []
     for number, section in enumerate(record.sections):
         text = section.text

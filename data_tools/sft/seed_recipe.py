@@ -1,4 +1,4 @@
-"""The seed's recipe: from a title to the abstract that belongs to it."""
+"""The seed recipe: from a title to its abstract."""
 
 from data_tools.sft.screening import abstract_of
 from llama_index_medqa.pubmed.record import PubMedRecord
@@ -7,7 +7,7 @@ INSTRUCTION = "Write the abstract of the medical paper that has this title."
 
 
 def seed_row(record: PubMedRecord) -> dict[str, str]:
-    """An item in LLaMA-Factory's alpaca form.
+    """Return an item in LLaMA-Factory's alpaca form.
 
     It teaches how abstracts sound, and to write one that nobody wrote: a model is asked for findings that it cannot
     know from a title.

@@ -1,4 +1,4 @@
-"""Files of records, and JSON lines of others that carry more than a record does."""
+"""Reads files of records, and JSON lines with further keys."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
 
 def source_files(sources: Iterable[str]) -> list[Path]:
-    """The files of paths, folders and glob patterns.
+    """Return the files of paths, folders and glob patterns.
 
     Raises:
         InputError: a source matches nothing, or is the standard input.
@@ -24,7 +24,7 @@ def source_files(sources: Iterable[str]) -> list[Path]:
 def read_sources(
     files: Sequence[Path], ignored_fields: Sequence[str], folder: Path
 ) -> Iterator[PubMedRecord | Deletion]:
-    """The newest version of each record, read one at a time.
+    """Yield the newest version of each record.
 
     Args:
         files: of any format that the package reads.
@@ -42,7 +42,10 @@ def read_sources(
 
 
 def _without(file: Path, fields: frozenset[str], copy: Path) -> Path:
-    """A copy of JSON lines without some keys; a file of another format as it is."""
+    """Copy JSON lines without some keys.
+
+    A file of another format stays as it is.
+    """
     with file.open("rb") as source:
         if not source.read(1 << 12).lstrip().startswith(b"{"):
             return file

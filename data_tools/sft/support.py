@@ -1,4 +1,4 @@
-"""What the package's verifier says of sentences, and whether a passage speaks of the same, for the grounded recipe."""
+"""Verification of sentences for the grounded recipe."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -14,14 +14,16 @@ _HALF = 0.5
 
 @cache
 def packaged_verifier() -> Verifier:
-    """Return the verifier that the query engine decides by, the same at every call: its model is read once."""
+    """Return the query engine's verifier, loaded once."""
     return ClaimVerifier()
 
 
 def judged(
     sentences: Sequence[str], passages: Sequence[Passage], verifier: Verifier | None = None
 ) -> list[AnswerSentence]:
-    """Return the sentences of an answer as the query engine gives them, with the citations of what supports them.
+    """Return the sentences of an answer with their citations.
+
+    As the query engine gives them.
 
     Args:
         sentences: without citation marks.
@@ -32,7 +34,9 @@ def judged(
 
 
 def speaks_of(sentence: str, passages: Sequence[Passage]) -> bool:
-    """Whether one or two sentences of a passage hold at least half of a sentence's words, weighed by their rarity.
+    """Return whether a passage covers half of a sentence's weighted words.
+
+    One or two of its sentences must hold them; rare words weigh more.
 
     Whatever they say of them: other numbers, or the contrary, are an answer too. Two sentences follow one another.
     """

@@ -1,4 +1,4 @@
-"""What any part may use and none owns: JSON lines, the cache folder, the timer of stages, names that are imported late.
+"""JSON lines, files, the cache folder, the timer of stages and late imports.
 
 May import ``errors`` only.
 """

@@ -1,4 +1,4 @@
-"""How long each stage took, also of stages that take turns."""
+"""A timer of stages, also of stages that take turns."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -8,8 +8,8 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 
 
-class Stopwatch:
-    """Adds up the seconds that are spent in each stage.
+class StageTimer:
+    """A timer that adds up the seconds of each stage.
 
     Attributes:
         seconds: by stage, rounded to milliseconds.
@@ -20,12 +20,12 @@ class Stopwatch:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """The sum so far, by stage."""
+        """Return the seconds so far, by stage."""
         return {stage: round(spent, 3) for stage, spent in self._seconds.items()}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Counts the block to a stage."""
+        """Measure a block as part of a stage."""
         start = time.perf_counter()
         try:
             yield
@@ -33,7 +33,10 @@ class Stopwatch:
             self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - start
 
     def iterate(self, name: str, items: Iterator[_Item]) -> Iterator[_Item]:
-        """Passes items on; only the waiting for them counts, not what is done with them."""
+        """Yield items and measure the wait for them.
+
+        What is done with them does not count.
+        """
         while True:
             with self.stage(name):
                 item = next(items, None)
@@ -42,7 +45,7 @@ class Stopwatch:
             yield item
 
     async def iterate_async(self, name: str, items: AsyncIterator[_Item]) -> AsyncIterator[_Item]:
-        """As :meth:`iterate`."""
+        """Yield items as :meth:`iterate` does."""
         while True:
             with self.stage(name):
                 item = await anext(items, None)

@@ -1,4 +1,4 @@
-"""From a question to an answer: context, draft, verification of each sentence, and the response.
+"""Answers to questions: context, draft, verification and response.
 
 May import ``retrieval``, ``verification``, ``llms`` and what stands below them.
 """

@@ -1,4 +1,4 @@
-"""Whether what was retrieved speaks of what was asked, told before any model is asked."""
+"""The chance that retrieved chunks can answer a question."""
 
 import math
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from llama_index.core.schema import NodeWithScore
 
+from llama_index_medqa._common.late_imports import renamed
 from llama_index_medqa.answering.questions.keywords import held_share, named_share, question_weights
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.retrieval.retriever import RetrievedChunk
@@ -13,8 +14,8 @@ from llama_index_medqa.verification.passages import Passage, passages_of
 
 
 @dataclass(frozen=True, slots=True)
-class Signals:
-    """What is known of how retrieved chunks meet a question.
+class AnswerabilitySignals:
+    """Figures on how well retrieved chunks match a question.
 
     Attributes:
         coverage: share of the question's meaningful words that one record holds, each by its rarity, 0 to 1.
@@ -32,7 +33,7 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic regression from signals to the chance that a question can be answered.
+    """A logistic regression from signals to the chance of an answer.
 
     Attributes:
         constant: its constant.
@@ -54,7 +55,7 @@ BY_WORDS = Calibration(-6.09, 9.844, -1.937, 0.0, 0.5)
 
 
 class AnswerabilityGate:
-    """Tells how likely it is that a question can be answered from retrieved chunks.
+    """Estimates the chance that retrieved chunks answer a question.
 
     Args:
         calibration: from signals to a chance. The default goes by words and names, whatever the embedder; cosines of
@@ -73,7 +74,9 @@ class AnswerabilityGate:
             raise InputError(f"The threshold must lie between 0 and 1, got {threshold}.")
 
     def confidence(self, question: str, nodes: Sequence[NodeWithScore]) -> float | None:
-        """The chance that chunks answer a question, 0 to 1, at least the threshold where they have all its rare names.
+        """Return the chance that chunks answer a question, 0 to 1.
+
+        It is at least the threshold where they have all rare names of the question.
 
         None without chunks.
         """
@@ -92,15 +95,15 @@ class AnswerabilityGate:
         return max(chance, self.threshold) if signals.named else chance
 
 
-def signals_of(question: str, nodes: Sequence[NodeWithScore]) -> Signals | None:
-    """What chunks tell of a question; None without chunks."""
+def signals_of(question: str, nodes: Sequence[NodeWithScore]) -> AnswerabilitySignals | None:
+    """Return the signals of chunks for a question; None without chunks."""
     passages = passages_of(nodes)
     if not passages:
         return None
     cosines = [item.cosine for item in nodes if isinstance(item, RetrievedChunk) and item.cosine is not None]
     named = [share for text in _records(passages) if (share := named_share(question, text)) is not None]
     best = max(named, default=None)
-    return Signals(
+    return AnswerabilitySignals(
         coverage=question_coverage(question, passages),
         named=best == 1.0,
         unnamed=0.0 if best is None else 1 - best,
@@ -109,14 +112,20 @@ def signals_of(question: str, nodes: Sequence[NodeWithScore]) -> Signals | None:
 
 
 def question_coverage(question: str, passages: Sequence[Passage]) -> float:
-    """The share of a question that the best retrieved record speaks of, 0 to 1, in words by their rarity."""
+    """Return the share of a question that the best record covers, 0 to 1.
+
+    Each word counts by its rarity.
+    """
     weights = question_weights(question)
     return max((held_share(weights, text) for text in _records(passages)), default=0.0)
 
 
 def _records(passages: Sequence[Passage]) -> list[str]:
-    """What is known of each record, its title included."""
+    """Return the text of each record, its title included."""
     texts: dict[str, list[str]] = {}
     for passage in passages:
         texts.setdefault(passage.document_id, [passage.title]).append(passage.text)
     return ["\n".join(parts) for parts in texts.values()]
+
+
+__getattr__ = renamed(__name__, {"Signals": "AnswerabilitySignals"})

@@ -1,4 +1,4 @@
-"""A conversation over the query engine: a follow-up is made a question that stands alone, and is answered as one."""
+"""A chat engine: rewrites each follow-up as a question that stands alone, and answers that."""
 
 import re
 from collections.abc import AsyncGenerator, Generator, Sequence
@@ -12,12 +12,12 @@ from llama_index.core.chat_engine.types import AgentChatResponse, BaseChatEngine
 from llama_index.core.llms import LLM
 from llama_index.core.memory import BaseMemory, ChatMemoryBuffer
 from llama_index.core.prompts import BasePromptTemplate
-from llama_index.core.schema import QueryBundle
 from llama_index.core.tools import ToolOutput
 
 from llama_index_medqa.answering.draft_reading import without_thoughts
 from llama_index_medqa.answering.response import MedQAAsyncStreamingResponse, MedQAResponse, MedQAStreamingResponse
 from llama_index_medqa.prompts import CONDENSED_QUESTION
+from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.text.words import content_words
 
 # What a follow-up cannot be understood without the question before it.
@@ -34,8 +34,8 @@ _MEMORY_TOKENS = 4_000
 
 
 @dataclass
-class FollowUp(QueryBundle):
-    """A question that stands alone, with the message that it was made of.
+class FollowUp(FilteredQuery):
+    """A rewritten question to papers that meet a filter, with the message that it was made from.
 
     Attributes:
         message: what was written.
@@ -45,12 +45,12 @@ class FollowUp(QueryBundle):
 
 
 class ChoosesStreaming(Protocol):
-    """A query engine that can give whole answers and streams."""
+    """A query engine with and without streaming."""
 
     callback_manager: CallbackManager
 
     def with_streaming(self, streaming: bool) -> BaseQueryEngine:
-        """The same engine with whole answers, or streams."""
+        """Return the same engine, with streaming or without."""
         ...
 
 
@@ -66,7 +66,11 @@ class MedQAChatEngine(BaseChatEngine):
         llm: rewrites follow-ups; None does it without a model.
         memory: holds the conversation.
         prompt: template with ``{chat_history}`` and ``{question}``.
+        papers: which papers may answer.
         callback_manager: LlamaIndex's event handlers.
+
+    Attributes:
+        papers: which papers may answer from the next message on.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class MedQAChatEngine(BaseChatEngine):
         *,
         memory: BaseMemory | None = None,
         prompt: BasePromptTemplate = CONDENSED_QUESTION,
+        papers: PaperFilter | None = None,
         callback_manager: CallbackManager | None = None,
     ) -> None:
         self._whole = query_engine.with_streaming(False)
@@ -84,32 +89,36 @@ class MedQAChatEngine(BaseChatEngine):
         # LlamaIndex's newer Memory keeps messages in SQLite, whose driver logs them.
         self._memory = memory or ChatMemoryBuffer.from_defaults(token_limit=_MEMORY_TOKENS)
         self._prompt = prompt
+        self.papers = papers or PaperFilter()
         self.callback_manager = callback_manager or query_engine.callback_manager
 
     @trace_method("chat")
     def chat(self, message: str, chat_history: list[ChatMessage] | None = None) -> AgentChatResponse:
-        """Answers a message; ``sources[0].raw_output`` is the :class:`MedQAResponse`."""
+        """Answer a message.
+
+        ``sources[0].raw_output`` is the :class:`MedQAResponse`.
+        """
         history = chat_history or self._memory.get(input=message)
         question = self._condensed(history, message)
-        response = self._whole.query(FollowUp(question, message=message))
+        response = self._whole.query(self._asked(question, message))
         self._memory.put_messages(_turn(message, str(response)))
         return AgentChatResponse(response=str(response), sources=[_source(question, response)])
 
     @trace_method("chat")
     async def achat(self, message: str, chat_history: list[ChatMessage] | None = None) -> AgentChatResponse:
-        """As :meth:`chat`, asynchronously."""
+        """Answer a message, asynchronously; see :meth:`chat`."""
         history = chat_history or await self._memory.aget(input=message)
-        question = await self._acondensed(history, message)
-        response = await self._whole.aquery(FollowUp(question, message=message))
+        question = await self.acondensed(history, message)
+        response = await self._whole.aquery(self._asked(question, message))
         await self._memory.aput_messages(_turn(message, str(response)))
         return AgentChatResponse(response=str(response), sources=[_source(question, response)])
 
     @trace_method("chat")
     def stream_chat(self, message: str, chat_history: list[ChatMessage] | None = None) -> StreamingAgentChatResponse:
-        """Answers a message sentence by sentence, each already checked."""
+        """Answer a message sentence by sentence, each already verified."""
         history = chat_history or self._memory.get(input=message)
         question = self._condensed(history, message)
-        response = self._streaming.query(FollowUp(question, message=message))
+        response = self._streaming.query(self._asked(question, message))
         assert isinstance(response, MedQAStreamingResponse)  # noqa: S101  # a streaming engine gives no other
 
         def deltas() -> Generator[ChatResponse, None, None]:
@@ -127,10 +136,10 @@ class MedQAChatEngine(BaseChatEngine):
     async def astream_chat(
         self, message: str, chat_history: list[ChatMessage] | None = None
     ) -> StreamingAgentChatResponse:
-        """As :meth:`stream_chat`, asynchronously."""
+        """Answer a message as a stream, asynchronously; see :meth:`stream_chat`."""
         history = chat_history or await self._memory.aget(input=message)
-        question = await self._acondensed(history, message)
-        response = await self._streaming.aquery(FollowUp(question, message=message))
+        question = await self.acondensed(history, message)
+        response = await self._streaming.aquery(self._asked(question, message))
         assert isinstance(response, MedQAAsyncStreamingResponse)  # noqa: S101  # a streaming engine gives no other
 
         async def deltas() -> AsyncGenerator[ChatResponse, None]:
@@ -145,13 +154,16 @@ class MedQAChatEngine(BaseChatEngine):
         )
 
     def reset(self) -> None:
-        """Forgets the conversation."""
+        """Forget the conversation."""
         self._memory.reset()
 
     @property
     def chat_history(self) -> list[ChatMessage]:
-        """The conversation so far."""
+        """Return the messages of the conversation so far."""
         return self._memory.get_all()
+
+    def _asked(self, question: str, message: str) -> FollowUp:
+        return FollowUp(question, papers=self.papers, message=message)
 
     def _condensed(self, history: Sequence[ChatMessage], message: str) -> str:
         before = _question_before(history, message)
@@ -161,7 +173,13 @@ class MedQAChatEngine(BaseChatEngine):
             return f"{before} {message}"
         return _first_line(self._llm.predict(self._prompt, **_fields(history, message))) or message
 
-    async def _acondensed(self, history: Sequence[ChatMessage], message: str) -> str:
+    async def acondensed(self, history: Sequence[ChatMessage], message: str) -> str:
+        """Return a message as a question that stands alone.
+
+        Args:
+            history: the conversation before it.
+            message: as it was written.
+        """
         before = _question_before(history, message)
         if before is None:
             return message
@@ -171,7 +189,10 @@ class MedQAChatEngine(BaseChatEngine):
 
 
 def _question_before(history: Sequence[ChatMessage], message: str) -> str | None:
-    """The question that a message leans on; None where it stands alone, which saves asking the model."""
+    """Return the previous question if a message depends on it.
+
+    None where the message stands alone, which saves a request to the model.
+    """
     leans = bool(_LEANS_BACK.search(message)) or len(content_words(message)) < _LEAST_WORDS
     asked = [str(item.content) for item in history if item.role is MessageRole.USER and item.content]
     return asked[-1] if asked and leans else None

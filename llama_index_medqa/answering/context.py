@@ -1,4 +1,4 @@
-"""From retrieved chunks to what a model is shown, or to the reason why it is not asked."""
+"""From retrieved chunks to the context for the model, or to the reason for no answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa.answering.answerability import AnswerabilityGate
-from llama_index_medqa.answering.drafting import Answerer
+from llama_index_medqa.answering.drafting import Drafter
 from llama_index_medqa.answering.prompt_injection import records_that_give_orders
 from llama_index_medqa.answering.questions.decomposition import QuestionPart
 from llama_index_medqa.answering.questions.focus import Form, form_of
@@ -21,8 +21,8 @@ _ROOM: dict[Form, int] = {"yes_no": 1, "description": 1, "list": 2, "comparison"
 
 
 @dataclass
-class Evidence:
-    """What is known before an answer is drafted.
+class AnswerContext:
+    """The context of an answer, before it is drafted.
 
     Attributes:
         question: what is to be answered: the question, less the parts that the evidence does not speak of.
@@ -57,30 +57,30 @@ class Evidence:
 
     @property
     def left_out(self) -> int:
-        """Retrieved sentences that the model is not shown."""
+        """Return the number of retrieved sentences that the model is not shown."""
         return self.retrieved_sentences - _sentence_count(self.shown)
 
 
-class EvidenceGatherer:
-    """Chooses what a model is shown, and decides whether it is asked.
+class ContextBuilder:
+    """Builds the context, and decides whether a draft is made.
 
     Args:
         gate: tells how well retrieved chunks meet a question.
         selector: chooses sentences.
-        answerer: knows how much it can read.
+        drafter: knows how much it can read.
         most_tokens: of evidence for one finding; questions for several things, or that compare, get twice as much.
     """
 
-    def __init__(
-        self, gate: AnswerabilityGate, selector: EvidenceSelector, answerer: Answerer, most_tokens: int
-    ) -> None:
+    def __init__(self, gate: AnswerabilityGate, selector: EvidenceSelector, drafter: Drafter, most_tokens: int) -> None:
         self._gate = gate
         self._selector = selector
-        self._answerer = answerer
+        self._drafter = drafter
         self._most_tokens = most_tokens
 
-    def gather(self, question: str, parts: Sequence[QuestionPart], found: Sequence[list[NodeWithScore]]) -> Evidence:
-        """The evidence for a question.
+    def build(
+        self, question: str, parts: Sequence[QuestionPart], found: Sequence[list[NodeWithScore]]
+    ) -> AnswerContext:
+        """Return the context for a question.
 
         Args:
             question: the whole question.
@@ -91,7 +91,7 @@ class EvidenceGatherer:
         found = [[item for item in items if document_id_of(item.node) not in withheld] for items in found]
         nodes = fused(found)
         passages = passages_of(nodes)
-        evidence = Evidence(question, nodes, passages, searched=[part.search for part in parts], withheld=withheld)
+        evidence = AnswerContext(question, nodes, passages, searched=[part.search for part in parts], withheld=withheld)
         evidence.retrieved_sentences = _sentence_count(passages)
         confidences = [self._gate.confidence(part.search, its) for part, its in zip(parts, found, strict=True)]
         evidence.confidence = max((value for value in confidences if value is not None), default=None)
@@ -111,7 +111,7 @@ class EvidenceGatherer:
             return self._choose(answerable, passages, most_tokens)
 
         room = self._most_tokens * max(_ROOM[form_of(part.text)] for part in answerable)
-        evidence.shown = self._answerer.fitting(evidence.question, choose, room)
+        evidence.shown = self._drafter.fitting(evidence.question, choose, room)
         if not evidence.shown:
             evidence.refusal = "no_evidence"
             return evidence
@@ -120,7 +120,7 @@ class EvidenceGatherer:
         return evidence
 
     def _choose(self, parts: Sequence[QuestionPart], passages: list[Passage], most_tokens: int) -> list[Passage]:
-        """Each part has the same share of the room."""
+        """Choose the context, with the same share of the budget for each part."""
         if len(parts) == 1:
             return self._selector.select(parts[0].search, passages, most_tokens)
         kept: dict[str, set[EvidenceSentence]] = {}
@@ -135,7 +135,10 @@ def _sentence_count(passages: Sequence[Passage]) -> int:
 
 
 def fused(found: Sequence[list[NodeWithScore]]) -> list[NodeWithScore]:
-    """The chunks of several searches as one list, each once, by reciprocal rank."""
+    """Fuse the results of several searches by reciprocal rank.
+
+    Each chunk is listed once.
+    """
     if len(found) == 1:
         return found[0]
     by_id = {item.node.node_id: item for items in found for item in items}

@@ -1,4 +1,6 @@
-"""What of a draft is the answer: without thoughts, headings, echoes of the question and talk about the passages.
+"""Extracts the answer from a draft.
+
+Thoughts, headings, echoes of the question and talk about the passages are taken off.
 
 Models think aloud, with marks (``<think>``) or without; some chat templates write the opening mark themselves, so that
 only the closing one is in the draft. None of that may be judged: a thought that a record supports is still no answer.
@@ -171,7 +173,9 @@ _NOT_A_WORD = re.compile(r"\W+")
 
 
 class DraftReader:
-    """Reads a draft in pieces of any length; how it is cut does not change what is read.
+    """Reads a draft piece by piece.
+
+    The result does not depend on where the pieces are cut.
 
     Args:
         question: what was asked; its echo is no answer.
@@ -192,11 +196,14 @@ class DraftReader:
 
     @property
     def taken_off(self) -> list[TakenOff]:
-        """Kinds of text that were found in the draft and are no part of the answer, in the order of the draft."""
+        """Return the kinds of text that were taken off, in the order of the draft."""
         return list(self._taken_off)
 
     def feed(self, text: str) -> Iterator[DraftPart]:
-        """Takes the next piece; yields what is certain now. The last sentence waits for the one after it."""
+        """Take the next piece, and yield what is certain now.
+
+        The last sentence waits for the one after it.
+        """
         self._buffer += text
         if not self._is_quoted:
             yield from self._through_marks()
@@ -209,7 +216,7 @@ class DraftReader:
             self._buffer = self._buffer[spans[-1][0] :]
 
     def finish(self, *, cut_off: bool) -> Iterator[DraftPart]:
-        """Takes the end of the draft; yields the rest.
+        """Take the end of the draft, and yield the rest.
 
         Args:
             cut_off: whether the drafter was stopped by the most tokens that it may write: its last sentence may look
@@ -231,7 +238,7 @@ class DraftReader:
         self._buffer = ""
 
     def _through_marks(self) -> Iterator[DraftPart]:
-        """Reads up to the last mark in the buffer."""
+        """Read up to the last mark in the buffer."""
         while True:
             if self._in_marked_thoughts:
                 closing = _CLOSING_MARK.search(self._buffer)
@@ -256,7 +263,7 @@ class DraftReader:
                 self._taken_off["thoughts"] = None
 
     def _withdraw(self, *, has_text: bool) -> Iterator[DraftPart]:
-        """Everything so far were thoughts."""
+        """Withdraw all parts so far as thoughts."""
         if has_text or self._held or self._has_given:
             self._taken_off["thoughts"] = None
         self._held, self._in_named_thoughts, self._ended = None, False, False
@@ -265,7 +272,7 @@ class DraftReader:
             yield DraftPart("withdrawal")
 
     def _read(self, sentence: str) -> Iterator[DraftPart]:
-        """Reads one sentence, or a line that is none."""
+        """Read one sentence, or a line that is none."""
         sentence = sentence.strip()
         if self._is_quoted:
             yield DraftPart("sentence", sentence)
@@ -276,7 +283,7 @@ class DraftReader:
             yield from self._sentence(self._without_labels(sentence))
 
     def _without_labels(self, sentence: str) -> str:
-        """A sentence without what a model puts before it: "Answer:", "Sure!", "Question:"."""
+        """Remove a model's openings: "Answer:", "Sure!", "Question:"."""
         if label := _ANSWER_LABEL.match(sentence):
             self._reach_answer()
             sentence = sentence[label.end() :].strip()
@@ -333,12 +340,12 @@ class DraftReader:
         return True
 
     def _reach_answer(self) -> None:
-        """What was held were thoughts, and so was what stands under their heading."""
+        """Discard as thoughts what was held back, and what stands under their heading."""
         self._held = None
         self._in_named_thoughts = False
 
     def _is_other_turn(self, line: str) -> bool:
-        """Whether a model that was never taught to stop goes on with passages or questions of its own."""
+        """Return whether the model goes on with passages or questions of its own."""
         asks = _QUESTION_LABEL.match(line)
         is_other_question = bool(asks and asks.end() > 2 and _flat(line[asks.end() :]) not in self._echoes)
         if not (_NEXT_TURN.match(line) or is_other_question):
@@ -349,20 +356,23 @@ class DraftReader:
 
 
 def without_thoughts(text: str) -> str:
-    """The text after the last mark that ends thoughts, without marked thoughts; empty where all of it are thoughts."""
-    kept, in_thoughts, place = "", False, 0
+    """Return the answer behind thoughts.
+
+    Marked thoughts are removed too; empty where the text is nothing but thoughts.
+    """
+    kept, in_thoughts, position = "", False, 0
     for mark in _MARK.finditer(text):
-        kept += "" if in_thoughts else text[place : mark.start()]
+        kept += "" if in_thoughts else text[position : mark.start()]
         if mark["closing"]:
             kept, in_thoughts = kept if in_thoughts else "", False
         elif mark["opening"]:
             in_thoughts = True
-        place = mark.end()
-    return kept if in_thoughts else kept + text[place:]
+        position = mark.end()
+    return kept if in_thoughts else kept + text[position:]
 
 
 def without_frame(sentence: str) -> str:
-    """What a sentence says a passage says, without "The passage states that"; its citation mark goes to the end."""
+    """Remove "The passage states that", and move the citation mark to the end."""
     found = _FRAME.match(sentence)
     if found is None or not _flat(sentence[found.end() :]):
         return sentence
@@ -375,7 +385,10 @@ def without_frame(sentence: str) -> str:
 
 
 def capitalised(text: str) -> str:
-    """A text with a capital first letter; names such as mTOR stay as they are."""
+    """Capitalise the first letter of a text.
+
+    Names such as mTOR stay as they are.
+    """
     return text[:1].upper() + text[1:] if _SMALL_WORD.match(text) else text
 
 

@@ -1,16 +1,18 @@
-"""A draft is checked sentence by sentence while it is written."""
+"""Verifies a draft sentence by sentence while it is written."""
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
-from functools import cached_property
 
-from llama_index_medqa._common.timer import Stopwatch
-from llama_index_medqa.answering.context import Evidence
+from llama_index_medqa._common.timer import StageTimer
+from llama_index_medqa.answering.context import AnswerContext
 from llama_index_medqa.answering.draft_reading import DraftPart, DraftReader, capitalised
 from llama_index_medqa.answering.drafting import EXTRACTIVE, Piece, TokenUsage
+from llama_index_medqa.answering.explanation import explanation
 from llama_index_medqa.answering.findings import relevant_findings
+from llama_index_medqa.answering.questions.focus import Form, form_of
+from llama_index_medqa.answering.quoting import as_quote, quoted_instead, same
 from llama_index_medqa.answering.response import (
     WITHDRAWN,
     Abstention,
@@ -20,10 +22,10 @@ from llama_index_medqa.answering.response import (
     disagreements,
     quoted,
     source_mark,
-    spoken,
+    with_citations,
 )
-from llama_index_medqa.answering.short_answer.answer_type import answer_type
-from llama_index_medqa.answering.short_answer.exact_answer import ExactAnswer, Label, exact_answer, yes_or_no
+from llama_index_medqa.answering.short_answer.exact_answer import ExactAnswer, Label, exact_answer
+from llama_index_medqa.answering.short_answer.yes_no_verdict import YesNoVerdict
 from llama_index_medqa.answering.translation.notices import NOTICES
 from llama_index_medqa.answering.translation.translator import AnswerTranslation, CitedText, TranslatedQuestion
 from llama_index_medqa.prompts import ABSTENTION
@@ -38,47 +40,55 @@ from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Fi
 _UNUSUAL = ("retracted", "concern")
 _YES_OR_NO = re.compile(r"(yes|no)\s*(?:[,;:.!–—-]+\s*|$)", re.IGNORECASE)
 _QUOTED_CHARACTERS = 60
+# Of what says yes, or no, to the question.
+_MOST_LEADING_QUOTES = 2
+# An answer of fewer sentences is followed by quotes that hold so much of the question. Chosen on calibration questions:
+# of those without the papers that answer them one in twelve has such a quote.
+_ENOUGH_SENTENCES: dict[Form, int] = {"yes_no": 0, "description": 2, "list": 4, "comparison": 3}
+_LEAST_SHARE_OF_FURTHER_QUOTES = 0.65
 
 
-class DraftCheck:
-    """An answer in the making: takes the drafter's text in pieces and gives out the sentences that may be said.
+class DraftVerifier:
+    """Verifies the pieces of a draft, and gives out the verified sentences.
 
     What of the text is no answer is taken off first (:class:`DraftReader`). Where the drafter ends by saying that there
     is no answer, what was given out before is withdrawn. Where no sentence is left, quotes that come nearest follow.
 
     Args:
-        evidence: what was gathered.
+        evidence: the context of the answer.
         judge: judges one sentence.
         identity: with what the answer is made.
-        watch: counts the seconds.
+        timer: counts the seconds.
         judge_yes: judges the statement that "yes" to the question asserts; None from it where there is none.
+        read_yes_or_no: what the drafter reads out of the evidence, for where the verifier cannot tell.
         as_of: the day whose state of PubMed the index has.
         caution: said before the answer.
         notice: shown beside every answer.
 
     Attributes:
-        evidence: what was gathered.
-        watch: counts the seconds.
+        evidence: the context of the answer.
+        timer: counts the seconds.
         translation: of the answer, where one was made.
     """
 
     def __init__(
         self,
-        evidence: Evidence,
+        evidence: AnswerContext,
         judge: Callable[[str], AnswerSentence],
         identity: AnswerIdentity,
         *,
-        watch: Stopwatch,
+        timer: StageTimer,
         judge_yes: Callable[[], AnswerSentence | None] = lambda: None,
+        read_yes_or_no: Callable[[], Label | None] = lambda: None,
         as_of: date | None = None,
         caution: str | None = None,
         notice: str | None = None,
     ) -> None:
         self.evidence = evidence
-        self.watch = watch
+        self.timer = timer
         self.translation: AnswerTranslation | None = None
         self._judge = judge
-        self._judge_yes = judge_yes
+        self._yes_or_no = YesNoVerdict(evidence.question, judge_yes, read_yes_or_no)
         self._identity = identity
         self._as_of = as_of
         self._caution = caution
@@ -94,8 +104,9 @@ class DraftCheck:
         self._dropped: list[AnswerSentence] = []
         self._findings: list[Citation] = []
         self._exact_answer: ExactAnswer | None = None
-        # "yes" and "no" as the drafter said them to the question.
-        self._drafted_labels: set[str] = set()
+        # "Yes." or "No.": it stands whatever the drafter says afterwards.
+        self._lead: AnswerSentence | None = None
+        self._has_begun = False
         # The sentence before, where it was left out: what leans on it cannot be understood.
         self._lost: str | None = None
         self._declined = False
@@ -105,7 +116,7 @@ class DraftCheck:
         self._usage: TokenUsage | None = None
 
     def feed(self, piece: Piece) -> Iterator[str]:
-        """Takes the next piece; yields what can be said now. The last sentence waits for the one after it."""
+        """Take the next piece, and yield what is verified; the last sentence waits."""
         text = printable(piece.text)
         self._draft.append(text)
         self._cut_off = self._cut_off or piece.cut_off
@@ -114,25 +125,28 @@ class DraftCheck:
             yield from self._take(part)
 
     def finish(self) -> Iterator[str]:
-        """Takes the end of the draft; yields what is left to say."""
+        """Take the end of the draft, and yield the remaining text."""
         for part in self._reader.finish(cut_off=self._cut_off):
             yield from self._take(part)
+        yield from self._begin("")
         if self._refused and self._sentences:
             yield from self._withdraw("the drafter said at last that there is no answer")
         if not self._sentences:
             if not self.evidence.refusal:
-                with self.watch.stage("select"):
+                with self.timer.stage("select"):
                     self._findings = relevant_findings(self.evidence.question, passages_of(self.evidence.nodes))
             yield self._given(self._text())
+        elif self._is_strict and self._identity.model != EXTRACTIVE:
+            yield from self._quote_further()
         self._exact_answer = self._short_answer()
 
     @property
     def asked(self) -> TranslatedQuestion | None:
-        """The question as it was asked, where it was not in English."""
+        """Return the question as it was asked, if it was not in English."""
         return self.evidence.asked
 
     def shown(self) -> list[CitedText]:
-        """What is to be translated: the sentences of the answer, or the quotes, each with its marks."""
+        """Return the sentences or quotes to translate, each with its marks."""
         if self._sentences:
             policy = self._identity.policy
             marks = ["".join(citation_marks(sentence, policy, self._statuses)) for sentence in self._sentences]
@@ -140,13 +154,13 @@ class DraftCheck:
         return [CitedText(" ".join(item.quote.split()), source_mark(item, self._statuses)) for item in self._findings]
 
     def lead(self, language: str) -> str:
-        """What is said before them in a language: that they are quotes, or that there is no answer."""
+        """Return the line before that text: quotes follow, or there is no answer."""
         if self._sentences:
             return ""
         return NOTICES[language].findings if self._findings else NOTICES[language].abstention
 
     def response(self) -> MedQAResponse:
-        """The answer so far."""
+        """Return the response so far."""
         evidence, abstained = self.evidence, self._abstention()
         shown = [*(citation for sentence in self._sentences for citation in sentence.citations), *self._findings]
         cited = {citation.document_id for citation in shown}
@@ -163,7 +177,14 @@ class DraftCheck:
             evidence_left_out=0 if evidence.refusal else evidence.left_out,
             translation=self.translation,
             abstained=abstained,
-            explanation=evidence.unmet_filters or self._explanation(abstained),
+            explanation=evidence.unmet_filters
+            or explanation(
+                abstained,
+                self._identity.model,
+                drafted=len(self._whole),
+                cut_off=self._cut_off,
+                problem=self.asked.problem if self.asked else "",
+            ),
             searched=evidence.searched,
             excluded=evidence.excluded,
             unanswered=evidence.unanswered,
@@ -177,10 +198,54 @@ class DraftCheck:
             as_of=self._as_of,
             identity=self._identity,
             usage=self._usage,
-            seconds=self.watch.seconds,
+            seconds=self.timer.seconds,
         )
 
+    def _begin(self, drafted: str) -> Iterator[str]:
+        """Yield yes or no if the evidence says so and the draft does not deny it."""
+        if self._has_begun or self.evidence.refusal:
+            return
+        self._has_begun = True
+        if not (self._yes_or_no.is_asked and self._is_strict):
+            return
+        word = _YES_OR_NO.match(drafted)
+        with self.timer.stage("verify"):
+            label, is_sure = self._yes_or_no.label, self._yes_or_no.is_sure
+        if label is None or (word.group(1).lower() != label if word else not is_sure):
+            return
+        self._lead = self._yes_or_no.sentence(f"{label.capitalize()}.")
+        yield from self._say(self._lead)
+
+    def _say(self, sentence: AnswerSentence) -> Iterator[str]:
+        """Yield a sentence of the answer, unless it is there already."""
+        # Small models repeat themselves.
+        self._lost = None
+        if not any(sentence.text == said.text for said in self._sentences):
+            self._sentences.append(sentence)
+            said = self._spoken(sentence)
+            yield self._given(said if len(self._sentences) == 1 else f" {said}")
+
+    def _quote_further(self) -> Iterator[str]:
+        """Yield further quotes on the question after a short answer."""
+        if self._lead:
+            further = list(self._lead.citations[:_MOST_LEADING_QUOTES])
+        else:
+            enough = _ENOUGH_SENTENCES[form_of(self.evidence.question)]
+            with self.timer.stage("select"):
+                further = relevant_findings(
+                    self.evidence.question,
+                    passages_of(self.evidence.nodes),
+                    most_papers=max(0, enough - len(self._sentences)),
+                    most_quotes=1,
+                    least_share=_LEAST_SHARE_OF_FURTHER_QUOTES,
+                )
+        for citation in further:
+            quote = as_quote(citation)
+            if not (self._is_said(citation) or any(same(quote.text, said.text) for said in self._sentences)):
+                yield from self._say(quote)
+
     def _take(self, part: DraftPart) -> Iterator[str]:
+        yield from self._begin(take_apart(part.text).text)
         if part.kind == "sentence":
             yield from self._check(part.text)
         elif part.kind == "withdrawal":
@@ -201,64 +266,59 @@ class DraftCheck:
             lost = self._lost if len(self._lost) <= _QUOTED_CHARACTERS else f"{self._lost[:_QUOTED_CHARACTERS]}…"
             self._drop(AnswerSentence(text), Finding("antecedent", f'it leans on "{lost}", which is not shown'))
             return
-        with self.watch.stage("verify"):
+        with self.timer.stage("verify"):
             judged = self._judged(sentence, text)
-        if any(judged.text == said.text for said in self._sentences):
-            # Small models repeat themselves.
-            self._lost = None
-        elif self._is_strict and not judged.supported:
-            self._drop(judged)
-        else:
-            self._lost, self._refused = None, False
-            self._sentences.append(judged)
-            said = self._spoken(judged)
-            yield self._given(said if len(self._sentences) == 1 else f" {said}")
+        if judged.supported or not self._is_strict:
+            self._refused = False
+            yield from self._say(judged)
+            return
+        self._drop(judged)
+        if self._yes_or_no.is_asked:
+            # What such a draft repeats is the question.
+            return
+        quote = quoted_instead(self.evidence.question, judged.text, self.evidence.passages)
+        if quote and not self._is_said(quote.citations[0]):
+            self._refused = False
+            yield from self._say(quote)
+
+    def _is_said(self, citation: Citation) -> bool:
+        """Return whether a quoted span is in the answer already."""
+        said = (other for sentence in self._sentences if sentence is not self._lead for other in sentence.citations)
+        return any(
+            other.document_id == citation.document_id and other.start < citation.end and citation.start < other.end
+            for other in said
+        )
 
     def _judged(self, sentence: str, text: str) -> AnswerSentence:
-        """The verdict on a sentence; it keeps its "yes" or "no" only where the evidence says that to the question."""
+        """Return the verdict on a sentence; its yes or no must be the evidence's."""
         word = _YES_OR_NO.match(text)
         if word is None:
             return self._judge(sentence)
-        self._drafted_labels.add(word.group(1).lower())
+        self._yes_or_no.drafted.add(word.group(1).lower())
         rest = text[word.end() :]
-        agreed = self._yes_or_no == word.group(1).lower()
+        agreed = self._yes_or_no.label == word.group(1).lower()
+        if not rest and agreed:
+            return self._yes_or_no.sentence(text)
         if not rest:
-            return self._bare(text, agreed=agreed)
+            return AnswerSentence(text, findings=(Finding("yes_no", "the evidence does not say so to the question"),))
         judged = self._judge(sentence)
-        if agreed or self._identity.policy == "report":
+        if (agreed and not self._lead) or self._identity.policy == "report":
             return judged
         return replace(judged, text=capitalised(rest))
 
-    def _bare(self, word: str, *, agreed: bool) -> AnswerSentence:
-        """The verdict on "Yes." or "No."."""
-        verdict = self._verdict_on_yes
-        if not (agreed and verdict):
-            return AnswerSentence(word, findings=(Finding("yes_no", "the evidence does not say so to the question"),))
-        if verdict.supported:
-            return replace(verdict, text=word, findings=())
-        return AnswerSentence(word, "supported", verdict.support, verdict.opposing)
-
-    @cached_property
-    def _verdict_on_yes(self) -> AnswerSentence | None:
-        return self._judge_yes()
-
-    @property
-    def _yes_or_no(self) -> Label | None:
-        """What the evidence says to the question: ``yes``, ``no``, or neither."""
-        verdict = self._verdict_on_yes
-        labels: dict[str, Label] = {"supported": "yes", "contradicted": "no"}
-        return labels.get(verdict.verdict) if verdict else None
-
     def _short_answer(self) -> ExactAnswer | None:
-        """The names, numbers or yes or no that answer; no label that the drafter denied."""
-        question = self.evidence.question
-        if not self._sentences or answer_type(question).wanted != "yes_no":
-            return exact_answer(question, self._sentences, self._findings)
-        with self.watch.stage("verify"):
-            label, verdict = self._yes_or_no, self._verdict_on_yes
-        if label is None or verdict is None or self._drafted_labels - {label}:
+        """Return names, numbers, yes or no; no label that the drafter denied."""
+        if not self._yes_or_no.is_asked:
+            return exact_answer(self.evidence.question, self._sentences, self._findings)
+        if self.evidence.refusal:
             return None
-        return yes_or_no(question, label, verdict.citations if label == "yes" else verdict.opposing)
+        with self.timer.stage("verify"):
+            answer = self._yes_or_no.answer(is_said=bool(self._lead)) if self._sentences else None
+        if answer or self._yes_or_no.is_disputed:
+            return answer
+        shown = [citation for sentence in self._sentences for citation in sentence.citations] or self._findings
+        with self.timer.stage("generate"):
+            return self._yes_or_no.reading(shown)
 
     def _drop(self, sentence: AnswerSentence, *findings: Finding) -> None:
         self._dropped.append(replace(sentence, findings=(*sentence.findings, *findings)))
@@ -266,17 +326,20 @@ class DraftCheck:
         self._lost = None if _YES_OR_NO.fullmatch(sentence.text) else sentence.text
 
     def _withdraw(self, why: str) -> Iterator[str]:
-        if not self._sentences:
+        drafted = [sentence for sentence in self._sentences if sentence is not self._lead]
+        if not drafted:
             return
         self._dropped += [
-            replace(sentence, findings=(*sentence.findings, Finding("withdrawn", why))) for sentence in self._sentences
+            replace(sentence, findings=(*sentence.findings, Finding("withdrawn", why))) for sentence in drafted
         ]
-        self._sentences.clear()
+        self._sentences = [self._lead] if self._lead else []
         self._lost = None
         yield self._given(f"\n\n{WITHDRAWN}\n\n")
+        if self._sentences:
+            yield self._given(self._text())
 
     def _given(self, text: str) -> str:
-        """What goes out to the reader; the first of it says what must be said before."""
+        """Return the text for the reader, after what must come before the answer."""
         is_first, self._has_given = not self._has_given, True
         return f"{self._caution}\n\n{text}" if self._caution and is_first else text
 
@@ -286,7 +349,7 @@ class DraftCheck:
         return quoted(self._findings, self._statuses) if self._findings else ABSTENTION
 
     def _spoken(self, sentence: AnswerSentence) -> str:
-        return spoken(sentence, self._identity.policy, self._statuses)
+        return with_citations(sentence, self._identity.policy, self._statuses)
 
     @property
     def _is_strict(self) -> bool:
@@ -294,7 +357,7 @@ class DraftCheck:
 
     @property
     def _whole(self) -> list[AnswerSentence]:
-        """The dropped sentences that were drafted to their end."""
+        """Return the dropped sentences that were drafted to their end."""
         return [item for item in self._dropped if all(finding.kind != "cut_off" for finding in item.findings)]
 
     def _abstention(self) -> Abstention | None:
@@ -305,25 +368,3 @@ class DraftCheck:
         if self._refused or (self._declined and not self._whole):
             return "model_declined"
         return "nothing_supported" if self._whole else "nothing_drafted"
-
-    def _explanation(self, abstained: Abstention | None) -> str:
-        """Why there is no answer, in words for people; empty where there is one."""
-        drafter, count = self._identity.model, len(self._whole)
-        sentences = f"{count} sentence{'' if count == 1 else 's'}"
-        besides = f" What it drafted besides, {sentences}, is left out." if count else ""
-        told: dict[Abstention | None, str] = {
-            "language": self.asked.problem if self.asked else "",
-            "no_evidence": "No retrieved record speaks of what was asked.",
-            "model_declined": f"{drafter} found no answer in what it was shown.{besides}",
-            "nothing_supported": f"{drafter} drafted {sentences}, of which none could be verified.",
-            "nothing_drafted": self._nothing_drafted(),
-        }
-        return told.get(abstained, "")
-
-    def _nothing_drafted(self) -> str:
-        drafter = self._identity.model
-        if drafter == EXTRACTIVE:
-            return "No sentence of the retrieved records is near enough to the question to be given as its answer."
-        if self._cut_off:
-            return f"{drafter} reached the most tokens that it may write before it had written a sentence of an answer."
-        return f"{drafter} drafted no sentence of an answer."

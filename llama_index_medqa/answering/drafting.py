@@ -1,4 +1,4 @@
-"""From evidence to a draft: what the model is shown, and who writes the sentences that are then checked."""
+"""Drafters: write the draft of an answer from its evidence."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,19 @@ from llama_index.core.base.llms.types import ChatMessage, ChatResponse, Completi
 from llama_index.core.llms import LLM
 from llama_index.core.prompts import BasePromptTemplate
 
-from llama_index_medqa.answering.questions.focus import tells_what_is_asked
-from llama_index_medqa.answering.questions.keywords import held_share, named_share, question_weights, rare_names
+from llama_index_medqa.answering.questions.focus import asks_for_results, tells_what_is_asked
+from llama_index_medqa.answering.questions.keywords import held_share, lacks_names, question_weights, rare_names
 from llama_index_medqa.answering.sentence_selection import as_context, merit, showable, token_count, with_context
+from llama_index_medqa.answering.short_answer.exact_answer import Label
+from llama_index_medqa.answering.short_answer.model_reading import YES_OR_NO, yes_or_no_of
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.llms.openai_responses import StreamEnd, is_cut_off
-from llama_index_medqa.llms.server_errors import model_name, server_errors, server_place
+from llama_index_medqa.llms.server_errors import model_name, server_address, server_errors
 from llama_index_medqa.llms.vllm_lora import VllmLora
 from llama_index_medqa.text.anaphora import leans_back
 from llama_index_medqa.text.term_weights import terms
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
+from llama_index_medqa.verification.rhetorical_roles import tells_of_study
 
 EXTRACTIVE: Final = "extractive"
 
@@ -25,19 +28,20 @@ _SENTENCE_ENDS = (".", "!", "?", "]", ")", '"', "”")
 # Tokens that a prompt which is too long is shortened by at least, so that few counts are asked of the server.
 _LEAST_STEP = 16
 
+# How the packaged prompt ends.
+_ANSWER = "Answer:"
 _MOST_QUOTES = 3
-# A quote must hold this share of the question's weight, and of what the best quote holds, and its record this share of
-# the question's rare names. Chosen on BioASQ's calibration questions.
+# A quote must hold this share of the question's weight, and of what the best quote holds.
+# Chosen on BioASQ's calibration questions.
 _LEAST_SHARE = 0.5
 _LEAST_SHARE_OF_BEST = 0.7
-_LEAST_NAMED = 0.5
 # Tokens of evidence that are quoted from, where no model reads them.
 _QUOTED_FROM = 1_200
 
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """What a model read and wrote.
+    """The number of tokens that a model read and wrote.
 
     Attributes:
         prompt: tokens of the prompt.
@@ -69,7 +73,7 @@ Choose = Callable[[int], list[Passage]]
 """Chooses evidence of at most so many tokens."""
 
 
-class Answerer(Protocol):
+class Drafter(Protocol):
     """Drafts an answer from evidence, in pieces of any length.
 
     Attributes:
@@ -81,20 +85,27 @@ class Answerer(Protocol):
     prompt: BasePromptTemplate | None
 
     def fitting(self, question: str, choose: Choose, most_tokens: int) -> list[Passage]:
-        """As much of the evidence as there is room for."""
+        """Return as much of the evidence as there is room for."""
         ...
 
     def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[Piece]:
-        """Yields the draft."""
+        """Yield the draft."""
         ...
 
     def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[Piece]:
-        """Yields the draft, asynchronously."""
+        """Yield the draft, asynchronously."""
+        ...
+
+    def yes_or_no(self, question: str, passages: Sequence[Passage]) -> Label | None:
+        """Return the drafter's yes or no from the evidence.
+
+        None where it cannot tell.
+        """
         ...
 
 
-class GenerativeAnswerer:
-    """Lets a language model write the draft.
+class GenerativeDrafter:
+    """Drafts with a language model.
 
     Args:
         llm: the model.
@@ -109,7 +120,7 @@ class GenerativeAnswerer:
         self._llm = llm
 
     def fitting(self, question: str, choose: Choose, most_tokens: int) -> list[Passage]:
-        """As much of the evidence as the budget and the model's context window have room for.
+        """Return as much evidence as budget and context window allow.
 
         The window is asked of a model that can count its own tokens (:class:`VllmLora`).
 
@@ -130,7 +141,7 @@ class GenerativeAnswerer:
         return chosen
 
     def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[Piece]:
-        """Yields the draft as the model writes it.
+        """Yield the draft as the model writes it.
 
         Raises:
             ServerError: the model's server does not answer, or breaks off.
@@ -145,7 +156,7 @@ class GenerativeAnswerer:
         yield reading.finish()
 
     async def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[Piece]:
-        """As :meth:`stream`, asynchronously."""
+        """Yield the draft asynchronously; see :meth:`stream`."""
         asked = self._asked(question, passages)
         reading = _Reading(self._llm, asked)
         responses: AsyncIterator[CompletionResponse] | AsyncIterator[ChatResponse]
@@ -158,8 +169,24 @@ class GenerativeAnswerer:
                 yield reading.piece(response)
         yield reading.finish()
 
+    def yes_or_no(self, question: str, passages: Sequence[Passage]) -> Label | None:
+        """Return the model's yes or no from the evidence.
+
+        None where it is not sure, or cannot tell.
+
+        Raises:
+            ServerError: the model's server does not answer.
+        """
+        assert self.prompt is not None  # noqa: S101  # set in the constructor
+        prompt = self.prompt.format(context_str=as_context(passages), query_str=question)
+        # All but the end is the prompt of the draft, which the server has read already.
+        return yes_or_no_of(self._llm, f"{prompt.removesuffix(_ANSWER)}{YES_OR_NO}")
+
     def _asked(self, question: str, passages: Sequence[Passage]) -> str | list[ChatMessage]:
-        """The prompt as LLM.stream() makes it, which keeps to itself why an answer ended."""
+        """Return the prompt as ``LLM.stream`` makes it.
+
+        That method drops the reason why an answer ended.
+        """
         assert self.prompt is not None  # noqa: S101  # set in the constructor
         fields = {"context_str": as_context(passages), "query_str": question}
         if self._llm.metadata.is_chat_model:
@@ -168,10 +195,10 @@ class GenerativeAnswerer:
 
 
 class _Reading:
-    """Reads a model's stream, and notices where it ends before the answer does."""
+    """Reads a model's stream, and notices an answer that was cut off."""
 
     def __init__(self, llm: LLM, asked: str | list[ChatMessage]) -> None:
-        self._end = StreamEnd(server_place(llm))
+        self._end = StreamEnd(server_address(llm))
         self._most_tokens: int | None = getattr(llm, "max_tokens", None)
         self._from_server = False
         self._asked = asked
@@ -179,7 +206,7 @@ class _Reading:
         self._usage: TokenUsage | None = None
 
     def piece(self, response: CompletionResponse | ChatResponse) -> Piece:
-        """The next piece of the draft."""
+        """Return the next piece of the draft."""
         delta = response.delta or ""
         if hasattr(response.raw, "choices"):
             self._from_server = True
@@ -191,7 +218,7 @@ class _Reading:
         return Piece(delta, is_cut_off(response))
 
     def finish(self) -> Piece:
-        """The end of the draft, which says what was read and written.
+        """Return the last piece, with the token usage.
 
         Raises:
             ServerError: the server broke off.
@@ -202,7 +229,7 @@ class _Reading:
         return Piece("", cut_off=self._end.is_unstated and self._looks_cut_off(usage), usage=usage)
 
     def _looks_cut_off(self, usage: TokenUsage) -> bool:
-        """Of an answer whose end the server gave no reason for."""
+        """Return whether an answer without a stated reason was cut off."""
         reached = self._most_tokens is not None and usage.completion >= self._most_tokens
         return reached or not "".join(self._written).rstrip().endswith(_SENTENCE_ENDS)
 
@@ -211,22 +238,22 @@ class _Reading:
         return TokenUsage(token_count(asked), token_count("".join(self._written)), "estimate")
 
 
-class ExtractiveAnswerer:
-    """Quotes the sentences of the evidence that share most with the question; no model."""
+class ExtractiveDrafter:
+    """Quotes the sentences closest to the question, without a model."""
 
     name = EXTRACTIVE
     prompt: BasePromptTemplate | None = None
 
     def fitting(self, question: str, choose: Choose, most_tokens: int) -> list[Passage]:
-        """More of the evidence than a model is shown: to read it costs nothing."""
+        """Return more evidence than a model is shown, since reading it is free."""
         return choose(max(most_tokens, _QUOTED_FROM))
 
     def stream(self, question: str, passages: Sequence[Passage]) -> Iterator[Piece]:
-        """Yields up to three sentences, the best first, each on a line of its own.
+        """Yield up to three sentences, the best first, one on a line.
 
         A sentence counts by the share of the question's words that it holds, each by its rarity in PubMed, those of its
-        title by half. It must tell more of what is asked than a rare name, and nothing is quoted from a record that
-        lacks most of the question's rare names.
+        title by half. It must tell more of what is asked than a rare name; where only a result can answer, it must not
+        tell how the study was done. Nothing is quoted from a record that lacks most of the question's rare names.
         """
         quotes = [quote for passage in passages for quote in _quotes(question, passage)]
         least = max(_LEAST_SHARE, _LEAST_SHARE_OF_BEST * max((quote.share for quote in quotes), default=0.0))
@@ -238,13 +265,17 @@ class ExtractiveAnswerer:
             yield from (Piece(f"{text}\n") for text in new)
 
     async def stream_async(self, question: str, passages: Sequence[Passage]) -> AsyncIterator[Piece]:
-        """As :meth:`stream`, for asynchronous callers."""
+        """Yield the draft for asynchronous callers; see :meth:`stream`."""
         for piece in self.stream(question, passages):
             yield piece
 
+    def yes_or_no(self, question: str, passages: Sequence[Passage]) -> Label | None:
+        """Return None: no model reads the evidence."""
+        return None
 
-class _Quote(NamedTuple):
-    """A sentence that may be quoted, behind the one that it leans on.
+
+class _ScoredQuote(NamedTuple):
+    """A sentence that may be quoted, after the one that it refers to.
 
     Attributes:
         sentences: one or two, in their order.
@@ -257,19 +288,23 @@ class _Quote(NamedTuple):
     score: float
 
 
-def _quotes(question: str, passage: Passage) -> Iterator[_Quote]:
-    """The sentences of a passage that tell something about what is asked and can be understood."""
-    named = named_share(question, passage.with_title)
-    if named is not None and named < _LEAST_NAMED:
+def _quotes(question: str, passage: Passage) -> Iterator[_ScoredQuote]:
+    """Yield the sentences of a passage that may be quoted for a question.
+
+    Each tells something about what is asked and can be understood.
+    """
+    if lacks_names(question, passage.with_title):
         return
-    weights = question_weights(question)
+    weights, wants_results = question_weights(question), asks_for_results(question)
     asked = weights.keys() - frozenset[str]().union(*map(terms, rare_names(question)))
     for position in showable(passage.sentences):
         sentences = with_context(passage.sentences, position)
         if not all(sentence.complete and sentence.states_something for sentence in sentences):
             continue
         text = sentences[-1].text
+        if wants_results and tells_of_study(text):
+            continue
         if leans_back(sentences[0].text) or (asked.isdisjoint(terms(text)) and not tells_what_is_asked(question, text)):
             continue
         share = held_share(weights, " ".join(sentence.text for sentence in sentences), passage.title)
-        yield _Quote(sentences, share, share + merit(question, text))
+        yield _ScoredQuote(sentences, share, share + merit(question, text))

@@ -1,10 +1,10 @@
-"""What the query engine tells LlamaIndex's instrumentation at each stage; no text of question or answer in it."""
+"""Events for LlamaIndex's instrumentation, without texts of question or answer."""
 
 from llama_index.core.instrumentation.events import BaseEvent
 
 
 class EvidenceEvent(BaseEvent):
-    """Evidence was chosen.
+    """Signals that evidence was chosen.
 
     Attributes:
         sentences: that the model is shown.
@@ -16,12 +16,12 @@ class EvidenceEvent(BaseEvent):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which handlers see this event."""
+        """Return the name under which handlers see this event."""
         return "MedQAEvidenceEvent"
 
 
 class SentenceEvent(BaseEvent):
-    """A drafted sentence was judged.
+    """Signals that a drafted sentence was verified.
 
     Attributes:
         verdict: ``supported``, ``unsupported`` or ``contradicted``.
@@ -33,12 +33,12 @@ class SentenceEvent(BaseEvent):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which handlers see this event."""
+        """Return the name under which handlers see this event."""
         return "MedQASentenceEvent"
 
 
 class AbstentionEvent(BaseEvent):
-    """There is no answer.
+    """Signals that there is no answer.
 
     Attributes:
         reason: as in ``MedQAResponse.abstained``.
@@ -50,5 +50,5 @@ class AbstentionEvent(BaseEvent):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which handlers see this event."""
+        """Return the name under which handlers see this event."""
         return "MedQAAbstentionEvent"

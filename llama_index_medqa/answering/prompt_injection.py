@@ -1,4 +1,4 @@
-"""Retrieved records that give orders to the model instead of reporting something: they are neither shown nor cited.
+"""Retrieved records with prompt injection; they are neither shown nor cited.
 
 What a paper says is data: a claim stays a claim of that paper, however wrong it is, and cannot be told from a finding.
 A sentence that gives orders to whoever answers is no finding of a study, and a record that holds one was tampered with,
@@ -13,7 +13,10 @@ from llama_index_medqa.verification.passages import Passage
 
 
 def records_that_give_orders(passages: Sequence[Passage]) -> list[str]:
-    """The ids of the records among the passages that give orders, in their title or anywhere else."""
+    """Return the ids of records with prompt injection.
+
+    In their title or anywhere else.
+    """
     return list(dict.fromkeys(passage.document_id for passage in passages if _gives_orders(passage)))
 
 

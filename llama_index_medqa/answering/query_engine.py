@@ -1,4 +1,4 @@
-"""The query engine: retrieve, choose evidence, draft, and keep only the sentences that a record supports."""
+"""The query engine: retrieves, drafts, and keeps the sentences that a record supports."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
@@ -19,12 +19,12 @@ from llama_index.core.prompts.mixin import PromptDictType
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import MetadataFilters
 
-from llama_index_medqa._common.timer import Stopwatch
+from llama_index_medqa._common.timer import StageTimer
 from llama_index_medqa.answering.answerability import AnswerabilityGate
 from llama_index_medqa.answering.chat_engine import FollowUp, MedQAChatEngine
-from llama_index_medqa.answering.context import Evidence, EvidenceGatherer
-from llama_index_medqa.answering.draft_verification import DraftCheck
-from llama_index_medqa.answering.drafting import EXTRACTIVE, Answerer, ExtractiveAnswerer, GenerativeAnswerer, Piece
+from llama_index_medqa.answering.context import AnswerContext, ContextBuilder
+from llama_index_medqa.answering.draft_verification import DraftVerifier
+from llama_index_medqa.answering.drafting import EXTRACTIVE, Drafter, ExtractiveDrafter, GenerativeDrafter, Piece
 from llama_index_medqa.answering.events import AbstentionEvent, EvidenceEvent, SentenceEvent
 from llama_index_medqa.answering.questions.decomposition import QuestionPart
 from llama_index_medqa.answering.questions.statement import question_statement
@@ -38,16 +38,15 @@ from llama_index_medqa.answering.response import (
     MedQAStreamingResponse,
 )
 from llama_index_medqa.answering.sentence_selection import EvidenceSelector
-from llama_index_medqa.answering.translation.multilingual import atranslated, in_both, recognised, searched, translated
+from llama_index_medqa.answering.translation.multilingual import atranslated, caution, recognised, searched, translated
 from llama_index_medqa.answering.translation.translator import TranslatedQuestion, Translator
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.indexing.index import PubMedIndex, language_model
 from llama_index_medqa.profiles import Policy, RetrievalMode
 from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
-from llama_index_medqa.retrieval.paper_filter import meeting, not_met, papers_of, with_question, written
+from llama_index_medqa.retrieval.paper_filter import matching, not_met, papers_of, with_question, written
 from llama_index_medqa.retrieval.postprocessing import postprocessed
 from llama_index_medqa.retrieval.retriever import PubMedRetriever
-from llama_index_medqa.text.personal_questions import personal_question
 from llama_index_medqa.verification.passages import document_id_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Strictness
 from llama_index_medqa.verification.verifier import ClaimVerifier, Verifier
@@ -60,7 +59,7 @@ _MOST_EXCLUDED = 5
 
 
 class MedQAQueryEngine(BaseQueryEngine):
-    """Answers medical questions from retrieved PubMed records, and says so when they hold no answer.
+    """Answers medical questions from PubMed records, or abstains.
 
     Every sentence of an answer is verified, whatever the model claims: tied to a PMID and a character span that
     supports it, or not supported, or contradicted. Where no sentence is left, the response holds the findings that come
@@ -128,11 +127,13 @@ class MedQAQueryEngine(BaseQueryEngine):
         self._retriever = retriever
         self._postprocessors = list(node_postprocessors)
         self._llm = None if isinstance(llm, str) else llm
-        self._answerer: Answerer = ExtractiveAnswerer() if isinstance(llm, str) else GenerativeAnswerer(llm, prompt)
+        self._drafter: Drafter = ExtractiveDrafter() if isinstance(llm, str) else GenerativeDrafter(llm, prompt)
         self._gate = gate or AnswerabilityGate()
-        self._gatherer = EvidenceGatherer(self._gate, EvidenceSelector(embed_model), self._answerer, evidence_tokens)
-        self._verifier: Verifier = verifier or ClaimVerifier(strictness=strictness)
-        self._translator = None if isinstance(llm, str) else Translator(llm, self._verifier)
+        self._context_builder = ContextBuilder(
+            self._gate, EvidenceSelector(embed_model), self._drafter, evidence_tokens
+        )
+        self.verifier: Verifier = verifier or ClaimVerifier(strictness=strictness)
+        self._translator = None if isinstance(llm, str) else Translator(llm, self.verifier)
         self._policy: Policy = policy
         self._streaming = streaming
         self._as_of = as_of
@@ -151,7 +152,7 @@ class MedQAQueryEngine(BaseQueryEngine):
         include_retracted: bool = False,
         **kwargs: Any,
     ) -> "MedQAQueryEngine":
-        """An engine over an index, which compares sentences with the question by the index's own embedder.
+        """Make an engine over an index, with the index's own embedder.
 
         Args:
             index: where to retrieve.
@@ -181,17 +182,17 @@ class MedQAQueryEngine(BaseQueryEngine):
 
     @property
     def answered_by(self) -> str:
-        """Name of the model that drafts the answers, or ``extractive``."""
-        return self._answerer.name
+        """Return the name of the drafting model, or ``extractive``."""
+        return self._drafter.name
 
     def with_streaming(self, streaming: bool) -> "MedQAQueryEngine":
-        """The same engine whose ``query`` returns streams, or whole answers; prompts and models are shared."""
+        """Return the same engine, with streaming or without; all else is shared."""
         changed = copy(self)
         changed._streaming = streaming
         return changed
 
     def as_chat_engine(self, llm: LLM | None = None, **kwargs: Any) -> MedQAChatEngine:
-        """A conversation over this engine, in which follow-ups are understood.
+        """Return a chat engine over this engine, which understands follow-ups.
 
         Args:
             llm: makes follow-ups questions that stand alone; None takes the model that drafts the answers.
@@ -200,38 +201,38 @@ class MedQAQueryEngine(BaseQueryEngine):
         return MedQAChatEngine(self, llm or self._llm, **kwargs)
 
     def retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        """The chunks that an answer would be drawn from, the best first."""
+        """Return the chunks for an answer, the best first."""
         return self._postprocess(self._retriever.retrieve(query_bundle), query_bundle)
 
     async def aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        """As :meth:`retrieve`, asynchronously."""
+        """Return the chunks asynchronously; see :meth:`retrieve`."""
         return self._postprocess(await self._retriever.aretrieve(query_bundle), query_bundle)
 
     def _postprocess(self, nodes: list[NodeWithScore], query_bundle: QueryBundle) -> list[NodeWithScore]:
-        nodes = meeting(nodes, papers_of(query_bundle))
+        nodes = matching(nodes, papers_of(query_bundle))
         return postprocessed(nodes, self._postprocessors, query_bundle)
 
     def _get_prompts(self) -> dict[str, Any]:
-        prompt = self._answerer.prompt
+        prompt = self._drafter.prompt
         return {"answer": prompt} if prompt else {}
 
     def _update_prompts(self, prompts: PromptDictType) -> None:
         if "answer" in prompts:
-            self._answerer.prompt = prompts["answer"]
+            self._drafter.prompt = prompts["answer"]
 
     def _get_prompt_modules(self) -> dict[str, Any]:
         return {}
 
     def _query(self, query_bundle: QueryBundle) -> RESPONSE_TYPE:
-        watch = Stopwatch()
+        timer = StageTimer()
         asked = self._recognised(query_bundle)
         if asked and asked.is_pending and self._translator:
-            with watch.stage("translate"):
+            with timer.stage("translate"):
                 asked = self._translator.to_english(asked.original, asked.language)
         query_bundle, parts = searched(query_bundle, asked)
-        with watch.stage("retrieve"):
+        with timer.stage("retrieve"):
             found = [self.retrieve(with_question(query_bundle, part.search)) for part in parts]
-        check = self._checked(query_bundle, self._gather(query_bundle, asked, parts, found, watch), watch)
+        check = self._draft_verifier(query_bundle, self._context(query_bundle, asked, parts, found, timer), timer)
         stream = self._stream(check)
         if self._streaming:
             return MedQAStreamingResponse(stream, source_nodes=check.evidence.nodes, _draft=check)
@@ -240,16 +241,16 @@ class MedQAQueryEngine(BaseQueryEngine):
         return check.response()
 
     async def _aquery(self, query_bundle: QueryBundle) -> RESPONSE_TYPE:
-        watch = Stopwatch()
+        timer = StageTimer()
         asked = await asyncio.to_thread(self._recognised, query_bundle)
         if asked and asked.is_pending and self._translator:
-            with watch.stage("translate"):
+            with timer.stage("translate"):
                 asked = await self._translator.ato_english(asked.original, asked.language)
         query_bundle, parts = searched(query_bundle, asked)
-        with watch.stage("retrieve"):
+        with timer.stage("retrieve"):
             found = await asyncio.gather(*(self.aretrieve(with_question(query_bundle, part.search)) for part in parts))
-        evidence = await asyncio.to_thread(self._gather, query_bundle, asked, parts, found, watch)
-        check = self._checked(query_bundle, evidence, watch)
+        evidence = await asyncio.to_thread(self._context, query_bundle, asked, parts, found, timer)
+        check = self._draft_verifier(query_bundle, evidence, timer)
         stream = self._astream(check)
         if self._streaming:
             return MedQAAsyncStreamingResponse(stream, source_nodes=check.evidence.nodes, _draft=check)
@@ -258,24 +259,23 @@ class MedQAQueryEngine(BaseQueryEngine):
         return check.response()
 
     def _recognised(self, query_bundle: QueryBundle) -> TranslatedQuestion | None:
-        message = query_bundle.message if isinstance(query_bundle, FollowUp) else ""
-        return recognised(query_bundle.query_str, message, self._translator, self._answerer.name)
+        return recognised(query_bundle.query_str, _message(query_bundle), self._translator, self._drafter.name)
 
     @dispatcher.span
-    def _gather(
+    def _context(
         self,
         query_bundle: QueryBundle,
         asked: TranslatedQuestion | None,
         parts: Sequence[QuestionPart],
         found: Sequence[list[NodeWithScore]],
-        watch: Stopwatch,
-    ) -> Evidence:
+        timer: StageTimer,
+    ) -> AnswerContext:
         question = query_bundle.query_str
         if not parts:
-            evidence = Evidence(question, refusal="language")
+            evidence = AnswerContext(question, refusal="language")
         else:
-            with watch.stage("select"):
-                evidence = self._gatherer.gather(question, parts, found)
+            with timer.stage("select"):
+                evidence = self._context_builder.build(question, parts, found)
             if not any(found):
                 evidence.unmet_filters = self._unmet_filters(query_bundle)
         evidence.asked = asked
@@ -288,14 +288,14 @@ class MedQAQueryEngine(BaseQueryEngine):
         return evidence
 
     def _unmet_filters(self, query_bundle: QueryBundle) -> str:
-        """Which filters no paper meets, in a sentence; empty where filters are not why nothing was found."""
+        """Return a sentence on the filters that no paper meets, if they are the reason."""
         if isinstance(self._retriever, PubMedRetriever):
             return self._retriever.unmet_filters(query_bundle)
         papers = papers_of(query_bundle)
         return "" if papers.is_empty else f"Nothing that was retrieved meets the filter {written(papers)}."
 
     def _excluded(self, query_bundle: QueryBundle, parts: Sequence[QuestionPart]) -> list[ExcludedPaper]:
-        """The papers that speak of the question and that a filter left out."""
+        """Return the papers on the question that a filter left out."""
         found: dict[str, ExcludedPaper] = {}
         for part in parts:
             by_document: dict[str, list[tuple[NodeWithScore, str]]] = {}
@@ -309,29 +309,29 @@ class MedQAQueryEngine(BaseQueryEngine):
         return list(found.values())[:_MOST_EXCLUDED]
 
     def _left_out(self, query_bundle: QueryBundle) -> list[tuple[NodeWithScore, str]]:
-        """Chunks that would have been found but for a filter, each with what it does not meet."""
+        """Return the chunks left out by a filter, with the unmet conditions."""
         if isinstance(self._retriever, PubMedRetriever):
             return self._retriever.left_out(query_bundle)
         papers = papers_of(query_bundle)
         if papers.is_empty:
             return []
         found = self._retriever.retrieve(query_bundle)
-        kept = {item.node.node_id for item in meeting(found, papers)}
+        kept = {item.node.node_id for item in matching(found, papers)}
         filters = papers.as_metadata_filters()
         return [(item, not_met(filters, item.node.metadata)) for item in found if item.node.node_id not in kept]
 
-    def _checked(self, query_bundle: QueryBundle, evidence: Evidence, watch: Stopwatch) -> DraftCheck:
-        prompt = self._answerer.prompt
+    def _draft_verifier(self, query_bundle: QueryBundle, evidence: AnswerContext, timer: StageTimer) -> DraftVerifier:
+        prompt = self._drafter.prompt
         identity = AnswerIdentity(
-            self._answerer.name,
+            self._drafter.name,
             template_hash(prompt) if prompt else None,
             self._policy,
             self._index_identity,
-            dict(self._verifier.identity),
+            dict(self.verifier.identity),
         )
 
         def verify(sentence: str) -> AnswerSentence:
-            [judged] = self._verifier.verify([sentence], evidence.passages, evidence.question)
+            [judged] = self.verifier.verify([sentence], evidence.passages, evidence.question)
             return judged
 
         @dispatcher.span
@@ -340,38 +340,37 @@ class MedQAQueryEngine(BaseQueryEngine):
             dispatcher.event(SentenceEvent(verdict=judged.verdict, support=judged.support))
             return judged
 
-        def judge_yes() -> AnswerSentence | None:
-            statement = question_statement(evidence.question)
-            return verify(statement) if statement else None
+        statement = question_statement(evidence.question)
 
-        return DraftCheck(
+        return DraftVerifier(
             evidence,
             judge,
             identity,
-            watch=watch,
-            judge_yes=judge_yes,
+            timer=timer,
+            judge_yes=lambda: verify(statement) if statement else None,
+            read_yes_or_no=lambda: self._drafter.yes_or_no(evidence.question, evidence.shown),
             as_of=self._as_of,
-            caution=_caution(query_bundle, evidence.asked),
+            caution=caution((query_bundle.query_str, _message(query_bundle)), evidence.asked, CAUTIONS),
             notice=self._notice,
         )
 
-    def _stream(self, check: DraftCheck) -> Generator[str, None, None]:
+    def _stream(self, check: DraftVerifier) -> Generator[str, None, None]:
         payload: dict[str, Any] = {EventPayload.QUERY_STR: check.evidence.question}
         with self.callback_manager.event(CBEventType.SYNTHESIZE, payload=payload) as event:
             if not check.evidence.refusal:
-                pieces = self._answerer.stream(check.evidence.question, check.evidence.shown)
-                for piece in check.watch.iterate("generate", pieces):
+                pieces = self._drafter.stream(check.evidence.question, check.evidence.shown)
+                for piece in check.timer.iterate("generate", pieces):
                     yield from check.feed(piece)
             yield from check.finish()
             yield from translated(check, self._translator)
             event.on_end(payload={EventPayload.RESPONSE: self._ended(check)})
 
-    async def _astream(self, check: DraftCheck) -> AsyncGenerator[str, None]:
+    async def _astream(self, check: DraftVerifier) -> AsyncGenerator[str, None]:
         payload: dict[str, Any] = {EventPayload.QUERY_STR: check.evidence.question}
         with self.callback_manager.event(CBEventType.SYNTHESIZE, payload=payload) as event:
             if not check.evidence.refusal:
-                pieces = self._answerer.stream_async(check.evidence.question, check.evidence.shown)
-                async for piece in check.watch.iterate_async("generate", pieces):
+                pieces = self._drafter.stream_async(check.evidence.question, check.evidence.shown)
+                async for piece in check.timer.iterate_async("generate", pieces):
                     for text in await asyncio.to_thread(_all, check.feed, piece):
                         yield text
             for text in await asyncio.to_thread(_all, check.finish):
@@ -380,21 +379,17 @@ class MedQAQueryEngine(BaseQueryEngine):
                 yield text
             event.on_end(payload={EventPayload.RESPONSE: self._ended(check)})
 
-    def _ended(self, check: DraftCheck) -> MedQAResponse:
+    def _ended(self, check: DraftVerifier) -> MedQAResponse:
         response = check.response()
         if response.abstained and not check.evidence.refusal:
             dispatcher.event(AbstentionEvent(reason=response.abstained, confidence=response.confidence))
         return response
 
 
+def _message(query_bundle: QueryBundle) -> str:
+    return query_bundle.message if isinstance(query_bundle, FollowUp) else ""
+
+
 def _all(said: Callable[..., Iterator[str]], *arguments: Piece) -> list[str]:
-    """What is said, judged here and now: in a thread of its own, so that the event loop goes on."""
+    """Return all texts of an iterator, read in a thread of its own."""
     return list(said(*arguments))
-
-
-def _caution(query_bundle: QueryBundle, asked: TranslatedQuestion | None) -> str | None:
-    """What must be said before the answer; what a person wrote counts beside what was made of it."""
-    texts = [query_bundle.query_str, *([query_bundle.message] if isinstance(query_bundle, FollowUp) else [])]
-    kinds = {personal_question(text) for text in texts}
-    kind = next((kind for kind in CAUTIONS if kind in kinds), None)
-    return in_both(CAUTIONS[kind], kind, asked) if kind else None

@@ -1,4 +1,4 @@
-"""What the query engine gives back: an answer with all that is known of how it came about."""
+"""Responses of the query engine, with all metadata of the answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse, Response, StreamingResponse
 
+from llama_index_medqa._common.late_imports import renamed
 from llama_index_medqa.answering.draft_reading import TakenOff
 from llama_index_medqa.answering.drafting import TokenUsage
 from llama_index_medqa.answering.short_answer.exact_answer import ExactAnswer
@@ -38,7 +39,9 @@ CAUTIONS: Mapping[PersonalQuestion, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class AnswerIdentity:
-    """With what an answer was made; two answers with the same identity and question can be compared.
+    """What an answer was made with.
+
+    Answers with the same identity and question can be compared.
 
     Attributes:
         model: name of the model that drafted, or ``extractive``.
@@ -57,7 +60,7 @@ class AnswerIdentity:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Papers that say the contrary of one another.
+    """Papers that contradict one another.
 
     Attributes:
         sentence: the sentence of the answer on which they disagree.
@@ -72,7 +75,7 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class ExcludedPaper:
-    """A paper that comes near a question and was not used because of a filter.
+    """A paper near the question that a filter excluded.
 
     Attributes:
         document_id: ``PMID:123``, or ``SHA:…`` for a record without a PMID.
@@ -87,7 +90,9 @@ class ExcludedPaper:
 
 @dataclass
 class MedQAResponse(Response):
-    """What came of a question: a verified answer; else quotes that come nearest, said to be quotes; else nothing.
+    """The response to a question.
+
+    A verified answer; else the nearest quotes, said to be quotes; else nothing.
 
     As text (``str(response)``) it is ``caution``, where there is one, and ``response``.
 
@@ -157,35 +162,41 @@ class MedQAResponse(Response):
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Keeps the fields as plain data where LlamaIndex looks for them."""
+        """Store the fields as plain data where LlamaIndex expects metadata."""
         if self.metadata is None:
             self.metadata = self._plain()
 
     @property
     def outcome(self) -> Outcome:
-        """``answer``: verified sentences; ``findings``: quotes, because none was verified; ``nothing_found``."""
+        """``answer``, ``findings`` or ``nothing_found``.
+
+        ``answer``: verified sentences; ``findings``: quotes, because none was verified.
+        """
         if self.abstained is None:
             return "answer"
         return "findings" if self.findings else "nothing_found"
 
     @property
     def citations(self) -> list[Citation]:
-        """The supporting texts of all sentences, in the order of the answer, each once."""
+        """Return the citations of all sentences, each once, in order."""
         return list(dict.fromkeys(citation for sentence in self.sentences for citation in sentence.citations))
 
     def __str__(self) -> str:
-        """The text as a reader must see it."""
+        """Return the text as a reader must see it."""
         translation = self.translation.text if self.translation else ""
         return printable("\n\n".join(part for part in (self.caution, str(self.response), translation) if part))
 
     @property
     def source(self) -> str:
-        """Where the retrieved records came from: PubMed only where they have its numbers."""
+        """Return the source of the retrieved records.
+
+        PubMed only where they have its numbers and a day.
+        """
         ids = (
             f"PMID:{item.node.metadata['pmid']}" if item.node.metadata.get("pmid") else document_id_of(item.node)
             for item in self.source_nodes
         )
-        return attribution(list(ids))
+        return attribution(list(ids), self.as_of)
 
     def _plain(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in MedQAResponse.__annotations__}
@@ -198,16 +209,16 @@ class MedQAResponse(Response):
 
 
 class Unfinished(Protocol):
-    """An answer in the making."""
+    """An answer that is still being written."""
 
     def response(self) -> MedQAResponse:
-        """The answer so far."""
+        """Return the response so far."""
         ...
 
 
 @dataclass
 class MedQAStreamingResponse(StreamingResponse):
-    """An answer whose sentences arrive one by one, each already checked.
+    """A response whose verified sentences arrive one by one.
 
     ``get_response()`` reads the rest of the stream and gives the :class:`MedQAResponse`. Where a drafter says after
     sentences that were given out that there is no answer, a line says that they are withdrawn, and quotes follow.
@@ -217,18 +228,24 @@ class MedQAStreamingResponse(StreamingResponse):
 
     @property
     def outcome(self) -> Outcome:
-        """What the text so far is: ``answer``, ``findings`` or ``nothing_found``; certain once the stream has ended."""
+        """``answer``, ``findings`` or ``nothing_found`` so far.
+
+        Certain once the stream has ended.
+        """
         assert self._draft is not None  # noqa: S101  # only MedQAQueryEngine makes these
         return self._draft.response().outcome
 
     @property
     def caution(self) -> str | None:
-        """What the text begins with where a person asks about their own case, or tells of an emergency."""
+        """Return the caution at the start of the text.
+
+        Where a person asks about their own case, or tells of an emergency.
+        """
         assert self._draft is not None  # noqa: S101  # only MedQAQueryEngine makes these
         return self._draft.response().caution
 
     def get_response(self) -> MedQAResponse:
-        """The whole answer, once the stream has been read."""
+        """Return the whole response after reading the stream."""
         super().get_response()
         assert self._draft is not None  # noqa: S101  # only MedQAQueryEngine makes these
         return self._draft.response()
@@ -236,19 +253,21 @@ class MedQAStreamingResponse(StreamingResponse):
 
 @dataclass
 class MedQAAsyncStreamingResponse(AsyncStreamingResponse):
-    """As :class:`MedQAStreamingResponse`, for ``aquery``."""
+    """The asynchronous :class:`MedQAStreamingResponse`, for ``aquery``."""
 
     _draft: Unfinished | None = None
 
     async def get_response(self) -> MedQAResponse:
-        """The whole answer, once the stream has been read."""
+        """Return the whole response after reading the stream."""
         await super().get_response()
         assert self._draft is not None  # noqa: S101  # only MedQAQueryEngine makes these
         return self._draft.response()
 
 
-def spoken(sentence: AnswerSentence, policy: Policy, retracted: dict[str, str]) -> str:
-    """A sentence as it stands in the answer: with its citations, and with what the policy says of it.
+def with_citations(sentence: AnswerSentence, policy: Policy, retracted: dict[str, str]) -> str:
+    """Return a sentence as the answer shows it.
+
+    With its citations, and with what the policy adds.
 
     Args:
         sentence: what was judged.
@@ -263,7 +282,7 @@ def spoken(sentence: AnswerSentence, policy: Policy, retracted: dict[str, str]) 
 
 
 def citation_marks(sentence: AnswerSentence, policy: Policy, retracted: dict[str, str]) -> list[str]:
-    """The marks that stand behind a sentence, each once; see :func:`spoken`."""
+    """Return the marks behind a sentence, each once; see :func:`with_citations`."""
     marks = [
         f"{citation.mark} ({retracted[citation.document_id]})" if citation.document_id in retracted else citation.mark
         for citation in sentence.citations
@@ -277,7 +296,9 @@ def citation_marks(sentence: AnswerSentence, policy: Policy, retracted: dict[str
 
 
 def quoted(findings: Sequence[Citation], retracted: dict[str, str]) -> str:
-    """Findings as text: a line that says what they are, then a line a quote, with its source.
+    """Return quotes as text, under a heading.
+
+    A line says what they are; each quote has its own line, with its source.
 
     Args:
         findings: quotes.
@@ -288,13 +309,16 @@ def quoted(findings: Sequence[Citation], retracted: dict[str, str]) -> str:
 
 
 def source_mark(finding: Citation, retracted: dict[str, str]) -> str:
-    """The mark of a quote's source, with its status where it is retracted or of concern."""
+    """Return the mark of a quote's source.
+
+    With its status where it is retracted or of concern.
+    """
     status = f" ({retracted[finding.document_id]})" if finding.document_id in retracted else ""
     return f"{finding.mark}{status}"
 
 
 def disagreements(sentences: Sequence[AnswerSentence]) -> list[Disagreement]:
-    """The sentences that one paper supports and another opposes."""
+    """Return the sentences that some papers support and others contradict."""
     found = []
     for sentence in sentences:
         cited = {citation.document_id for citation in sentence.citations}
@@ -310,3 +334,6 @@ def _as_plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+
+
+__getattr__ = renamed(__name__, {"spoken": "with_citations"})

@@ -1,5 +1,6 @@
-"""Which sentences of the retrieved records a model is shown: those that answer the question, within a budget."""
+"""Selects the sentences that a model is shown: the most relevant within a budget."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import groupby
@@ -34,18 +35,18 @@ _MOST_COMPARED = 30
 
 
 class _Unit(NamedTuple):
-    """A sentence that may be shown, with the one before it that it needs.
+    """A sentence that may be shown, with the one before it if needed.
 
     Attributes:
         passage: which one it is of.
         sentences: itself, and before it the one that it needs.
-        told: what of the question it tells, words and aspects, and how much that is worth.
+        weights: what of the question it tells, words and aspects, and how much that is worth.
         fixed: what else it is worth, whatever was said before.
     """
 
     passage: int
     sentences: tuple[EvidenceSentence, ...]
-    told: dict[str, float]
+    weights: dict[str, float]
     fixed: float
 
     @property
@@ -53,12 +54,12 @@ class _Unit(NamedTuple):
         return self.sentences[-1].text
 
     def worth(self, said: Counter[str]) -> float:
-        """What it is worth where some of what it tells was said so many times."""
-        return self.fixed + sum(value * _SAID_AGAIN ** said[told] for told, value in self.told.items())
+        """Return the worth of the unit, given how often its words were said."""
+        return self.fixed + math.fsum(value * _SAID_AGAIN ** said[part] for part, value in self.weights.items())
 
 
 class EvidenceSelector:
-    """Chooses sentences of passages for a question.
+    """Selects sentences of passages for a question.
 
     A sentence counts by the share of the question's words that it holds, each by its rarity, those of its title by
     half; by the rank of its record; by whether it tells of what is asked about the subject (its treatment, its
@@ -75,7 +76,7 @@ class EvidenceSelector:
         self._embed_model = embed_model
 
     def select(self, question: str, passages: Sequence[Passage], most_tokens: int) -> list[Passage]:
-        """The best sentences that fit, as stretches of their records in the order of the records.
+        """Return the best sentences that fit, in the order of their records.
 
         Args:
             question: what is asked.
@@ -92,7 +93,10 @@ class EvidenceSelector:
         ]
 
     def _with_meaning(self, question: str, units: list[_Unit]) -> list[_Unit]:
-        """The units; the best by words gain up to 1 for their likeness to the question, the others nothing."""
+        """Add the similarity to the question, up to 1, to the best units.
+
+        The others gain nothing.
+        """
         units = sorted(units, key=lambda unit: -unit.worth(Counter()))
         if self._embed_model is None or not units:
             return units
@@ -107,7 +111,7 @@ class EvidenceSelector:
 
 
 class _Chosen:
-    """What was chosen so far, and the room that is left.
+    """The units chosen so far, and the remaining budget.
 
     Args:
         passages: what is chosen from.
@@ -123,7 +127,7 @@ class _Chosen:
         self._words: list[frozenset[str]] = []
 
     def take(self, unit: _Unit) -> None:
-        """Takes a unit, where it fits and no other says the same."""
+        """Add a unit if it fits and does not repeat another one."""
         passage = self._passages[unit.passage]
         new = [sentence for sentence in unit.sentences if sentence not in self.kept.get(unit.passage, ())]
         if not new or self._says_the_same(terms(unit.text)):
@@ -135,7 +139,7 @@ class _Chosen:
         self._left -= cost
         self._headed.add(passage.document_id)
         self.kept.setdefault(unit.passage, set()).update(new)
-        self.said.update(unit.told.keys())
+        self.said.update(unit.weights.keys())
         self._words += [terms(sentence.text) for sentence in new]
 
     def _says_the_same(self, words: frozenset[str]) -> bool:
@@ -143,7 +147,7 @@ class _Chosen:
 
 
 def _units(question: str, passages: Sequence[Passage]) -> list[_Unit]:
-    """What may be shown."""
+    """Return the sentences that may be shown."""
     weights, aspects = question_weights(question), aspects_of(question)
     documents = list(dict.fromkeys(passage.document_id for passage in passages))
     units = []
@@ -152,32 +156,32 @@ def _units(question: str, passages: Sequence[Passage]) -> list[_Unit]:
         record = passage.with_title
         for position in showable(passage.sentences):
             text = passage.sentences[position].text
-            told = held_shares(weights, spelled_out(text, record), passage.title, _TITLE_SHARE)
-            told |= {f"{aspect} told": _ASPECT / len(aspects) for aspect in aspects if tells_of(text, aspect)}
+            unit_weights = held_shares(weights, spelled_out(text, record), passage.title, _TITLE_SHARE)
+            unit_weights |= {f"{aspect} told": _ASPECT / len(aspects) for aspect in aspects if tells_of(text, aspect)}
             sentences = with_context(passage.sentences, position)
-            units.append(_Unit(number, sentences, told, from_rank + _from_role(text)))
+            units.append(_Unit(number, sentences, unit_weights, from_rank + _from_role(text)))
     return units
 
 
 def _from_role(text: str) -> float:
-    """What a sentence gains by concluding, or loses by telling what was done."""
+    """Return the gain of a conclusion, or the loss of a method."""
     if draws_conclusion(text):
         return _CONCLUSION
     return -_METHOD if describes_method(text) else 0.0
 
 
 def merit(question: str, sentence: str) -> float:
-    """What a sentence gains beside the words that it shares with a question, -0.2 to 0.5.
+    """Return what a sentence gains apart from shared words, -0.2 to 0.5.
 
     It gains by telling of what is asked about the subject, and by concluding; it loses by telling what was done.
     """
     aspects = aspects_of(question)
-    told = sum(tells_of(sentence, aspect) for aspect in aspects) / len(aspects) if aspects else 0.0
-    return _ASPECT * told + _from_role(sentence)
+    share = sum(tells_of(sentence, aspect) for aspect in aspects) / len(aspects) if aspects else 0.0
+    return _ASPECT * share + _from_role(sentence)
 
 
 def stretches(passage: Passage, kept: Collection[EvidenceSentence]) -> list[Passage]:
-    """The parts of a passage that consist of the kept sentences, in order; each a stretch of the record itself."""
+    """Return the stretches of a passage that the kept sentences form."""
     runs = groupby(passage.sentences, key=lambda sentence: sentence in kept)
     parts = []
     for is_kept, run in runs:
@@ -190,7 +194,10 @@ def stretches(passage: Passage, kept: Collection[EvidenceSentence]) -> list[Pass
 
 
 def as_context(passages: Sequence[Passage]) -> str:
-    """The evidence as a model is shown it: a block a record, headed by its identifier and title, gaps as "…"."""
+    """Return the evidence as text for a model.
+
+    A block for each record under its identifier and title, gaps as "…".
+    """
     blocks = []
     for (document_id, title), parts in groupby(passages, key=lambda passage: (passage.document_id, passage.title)):
         lines = [" ".join(part.text.split()) for part in parts]
@@ -199,12 +206,14 @@ def as_context(passages: Sequence[Passage]) -> str:
 
 
 def token_count(text: str) -> int:
-    """Tokens of a text by LlamaIndex's global tokenizer."""
+    """Count the tokens of a text by LlamaIndex's global tokenizer."""
     return len(get_tokenizer()(text))
 
 
 def showable(sentences: Sequence[EvidenceSentence]) -> list[int]:
-    """Positions of the sentences worth showing: whole ones that state something, where there are any.
+    """Return the positions of the sentences worth showing.
+
+    Whole ones that state something, where there are any.
 
     A sentence that may give orders is never shown.
     """
@@ -214,7 +223,7 @@ def showable(sentences: Sequence[EvidenceSentence]) -> list[int]:
 
 
 def with_context(sentences: Sequence[EvidenceSentence], position: int) -> tuple[EvidenceSentence, ...]:
-    """A sentence, behind the one before it where it leans on that."""
+    """Return a sentence, after the one that it refers to."""
     sentence = sentences[position]
     before = sentences[position - 1] if position else None
     if before is not None and not (before.in_title or before.steered) and leans_back(sentence.text):

@@ -1,4 +1,4 @@
-"""The command ``medqa``: its commands by what they are about, and what they show.
+"""The command ``medqa``: its subcommands and what they show.
 
 May import everything.
 """

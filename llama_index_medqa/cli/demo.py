@@ -13,6 +13,7 @@ from llama_index_medqa.components import open_drafter, open_embedder, open_engin
 from llama_index_medqa.indexing.reader import PubMedReader
 from llama_index_medqa.indexing.updating import ingest_files
 from llama_index_medqa.profiles import Profile
+from llama_index_medqa.pubmed.data_date import ATTRIBUTION
 from llama_index_medqa.weights import locate
 
 CORPUS = "pubmed21n1298.xml.gz"
@@ -37,7 +38,9 @@ def run_demo(
     weights: str | None = None,
     weights_sha256: str | None = None,
 ) -> None:
-    """Indexes a topic slice of a MEDLINE file and answers three questions from it, saying how long each stage took.
+    """Index part of a MEDLINE file and answer three questions from it.
+
+    The time of each stage is shown.
 
     Args:
         terminal: where to show it.
@@ -67,11 +70,13 @@ def run_demo(
             with terminal.stage(f"Question {number} of {len(QUESTIONS)}"):
                 terminal.show_answer(engine, question)
     terminal.line()
+    if xml is None:
+        terminal.line(f"{ATTRIBUTION}: the packaged sample.", "dim")
     terminal.line(f'Your turn: medqa ask --index {folder} "…" (or medqa info --index {folder})', "bold")
 
 
 def demo_documents() -> Iterator[Document]:
-    """Return the abstracts that the demonstration indexes, from the packaged sample."""
+    """Yield the demonstration's abstracts from the packaged sample."""
     return islice(_on_topic(locate(CORPUS)), _MOST_DOCUMENTS)
 
 

@@ -1,28 +1,25 @@
 """The commands ``medqa evaluate`` and ``medqa gate``."""
 
 import asyncio
-import os
-import platform
 import sys
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llama_index_medqa.cli.judging import Judging, scored, told_of
+from llama_index_medqa.cli.judging import Judging, format_cost, scored
 from llama_index_medqa.cli.options import (
     EmbedderOption,
     IndexOption,
     JsonOption,
     LlmOption,
     ProfileOption,
+    QuietOption,
     StrictnessOption,
+    VerboseOption,
     chosen_profile,
     chosen_strictness,
     print_json,
@@ -33,16 +30,14 @@ from llama_index_medqa.errors import InputError, UsageError
 from llama_index_medqa.profiles import EMBEDDED, MOST_CHUNKS, Profile
 
 if TYPE_CHECKING:
-    from llama_index_medqa.evaluation.cases import EvaluationCase
     from llama_index_medqa.evaluation.gate.comparison import GateReport
     from llama_index_medqa.evaluation.results import Results
-    from llama_index_medqa.evaluation.runs.runner import Reply
     from llama_index_medqa.evaluation.runs.systems import System
     from llama_index_medqa.verification.verdicts import Strictness
 
 # Some questions have no answer because the system failed; all others are in the results.
 EXIT_INCOMPLETE = 3
-_CASE_FORMATS = "own, pubmedqa or bioasq"
+_CASE_FORMATS = "own, pubmedqa, bioasq or mirage"
 _ANY_HEADING = ("Heart",)
 
 
@@ -95,11 +90,14 @@ def evaluate(
         Path | None, typer.Option(help="Where its answers are kept; by default OUTPUT.judge.jsonl.")
     ] = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Ask a system the questions of a file and score its answers. Run it again to finish an interrupted run."""
     from llama_index_medqa.evaluation.cases import FORMATS
     from llama_index_medqa.evaluation.measures.catalogue import measures_of
     from llama_index_medqa.evaluation.results import write_results
+    from llama_index_medqa.evaluation.runs.evaluating import RunClock, ask_all
     from llama_index_medqa.evaluation.runs.systems import StoredAnswers, load_engine
 
     if cases_format not in FORMATS:
@@ -128,7 +126,7 @@ def evaluate(
     apart = {*judging.ragas_names, *judging.judged_names}
     measures_of([name for name in measure or () if name not in apart], headings=headings or _ANY_HEADING)
     judging.check()
-    started, clock = datetime.now(UTC), time.perf_counter()
+    clock = RunClock(concurrency)
     with ExitStack() as stack:
         if engine:
             subject = _Subject(load_engine(engine))
@@ -137,7 +135,9 @@ def evaluate(
         else:
             subject = _profile_subject(stack, terminal, chosen_profile(profile, **changes), folder, sureness)
         place = journal or output.with_name(f"{output.name}.answers.jsonl")
-        replies = _ask_all(terminal, loaded, subject.system, place, concurrency, timeout)
+        progress = stack.enter_context(terminal.asking_progress())
+        limits: dict[str, Any] = {"concurrency": concurrency, "timeout": timeout, "progress": progress}
+        replies = asyncio.run(ask_all(loaded, subject.system, place, **limits))
     # What answered is closed by now: where it and the judge are one model, there is no room for both.
     results = asyncio.run(
         scored(
@@ -148,7 +148,7 @@ def evaluate(
             terminal=terminal,
             system=dict(subject.system.identity),
             adapter=subject.adapter,
-            run=lambda: _run_block(started, time.perf_counter() - clock, replies, concurrency),
+            run=lambda: clock.run_block(replies),
         )
     )
     write_results(output, results)
@@ -195,30 +195,6 @@ def _profile_subject(
     return _Subject(QueryEngineSystem(engine, identity), content.headings, adapter)
 
 
-def _ask_all(
-    terminal: Any, cases: Sequence["EvaluationCase"], system: "System", journal: Path, concurrency: int, timeout: float
-) -> list["Reply"]:
-    from llama_index_medqa.evaluation.runs.journal import AnswerJournal
-    from llama_index_medqa.evaluation.runs.runner import collect
-
-    with AnswerJournal.open(journal) as kept, terminal.asking_progress() as progress:
-        return asyncio.run(collect(cases, system, kept, concurrency=concurrency, timeout=timeout, progress=progress))
-
-
-def _run_block(started: datetime, seconds: float, replies: Sequence["Reply"], concurrency: int) -> dict[str, Any]:
-    return {
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(seconds, 1),
-        "questions_asked": sum(not reply.was_kept for reply in replies),
-        "answers_of_earlier_runs": sum(reply.was_kept for reply in replies),
-        "concurrency": concurrency,
-        "command": " ".join(["medqa", *sys.argv[1:]]),
-        "commit": os.environ.get("GITHUB_SHA"),
-        "versions": {name: version(name) for name in ("llama-index-medqa", "llama-index-core")},
-        "python": platform.python_version(),
-    }
-
-
 def _tell(terminal: Any, results: "Results", output: Path, as_json: bool) -> None:
     if as_json:
         data = results.as_data()
@@ -231,7 +207,7 @@ def _tell(terminal: Any, results: "Results", output: Path, as_json: bool) -> Non
     asked, kept = run["questions_asked"], run["answers_of_earlier_runs"]
     terminal.line(f"{asked} questions asked, {kept} answers of earlier runs, {run['seconds']} s: {output}")
     if "judge" in run:
-        terminal.line(told_of(run["judge"]), "red" if run["judge"]["failures"] else "")
+        terminal.line(format_cost(run["judge"]), "red" if run["judge"]["failures"] else "")
     failures = [case for case in results.cases if case.failure]
     if failures:
         terminal.line(
@@ -240,8 +216,10 @@ def _tell(terminal: Any, results: "Results", output: Path, as_json: bool) -> Non
 
 
 def gate(
-    baseline: Annotated[Path, typer.Argument(help="File of results of the system as it was.")],
-    candidate: Annotated[Path, typer.Argument(help="File of results of the system as it would be.")],
+    baseline: Annotated[
+        Path, typer.Argument(help="File of results of the system as it was; or of its scores, as JSON lines or CSV.")
+    ],
+    candidate: Annotated[Path, typer.Argument(help="File of results, or scores, of the system as it would be.")],
     margins: Annotated[
         Path | None, typer.Option(help="TOML file of what may get how much worse; by default each share by 0.05.")
     ] = None,
@@ -253,15 +231,40 @@ def gate(
     from llama_index_medqa.cli.display.terminal import Terminal
     from llama_index_medqa.evaluation.gate.comparison import compare
     from llama_index_medqa.evaluation.gate.margins import Margins, read_margins
-    from llama_index_medqa.evaluation.results import read_results
+    from llama_index_medqa.evaluation.gate.score_file import read_any_results
 
     allowed = read_margins(margins) if margins else Margins()
-    before, after = read_results(baseline), read_results(candidate)
+    before, after = read_any_results(baseline), read_any_results(candidate)
     report = compare(before, after, allowed)
     _write_reports(report, before, after, junit, markdown, html)
     Terminal().show_gate(report)
     if not report.passed:
         sys.exit(1)
+
+
+def leaderboard(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Files of results, or scores, of systems on the same cases.")
+    ],
+    measure: Annotated[
+        list[str] | None, typer.Option(help="A column; may be given again, the first orders the rows. All by default.")
+    ] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Markdown file to write.")] = None,
+) -> None:
+    """Show systems side by side, with intervals. A system is called by the name of its file."""
+    from llama_index_medqa.cli.display.terminal import Terminal
+    from llama_index_medqa.evaluation.gate.leaderboard import leaderboard as table_of
+    from llama_index_medqa.evaluation.gate.score_file import read_any_results
+
+    names = [path.stem for path in files]
+    if len(set(names)) != len(names):
+        names = [str(path) for path in files]
+    if len(set(names)) != len(names):
+        raise UsageError("A file is given twice: each system needs a file of its own.")
+    table = table_of({name: read_any_results(path) for name, path in zip(names, files, strict=True)}, measure or ())
+    if markdown:
+        markdown.write_text(table.as_markdown(), encoding="utf-8")
+    Terminal().show_leaderboard(table)
 
 
 def _write_reports(

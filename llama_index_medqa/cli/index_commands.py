@@ -1,4 +1,7 @@
-"""The commands that build, change and move an index: index, update, info, export, import and migrate."""
+"""The commands that build, change and move an index.
+
+index, update, info, export, import, copy and migrate.
+"""
 
 import os
 import re
@@ -19,6 +22,8 @@ from llama_index_medqa.cli.options import (
     IndexOption,
     JsonOption,
     ProfileOption,
+    QuietOption,
+    VerboseOption,
     WaitOption,
     chosen_profile,
     print_json,
@@ -84,6 +89,8 @@ def index(
     ray: RayOption = None,
     wait: WaitOption = True,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Index PubMed records of files or of a query. Run it again to add more or to finish an interrupted run."""
     if (query is None) == (not files):
@@ -120,7 +127,9 @@ def _index_files(
 def _ingested(
     terminal: "Terminal", profile: Profile, folder: str, ingest: Callable[..., "IngestReport"], *, wait: bool
 ) -> dict[str, Any]:
-    """What came of a run, as data: as the only writer, with the report shown and lost vectors made again.
+    """Run an ingestion and return its result as data.
+
+    As the only writer, with the report shown and lost vectors made again.
 
     Args:
         terminal: shows all that.
@@ -152,9 +161,9 @@ def _index_by_ray(
     from llama_index_medqa.components import open_embedder, open_index
     from llama_index_medqa.indexing.ray_ingestion import ingest_with_ray, ray_cluster
     from llama_index_medqa.pubmed.formats.reading import expand_sources
-    from llama_index_medqa.vector_store.client import place_arguments
+    from llama_index_medqa.vector_store.client import is_chroma_server
 
-    if "persist_dir" in place_arguments(place):
+    if not is_chroma_server(place):
         raise UsageError(
             f"--ray needs a Chroma server: many processes write, and the folder {place} takes one only. Start a "
             f"server with `chroma run --path {place} --host 0.0.0.0 --port 8000`, and give --index http://HOST:8000."
@@ -190,7 +199,10 @@ def _index_query(
 
 @contextmanager
 def _alone(terminal: "Terminal", place: str, *, create: bool = False, wait: bool) -> Iterator[None]:
-    """As the only process that writes to an index, where there is one, and with what damage has left of it."""
+    """Hold an index as its only writer.
+
+    Where there is an index; damaged vectors are moved aside first.
+    """
     from llama_index_medqa.vector_store.database import sole_writer
 
     with sole_writer(place, create=create, wait=wait) as set_aside:
@@ -200,7 +212,7 @@ def _alone(terminal: "Terminal", place: str, *, create: bool = False, wait: bool
 
 
 def _repaired(terminal: "Terminal", place: str, index: "PubMedIndex") -> int:
-    """Makes lost vectors again, where a look at some chunks finds that there are any."""
+    """Make lost vectors again if a sample of chunks lacks any."""
     with terminal.chunk_progress("Repairing") as progress:
         made = index.repair(sample=_VECTORS_CHECKED, progress=progress)
     if made:
@@ -216,6 +228,8 @@ def update(
     base_url: EntrezOption = None,
     wait: WaitOption = True,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Ask PubMed for every record of an index again; apply revisions, deletions and retractions, and list them."""
     from llama_index_medqa.components import open_embedder, open_index
@@ -241,9 +255,9 @@ def update(
 def info(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> None:
     """Show what an index holds, and with which identity it was built."""
     from llama_index_medqa.indexing.info import describe
-    from llama_index_medqa.vector_store.store import PubMedVectorStore
+    from llama_index_medqa.vector_store.addresses import open_store
 
-    found = describe(PubMedVectorStore.at(folder, create=False))
+    found = describe(open_store(folder, create=False))
     if as_json:
         print_json({"index": folder, **asdict(found), "as_of": found.as_of.isoformat() if found.as_of else None})
     else:
@@ -257,11 +271,11 @@ def export_(
 ) -> None:
     """Write a whole index to one file to share: texts, metadata, vectors, and with what it was built."""
     from llama_index_medqa.indexing.archive import export_index
-    from llama_index_medqa.vector_store.store import PubMedVectorStore
+    from llama_index_medqa.vector_store.addresses import open_store
 
     terminal = terminal_for(as_json)
     with terminal.chunk_progress("Exporting") as progress:
-        written = export_index(PubMedVectorStore.at(folder, create=False), file, progress=progress)
+        written = export_index(open_store(folder, create=False), file, progress=progress)
     if as_json:
         print_json({"index": folder, "file": str(file), "chunks": written.chunks, "bytes": file.stat().st_size})
     else:
@@ -286,13 +300,33 @@ def import_(
         terminal.line(f"{read.chunks} chunks of {file} are in {folder}.")
 
 
+def copy(
+    source: Annotated[str, typer.Option("--from", help="Folder or address of the index.")],
+    target: Annotated[str, typer.Option("--to", help="Folder or address to copy it to, where there is no index yet.")],
+    wait: WaitOption = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy an index to another folder, server or engine, and verify every row. Run it again to go on."""
+    from llama_index_medqa.indexing.copying import copy_index
+    from llama_index_medqa.vector_store.addresses import open_store
+
+    terminal = terminal_for(as_json)
+    one, other = open_store(source, create=False), open_store(target)
+    with terminal.chunk_progress("Copying") as progress:
+        report = copy_index(one, other, wait=wait, progress=progress)
+    if as_json:
+        print_json({"from": source, "to": target, **asdict(report)})
+    else:
+        terminal.line(f"{report.chunks} chunks of {source} are in {target}, each read back and the same.")
+
+
 def migrate(folder: IndexOption = "medqa_index", wait: WaitOption = True, as_json: JsonOption = False) -> None:
     """Bring an index of an earlier version up to date, in place. Run it again to finish an interrupted run."""
     from llama_index_medqa.indexing.migration import migrate as migrate_store
-    from llama_index_medqa.vector_store.store import PubMedVectorStore
+    from llama_index_medqa.vector_store.addresses import open_store
 
     terminal = terminal_for(as_json)
-    store = PubMedVectorStore.at(folder, create=False)
+    store = open_store(folder, create=False)
     with store.sole_writer(wait=wait), terminal.chunk_progress("Migrating") as progress:
         rewritten = migrate_store(store, progress=progress)
     if as_json:
@@ -302,7 +336,10 @@ def migrate(folder: IndexOption = "medqa_index", wait: WaitOption = True, as_jso
 
 
 def _first_read(items: Iterator[_Item]) -> Iterator[_Item]:
-    """Reads the first item at once, so that input without any is told of before more is done."""
+    """Read the first item at once.
+
+    So an empty input is an error before more is done.
+    """
     first = list(islice(items, 1))
     if not first:
         raise EmptyCorpusError("No record with text in the input: give files that hold some.")
@@ -324,8 +361,13 @@ def _crawl_request(
 
 
 def _crawls(folder: str) -> Path:
-    """Where crawls for an index are kept: beside it, because the index's own folder belongs to its database."""
-    place = Path(re.sub(r"\W+", "_", folder) if "://" in folder else folder)
+    """Return the folder of an index's crawls.
+
+    It stands beside the index, because the index's own folder belongs to its database.
+    """
+    from llama_index_medqa.vector_store.client import is_folder
+
+    place = Path(folder if is_folder(folder) else re.sub(r"\W+", "_", folder))
     return place.with_name(f"{place.name}.crawls")
 
 

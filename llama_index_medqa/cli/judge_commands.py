@@ -21,7 +21,7 @@ judge_app = typer.Typer(help="The judges of evaluations.", no_args_is_help=True)
 
 @judge_app.callback()
 def _judge() -> None:
-    """Keeps ``calibrate`` a command of its own while it is the only one."""
+    """Keep ``calibrate`` a command of its own while it is the only one."""
 
 
 @judge_app.command()
@@ -45,21 +45,21 @@ def calibrate(
 
     sets = {path.stem: load_pairs(path) for path in labels}
     if len(sets) < len(labels):
-        raise UsageError("Two files have the same name: the sets are told apart by it.")
+        raise UsageError("Two files have the same name: a set is recognised by the name of its file. Rename one.")
     judging = Judging(
         judge, (), EMBEDDED, judge_api_base, judge_model, judge_journal, judge_concurrency, judge_timeout, _SETTINGS
     )
     judging.check()
     terminal = terminal_for(as_json)
     identity, found = asyncio.run(_measured(judging, sets, terminal))
-    told = {
+    report = {
         "judge": identity,
         "sets": {name: {row: one.as_data() for row, one in rows.items()} for name, rows in found.items()},
     }
     if output:
-        output.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        output.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     if as_json:
-        print_json(told)
+        print_json(report)
     else:
         terminal.show_judge_quality(found)
 

@@ -1,4 +1,4 @@
-"""Scoring for ``medqa evaluate``: a judge's model is opened where a measure asks for one, and its cost is told."""
+"""Scoring for ``medqa evaluate``: opens a judge if needed, and reports its cost."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judging:
-    """How a language model judges.
+    """The settings of a language model as judge.
 
     Attributes:
         judge: name of what judges sentences, one of ``JUDGES``.
@@ -45,22 +45,23 @@ class Judging:
 
     @property
     def ragas_names(self) -> list[str]:
-        """Ragas' measures among the chosen ones."""
+        """Return the chosen measures of ragas."""
         from llama_index_medqa.evaluation.measures.ragas import ragas_name
 
         return [name for name in self.names if ragas_name(name)]
 
     @property
     def judged_names(self) -> list[str]:
-        """The measures of sentences among the chosen ones."""
-        from llama_index_medqa.evaluation.measures.faithfulness import names_by
+        """Return the chosen measures that judge sentences."""
+        from llama_index_medqa.evaluation.measures import citation_support, faithfulness
 
-        known = names_by(self.judge)
-        return [name for name in self.names or known if name.lower() in map(str.lower, known)]
+        usual = faithfulness.names_by(self.judge)
+        known = [name.lower() for name in (*usual, *citation_support.names_by(self.judge))]
+        return [name for name in self.names or usual if name.lower() in known]
 
     @property
     def asks_model(self) -> bool:
-        """Whether a language model is asked at all.
+        """Return whether a language model is asked at all.
 
         Raises:
             UsageError: there is no such judge.
@@ -71,7 +72,7 @@ class Judging:
         return bool(self.ragas_names) or (bool(self.judged_names) and judge_asks)
 
     def check(self) -> None:
-        """Tells what is missing before hours are spent on answers.
+        """Check what judging needs before hours are spent on answers.
 
         Raises:
             UsageError: repeats would all be the same, there is no model, or ragas cannot be imported.
@@ -97,7 +98,7 @@ class Judging:
 
     @asynccontextmanager
     async def open(self, terminal: Any) -> AsyncIterator["ModelCalls"]:
-        """The judge's model, for the length of the ``async with`` block."""
+        """Open the judge's model, for the length of the ``async with`` block."""
         from llama_index_medqa.evaluation.judges.judge_server import open_judge
         from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
 
@@ -111,7 +112,7 @@ class Judging:
 
     @asynccontextmanager
     async def judge_opened(self, terminal: Any) -> AsyncIterator["Judge"]:
-        """The judge of sentences alone, for the length of the ``async with`` block."""
+        """Open the judge of sentences alone, for the length of the block."""
         from llama_index_medqa.evaluation.judges.by_name import judge_of
 
         async with AsyncExitStack() as stack:
@@ -130,7 +131,7 @@ async def scored(
     adapter: Mapping[str, Any] | None,
     run: Callable[[], dict[str, Any]],
 ) -> "Results":
-    """The results of replies.
+    """Return the results of replies.
 
     Args:
         cases: the cases.
@@ -145,7 +146,7 @@ async def scored(
     from llama_index_medqa.components import open_embedder
     from llama_index_medqa.evaluation.judges.by_name import judge_of
     from llama_index_medqa.evaluation.judges.ragas import RagasJudge
-    from llama_index_medqa.evaluation.measures.catalogue import measures_of
+    from llama_index_medqa.evaluation.measures.catalogue import measures_for
     from llama_index_medqa.evaluation.measures.ragas import ragas_name
     from llama_index_medqa.evaluation.runs.scoring import score_all
 
@@ -161,7 +162,7 @@ async def scored(
         return await score_all(
             cases,
             replies,
-            measures_of(judging.names, headings=headings, judge=judge, ragas=ragas),
+            measures_for(cases, judging.names, headings=headings, judge=judge, ragas=ragas),
             system=system,
             adapter=adapter,
             run=lambda: {**run(), **({"judge": cost(calls.totals, answered)} if calls else {})},
@@ -170,7 +171,7 @@ async def scored(
 
 
 def cost(totals: "CallTotals", cases: int) -> dict[str, Any]:
-    """What judging cost, as plain data.
+    """Return what judging cost, as plain data.
 
     Args:
         totals: all of it.
@@ -194,8 +195,8 @@ def cost(totals: "CallTotals", cases: int) -> dict[str, Any]:
     }
 
 
-def told_of(costs: Mapping[str, Any]) -> str:
-    """What judging cost, in a line for people."""
+def format_cost(costs: Mapping[str, Any]) -> str:
+    """Return what judging cost, in a line for people."""
     each = costs["a_case"]
     shares = f"; a case: {each['calls']} calls, {each['tokens']} tokens, {each['seconds']} s" if each else ""
     failed = ", ".join(f"{count} {reason}" for reason, count in costs["failures"].items())

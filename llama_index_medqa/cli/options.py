@@ -1,24 +1,42 @@
-"""What the commands of ``medqa`` share: options, the profile that they name, the terminal."""
+"""Options, profile and terminal that the commands share."""
 
+import logging
 import sys
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
 from llama_index_medqa.errors import UsageError
-from llama_index_medqa.profiles import PROFILES, LlmKind, Profile, RetrievalMode
-from llama_index_medqa.text.printable import printable_json
+from llama_index_medqa.profiles import MOST_CHUNKS, PROFILES, LlmKind, Policy, Profile, RetrievalMode
+from llama_index_medqa.text.printable import PrintableFormatter, printable_json
 from llama_index_medqa.verification.verdicts import Strictness
 
 if TYPE_CHECKING:
     from llama_index_medqa.cli.display.terminal import Terminal
 
+
+def _among(*values: str) -> Callable[[], list[str]]:
+    """Return what a shell completes a value to."""
+    return lambda: list(values)
+
+
 IndexOption = Annotated[
     str,
-    typer.Option("--index", envvar="MEDQA_INDEX", help="Folder of the index, or http://HOST:PORT of a Chroma server."),
+    typer.Option(
+        "--index",
+        envvar="MEDQA_INDEX",
+        help="Folder of the index, or address: http://HOST:PORT (Chroma), milvus://HOST:PORT, milvus:FILE.db.",
+    ),
 ]
-ProfileOption = Annotated[str, typer.Option("--profile", envvar="MEDQA_PROFILE", help=f"{' or '.join(PROFILES)}.")]
+ProfileOption = Annotated[
+    str,
+    typer.Option(
+        "--profile", envvar="MEDQA_PROFILE", help=f"{' or '.join(PROFILES)}.", autocompletion=_among(*PROFILES)
+    ),
+]
 EmbedderOption = Annotated[
     str | None,
     typer.Option(
@@ -32,27 +50,93 @@ WaitOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 LlmOption = Annotated[
     str | None,
-    typer.Option(help="local (llama.cpp), server (see --api-base) or extractive (quotes, no model)."),
+    typer.Option(
+        help="local (llama.cpp), server (see --api-base) or extractive (quotes, no model).",
+        autocompletion=_among(*get_args(LlmKind)),
+    ),
 ]
 StrictnessOption = Annotated[
     str,
-    typer.Option(help="How sure the verifier must be that a text supports a sentence: strict, balanced or open."),
+    typer.Option(
+        help="How sure the verifier must be that a text supports a sentence: strict, balanced or open.",
+        autocompletion=_among(*get_args(Strictness)),
+    ),
 ]
 WeightsOption = Annotated[str | None, typer.Option(help="GGUF file for --llm local, in place of the packaged weights.")]
 WeightsHashOption = Annotated[
     str | None, typer.Option("--weights-sha256", help="Expected SHA-256 of --weights, when it is another model.")
 ]
+ApiBaseOption = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server, with /v1.")]
+ModelOption = Annotated[str | None, typer.Option(help="Name under which that server lists the model.")]
+AdapterOption = Annotated[str | None, typer.Option(help="Name under which it lists the LoRA adapter.")]
+ManifestOption = Annotated[
+    str | None, typer.Option(help="The adapter's adapter_manifest.json, or the folder that holds it.")
+]
+TopKOption = Annotated[int | None, typer.Option(min=1, max=MOST_CHUNKS, help="Chunks to retrieve.")]
+RetrievalOption = Annotated[
+    str | None,
+    typer.Option(
+        help="hybrid (by meaning and words), dense (by meaning) or lexical (by words).",
+        autocompletion=_among(*get_args(RetrievalMode)),
+    ),
+]
+RetractedOption = Annotated[bool, typer.Option("--include-retracted", help="Use retracted papers too.")]
+PolicyOption = Annotated[
+    str,
+    typer.Option(
+        help="Sentences that nothing supports: strict (left out), mark (marked) or report (kept).",
+        autocompletion=_among(*get_args(Policy)),
+    ),
+]
+FirstYearOption = Annotated[int | None, typer.Option("--from-year", help="Papers of this year or later.")]
+LastYearOption = Annotated[int | None, typer.Option("--to-year", help="Papers of this year or earlier.")]
+TypeOption = Annotated[
+    list[str] | None, typer.Option("--type", help="Papers of this publication type, or of one of several.")
+]
+JournalOption = Annotated[list[str] | None, typer.Option(help="Papers of this journal, or of one of several.")]
+
+
+def _without_progress(value: bool) -> bool:
+    _is_quiet.set(value)
+    return value
+
+
+def _with_notices(context: typer.Context, value: bool) -> bool:
+    """Show the package's notices, and where the settings come from."""
+    if value:
+        handler = logging.StreamHandler()
+        handler.setFormatter(PrintableFormatter("%(name)s: %(message)s"))
+        logger = logging.getLogger("llama_index_medqa")
+        logger.handlers = [handler]
+        logger.setLevel(logging.INFO)
+        for line in context.meta.get(ORIGINS, ()):
+            logger.info(line)
+    return value
+
+
+# Under this name Typer's context holds a line for each setting that is not the default.
+ORIGINS = "llama_index_medqa.origins"
+_is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
+
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", callback=_without_progress, help="Show no progress.")]
+VerboseOption = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", callback=_with_notices, help="Also say what is done, and which settings hold."),
+]
 
 
 def terminal_for(as_json: bool) -> "Terminal":
-    """The terminal of a command; quiet where the answer is JSON."""
+    """Return the terminal of a command.
+
+    Quiet where the answer is JSON, without progress after ``--quiet``.
+    """
     from llama_index_medqa.cli.display.terminal import Terminal
 
-    return Terminal(quiet=as_json)
+    return Terminal(quiet=as_json, with_progress=not _is_quiet.get())
 
 
 def chosen_profile(name: str, **overrides: Any) -> Profile:
-    """A profile by name, with other values where they are not None.
+    """Return a profile by name, with given values in place of its own.
 
     Raises:
         UsageError: there is no such profile, or no such kind of model or retrieval.
@@ -67,7 +151,7 @@ def chosen_profile(name: str, **overrides: Any) -> Profile:
 
 
 def chosen_strictness(name: str) -> Strictness:
-    """A strictness by name.
+    """Return a strictness by name.
 
     Raises:
         UsageError: there is no such strictness.
@@ -77,13 +161,24 @@ def chosen_strictness(name: str) -> Strictness:
     return cast("Strictness", name)
 
 
-def require_index(folder: str) -> None:
-    """Tells of a missing index before a model is loaded."""
-    from llama_index_medqa.vector_store.store import PubMedVectorStore
+def chosen_policy(name: str) -> Policy:
+    """Return a policy by name.
 
-    PubMedVectorStore.at(folder, create=False)
+    Raises:
+        UsageError: there is no such policy.
+    """
+    if name not in get_args(Policy):
+        raise UsageError(f"--policy cannot be {name!r}: choose {', '.join(get_args(Policy))}.")
+    return cast("Policy", name)
+
+
+def require_index(folder: str) -> None:
+    """Raise if the index is missing, before a model is loaded."""
+    from llama_index_medqa.vector_store.addresses import open_store
+
+    open_store(folder, create=False)
 
 
 def print_json(data: dict[str, Any] | list[dict[str, Any]]) -> None:
-    """Writes a command's answer to standard output."""
+    """Write a command's answer to standard output."""
     sys.stdout.write(printable_json(data) + "\n")

@@ -14,6 +14,7 @@ from llama_index_medqa.cli.options import (
     EmbedderOption,
     IndexOption,
     JsonOption,
+    ManifestOption,
     ProfileOption,
     chosen_profile,
     print_json,
@@ -21,10 +22,6 @@ from llama_index_medqa.cli.options import (
 )
 from llama_index_medqa.errors import IndexNotFoundError, UsageError
 from llama_index_medqa.profiles import EMBEDDED, MISTRAL_7B, Profile
-
-ManifestOption = Annotated[
-    str | None, typer.Option(help="The adapter's adapter_manifest.json, or the folder that holds it.")
-]
 
 
 def serve(
@@ -131,19 +128,19 @@ def doctor(
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        terminal_for(as_json).show_findings(findings)
+        terminal_for(as_json).show_diagnoses(findings)
     if any(finding.state == "wrong" for finding in findings):
         sys.exit(1)
 
 
 def _repair(profile: Profile, folder: str, *, as_json: bool) -> None:
-    """Makes lost vectors again, and those whose files are damaged."""
+    """Make lost vectors again, and those whose files are damaged."""
     from llama_index_medqa.components import open_embedder, open_index
-    from llama_index_medqa.vector_store.client import place_arguments
+    from llama_index_medqa.vector_store.client import is_folder
     from llama_index_medqa.vector_store.database import sole_writer
 
     terminal = terminal_for(as_json)
-    if "persist_dir" in place_arguments(folder) and not Path(folder).is_dir():
+    if is_folder(folder) and not Path(folder).is_dir():
         raise IndexNotFoundError(f"There is no index in {folder}: build one first, with `medqa index FILE`.")
     with sole_writer(folder) as set_aside:
         for moved in set_aside:

@@ -1,4 +1,4 @@
-"""Texts as vectors: encoders by backend, batches of tokens, and a cache.
+"""Embeddings: encoders by backend, token batches, and a cache.
 
 May import ``_common``, ``text``, ``profiles`` and ``errors``.
 """

@@ -1,4 +1,4 @@
-"""How texts become padded batches of the tokens that a model reads."""
+"""Padded batches of tokens for a model."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ Batch = Mapping[str, NDArray[np.int64]]
 
 
 class TextTokenizer:
-    """Cuts texts into the tokens that a model reads of them, and pads those of a batch to one length.
+    """Tokenizes texts for a model, and pads the texts of a batch.
 
     Args:
         tokenizer: says by its truncation how much of a text is read, and by its padding what is put on which side.
@@ -41,7 +41,9 @@ class TextTokenizer:
 
     @classmethod
     def of(cls, tokenizer: "PreTrainedTokenizerFast", most_tokens: int) -> Self:
-        """The tokenizer inside one of transformers, which is changed by this and must not be used beside it.
+        """Take over a tokenizer of transformers.
+
+        It is changed, and must not be used elsewhere any more.
 
         Args:
             tokenizer: of a model.
@@ -60,26 +62,32 @@ class TextTokenizer:
 
     @property
     def splits_special_tokens(self) -> bool:
-        """Whether a special token that a text spells out is read as other text is."""
+        """Return whether special tokens in a text are read as ordinary text."""
         splits: bool = self._tokenizer.encode_special_tokens
         return splits
 
     @classmethod
     def load(cls, path: Path, splits_special_tokens: bool) -> Self:
-        """What :meth:`save` has written, and the one thing that the format of the file has no place for."""
+        """Load a tokenizer from a file of :meth:`save`.
+
+        The file does not hold ``splits_special_tokens``.
+        """
         tokenizer = Tokenizer.from_file(str(path))
         tokenizer.encode_special_tokens = splits_special_tokens
         return cls(tokenizer)
 
     def save(self, path: Path) -> None:
-        """Writes it to a file, its truncation and padding too, but not :attr:`splits_special_tokens`."""
+        """Save the tokenizer with its truncation and padding.
+
+        :attr:`splits_special_tokens` is not saved.
+        """
         options = {name: value for name, value in self._padding.items() if value is not None}
         self._tokenizer.enable_padding(**options)
         self._tokenizer.save(str(path))
         self._tokenizer.no_padding()
 
     def tokenize(self, texts: Sequence[str]) -> tuple[Tokens, int]:
-        """The tokens of each text, not yet padded, and how many of the texts were cut.
+        """Return the unpadded tokens of texts, and how many were cut.
 
         Args:
             texts: with their prefixes.
@@ -93,7 +101,7 @@ class TextTokenizer:
         return tokens, sum(bool(encoding.overflowing) for encoding in encodings)
 
     def pad(self, tokens: Tokens, rows: Sequence[int]) -> Batch:
-        """Some of the texts as one batch.
+        """Pad some of the texts to one batch.
 
         Args:
             tokens: of :meth:`tokenize`.
@@ -112,13 +120,13 @@ class TextTokenizer:
         return padded
 
     def batch_of(self, texts: Sequence[str]) -> Batch:
-        """Texts as one batch."""
+        """Tokenize and pad texts to one batch."""
         tokens, _ = self.tokenize(texts)
         return self.pad(tokens, range(len(texts)))
 
 
 def plan_batches(lengths: Sequence[int], most_tokens: int) -> list[list[int]]:
-    """Groups texts of like length, so that none of the groups exceeds a number of tokens when padded.
+    """Group texts of similar length within a number of padded tokens.
 
     Args:
         lengths: tokens of each text.

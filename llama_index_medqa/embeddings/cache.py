@@ -1,4 +1,4 @@
-"""Vectors that were computed before, in one SQLite file that several processes may share."""
+"""A cache of vectors in one SQLite file that several processes may share."""
 
 import hashlib
 import logging
@@ -26,7 +26,7 @@ _CHECKSUM_BYTES = 4
 
 
 class EmbeddingCache:
-    """Vectors by the hash of everything that decides them.
+    """Stores vectors by the hash of everything that decides them.
 
     Each row carries a checksum: a row that is not as it was written counts as missing and is replaced. Every call
     opens the file anew, so that threads and processes may share a cache; writers wait for one another.
@@ -42,7 +42,7 @@ class EmbeddingCache:
         self.path = folder / FILE_NAME
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """The vectors that are there.
+        """Return the vectors that are cached.
 
         Args:
             keys: of :func:`cache_key`.
@@ -69,7 +69,7 @@ class EmbeddingCache:
         return found
 
     def put(self, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
-        """Stores vectors, in one transaction."""
+        """Store vectors in one transaction."""
         rows = [(key, _pack(key, vector)) for key, vector in vectors.items()]
         with self._connection() as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
@@ -117,7 +117,7 @@ def _create(connection: sqlite3.Connection) -> int:
 
 
 def cache_key(*parts: str | bytes) -> bytes:
-    """32 bytes that stand for these parts and no others: each goes in with its length."""
+    """Return a 32-byte hash of parts, each with its length."""
     digest = hashlib.sha256()
     for part in parts:
         encoded = part if isinstance(part, bytes) else part.encode()

@@ -1,4 +1,4 @@
-"""Embeddings by sentence-transformers, with the role of a text (query or passage) kept apart."""
+"""Embeddings by sentence-transformers, for queries and for passages."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ _BGE_INSTRUCTION = "Represent this sentence for searching relevant passages: "
 
 
 class TransformerEmbedding(BaseEmbedding):
-    """Embeds texts with a sentence-transformers model; vectors are float32 and L2-normalised.
+    """Embeds texts as L2-normalised float32 vectors.
 
     Queries and passages go through different methods (``get_query_embedding``, ``get_text_embedding``) and get
     different prefixes, so the two roles cannot be mixed up. Pooling comes from the model's own configuration
@@ -80,27 +80,29 @@ class TransformerEmbedding(BaseEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex saves this component."""
+        """Return the name under which LlamaIndex saves this component."""
         return "TransformerEmbedding"
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> "TransformerEmbedding":
-        """A copy that shares the loaded model, which nobody changes."""
+        """Return a copy that shares the loaded model."""
         copied = self.model_copy()
         copied._loading = threading.Lock()
         return copied
 
     @property
     def dimension(self) -> int:
-        """Length of the vectors. Loads the model."""
+        """Return the length of the vectors; loads the model."""
         return self._load().dimension
 
     @property
     def execution(self) -> Execution:
-        """Backend, precision and device that are used, ``auto`` resolved. Loads the model."""
+        """Return the backend, precision and device in use, ``auto`` resolved; loads the model."""
         return self._load().execution
 
     def identity(self) -> dict[str, str | int]:
-        """What decides the vectors, for :class:`PubMedIndex` to compare on opening. Loads the model.
+        """Return what decides the vectors, and load the model.
+
+        :class:`PubMedIndex` compares it on opening.
 
         The weights are named by their hash (a hub model by its revision), never by where they lie. float32 and
         bfloat16 are not told apart, because their vectors are interchangeable; int8 is named.
@@ -118,7 +120,7 @@ class TransformerEmbedding(BaseEmbedding):
         return identity
 
     def describe(self) -> str:
-        """One line for people: what is embedded with, and how. Loads the model."""
+        """Describe model and execution in a line; loads the model."""
         return f"{Path(self.model_name).name} ({self.dimension} dimensions) on {self.execution}"
 
     def _get_query_embedding(self, query: str) -> Embedding:
@@ -158,7 +160,10 @@ class TransformerEmbedding(BaseEmbedding):
         return np.stack([vectors[key] for key in keys])
 
     def _cache_key(self, ids: Sequence[int], encoder: TextEncoder) -> bytes:
-        """The token ids stand for the text as the model reads it: after the tokenizer's rules, and cut off."""
+        """Return the cache key of a text by its token ids.
+
+        Token ids stand for the text as the model reads it: after the tokenizer's rules, and cut off.
+        """
         model = (encoder.fingerprint, encoder.settings, encoder.execution.precision)
         return cache_key("passage", self.passage_prefix, *model, np.array(ids, dtype="<i4").tobytes())
 
@@ -180,7 +185,9 @@ class TransformerEmbedding(BaseEmbedding):
 
 
 class E5Embedding(TransformerEmbedding):
-    """Embeddings of the E5 family, with its prefixes ``query:`` and ``passage:`` fixed.
+    """Embeds with a model of the E5 family and its fixed prefixes.
+
+    Queries begin with ``query:``, passages with ``passage:``.
 
     E5 models were trained with these prefixes (Wang et al. 2022, arXiv 2212.03533, section 4) and lose accuracy
     without them.
@@ -204,12 +211,14 @@ class E5Embedding(TransformerEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex saves this component."""
+        """Return the name under which LlamaIndex saves this component."""
         return "E5Embedding"
 
 
 class BgeEmbedding(TransformerEmbedding):
-    """Embeddings of the English BGE family (version 1.5), with its instruction for queries fixed.
+    """Embeds with an English BGE model (version 1.5).
+
+    Queries have its fixed instruction.
 
     BGE models were trained with an instruction before queries and with nothing before passages (Xiao et al. 2023,
     arXiv 2309.07597); the instruction is that of the model's card. The vector is that of the first token (CLS pooling),
@@ -233,5 +242,5 @@ class BgeEmbedding(TransformerEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex saves this component."""
+        """Return the name under which LlamaIndex saves this component."""
         return "BgeEmbedding"

@@ -1,4 +1,4 @@
-"""Where a model runs and in which precision, and texts through it in batches."""
+"""Encodes texts in batches, with the backend and precision for the machine."""
 
 import importlib.metadata
 import logging
@@ -29,7 +29,7 @@ _TOKENS_PER_BATCH = {"cpu": 2_048, "cuda": 65_536}
 
 @dataclass(frozen=True)
 class Execution:
-    """How a model is run.
+    """Backend, precision and device that a model runs with.
 
     Attributes:
         backend: ``torch``, ``openvino`` or ``onnx``.
@@ -58,7 +58,7 @@ def choose_execution(
     *,
     model_name: str = "",
 ) -> Execution:
-    """Decides what was left to ``auto``: the fastest way whose vectors are as good as float32's.
+    """Resolve ``auto`` to the fastest execution of float32 quality.
 
     That is bfloat16 where the processor computes in it, on OpenVINO where that is installed and the processor is a
     CPU; else float32 on torch. int8 changes the vectors and is never chosen. A folder that holds its model as ONNX
@@ -80,6 +80,12 @@ def choose_execution(
         return _onnx_execution(backend, precision, device, tokens_per_batch, feature)
     if find_spec("torch") is None:
         raise MissingExtraError(feature, "embeddings")
+    return _torch_or_openvino(backend, precision, device, tokens_per_batch, feature)
+
+
+def _torch_or_openvino(
+    backend: Backend, precision: Precision, device: str | None, tokens_per_batch: int | None, feature: str
+) -> Execution:
     needs_cpu = backend == "openvino" or precision == "int8"
     device = device or ("cpu" if needs_cpu or not _has_cuda() else "cuda")
     kind = _kind(device)
@@ -124,7 +130,7 @@ def _has_cuda() -> bool:
 
 
 def computes_in_bfloat16(device: str) -> bool:
-    """Whether the device has instructions for products of bfloat16 matrices, not only an emulation."""
+    """Return whether a device multiplies bfloat16 matrices in hardware."""
     if _kind(device) == "cuda":
         import torch
 
@@ -133,7 +139,10 @@ def computes_in_bfloat16(device: str) -> bool:
 
 
 def _processor_flags() -> set[str]:
-    """Instruction sets of this processor, as Linux names them (``bf16`` is Arm's); empty elsewhere."""
+    """Return the instruction sets that Linux lists; empty elsewhere.
+
+    ``bf16`` is Arm's name.
+    """
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.exists() else []
     return next(
@@ -142,7 +151,7 @@ def _processor_flags() -> set[str]:
 
 
 class TextEncoder:
-    """A text encoder that turns texts into L2-normalised float32 vectors.
+    """Encodes texts as L2-normalised float32 vectors.
 
     Texts are tokenized once, sorted by their number of tokens and run in batches of nearly equal lengths, so that
     little is computed for padding; the vectors come back in the order of the texts. One call runs at a time.
@@ -178,16 +187,19 @@ class TextEncoder:
 
     @property
     def dimension(self) -> int:
-        """Length of the vectors."""
+        """Return the length of the vectors."""
         return self._ready.dimension
 
     @property
     def settings(self) -> str:
-        """What else than weights and text decides the vectors: modules, pooling and the longest text."""
+        """Return the settings that decide the vectors beside weights and text.
+
+        Modules, pooling and the longest text.
+        """
         return self._ready.settings
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
-        """The model's inputs for texts, one list for each text, not yet padded.
+        """Return the unpadded tokens of each text.
 
         Args:
             texts: with their prefixes; those that are too long are cut, and a warning says how many.
@@ -202,7 +214,7 @@ class TextEncoder:
         return tokens
 
     def encode(self, tokens: Tokens, rows: Sequence[int] | None = None) -> Vectors:
-        """L2-normalised vectors of shape (texts, dimension), in the order that was asked for.
+        """Return normalised vectors (texts, dimension) in the order of ``rows``.
 
         Args:
             tokens: of :meth:`tokenize`.
@@ -212,9 +224,9 @@ class TextEncoder:
         vectors = np.empty((len(rows), self.dimension), dtype=np.float32)
         lengths = [len(tokens["input_ids"][row]) for row in rows]
         with self._busy:
-            for places in plan_batches(lengths, self.execution.tokens_per_batch):
-                batch = self._ready.tokenizer.pad(tokens, [rows[place] for place in places])
-                vectors[places] = self._ready.run(batch)
+            for positions in plan_batches(lengths, self.execution.tokens_per_batch):
+                batch = self._ready.tokenizer.pad(tokens, [rows[number] for number in positions])
+                vectors[positions] = self._ready.run(batch)
         # As torch.nn.functional.normalize does it: a vector of zeros stays one.
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return vectors

@@ -1,4 +1,4 @@
-"""A text encoder that is stored as ONNX, run by ONNX Runtime on the CPU; needs no torch."""
+"""A text encoder in ONNX on ONNX Runtime, without torch."""
 
 import hashlib
 import json
@@ -21,7 +21,9 @@ _KNOWN_MODULES = {"Transformer", "Pooling", "Normalize"}
 
 
 def onnx_file(model_name: str) -> Path | None:
-    """Return the ONNX file of a model folder, where sentence-transformers puts it; None where there is none.
+    """Return the ONNX file of a model folder in sentence-transformers' layout.
+
+    None where there is none.
 
     Args:
         model_name: folder of the model, or its id on a hub.
@@ -31,13 +33,15 @@ def onnx_file(model_name: str) -> Path | None:
 
 
 def is_onnx_only(model_name: str) -> bool:
-    """Return whether a folder holds a model as ONNX and no weights that torch could load."""
+    """Return whether a folder holds ONNX and no weights for torch."""
     has_torch_weights = any(next(Path(model_name).glob(pattern), None) for pattern in _TORCH_WEIGHTS)
     return onnx_file(model_name) is not None and not has_torch_weights
 
 
 class OnnxModel:
-    """A sentence encoder in a folder of sentence-transformers' layout, its transformer as ONNX.
+    """A sentence encoder whose transformer is stored as ONNX.
+
+    Its folder has sentence-transformers' layout.
 
     Args:
         model_name: the folder.
@@ -58,11 +62,11 @@ class OnnxModel:
 
     @property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits of the SHA-256 of the ONNX file."""
+        """Return the first 16 hexadecimal digits of the ONNX file's SHA-256."""
         return hashlib.sha256(self._content).hexdigest()[:16]
 
     def ready(self) -> ReadyModel:
-        """Return all that it takes to turn texts into vectors."""
+        """Return the model, ready to turn texts into vectors."""
         pooling, most_tokens = self._pooling(), self._most_tokens()
         run = _OnnxRunner(self._content, pooling, str(self._folder))
         tokenizer = self._tokenizer(most_tokens)
@@ -112,13 +116,13 @@ class OnnxModel:
 
 
 class _OnnxRunner:
-    """Runs each text of a batch alone, without padding, and several texts at a time.
+    """Runs the texts of a batch unpadded, several at a time.
 
     Dynamically quantised models scale what they compute by the largest value in the batch: beside other texts a text
     would get another vector, by a cosine of .997 to .9985 in bge-small-en-v1.5. Alone it costs no more.
     """
 
-    def __init__(self, content: bytes, pooling: str, place: str) -> None:
+    def __init__(self, content: bytes, pooling: str, folder: str) -> None:
         import onnxruntime
 
         settings = onnxruntime.SessionOptions()
@@ -132,7 +136,7 @@ class _OnnxRunner:
         shape = self._session.get_outputs()[0].shape
         if len(shape) != 3 or not isinstance(shape[2], int):
             raise WeightsError(
-                f"The ONNX file in {place} gives {shape}, not a vector for each token. Use backend='torch'."
+                f"The ONNX file in {folder} gives {shape}, not a vector for each token. Use backend='torch'."
             )
         self.dimension: int = shape[2]
 
@@ -152,7 +156,7 @@ class _OnnxRunner:
 
 
 def _available_processors() -> int:
-    """Return on how many processors this process may run."""
+    """Return the number of processors for this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,8 +1,10 @@
-"""A model on OpenVINO: converted once, kept in the user's cache, run in float32, bfloat16 or int8."""
+"""A text encoder on OpenVINO, converted once and cached.
+
+It runs in float32, bfloat16 or int8.
+"""
 
 import importlib.metadata
 import json
-import os
 import shutil
 import sys
 import warnings
@@ -16,6 +18,7 @@ import filelock
 import numpy as np
 
 from llama_index_medqa._common.cache_dir import cache_dir
+from llama_index_medqa._common.files import sync_file
 from llama_index_medqa.embeddings.batching import Batch, TextTokenizer
 from llama_index_medqa.embeddings.torch_backend import LazyModel, ReadyModel, Runner, Vectors
 from llama_index_medqa.errors import MissingExtraError, WeightsError
@@ -62,7 +65,9 @@ CALIBRATION_TEXTS = (
 
 
 def on_openvino(model: LazyModel, precision: str, feature: str) -> ReadyModel:
-    """The model compiled by OpenVINO for the CPU. It is loaded only where its conversion is not in the cache.
+    """Compile a model for the CPU with OpenVINO.
+
+    The model is loaded only where its conversion is not in the cache.
 
     Args:
         model: to be run.
@@ -89,8 +94,8 @@ def on_openvino(model: LazyModel, precision: str, feature: str) -> ReadyModel:
             graph = _quantize(graph, model.tokenizer, feature)
         run = _Runner(_compile(openvino, graph, precision))
         _compare(run, model, precision)
-        told = {"dimension": model.dimension, "settings": model.settings}
-        manifest = {**made_of, **told, "splits_special_tokens": model.tokenizer.splits_special_tokens}
+        described = {"dimension": model.dimension, "settings": model.settings}
+        manifest = {**made_of, **described, "splits_special_tokens": model.tokenizer.splits_special_tokens}
         _save(openvino, graph, model.tokenizer, folder, manifest)
     return ReadyModel(run, model.tokenizer, model.dimension, model.settings)
 
@@ -121,7 +126,10 @@ def _compare(run: Runner, model: LazyModel, precision: str) -> None:
 
 
 def _groups() -> list[Sequence[str]]:
-    """The texts in batches of 1, 2, 3 and so on: a graph must not be bound to the shape that it was traced with."""
+    """Return sample texts in batches of 1, 2, 3 and so on.
+
+    The traced graph must not be bound to one shape.
+    """
     groups: list[Sequence[str]] = []
     start = 0
     while start < len(CALIBRATION_TEXTS):
@@ -150,7 +158,7 @@ def _convert(openvino: Any, source: LazyModel) -> Any:
     import torch
 
     class Graph(torch.nn.Module):
-        """The model with its inputs as arguments, as tracing wants them."""
+        """Wraps a model so that its inputs are arguments, for tracing."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -186,7 +194,10 @@ def _convert(openvino: Any, source: LazyModel) -> Any:
 
 
 def _quantize(graph: Any, tokenizer: TextTokenizer, feature: str) -> Any:
-    """Weights and activations of the products of matrices in 8 bits, ranges measured on the texts above."""
+    """Quantize weights and activations of matrix products to int8.
+
+    Ranges are measured on the sample texts.
+    """
     # It logs and shows its progress on what standard output is when it is imported; ours may be a program's.
     with redirect_stdout(sys.stderr):
         try:
@@ -206,7 +217,7 @@ def _compile(openvino: Any, graph: Any, precision: str) -> Any:
 
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:
-    """What was written with a conversion; None where it is not whole."""
+    """Read the manifest of a conversion; None where it is not complete."""
     try:
         manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -217,7 +228,7 @@ def _read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _save(openvino: Any, graph: Any, tokenizer: TextTokenizer, folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Writes a conversion beside its place and renames it, so that it is whole or not there."""
+    """Save a conversion atomically, by renaming its folder."""
     partial = folder.with_name(f"{folder.name}.partial")
     try:
         for leftover in (partial, folder):
@@ -227,8 +238,7 @@ def _save(openvino: Any, graph: Any, tokenizer: TextTokenizer, folder: Path, man
         openvino.save_model(graph, partial / _MODEL, compress_to_fp16=False)
         tokenizer.save(partial / _TOKENIZER)
         for path in partial.iterdir():
-            with path.open("rb+") as stream:
-                os.fsync(stream.fileno())
+            sync_file(path)
         sizes = {path.name: path.stat().st_size for path in partial.iterdir()}
         (partial / _MANIFEST).write_text(json.dumps({**manifest, "sizes": sizes}))
         partial.rename(folder)

@@ -1,4 +1,4 @@
-"""A sentence-transformers model: what its files tell, the model itself when that is not enough, and running it."""
+"""A sentence-transformers model, loaded only if its files do not tell enough."""
 
 import hashlib
 import json
@@ -27,10 +27,10 @@ Vectors = NDArray[np.float32]
 
 
 class Runner(Protocol):
-    """Runs a batch of token ids through a model and its pooling."""
+    """Runs a batch of token ids through model and pooling."""
 
     def __call__(self, batch: Batch) -> Vectors:
-        """Vectors of shape (texts, dimension), of any length.
+        """Return vectors (texts, dimension), not normalised.
 
         Args:
             batch: at least the inputs that the model has.
@@ -38,7 +38,7 @@ class Runner(Protocol):
 
 
 class ReadyModel(NamedTuple):
-    """All that it takes to turn texts into vectors.
+    """A model that is ready to turn texts into vectors.
 
     Attributes:
         run: the model with its pooling.
@@ -54,7 +54,9 @@ class ReadyModel(NamedTuple):
 
 
 class LazyModel:
-    """A sentence-transformers model that is loaded when something is asked for that its files do not tell.
+    """A sentence-transformers model that is loaded when needed.
+
+    Its files are read first.
 
     Loading takes seconds, most of them for importing torch and sentence-transformers.
 
@@ -72,7 +74,7 @@ class LazyModel:
 
     @cached_property
     def model(self) -> "SentenceTransformer":
-        """The model, in float32.
+        """Return the model in float32.
 
         Raises:
             MissingExtraError: sentence-transformers is not installed.
@@ -91,7 +93,10 @@ class LazyModel:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The hash of a folder's weights, or the revision of a model of the hub (its name where the hub tells none)."""
+        """Return the hash of a folder's weights, or the revision of a hub model.
+
+        The model's name where the hub states no revision.
+        """
         if self._folder:
             return _hash_of(_files(self._folder, lambda path: path.suffix in _WEIGHTS))
         # Loading brings a model's newest revision into the hub's cache.
@@ -100,7 +105,10 @@ class LazyModel:
 
     @cached_property
     def configuration(self) -> str:
-        """What else decides the vectors: the hashes of a folder's other files, or a hub model's settings."""
+        """Return the other settings that decide the vectors.
+
+        The hashes of a folder's other files, or a hub model's settings.
+        """
         if self._folder:
             files = _files(self._folder, lambda path: path.suffix not in _WEIGHTS | _OTHER_WEIGHTS)
             return "; ".join(f"{path.relative_to(self._folder).as_posix()} {_hash_of([path])}" for path in files)
@@ -108,30 +116,30 @@ class LazyModel:
 
     @cached_property
     def tokenizer(self) -> TextTokenizer:
-        """The model's own."""
+        """Return the model's own tokenizer."""
         tokenizer: Any = self.model.tokenizer
         most_tokens = int(self.model.max_seq_length or min(tokenizer.model_max_length, sys.maxsize))
         return TextTokenizer.of(tokenizer, most_tokens)
 
     @property
     def inputs(self) -> list[str]:
-        """Names of what the model reads of a batch."""
+        """Return the names of the model's inputs."""
         tokenizer: Any = self.model.tokenizer
         return list(tokenizer.model_input_names)
 
     @property
     def dimension(self) -> int:
-        """Length of the vectors."""
+        """Return the length of the vectors."""
         return self.model.get_embedding_dimension() or 0
 
     @cached_property
     def settings(self) -> str:
-        """See :class:`ReadyModel`."""
+        """Return the settings; see :class:`ReadyModel`."""
         modules = [f"{type(module).__name__} {_settings_of(module)}" for module in self.model]
         return "; ".join([*modules, f"{self.tokenizer.most_tokens} tokens"])
 
     def on_torch(self, precision: str) -> ReadyModel:
-        """The model itself, run in ``float32`` or ``bfloat16``."""
+        """Return the model run by torch in ``float32`` or ``bfloat16``."""
         run = _TorchRunner(self.model, self.inputs, self.device, precision)
         return ReadyModel(run, self.tokenizer, self.dimension, self.settings)
 
@@ -175,7 +183,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _cached_revision(model_name: str) -> str:
-    """The revision of a model in the hub's cache; its name where it is not there."""
+    """Return a model's cached hub revision, or its name without one."""
     from huggingface_hub import try_to_load_from_cache
 
     # Where sentence-transformers keeps models; None is the hub's own cache.
@@ -193,7 +201,7 @@ def _files(folder: Path, wanted: Callable[[Path], bool]) -> list[Path]:
 
 
 def _hash_of(files: Iterable[Path]) -> str:
-    """16 hexadecimal digits of the SHA-256 of files, one after the other."""
+    """Return 16 hexadecimal digits of the SHA-256 of several files."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""Ids of documents as they are compared: a PMID is one id however it is written, and some ids cannot be compared."""
+"""Document ids in a form that can be compared."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -16,7 +16,9 @@ _WITHOUT_PMID = "SHA"
 
 
 def canonical_id(document_id: str) -> str:
-    """The id by which a document is compared: ``PMID:123`` for a PMID in any form, a bare number included.
+    """Return the id by which a document is compared.
+
+    It is ``PMID:123`` for a PMID in any form, a bare number included.
 
     Args:
         document_id: such as ``PMID:123``, ``123`` or ``https://pubmed.ncbi.nlm.nih.gov/123/``; others are kept.
@@ -26,7 +28,10 @@ def canonical_id(document_id: str) -> str:
 
 
 def pmid_of_metadata(metadata: Mapping[str, Any]) -> str:
-    """The PMID that metadata name under ``pmid`` or the like; empty where they name none."""
+    """Return the PMID that metadata state; empty if none.
+
+    It may stand under ``pmid`` or a similar key.
+    """
     for key, value in metadata.items():
         if key.lower() in _PMID_KEYS and (found := _PMID.fullmatch(str(value))):
             return found[1]
@@ -34,19 +39,21 @@ def pmid_of_metadata(metadata: Mapping[str, Any]) -> str:
 
 
 def are_pmids(documents: Iterable[str]) -> bool:
-    """Whether any of the documents is named by its PMID."""
+    """Return whether any document is named by its PMID."""
     return any(map(_PMID.fullmatch, documents))
 
 
 def are_all_pmids(documents: Iterable[str]) -> bool:
-    """Whether each of the documents is named by its PMID."""
+    """Return whether all documents are named by their PMIDs."""
     return all(map(_PMID.fullmatch, documents))
 
 
 def are_comparable(found: Collection[str], gold: Iterable[str]) -> bool:
-    """Whether ids can be held against gold ids: some are of a kind with them, or there are none.
+    """Return whether ids can be compared with gold ids.
 
-    Where nothing is, as with UUIDs against PMIDs, nobody knows which documents were found.
+    They can where some are of the same kind, and where there are none.
+
+    Where they cannot, as with UUIDs against PMIDs, it is unknown which documents were found.
 
     Args:
         found: canonical ids of the documents of an answer.
@@ -59,8 +66,13 @@ def are_comparable(found: Collection[str], gold: Iterable[str]) -> bool:
     return not kinds or bool(kinds & wanted)
 
 
+def is_by_chance(document_id: str) -> bool:
+    """Return whether an id is a UUID, which names nothing that a person could know."""
+    return bool(_UUID.fullmatch(document_id))
+
+
 def _kind(document_id: str) -> str:
-    if _UUID.fullmatch(document_id):
+    if is_by_chance(document_id):
         return "UUID"
     prefix, colon, _ = document_id.partition(":")
     return prefix if colon else ""

@@ -1,8 +1,7 @@
-"""The file of results: every case's answer and scores, and apart from them what no other run would repeat."""
+"""The file of results: scores of every case, and apart from them the run."""
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
+from llama_index_medqa._common.files import write_atomically
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.score import Score, Unit
 from llama_index_medqa.evaluation.statistics.intervals import Estimate, RepeatedScores, bootstrap_mean, repeated_scores
@@ -19,7 +19,7 @@ FORMAT = "llama-index-medqa evaluation 1"
 
 @dataclass(frozen=True)
 class MeasureInfo:
-    """What a file tells of a measure; see :class:`Measure`.
+    """What a file says of a measure; see :class:`Measure`.
 
     Attributes:
         judge_quality: AUROC of its judge against people's labels, by set, each with its interval; None where the judge
@@ -38,7 +38,7 @@ class MeasureInfo:
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What came of one case.
+    """The answer and the scores of one case.
 
     Attributes:
         case_id: of the case.
@@ -65,7 +65,7 @@ class Summary:
         values: the numbers of the cases that have one.
         clusters: of those cases.
         unscored: cases without a number though one was due, by reason.
-        not_applicable: cases of which the measure says nothing, by reason.
+        not_applicable: cases to which the measure does not apply, by reason.
         repeats: of the cases that were judged several times, the numbers of each.
     """
 
@@ -77,17 +77,38 @@ class Summary:
 
     @cached_property
     def estimate(self) -> Estimate | None:
-        """Mean and 95 % interval, clustered; None where no case was scored."""
+        """Return the mean and its 95 % interval.
+
+        Cases are clustered. None where no case was scored.
+        """
         return bootstrap_mean(self.values, groups=self.clusters) if self.values else None
 
     @property
     def judging(self) -> RepeatedScores | None:
-        """What repeated judging adds to the scatter of the scores; None where fewer than two cases were repeated."""
+        """Return the variance that repeated judging adds.
+
+        None where fewer than two cases were judged more than once.
+        """
         return repeated_scores(self.repeats) if len(self.repeats) > 1 else None
 
     @property
+    def missing(self) -> dict[str, int]:
+        """Return the cases without a number, due or not, by reason."""
+        return {**self.unscored, **self.not_applicable}
+
+    def __str__(self) -> str:
+        """Return mean, interval, number of cases, and what has no score."""
+        missing = ", ".join(f"{count} {reason}" for reason, count in self.missing.items())
+        if self.estimate is None:
+            return f"no score ({missing})"
+        return f"{_interval(self.estimate)}{f'; {missing}' if missing else ''}"
+
+    @property
     def unscored_share(self) -> float:
-        """Share of unscored cases among those for which a number was due."""
+        """Return the share of unscored cases.
+
+        Only cases for which a score was due count.
+        """
         unscored = sum(self.unscored.values())
         return unscored / (unscored + len(self.values)) if unscored else 0.0
 
@@ -103,6 +124,7 @@ class Results:
         cases: in the order of the file of cases.
         adapter: how the LoRA adapter was proved: its name, whether it was, and the proof; None where none answers.
         run: times, versions and whatever else another run would not repeat.
+        figures: of the whole run, which no mean over cases gives, by name; see ``evaluation.runs.figures``.
     """
 
     system: Mapping[str, Any]
@@ -111,9 +133,10 @@ class Results:
     cases: Sequence[CaseResult]
     adapter: Mapping[str, Any] | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Estimate] = field(default_factory=dict)
 
     def summary(self, measure: str) -> Summary:
-        """Mean, interval and outcomes of a measure."""
+        """Return mean, interval and outcomes of a measure."""
         scores = [(case.scores[measure], case.cluster) for case in self.cases if measure in case.scores]
         scored = [(score.value, cluster) for score, cluster in scores if score.value is not None]
         missing = [score for score, _ in scores if score.value is None]
@@ -125,10 +148,20 @@ class Results:
             [score.repeats for score, _ in scores if score.repeats],
         )
 
+    def __str__(self) -> str:
+        """Return a line for each measure: mean, interval, cases, and what has no score."""
+        lines = [f"{info.name}: {self.summary(info.name)}" for info in self.measures]
+        lines += [f"{name}: {_interval(estimate)}" for name, estimate in self.figures.items()]
+        return "\n".join(lines)
+
     def as_data(self) -> dict[str, Any]:
-        """As plain data; ``run`` comes last and holds all that differs between two runs of one system."""
+        """Return the results as JSON values.
+
+        ``run`` comes last and holds all that differs between two runs of one system.
+        """
         steady = [info.name for info in self.measures if info.repeatable]
         varying = [info.name for info in self.measures if not info.repeatable]
+        figures = {name: estimate._asdict() for name, estimate in self.figures.items()}
         return {
             "format": FORMAT,
             "system": self.system,
@@ -136,6 +169,7 @@ class Results:
             "adapter": self.adapter,
             "measures": [_known(asdict(info)) for info in self.measures],
             "summary": {name: _summary_data(self.summary(name)) for name in steady},
+            **({"figures": figures} if figures else {}),
             "cases": [
                 {
                     "id": case.case_id,
@@ -153,6 +187,11 @@ class Results:
                 "scores": {case.case_id: _scores_data(case, varying) for case in self.cases},
             },
         }
+
+
+def _interval(estimate: Estimate) -> str:
+    mean, low, high, cases = estimate
+    return f"{mean:.3f} ({low:.3f} to {high:.3f}), {cases} case{'' if cases == 1 else 's'}"
 
 
 def _scores_data(case: CaseResult, names: Sequence[str]) -> dict[str, Any]:
@@ -174,15 +213,14 @@ def _known(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_results(path: str | Path, results: Results) -> None:
-    """Writes the file as a whole: there is never half of one."""
-    place = Path(path)
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
-    draft.write_text(json.dumps(results.as_data(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    draft.replace(place)
+    """Write a file of results, whole or not at all."""
+    text = json.dumps(results.as_data(), ensure_ascii=False, indent=1) + "\n"
+    with write_atomically(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def read_results(path: str | Path) -> Results:
-    """The inverse of :func:`write_results`.
+    """Read a file that :func:`write_results` wrote.
 
     Raises:
         InputError: the file is missing, or no file of results.
@@ -214,4 +252,5 @@ def _from_data(data: Mapping[str, Any]) -> Results:
         for row in data["cases"]
     ]
     run = {key: value for key, value in data["run"].items() if key not in ("scores", "summary")}
-    return Results(data["system"], data["cases_fingerprint"], infos, cases, data["adapter"], run)
+    figures = {name: Estimate(**one) for name, one in data.get("figures", {}).items()}
+    return Results(data["system"], data["cases_fingerprint"], infos, cases, data["adapter"], run, figures)

@@ -7,15 +7,17 @@ from typing import Any, Literal
 
 from llama_index_medqa.errors import InputError
 
-Unit = Literal["share", "seconds", "tokens"]
-"""Of a score's number; a share is from 0 to 1."""
+Unit = Literal["share", "seconds", "tokens", "number"]
+"""Of a score's number; a share is from 0 to 1, a number has no unit."""
 NOT_A_NUMBER = "not a number"
 """Why there is no score where NaN, infinity or null stands in its place."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a measure says of one case. A failure to score is a value of its own, never a number.
+    """A measure's result for one case.
+
+    A failure to score is a value of its own, never a number.
 
     Make one with :meth:`of`, :meth:`of_repeats`, :meth:`unscored` or :meth:`not_applicable`.
 
@@ -23,7 +25,7 @@ class Score:
         value: the number; None where there is none.
         reason: why there is none, in a word or two that can be counted, such as ``unparsable``.
         detail: what was seen, for people.
-        applicable: False where the measure says nothing of such a case (a case without a gold label has no accuracy);
+        applicable: False where the measure does not apply to such a case (a case without a gold label has no accuracy);
             True where a number was due. Only what was due and is missing counts against a system.
         repeats: where the case was judged several times, the numbers of which ``value`` is the mean.
     """
@@ -36,7 +38,7 @@ class Score:
 
     @classmethod
     def of(cls, value: float) -> "Score":
-        """A number.
+        """Return a score with a number.
 
         Raises:
             InputError: it is not finite: say why with :meth:`unscored`.
@@ -47,7 +49,9 @@ class Score:
 
     @classmethod
     def of_repeats(cls, scores: Sequence["Score"]) -> "Score":
-        """The mean of several judgings of one case; the first that failed, where one did.
+        """Average repeated judgings of one case.
+
+        If some failed, the first that failed is returned.
 
         Args:
             scores: at least one.
@@ -60,16 +64,22 @@ class Score:
 
     @classmethod
     def unscored(cls, reason: str, detail: str = "") -> "Score":
-        """No number, though one was due: a timeout, an answer that cannot be parsed, a judge that failed."""
+        """Return a score without a number that was due.
+
+        Such as after a timeout, an answer that cannot be parsed or a failed judge.
+        """
         return cls(None, reason, detail)
 
     @classmethod
     def not_applicable(cls, reason: str) -> "Score":
-        """No number, and none was due."""
+        """Return a score where no number is due."""
         return cls(None, reason, applicable=False)
 
     def as_data(self) -> Any:
-        """As plain data, fit for JSON: the number, or an object that says why there is none."""
+        """Return the score as JSON values.
+
+        It is the number, or an object with the reason.
+        """
         if self.value is not None:
             return {"mean": self.value, "repeats": list(self.repeats)} if self.repeats else self.value
         kind = "unscored" if self.applicable else "not_applicable"
@@ -77,7 +87,7 @@ class Score:
 
     @classmethod
     def from_data(cls, data: Any) -> "Score":
-        """The inverse of :meth:`as_data`.
+        """Read what :meth:`as_data` wrote.
 
         Raises:
             InputError: it is not what :meth:`as_data` gives.

@@ -1,4 +1,4 @@
-"""A collection that was filled with our parts but without an index, as LlamaIndex's IngestionPipeline does.
+"""Adoption of a collection that LlamaIndex's IngestionPipeline filled.
 
 Nothing says with which embedder and splitter it was filled. So a sample is embedded and split again by those that it is
 opened with: where that gives what is stored, they are noted, and it is an index like any other.
@@ -16,7 +16,7 @@ from llama_index.core.schema import BaseNode, MetadataMode
 from llama_index_medqa.errors import IndexIdentityError
 from llama_index_medqa.indexing.identity import identity_of, write_identity
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
-from llama_index_medqa.vector_store.store import PubMedVectorStore
+from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
 _logger = logging.getLogger(__name__)
 
@@ -25,13 +25,15 @@ _DOCUMENTS = 8
 _LEAST_COSINE = 0.995
 
 
-def adopt(store: PubMedVectorStore, embed_model: BaseEmbedding, parser: TokenNodeParser) -> None:
-    """Lets a collection carry the identity of what it was filled with, once a sample has shown it.
+def adopt(store: ChunkStore, embed_model: BaseEmbedding, parser: TokenNodeParser) -> None:
+    """Write the identity of a filled collection.
+
+    A sample of its chunks must show that the embedder and the splitter made them.
 
     Args:
-        store: holds chunks, and carries no identity.
-        embed_model: what is said to have embedded them.
-        parser: what is said to have split their documents.
+        store: holds chunks but no identity.
+        embed_model: what should have embedded them.
+        parser: what should have split their documents.
 
     Raises:
         IndexIdentityError: they were made by something else; the message says what differs.
@@ -47,13 +49,16 @@ def adopt(store: PubMedVectorStore, embed_model: BaseEmbedding, parser: TokenNod
     _logger.warning(
         "The index in %s did not say what it was filled with. %d of its chunks were embedded and split again, and are "
         "the same: the embedder and the splitter that it was opened with are noted in it.",
-        store.place,
+        store.address,
         len(chunks),
     )
 
 
-def _sample(store: PubMedVectorStore) -> dict[str, list[BaseNode]]:
-    """Some documents with all their chunks, in order; those of several chunks first."""
+def _sample(store: ChunkStore) -> dict[str, list[BaseNode]]:
+    """Return some documents with all their chunks, in order.
+
+    Those of several chunks come first.
+    """
     heads = [node_id for node_id in store.ids() if node_id.endswith("#0")]
     found: list[tuple[str, int]] = []
     for node_id, row in _spread(store, heads, 8 * _DOCUMENTS).items():
@@ -64,11 +69,11 @@ def _sample(store: PubMedVectorStore) -> dict[str, list[BaseNode]]:
     return {name: nodes for name, nodes in sampled.items() if nodes}
 
 
-def _spread(store: PubMedVectorStore, ids: Sequence[str], count: int) -> dict[str, Mapping[str, Any]]:
+def _spread(store: ChunkStore, ids: Sequence[str], count: int) -> dict[str, Mapping[str, Any]]:
     return store.metadata_of(ids[:: max(1, len(ids) // count)][:count])
 
 
-def _require_vectors(store: PubMedVectorStore, chunks: Sequence[BaseNode], embed_model: BaseEmbedding) -> None:
+def _require_vectors(store: ChunkStore, chunks: Sequence[BaseNode], embed_model: BaseEmbedding) -> None:
     made = embed_model.get_text_embedding_batch([node.get_content(MetadataMode.EMBED) for node in chunks])
     stored = store.vectors([node.node_id for node in chunks])
     for node, vector in zip(chunks, made, strict=True):
@@ -81,9 +86,7 @@ def _require_vectors(store: PubMedVectorStore, chunks: Sequence[BaseNode], embed
             raise _refusal(store, f"the embedder gives {node.node_id} another vector (cosine {cosine:.3f})")
 
 
-def _require_spans(
-    store: PubMedVectorStore, documents: Mapping[str, Sequence[BaseNode]], parser: TokenNodeParser
-) -> None:
+def _require_spans(store: ChunkStore, documents: Mapping[str, Sequence[BaseNode]], parser: TokenNodeParser) -> None:
     for name, nodes in documents.items():
         spans = [(getattr(node, "start_char_idx", None), getattr(node, "end_char_idx", None)) for node in nodes]
         text = _text_of(nodes, spans)
@@ -96,7 +99,10 @@ def _require_spans(
 
 
 def _text_of(nodes: Sequence[BaseNode], spans: Sequence[tuple[int | None, int | None]]) -> str | None:
-    """The text that was split; None where the chunks leave gaps, so that nobody knows what stood there."""
+    """Return the text that was split.
+
+    None where the chunks leave gaps, so that what stood there is unknown.
+    """
     text = ""
     for node, (start, end) in zip(nodes, spans, strict=True):
         if start is None or end is None or start > len(text):
@@ -105,7 +111,7 @@ def _text_of(nodes: Sequence[BaseNode], spans: Sequence[tuple[int | None, int | 
     return text if all(one < other for one, other in pairwise(spans)) else None
 
 
-def _refusal(store: PubMedVectorStore, seen: str) -> IndexIdentityError:
+def _refusal(store: ChunkStore, seen: str) -> IndexIdentityError:
     return IndexIdentityError(
         f"The collection {store.collection_name!r} was not built by llama-index-medqa, or not with what it is opened "
         f"with: {seen}. Open it with the embedder and the TokenNodeParser that filled it, or build a new index in "

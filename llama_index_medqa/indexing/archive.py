@@ -1,4 +1,4 @@
-"""A whole index as one file to share: written from, and read into, a folder or a server alike.
+"""Archives: a whole index as one file, of a folder or a server.
 
 The file is a ZIP archive: rows as JSON lines and vectors as NumPy arrays, in blocks, and a manifest that says with what
 the index was built, of which day it is, and the SHA-256 of every block. Nothing in it is executed when it is read.
@@ -7,7 +7,6 @@ the index was built, of which day it is, and the SHA-256 of every block. Nothing
 import hashlib
 import io
 import json
-import os
 import struct
 import zipfile
 import zlib
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from llama_index_medqa._common.files import write_atomically
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.indexing.identity import (
     SCHEMA_VERSION,
@@ -29,8 +29,9 @@ from llama_index_medqa.indexing.identity import (
     stored_as_of,
     stored_identity,
 )
-from llama_index_medqa.vector_store.collection import StoredRow
-from llama_index_medqa.vector_store.store import PubMedVectorStore
+from llama_index_medqa.vector_store.addresses import open_store
+from llama_index_medqa.vector_store.chunk_store import ChunkStore
+from llama_index_medqa.vector_store.port import StoredRow
 
 FORMAT = "llama-index-medqa index"
 FORMAT_VERSION = 1
@@ -51,7 +52,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an archive says of itself.
+    """The manifest of an archive.
 
     Attributes:
         identity: of the index, as compared on opening.
@@ -66,8 +67,8 @@ class Manifest:
     blocks: dict[str, str]
 
 
-def export_index(store: PubMedVectorStore, file: Path, *, progress: Progress = lambda _done, _of: None) -> Manifest:
-    """Writes an index to a file, which appears under its name only when it is whole.
+def export_index(store: ChunkStore, file: Path, *, progress: Progress = lambda _done, _of: None) -> Manifest:
+    """Write an index to a file, whole or not at all.
 
     Args:
         store: the collection of the index.
@@ -83,39 +84,35 @@ def export_index(store: PubMedVectorStore, file: Path, *, progress: Progress = l
         return _exported(store, file, progress)
 
 
-def _exported(store: PubMedVectorStore, file: Path, progress: Progress) -> Manifest:
+def _exported(store: ChunkStore, file: Path, progress: Progress) -> Manifest:
     identity = stored_identity(store)
     require_current_schema(identity, store)
     total = store.count()
     if not total:
-        raise InputError(f"The index in {store.place} holds nothing to export: build it first, with `medqa index`.")
+        raise InputError(f"The index in {store.address} holds nothing to export: build it first, with `medqa index`.")
     generation = store.generation
-    part = file.with_name(f"{file.name}.part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with write_atomically(file) as partial:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             blocks = _write_blocks(archive, store, lambda done: progress(done, total))
             manifest = Manifest(identity, stored_as_of(store), total, blocks)
             _write_entry(archive, _MANIFEST, _encoded(manifest))
         if store.generation != generation:
-            raise InputError(f"The index in {store.place} was written to meanwhile: export it again.")
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+            raise InputError(f"The index in {store.address} was written to meanwhile: export it again.")
     return manifest
 
 
 def import_index(
-    file: Path, place: str, *, wait: bool = True, progress: Progress = lambda _done, _of: None
+    file: Path, location: str, *, wait: bool = True, progress: Progress = lambda _done, _of: None
 ) -> Manifest:
-    """Reads a file of :func:`export_index` into a new index; nothing is made before all of the file was verified.
+    """Read an archive into a new index.
+
+    The archive was made by :func:`export_index`. Nothing is written before all of it is verified.
 
     Killing the process at any moment and calling this again with the same file gives the whole index.
 
     Args:
         file: the archive.
-        place: a folder or a server's address, see :meth:`PubMedVectorStore.at`, where there is no index yet or an
+        location: a folder or an address, see :func:`open_store`, where there is no index yet or an
             import of the same file was interrupted.
         wait: whether to wait for another process that writes there.
         progress: called after every block with the chunks done and all chunks.
@@ -127,7 +124,7 @@ def import_index(
     verify(file)
     with _opened(file) as archive:
         manifest, digest = _read_manifest(archive, file)
-        store = PubMedVectorStore.at(place)
+        store = open_store(location)
         with store.sole_writer(wait=wait):
             begin_import(store, digest)
             done = 0
@@ -140,7 +137,7 @@ def import_index(
 
 
 def verify(file: Path) -> Manifest:
-    """Reads all of an archive without keeping anything of it.
+    """Check all of an archive and keep nothing of it.
 
     Raises:
         InputError: it is damaged, not such an archive or of a later version.
@@ -152,7 +149,7 @@ def verify(file: Path) -> Manifest:
     return manifest
 
 
-def _write_blocks(archive: zipfile.ZipFile, store: PubMedVectorStore, tell: Callable[[int], None]) -> dict[str, str]:
+def _write_blocks(archive: zipfile.ZipFile, store: ChunkStore, tell: Callable[[int], None]) -> dict[str, str]:
     blocks: dict[str, str] = {}
     done = 0
     for number, page in enumerate(store.pages(_ROWS_PER_BLOCK, vectors=True)):
@@ -201,7 +198,7 @@ def _opened(file: Path) -> zipfile.ZipFile:
 
 
 def _read_manifest(archive: zipfile.ZipFile, file: Path) -> tuple[Manifest, str]:
-    """The manifest, and a digest that stands for the whole file."""
+    """Return the manifest and a digest of the whole file."""
     if _MANIFEST not in archive.namelist():
         raise _foreign(file)
     data = _read(archive, _MANIFEST, file)

@@ -1,15 +1,16 @@
-"""What an index was built with and as of which day: carried by the Chroma collection, compared on opening."""
+"""The identity of an index: how it was built, and as of which day."""
 
 from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import TransformComponent
 
 from llama_index_medqa.embeddings.embedding import TransformerEmbedding
 from llama_index_medqa.errors import IndexIdentityError, InputError
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
-from llama_index_medqa.vector_store.store import PubMedVectorStore
+from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
 # 1: LlamaIndex's rows, each node whole beside its metadata. 2: each fact once; see row_codec.
 SCHEMA_VERSION = 2
@@ -22,7 +23,10 @@ _IMPORT_KEY = "pubmed_import"
 
 
 def identity_of(embed_model: BaseEmbedding, parser: TokenNodeParser) -> dict[str, str | int]:
-    """What decides the vectors and the chunks: embedder, splitter and schema."""
+    """Return what decides the vectors and the chunks.
+
+    Embedder, splitter and schema.
+    """
     if isinstance(embed_model, TransformerEmbedding):
         embedder = embed_model.identity()
     else:
@@ -32,16 +36,17 @@ def identity_of(embed_model: BaseEmbedding, parser: TokenNodeParser) -> dict[str
     return {"schema_version": SCHEMA_VERSION, **embedder, **parser.identity()}
 
 
-def stored_identity(store: PubMedVectorStore) -> dict[str, str | int]:
-    """The identity that a collection carries; empty for a new one.
+def stored_identity(store: ChunkStore) -> dict[str, str | int]:
+    """Return the identity in a collection; empty for a new one.
 
     Raises:
-        IndexIdentityError: it holds chunks and carries no identity, or an import into it is unfinished.
+        IndexIdentityError: it holds chunks but no identity, or an import into it is unfinished.
     """
     metadata = _metadata(store)
     if _IMPORT_KEY in metadata:
         raise IndexIdentityError(
-            f"The index in {store.place} is an import that was interrupted: repeat `medqa import` with the same file."
+            f"The index in {store.address} is an import or a copy that was interrupted: repeat `medqa import` with the "
+            "same file, or `medqa copy`."
         )
     stored = {
         key.removeprefix(_IDENTITY_PREFIX): value for key, value in metadata.items() if key.startswith(_IDENTITY_PREFIX)
@@ -50,20 +55,20 @@ def stored_identity(store: PubMedVectorStore) -> dict[str, str | int]:
         raise IndexIdentityError(
             f"The collection {store.collection_name!r} was not built by llama-index-medqa: nothing says with which "
             "embedder. Use another folder or collection name. Or, if an IngestionPipeline with a TokenNodeParser "
-            f"filled it, open it once by PubMedIndex.open({store.place!r}, embed_model=...), which looks and notes it."
+            f"filled it, open it once by PubMedIndex.open({store.address!r}, embed_model=...), which notes it."
         )
     return stored
 
 
-def carries_no_identity(store: PubMedVectorStore) -> bool:
-    """Whether a collection holds chunks, and does not say what they were made with."""
+def carries_no_identity(store: ChunkStore) -> bool:
+    """Return whether chunks are stored without an identity."""
     metadata = _metadata(store)
     named = any(key.startswith(_IDENTITY_PREFIX) or key == _IMPORT_KEY for key in metadata)
     return not named and store.count() > 0
 
 
-def require_same(stored: Mapping[str, str | int], given: Mapping[str, str | int], store: PubMedVectorStore) -> None:
-    """Compares the identity of an index with the one that it is opened with.
+def require_same(stored: Mapping[str, str | int], given: Mapping[str, str | int], store: ChunkStore) -> None:
+    """Raise if an index was built with another identity.
 
     Raises:
         IndexIdentityError: they differ; the message names both values.
@@ -75,14 +80,14 @@ def require_same(stored: Mapping[str, str | int], given: Mapping[str, str | int]
         return
     details = "; ".join(f"{key} {stored.get(key)!r} in the index, {given.get(key)!r} given" for key in different)
     raise IndexIdentityError(
-        f"The index in {store.place} was built with {stored.get('embedder')!r} and is opened with "
+        f"The index in {store.address} was built with {stored.get('embedder')!r} and is opened with "
         f"{given.get('embedder')!r}, and they differ: {details}. Open it with what it was built with, or build a new "
         "index in another folder."
     )
 
 
-def require_current_schema(stored: Mapping[str, str | int], store: PubMedVectorStore) -> None:
-    """Compares the schema of an index with that of this version.
+def require_current_schema(stored: Mapping[str, str | int], store: ChunkStore) -> None:
+    """Raise if an index has another schema than this version.
 
     Raises:
         IndexIdentityError: it is another.
@@ -92,46 +97,49 @@ def require_current_schema(stored: Mapping[str, str | int], store: PubMedVectorS
         return
     advice = "it was written by a later version; upgrade with `pip install -U llama-index-medqa`"
     if isinstance(version, int) and version < SCHEMA_VERSION:
-        advice = f"bring it up to date with `medqa migrate --index {store.place}`"
+        advice = f"bring it up to date with `medqa migrate --index {store.address}`"
     raise IndexIdentityError(
-        f"The index in {store.place} has schema version {version}, this version of llama-index-medqa needs "
+        f"The index in {store.address} has schema version {version}, this version of llama-index-medqa needs "
         f"{SCHEMA_VERSION}: {advice}."
     )
 
 
-def write_identity(store: PubMedVectorStore, identity: Mapping[str, str | int]) -> None:
-    """Lets the collection carry an identity."""
+def write_identity(store: ChunkStore, identity: Mapping[str, str | int]) -> None:
+    """Store an identity in the collection."""
     known, given = _metadata(store), _prefixed(identity)
     # Chroma replaces the metadata as a whole. Nothing else is written there that another process could lose by it.
     if any(known.get(key) != value for key, value in given.items()):
         store.set_collection_metadata({**known, **given})
 
 
-def stored_as_of(store: PubMedVectorStore) -> date | None:
-    """The day whose state of PubMed the index holds at least; None where no source told."""
+def stored_as_of(store: ChunkStore) -> date | None:
+    """Return the day whose state of PubMed the index holds.
+
+    It holds at least that. None where no source stated a day.
+    """
     days = store.source_days().values()
     value = min(days) if days else _metadata(store).get(_AS_OF_KEY)
     return date.fromisoformat(str(value)) if value else None
 
 
-def write_as_of(store: PubMedVectorStore, as_of: date, *, replacing: Collection[str] | None = None) -> None:
-    """Notes the day of a source; the earliest of all counts.
+def write_as_of(store: ChunkStore, as_of: date, *, replacing: Collection[str] | None = None) -> None:
+    """Store the day of a source; the earliest of all counts.
 
     Args:
         store: the collection.
         as_of: the day.
-        replacing: ids of the :meth:`~StoredCollection.source_days` that the source makes good, read before it was
+        replacing: ids of the :meth:`~RowStore.source_days` that the source makes good, read before it was
             asked: what another writer notes meanwhile is not among them. None takes all that are there now.
     """
     store.note_source_day(as_of.isoformat(), store.source_days() if replacing is None else replacing)
 
 
-def begin_import(store: PubMedVectorStore, digest: str) -> None:
-    """Marks a collection as one that an archive is being read into.
+def begin_import(store: ChunkStore, digest: str) -> None:
+    """Mark a collection as the target of an import or a copy.
 
     Args:
         store: the collection, empty or marked before.
-        digest: stands for the archive.
+        digest: identifies the archive, or the index that is copied.
 
     Raises:
         InputError: the collection holds something else.
@@ -139,13 +147,14 @@ def begin_import(store: PubMedVectorStore, digest: str) -> None:
     metadata = _metadata(store)
     if store.count() and metadata.get(_IMPORT_KEY) != digest:
         raise InputError(
-            f"The index in {store.place} is not empty ({store.count()} chunks): import into another folder or server."
+            f"The index in {store.address} is not empty ({store.count()} chunks): import into another folder or "
+            "server, or copy to one."
         )
     store.set_collection_metadata({_IMPORT_KEY: digest})
 
 
-def finish_import(store: PubMedVectorStore, identity: Mapping[str, str | int], as_of: date | None) -> None:
-    """Makes a collection that was read from an archive the index that it is."""
+def finish_import(store: ChunkStore, identity: Mapping[str, str | int], as_of: date | None) -> None:
+    """Turn an imported collection into an index."""
     if as_of:
         write_as_of(store, as_of)
     store.set_collection_metadata(_prefixed(identity))
@@ -155,5 +164,51 @@ def _prefixed(identity: Mapping[str, str | int]) -> dict[str, str | int]:
     return {_IDENTITY_PREFIX + key: value for key, value in identity.items()}
 
 
-def _metadata(store: PubMedVectorStore) -> Mapping[str, Any]:
+def _metadata(store: ChunkStore) -> Mapping[str, Any]:
     return store.collection_metadata()
+
+
+def settle_identity(store: ChunkStore, identity: Mapping[str, str | int]) -> None:
+    """Compare the identity, or store it in an empty index.
+
+    Args:
+        store: the collection.
+        identity: what the index is opened with.
+
+    Raises:
+        IndexIdentityError: the index was built with something else.
+    """
+    stored = stored_identity(store)
+    if not (stored and store.count()):
+        with store.sole_writer():
+            # Another process may have begun to fill it while this one waited for its turn.
+            stored = stored_identity(store)
+            if not (stored and store.count()):
+                write_identity(store, identity)
+                return
+    require_same(stored, identity, store)
+
+
+def splitter_of(
+    transformations: list[TransformComponent], embed_model: BaseEmbedding, stored: Mapping[str, str | int]
+) -> TokenNodeParser:
+    """Return the splitter of an index: the one that is given, or one with the stored settings.
+
+    Args:
+        transformations: steps that the user gave.
+        embed_model: the embedder, whose tokenizer it takes.
+        stored: the identity in the collection.
+
+    Raises:
+        InputError: no splitter can be derived.
+    """
+    parsers = [step for step in transformations if isinstance(step, TokenNodeParser)]
+    if parsers:
+        return parsers[0]
+    if transformations or not isinstance(embed_model, TransformerEmbedding):
+        raise InputError(
+            "PubMedIndex splits with a TokenNodeParser: give one, with the tokenizer of your embedder, as node_parser= "
+            "of PubMedIndex.open or among the transformations."
+        )
+    settings = {key: stored[key] for key in ("chunk_size", "chunk_overlap") if key in stored}
+    return TokenNodeParser(tokenizer=embed_model.model_name, **settings)

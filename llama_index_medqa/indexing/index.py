@@ -1,7 +1,8 @@
-"""The index: a LlamaIndex vector index over a Chroma collection that knows how it was built."""
+"""A LlamaIndex vector index over a Chroma collection with an identity."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
@@ -17,23 +18,24 @@ from llama_index.core.llms.utils import LLMType, resolve_llm
 from llama_index.core.schema import BaseNode, Document, TransformComponent
 from llama_index.core.vector_stores.types import MetadataFilters
 
-from llama_index_medqa.embeddings.embedding import TransformerEmbedding
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.indexing.adoption import adopt
+from llama_index_medqa.indexing.damage import repaired, set_aside_damaged
 from llama_index_medqa.indexing.identity import (
     carries_no_identity,
     identity_of,
-    require_same,
+    settle_identity,
+    splitter_of,
     stored_as_of,
     stored_identity,
-    write_identity,
 )
 from llama_index_medqa.indexing.info import IndexInfo, describe
 from llama_index_medqa.indexing.ingestion import Ingestion, IngestReport
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.pubmed.record import Deletion
+from llama_index_medqa.vector_store.addresses import open_store
+from llama_index_medqa.vector_store.chunk_store import ChunkStore
 from llama_index_medqa.vector_store.filters import without_retracted
-from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 if TYPE_CHECKING:
     from llama_index_medqa.answering.chat_engine import MedQAChatEngine
@@ -41,7 +43,9 @@ if TYPE_CHECKING:
 
 
 class PubMedIndex(VectorStoreIndex):
-    """A vector index whose Chroma collection is the only truth: no second store that could disagree with it.
+    """A vector index that is stored in Chroma alone.
+
+    There is no second store that could disagree with the collection.
 
     The collection carries the identity of the embedder and the splitter. Opening it with another one is an error
     before any query runs. Ingestion writes the difference only: it can be interrupted at any moment and run again.
@@ -50,14 +54,14 @@ class PubMedIndex(VectorStoreIndex):
 
     Args:
         nodes: chunks to add at once.
-        storage_context: must hold a :class:`PubMedVectorStore`.
+        storage_context: must hold a :class:`PubMedVectorStore`, or another :class:`ChunkStore`.
         embed_model: embedder for passages and queries.
         transformations: must hold a :class:`TokenNodeParser`, or be left out; then the settings stored in the
             collection apply, and those of a new collection are 128 tokens with 64 of overlap.
         kwargs: LlamaIndex's further arguments.
 
     Raises:
-        InputError: no :class:`PubMedVectorStore`, or no splitter can be derived.
+        InputError: no :class:`ChunkStore`, or no splitter can be derived.
         IndexIdentityError: the collection was built with something else.
     """
 
@@ -72,7 +76,7 @@ class PubMedIndex(VectorStoreIndex):
         **kwargs: Any,
     ) -> None:
         store = storage_context.vector_store if storage_context else None
-        if not isinstance(store, PubMedVectorStore):
+        if not isinstance(store, ChunkStore):
             raise InputError(
                 "PubMedIndex needs a PubMedVectorStore: use PubMedIndex.open(FOLDER, embed_model=...), or "
                 "StorageContext.from_defaults(vector_store=PubMedVectorStore(persist_dir=FOLDER))."
@@ -80,12 +84,12 @@ class PubMedIndex(VectorStoreIndex):
         if not isinstance(embed_model, BaseEmbedding):
             raise InputError("PubMedIndex needs embed_model=, a LlamaIndex embedding such as E5Embedding.")
         if carries_no_identity(store):
-            adopt(store, embed_model, _node_parser(transformations or [], embed_model, {}))
+            adopt(store, embed_model, splitter_of(transformations or [], embed_model, {}))
         stored = stored_identity(store)
-        parser = _node_parser(transformations or [], embed_model, stored)
+        parser = splitter_of(transformations or [], embed_model, stored)
         identity = identity_of(embed_model, parser)
         if stored != identity:
-            _settle_identity(store, identity)
+            settle_identity(store, identity)
         self._identity = identity
         self._node_parser = parser
         super().__init__(
@@ -107,10 +111,13 @@ class PubMedIndex(VectorStoreIndex):
         create: bool = False,
         **store_arguments: Any,
     ) -> "PubMedIndex":
-        """Opens an index on disk (``persist_dir``) or on a Chroma server (``host``, ``port``).
+        """Open an index in a folder or on a server.
+
+        With ``create``, which says that it is to be written, vectors that a killed process left damaged are made again
+        from the stored texts; without it they are an error.
 
         Args:
-            persist_dir: folder of the index.
+            persist_dir: folder of the index, or its address on an engine; see :func:`open_store`.
             embed_model: the embedder that the index was, or is to be, built with.
             node_parser: the splitter; left out, the stored settings apply.
             create: whether to create a missing index.
@@ -119,13 +126,18 @@ class PubMedIndex(VectorStoreIndex):
         Raises:
             IndexNotFoundError: there is no index, and ``create`` is False.
             IndexIdentityError: the index was built with something else.
+            DamagedVectorsError: its vectors are damaged, and ``create`` is False.
         """
-        store = PubMedVectorStore(persist_dir=persist_dir, create=create, **store_arguments)
-        return cls(
-            storage_context=StorageContext.from_defaults(vector_store=store),
-            embed_model=embed_model,
-            transformations=[node_parser] if node_parser else None,
-        )
+
+        def opened() -> "PubMedIndex":
+            store = open_store(persist_dir, create=create, **store_arguments)
+            return cls(
+                storage_context=StorageContext.from_defaults(vector_store=store),
+                embed_model=embed_model,
+                transformations=[node_parser] if node_parser else None,
+            )
+
+        return repaired(persist_dir, opened) if create and persist_dir else opened()
 
     @classmethod
     def from_documents(  # type: ignore[override]  # LlamaIndex's returns a type variable that mypy cannot narrow
@@ -136,7 +148,7 @@ class PubMedIndex(VectorStoreIndex):
         persist_dir: str | None = None,
         **kwargs: Any,
     ) -> "PubMedIndex":
-        """Builds, or brings up to date, an index from documents.
+        """Build an index from documents, or update it.
 
         Args:
             documents: documents of :class:`PubMedReader`, or with stable ids of your own.
@@ -144,27 +156,31 @@ class PubMedIndex(VectorStoreIndex):
             persist_dir: folder of the index.
             kwargs: arguments of the constructor, ``embed_model`` among them.
         """
-        if persist_dir is not None:
-            storage_context = StorageContext.from_defaults(vector_store=PubMedVectorStore(persist_dir=persist_dir))
-        index = cls(storage_context=storage_context, **kwargs)
+
+        def opened() -> "PubMedIndex":
+            if persist_dir is None:
+                return cls(storage_context=storage_context, **kwargs)
+            return cls(storage_context=StorageContext.from_defaults(vector_store=open_store(persist_dir)), **kwargs)
+
+        index = repaired(persist_dir, opened) if persist_dir else opened()
         index.ingest(documents)
         return index
 
     @property
-    def store(self) -> PubMedVectorStore:
-        """The vector store."""
+    def store(self) -> ChunkStore:
+        """Return the vector store."""
         store = self._vector_store
-        assert isinstance(store, PubMedVectorStore)  # noqa: S101  # the constructor has checked it
+        assert isinstance(store, ChunkStore)  # noqa: S101  # the constructor has checked it
         return store
 
     @property
     def node_parser(self) -> TokenNodeParser:
-        """The splitter."""
+        """Return the splitter."""
         return self._node_parser
 
     @property
     def identity(self) -> dict[str, str | int]:
-        """Embedder, splitter and schema: what the collection carries and what opening compares."""
+        """Return the embedder, the splitter and the schema. The collection stores them, and opening compares them."""
         return dict(self._identity)
 
     def ingest(
@@ -173,7 +189,7 @@ class PubMedIndex(VectorStoreIndex):
         *,
         progress: Callable[[IngestReport], None] | None = None,
     ) -> IngestReport:
-        """Brings the index up to date with documents, writing only what is new or changed.
+        """Write the documents that are new or changed.
 
         Killing the process at any moment and calling this again with the same documents gives the same index as an
         undisturbed run. Documents that are not given stay as they are.
@@ -186,11 +202,11 @@ class PubMedIndex(VectorStoreIndex):
         Raises:
             EmptyCorpusError: there is no document at all.
         """
-        with self.store.sole_writer():
+        with self._sole_writer():
             return self._ingestion().run(documents, progress)
 
     def repair(self, *, sample: int | None = None, progress: Callable[[int, int], None] | None = None) -> int:
-        """Makes vectors that were lost again from the texts of their chunks.
+        """Embed the chunks again whose vectors were lost.
 
         Args:
             sample: how many chunks to look at, evenly spread; where one of them has lost its vector, all are looked
@@ -203,10 +219,11 @@ class PubMedIndex(VectorStoreIndex):
         if self.store.is_read_only:
             return 0
         with self.store.sole_writer():
+            set_aside_damaged(self.store)
             return self._ingestion().repair(sample, progress)
 
     def remove_documents(self, document_ids: Iterable[str]) -> set[str]:
-        """Removes documents with all their chunks.
+        """Remove documents with all their chunks.
 
         Args:
             document_ids: such as ``PMID:123``; those that are not in the index are passed over.
@@ -214,26 +231,26 @@ class PubMedIndex(VectorStoreIndex):
         Returns:
             The ids that were in the index.
         """
-        with self.store.sole_writer():
+        with self._sole_writer():
             return self._ingestion().remove(document_ids)
 
     def info(self) -> IndexInfo:
-        """Counts what the index holds; see :func:`describe`."""
+        """Count what the index holds; see :func:`describe`."""
         return describe(self.store)
 
     @property
     def as_of(self) -> date | None:
-        """The day whose state of PubMed every record has at least; None where a source did not tell."""
+        """Return the day whose state of PubMed all records have at least; None where a source stated none."""
         return stored_as_of(self.store)
 
     def document_ids(self) -> list[str]:
-        """The ids of all documents, in the order of the database."""
+        """Yield the ids of all documents. In the order of the database."""
         return [node_id.removesuffix("#0") for node_id in self.store.ids() if node_id.endswith("#0")]
 
     def as_retriever(
         self, *, filters: MetadataFilters | None = None, include_retracted: bool = False, **kwargs: Any
     ) -> BaseRetriever:
-        """A retriever over the index.
+        """Return a retriever over the index.
 
         Args:
             filters: LlamaIndex metadata filters on year, journal, mesh, publication_types and so on.
@@ -245,7 +262,7 @@ class PubMedIndex(VectorStoreIndex):
         return super().as_retriever(filters=filters, **kwargs)
 
     def as_query_engine(self, llm: LLMType | None = None, **kwargs: Any) -> "MedQAQueryEngine":
-        """A query engine that verifies every sentence of its answers.
+        """Return a query engine that verifies every sentence.
 
         LlamaIndex's own one, which does not, is :meth:`as_unverified_query_engine`.
 
@@ -277,14 +294,15 @@ class PubMedIndex(VectorStoreIndex):
     def as_chat_engine(
         self, chat_mode: ChatMode = ChatMode.BEST, llm: LLMType | None = None, **kwargs: Any
     ) -> "MedQAChatEngine":
-        """A conversation whose answers are verified sentence by sentence.
+        """Return a chat engine that verifies every sentence.
 
         LlamaIndex's own ones, which are not, are :meth:`as_unverified_chat_engine`.
 
         Args:
             chat_mode: ``best`` or ``condense_question``, which are the same here.
             llm: as for :meth:`as_query_engine`.
-            kwargs: ``memory`` and ``prompt`` of :class:`MedQAChatEngine`; others as for :meth:`as_query_engine`.
+            kwargs: ``memory``, ``papers`` and ``prompt`` of :class:`MedQAChatEngine`; others as for
+                :meth:`as_query_engine`.
 
         Raises:
             InputError: another mode, or as for :meth:`as_query_engine`.
@@ -294,11 +312,11 @@ class PubMedIndex(VectorStoreIndex):
                 f"as_chat_engine() has no mode {getattr(chat_mode, 'value', chat_mode)!r}, whose answers nobody could "
                 "verify. Leave chat_mode out, or use as_unverified_chat_engine() for LlamaIndex's own engines."
             )
-        own = {name: kwargs.pop(name) for name in ("memory", "prompt") if name in kwargs}
+        own = {name: kwargs.pop(name) for name in ("memory", "papers", "prompt") if name in kwargs}
         return self.as_query_engine(llm, **kwargs).as_chat_engine(**own)
 
     def as_unverified_query_engine(self, llm: LLMType | None = None, **kwargs: Any) -> BaseQueryEngine:
-        """LlamaIndex's own query engine: nobody verifies what the model says, and nothing in it is tied to a span.
+        """Return LlamaIndex's own query engine; nothing is verified.
 
         Args:
             llm: the model; None takes ``Settings.llm``.
@@ -309,7 +327,7 @@ class PubMedIndex(VectorStoreIndex):
     def as_unverified_chat_engine(
         self, chat_mode: ChatMode = ChatMode.BEST, llm: LLMType | None = None, **kwargs: Any
     ) -> BaseChatEngine:
-        """LlamaIndex's own chat engines: nobody verifies what the model says.
+        """Return LlamaIndex's own chat engine; nothing is verified.
 
         Args:
             chat_mode: as LlamaIndex has them.
@@ -319,46 +337,42 @@ class PubMedIndex(VectorStoreIndex):
         return self._unverified().as_chat_engine(chat_mode, language_model(llm), **_with_filters(kwargs))
 
     def _unverified(self) -> VectorStoreIndex:
-        """The same vectors as a plain index of LlamaIndex's."""
+        """Return a plain LlamaIndex index of the same vectors."""
         return VectorStoreIndex.from_vector_store(self.store, embed_model=self._embed_model)
 
     def insert(self, document: Document, **insert_kwargs: Any) -> None:
-        """LlamaIndex's name for :meth:`ingest` of one document."""
+        """Ingest one document, under LlamaIndex's name."""
         self.ingest([document])
 
     async def ainsert(self, document: Document, **insert_kwargs: Any) -> None:
-        """As :meth:`insert`, without blocking the event loop."""
+        """Ingest one document without blocking the event loop."""
         await asyncio.to_thread(self.ingest, [document])
 
     def refresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
-        """LlamaIndex's name for :meth:`ingest`.
+        """Ingest documents, under LlamaIndex's name.
 
         Returns:
             For each document whether it was written.
         """
-        present = self._ingestion().present(documents)
-        self.ingest(documents)
+        with self._sole_writer():
+            present = self._ingestion().present(documents)
+            self.ingest(documents)
         return [document.node_id not in present for document in documents]
+
+    @contextmanager
+    def _sole_writer(self) -> Iterator[None]:
+        """Keep other processes from writing, and make the vectors again that a killed one left damaged."""
+        with self.store.sole_writer():
+            if set_aside_damaged(self.store):
+                self.repair()
+            yield
 
     def _ingestion(self) -> Ingestion:
         return Ingestion(self.store, self._transformations, self._embed_model)
 
 
-def _settle_identity(store: PubMedVectorStore, identity: Mapping[str, str | int]) -> None:
-    """Compares an identity with that of an index that holds something, and lets an empty one carry it."""
-    stored = stored_identity(store)
-    if not (stored and store.count()):
-        with store.sole_writer():
-            # Another process may have begun to fill it while this one waited for its turn.
-            stored = stored_identity(store)
-            if not (stored and store.count()):
-                write_identity(store, identity)
-                return
-    require_same(stored, identity, store)
-
-
 def language_model(llm: LLMType | None) -> LLM:
-    """A model as LlamaIndex's users name it.
+    """Return a model by any name that LlamaIndex users give.
 
     Args:
         llm: a model, or what LlamaIndex resolves to one; None takes ``Settings.llm``.
@@ -376,21 +390,6 @@ def language_model(llm: LLMType | None) -> LLM:
 
 
 def _with_filters(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """LlamaIndex's arguments with a filter that leaves retracted papers out, unless they are asked for."""
+    """Return arguments with a filter of retracted papers. It is added unless they are asked for."""
     filters, include_retracted = kwargs.pop("filters", None), kwargs.pop("include_retracted", False)
     return {**kwargs, "filters": filters if include_retracted else without_retracted(filters)}
-
-
-def _node_parser(
-    transformations: list[TransformComponent], embed_model: BaseEmbedding, stored: Mapping[str, str | int]
-) -> TokenNodeParser:
-    parsers = [step for step in transformations if isinstance(step, TokenNodeParser)]
-    if parsers:
-        return parsers[0]
-    if transformations or not isinstance(embed_model, TransformerEmbedding):
-        raise InputError(
-            "PubMedIndex splits with a TokenNodeParser: give one, with the tokenizer of your embedder, as node_parser= "
-            "of PubMedIndex.open or among the transformations."
-        )
-    settings = {key: stored[key] for key in ("chunk_size", "chunk_overlap") if key in stored}
-    return TokenNodeParser(tokenizer=embed_model.model_name, **settings)

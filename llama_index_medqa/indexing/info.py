@@ -1,16 +1,16 @@
-"""What an index holds."""
+"""A summary of an index."""
 
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
 from llama_index_medqa.indexing.identity import stored_as_of, stored_identity
-from llama_index_medqa.vector_store.store import PubMedVectorStore
+from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
 
 @dataclass(frozen=True)
 class IndexInfo:
-    """What an index holds, and with which identity it was built.
+    """The content and the identity of an index.
 
     Attributes:
         documents: number of documents.
@@ -18,7 +18,7 @@ class IndexInfo:
         statuses: number of documents by status, such as ``current`` or ``retracted``.
         years: earliest and latest publication year; None where no document has one.
         identity: embedder, splitter and schema, as compared on opening.
-        as_of: the day whose state of PubMed every record has at least; None where a source did not tell.
+        as_of: the day whose state of PubMed every record has at least; None where a source stated none.
     """
 
     documents: int
@@ -29,8 +29,10 @@ class IndexInfo:
     as_of: date | None
 
 
-def describe(store: PubMedVectorStore) -> IndexInfo:
-    """Count what an index holds, without its embedder. Reads one row for each document, a page of them at a time.
+def describe(store: ChunkStore) -> IndexInfo:
+    """Count what an index holds, without its embedder.
+
+    One row of each document is read, a page at a time.
 
     Raises:
         IndexIdentityError: the collection was not built by llama-index-medqa.

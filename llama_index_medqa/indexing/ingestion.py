@@ -1,4 +1,4 @@
-"""Brings a collection up to date with documents, writing only the difference."""
+"""Ingestion: writing to a collection only what changed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.ingestion import run_transformations
 from llama_index.core.schema import BaseNode, Document, TransformComponent
+from llama_index.core.vector_stores.types import FilterOperator, MetadataFilter, MetadataFilters
 
 from llama_index_medqa.errors import EmptyCorpusError
 from llama_index_medqa.indexing.node_parser import record_hash, stable_node_id
 from llama_index_medqa.pubmed.record import Deletion
-from llama_index_medqa.vector_store.store import PubMedVectorStore
+from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
 _Item = TypeVar("_Item")
 
@@ -25,7 +26,9 @@ CHUNKS_PER_REPAIR = 256
 
 @dataclass
 class IngestReport:
-    """What became of the documents of one ingestion, in documents, and of their chunks.
+    """Counts of an ingestion.
+
+    In documents, and of their chunks.
 
     Attributes:
         added: documents that were not in the index.
@@ -49,13 +52,13 @@ class IngestReport:
 
     @property
     def documents(self) -> int:
-        """Documents seen so far."""
+        """Return the number of documents so far."""
         return self.added + self.updated + self.unchanged + self.outdated + self.empty + self.deleted
 
 
 @dataclass(frozen=True)
 class Ingestion:
-    """One collection, and how documents become its chunks.
+    """A collection, and how documents become its chunks.
 
     Of a document's chunks the first is the last to be written and the last to be removed. So whoever finds a first
     chunk knows how many there are to be, and a run that was killed anywhere is made good by the next.
@@ -66,14 +69,14 @@ class Ingestion:
         embed_model: embeds them.
     """
 
-    store: PubMedVectorStore
+    store: ChunkStore
     transformations: Sequence[TransformComponent]
     embed_model: BaseEmbedding
 
     def run(
         self, documents: Iterable[Document | Deletion], progress: Callable[[IngestReport], None] | None = None
     ) -> IngestReport:
-        """Brings the collection up to date; see :meth:`PubMedIndex.ingest`.
+        """Ingest documents; see :meth:`PubMedIndex.ingest`.
 
         Args:
             documents: documents with stable ids, and deletions. Of several with one id the last counts.
@@ -98,7 +101,7 @@ class Ingestion:
         return report
 
     def remove(self, document_ids: Iterable[str]) -> set[str]:
-        """Removes documents with all their chunks.
+        """Remove documents with all their chunks.
 
         Returns:
             The ids that were in the collection.
@@ -108,7 +111,10 @@ class Ingestion:
         return set(counts)
 
     def present(self, documents: Sequence[Document]) -> set[str]:
-        """Ids of the documents of which all chunks of the current record hash are stored, with their vectors."""
+        """Return the ids of documents that are stored whole.
+
+        All chunks of the current record hash are there, with their vectors.
+        """
         hashes = {document.node_id: record_hash(document) for document in documents}
         heads = self.store.metadata_of([f"{document_id}#0" for document_id in hashes])
         counts = {
@@ -119,14 +125,16 @@ class Ingestion:
         if not counts:
             return set()
         # Ids alone are read ten times as fast as metadata.
-        stored = set(self.store.ids({"record_hash": {"$in": [hashes[document_id] for document_id in counts]}}))
+        wanted = [hashes[document_id] for document_id in counts]
+        same_record = MetadataFilter(key="record_hash", operator=FilterOperator.IN, value=wanted)
+        stored = set(self.store.ids(self.store.condition(MetadataFilters(filters=[same_record])).where))
         whole = {name: [f"{name}#{number}" for number in range(count)] for name, count in counts.items()}
         whole = {name: chunk_ids for name, chunk_ids in whole.items() if stored.issuperset(chunk_ids)}
         lacking = set(self.store.without_vectors([chunk_id for chunk_ids in whole.values() for chunk_id in chunk_ids]))
         return {name for name, chunk_ids in whole.items() if lacking.isdisjoint(chunk_ids)}
 
     def repair(self, sample: int | None, progress: Callable[[int, int], None] | None) -> int:
-        """Makes lost vectors again; see :meth:`PubMedIndex.repair`."""
+        """Embed lost vectors again; see :meth:`PubMedIndex.repair`."""
         ids = self.store.ids()
         step = 1 if sample is None else max(1, len(ids) // max(1, sample))
         lacking = self.store.without_vectors(ids[::step])
@@ -186,12 +194,18 @@ class Ingestion:
             self.store.add([node for node in nodes if node.node_id.endswith("#0")])
 
     def _heads(self, document_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
-        """Metadata of the first two chunks of documents, by chunk id; a run that was stopped may lack the first."""
+        """Return the metadata of documents' first two chunks.
+
+        By chunk id; a run that was stopped may lack the first.
+        """
         return self.store.metadata_of([f"{document_id}#{number}" for document_id in document_ids for number in (0, 1)])
 
 
 def _stored_counts(heads: Mapping[str, Mapping[str, Any]]) -> Counter[str]:
-    """How many chunks are stored of each document, told by its first two."""
+    """Count the stored chunks of each document.
+
+    The first two chunks state the number.
+    """
     counts: Counter[str] = Counter()
     for node_id, row in heads.items():
         document_id = node_id.rpartition("#")[0]
@@ -200,7 +214,10 @@ def _stored_counts(heads: Mapping[str, Mapping[str, Any]]) -> Counter[str]:
 
 
 def _is_outdated(document: Document, heads: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether the index holds a later revision of the document; where a source does not tell, the last one counts."""
+    """Return whether the index holds a later revision.
+
+    Where a source states no revision, the last one counts.
+    """
     stored = heads.get(f"{document.node_id}#0", {}).get("revised")
     given = document.metadata.get("revised")
     return stored is not None and given is not None and int(given) < int(stored)

@@ -1,4 +1,4 @@
-"""Windows of a fixed number of the embedder's own tokens, with exact character spans."""
+"""Splitting into windows of the embedder's tokens, with character spans."""
 
 import hashlib
 import json
@@ -49,17 +49,17 @@ _SEPARABILITY_PROBES = (
 
 
 def stable_node_id(index: int, document: BaseNode) -> str:
-    """The id of a document's chunk number ``index`` (from 0): ``PMID:123#0``; the same on every run and machine."""
+    """Return the id of chunk number ``index``, from 0, on any machine: ``PMID:123#0``."""
     return f"{document.node_id}#{index}"
 
 
 def record_hash(document: BaseNode) -> str:
-    """What changes when a document does: its record's hash, or LlamaIndex's own where it has no record."""
+    """Return the hash of a document's record. Where it has no record, LlamaIndex's own hash of the document."""
     return str(document.metadata.get("record_hash") or document.hash)
 
 
 def require_overlap_below_size(chunk_size: int, chunk_overlap: int) -> None:
-    """Check that chunks share less than they hold, before anything is loaded or written.
+    """Raise unless the overlap is less than the chunk size.
 
     Raises:
         InputError: they do not.
@@ -72,7 +72,7 @@ def require_overlap_below_size(chunk_size: int, chunk_overlap: int) -> None:
 
 
 class TokenNodeParser(TextSplitter):
-    """Splits documents into windows of whole words, measured in the tokens of the embedder's tokenizer.
+    """Splits documents into windows of whole words, by the embedder's tokens.
 
     The boundaries are those of LlamaIndex's ``TokenTextSplitter`` run with the same tokenizer. What differs:
     metadata never takes room from the text, ``start_char_idx``/``end_char_idx`` are exact
@@ -113,11 +113,11 @@ class TokenNodeParser(TextSplitter):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex saves this component."""
+        """Return the name under which LlamaIndex saves it."""
         return "TokenNodeParser"
 
     def identity(self) -> dict[str, str | int]:
-        """What decides where chunks begin and end, for :class:`PubMedIndex` to compare on opening."""
+        """Return what decides where chunks begin and end. :class:`PubMedIndex` compares it on opening."""
         return {
             "splitter": self.class_name(),
             "chunk_size": self.chunk_size,
@@ -126,16 +126,19 @@ class TokenNodeParser(TextSplitter):
         }
 
     def split_text(self, text: str) -> list[str]:
-        """The chunks of a text, in order, without leading and trailing whitespace."""
+        """Return the chunks of a text, in order. Without leading and trailing white space."""
         return [text[start:end] for start, end in self.split_spans(text)]
 
     def split_spans(self, text: str) -> list[tuple[int, int]]:
-        """Where the chunks of a text lie: ``text[start:end]``, in characters, in order; empty for a blank text."""
+        """Return the spans of a text's chunks, in order. ``text[start:end]``, in characters; empty for a blank text."""
         [spans] = self.split_all_spans([text])
         return spans
 
     def split_all_spans(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """The same for many texts, whose words are counted together; by ``num_workers`` processes if that is many."""
+        """Return the spans of many texts' chunks.
+
+        Words of all texts are counted together; by ``num_workers`` processes if they are many.
+        """
         return list(self._all_spans(texts))
 
     def _all_spans(self, texts: Sequence[str]) -> Iterator[list[tuple[int, int]]]:
@@ -194,7 +197,7 @@ class TokenNodeParser(TextSplitter):
 
 
 class _TokenCounter:
-    """Counts tokens, each distinct word once: abstracts repeat their words, and tokenizing is the slow part.
+    """Counts tokens, each distinct word once, because tokenizing is slow.
 
     A word is what lies between two plain spaces; it is counted together with the space before it.
 
@@ -214,11 +217,11 @@ class _TokenCounter:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that change when the tokenizer does."""
+        """Return 16 hexadecimal digits of the tokenizer's hash."""
         return hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()[:16]
 
     def words(self, texts: Iterable[str]) -> list[list[str]]:
-        """The words of each text, after counting the tokens of those that are new."""
+        """Return the words of each text. The tokens of new words are counted."""
         if len(self._counts) > _WORD_CACHE_LIMIT:
             self._counts.clear()
             self._counts_at_start.clear()
@@ -233,18 +236,23 @@ class _TokenCounter:
         return found
 
     def lengths(self, words: list[str]) -> list[int]:
-        """The number of tokens of the words of a text, of all but the first with the space before it."""
+        """Return the number of tokens of each word of a text.
+
+        All but the first are counted with the space before them.
+        """
         first, *others = words
         return [self._counts_at_start[first], *map(self._counts.__getitem__, others)]
 
     def total(self, text: str, words: list[str], lengths: list[int]) -> int:
-        """The number of tokens of a text."""
+        """Return the number of tokens of a text."""
         if self.separable and self._irregular.isdisjoint(words):
             return sum(lengths)
         return self._encoded_length(text)
 
     def pieces(self, text: str, size: int) -> tuple[list[str], list[int]]:
-        """Cuts a text of more than ``size`` tokens: at spaces, a longer word at line ends, then between characters.
+        """Cut a text into pieces of at most ``size`` tokens.
+
+        At spaces, a longer word at line ends, then between characters.
 
         Returns:
             The pieces, which joined are the text, and the number of tokens of each.
@@ -263,7 +271,7 @@ class _TokenCounter:
         return len(self._tokenizer.encode(text, add_special_tokens=False))
 
     def _encoded_lengths(self, pieces: list[str]) -> list[int]:
-        """The number of tokens of each piece by itself."""
+        """Return the number of tokens of each piece alone."""
         # A list of "words" is one input, of which each word is encoded as if it were alone: cheaper than an input each.
         batches = list(_batches(pieces, _WORDS_AN_INPUT))
         encodings = self._tokenizer.encode_batch(batches, is_pretokenized=True, add_special_tokens=False)
@@ -275,25 +283,25 @@ class _TokenCounter:
         ]
 
 
-def load_tokenizer(place: str) -> "Tokenizer":
-    """Loads a fast tokenizer with truncation and padding switched off.
+def load_tokenizer(location: str) -> "Tokenizer":
+    """Load a fast tokenizer without truncation and padding.
 
     Args:
-        place: folder with a ``tokenizer.json``, such a file, or a model id on the Hugging Face hub.
+        location: folder with a ``tokenizer.json``, such a file, or a model id on the Hugging Face hub.
 
     Raises:
         InputError: there is no tokenizer there.
     """
     from tokenizers import Tokenizer
 
-    path = Path(place)
+    path = Path(location)
     file = path / TOKENIZER_FILE if path.is_dir() else path
     if file.is_file():
         tokenizer = Tokenizer.from_file(str(file))
-    elif path.exists() or place.startswith((".", "/", "~")):
-        raise InputError(f"No {TOKENIZER_FILE} at {place}: give the model's folder, or a model id on the hub.")
+    elif path.exists() or location.startswith((".", "/", "~")):
+        raise InputError(f"No {TOKENIZER_FILE} at {location}: give the model's folder, or a model id on the hub.")
     else:
-        tokenizer = Tokenizer.from_pretrained(place)
+        tokenizer = Tokenizer.from_pretrained(location)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
@@ -304,13 +312,13 @@ def _batches(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
 
 
 def _cut_before(text: str, separator: str) -> list[str]:
-    """Cuts a text so that every piece but the first begins with the separator; joined, the pieces are the text."""
+    """Cut a text before each separator. Every piece but the first begins with it; joined, the pieces are the text."""
     first, *others = text.split(separator)
     return [*([first] if first else []), *(separator + other for other in others)]
 
 
 def _cuts(text: str) -> Iterable[list[str]]:
-    """The ways to cut a text, the coarsest first."""
+    """Return the ways to cut a text, the coarsest first."""
     yield _cut_before(text, " ")
     yield _cut_before(text, "\n")
     yield list(text)
@@ -322,13 +330,13 @@ def _split_all(counter: _TokenCounter, texts: Sequence[str], size: int, overlap:
     ]
 
 
-def _split_in_worker(place: str, size: int, overlap: int, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-    return _split_all(_worker_counter(place), texts, size, overlap)
+def _split_in_worker(location: str, size: int, overlap: int, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+    return _split_all(_worker_counter(location), texts, size, overlap)
 
 
 @lru_cache(1)
-def _worker_counter(place: str) -> _TokenCounter:
-    return _TokenCounter(load_tokenizer(place))
+def _worker_counter(location: str) -> _TokenCounter:
+    return _TokenCounter(load_tokenizer(location))
 
 
 def _split(counter: _TokenCounter, text: str, words: list[str], size: int, overlap: int) -> list[tuple[int, int]]:
@@ -347,7 +355,9 @@ def _split(counter: _TokenCounter, text: str, words: list[str], size: int, overl
 
 
 def _windows(lengths: Sequence[int], size: int, overlap: int) -> list[tuple[int, int]]:
-    """Groups pieces into windows ``[first, last)`` of at most ``size`` tokens, as TokenTextSplitter does.
+    """Group pieces into windows of at most ``size`` tokens.
+
+    Windows are ``[first, last)``, as TokenTextSplitter makes them.
 
     A new window keeps as many of the last pieces as fit into ``overlap``, fewer where the next piece needs the room.
     A piece of more than ``size`` tokens, which is a single character then, has a window of its own.
@@ -364,7 +374,7 @@ def _windows(lengths: Sequence[int], size: int, overlap: int) -> list[tuple[int,
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without whitespace at its ends."""
+    """Return the span without white space at its ends."""
     window = text[start:end]
     start += len(window) - len(window.lstrip())
     return start, start + len(window.strip())
@@ -375,7 +385,7 @@ def _sections(section_spans: str | None) -> list[tuple[str, int, int]]:
 
 
 def _section_of(start: int, end: int, sections: list[tuple[str, int, int]]) -> dict[str, str]:
-    """The section that holds most of the span; the earlier one of equals."""
+    """Return the section that holds most of the span. The earlier one of equals."""
     shares = [(min(end, last) - max(start, first), label) for label, first, last in sections]
     if not shares:
         return {}
@@ -383,7 +393,7 @@ def _section_of(start: int, end: int, sections: list[tuple[str, int, int]]) -> d
 
 
 def _link_neighbours(chunks: list[TextNode]) -> None:
-    """Ties each chunk to the one before and after by id alone: their metadata would be stored three times."""
+    """Link each chunk to its neighbours by id alone. Their metadata would else be stored three times."""
     for before, after in pairwise(chunks):
         before.relationships[NodeRelationship.NEXT] = RelatedNodeInfo(node_id=after.node_id)
         after.relationships[NodeRelationship.PREVIOUS] = RelatedNodeInfo(node_id=before.node_id)

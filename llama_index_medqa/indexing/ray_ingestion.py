@@ -1,4 +1,4 @@
-"""An index built by many machines: Ray reads, splits and embeds on its workers, and they write to a Chroma server.
+"""Building an index with Ray: workers read, split, embed and write to a server.
 
 The steps, none of which brings a record to the process that started them:
 
@@ -62,7 +62,7 @@ _MAY_BE_PATHS = ("model_name", "tokenizer")
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where the work is done.
+    """How the work is spread over a cluster.
 
     Attributes:
         started: whether it was started for this run, on this machine alone.
@@ -83,7 +83,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class ScaleOutReport:
-    """What became of an ingestion by Ray.
+    """Counts of an ingestion by Ray.
 
     Attributes:
         ingested: the sum over all workers. It equals the report of a single process, unless a worker failed: what it
@@ -97,7 +97,7 @@ class ScaleOutReport:
 
 @contextmanager
 def ray_cluster(address: str = ANY_CLUSTER) -> Iterator[Cluster]:
-    """Connects to a Ray cluster for the length of the ``with`` block; a connection that is there already is used.
+    """Connect to a Ray cluster for a ``with`` block, if not yet connected.
 
     Args:
         address: ``HOST:PORT`` of a cluster's head; ``local`` starts one on this machine; ``auto`` takes the one that
@@ -129,7 +129,7 @@ def ingest_with_ray(
     wait: bool = True,
     progress: Callable[[IngestReport], None] | None = None,
 ) -> ScaleOutReport:
-    """Brings an index on a Chroma server up to date with files, on the Ray cluster that the process is connected to.
+    """Ingest files into an index on a Chroma server, by Ray.
 
     The index becomes the one that a single process would have built of the same files, chunk for chunk. The workers
     must see the files, and the folder of the embedding model, under the same paths as this process.
@@ -147,7 +147,7 @@ def ingest_with_ray(
         IndexIdentityError: the workers' embedding model is another one.
         ServerError: the Chroma server or the Ray cluster failed.
     """
-    _require_server(index)
+    _require_server(index.store)
     given = list(files)
     if STANDARD_INPUT in given:
         raise InputError("Standard input cannot be read by Ray's workers: write it to a file that they see.")
@@ -168,17 +168,17 @@ def ingest_with_ray(
     return ScaleOutReport(total.report, total.failed)
 
 
-def _require_server(index: PubMedIndex) -> None:
-    if index.store.host is None:
-        folder = index.store.persist_dir or "FOLDER"
+def _require_server(store: Any) -> None:
+    if not isinstance(store, PubMedVectorStore) or store.host is None:
+        folder = getattr(store, "persist_dir", None) or "FOLDER"
         raise InputError(
-            f"The index in {folder} can be written by one process only, and Ray has many. Start a server for it with "
-            f"`chroma run --path {folder} --host 0.0.0.0 --port 8000`, and open it with host= and port=."
+            f"The index in {store.address} is not on a Chroma server, and Ray's processes write to no other. Start one "
+            f"with `chroma run --path {folder} --host 0.0.0.0 --port 8000`, and open it with host= and port=."
         )
 
 
 def _connect(address: str) -> bool:
-    """Connects, and tells whether a cluster was started."""
+    """Connect, and return whether a cluster was started."""
     import ray
 
     for handler in logging.getLogger("ray.data").handlers:
@@ -202,7 +202,7 @@ def _connect(address: str) -> bool:
 
 
 def _require_listener(host: str, port: int) -> None:
-    """Ray itself would try for minutes."""
+    """Raise if nothing listens at the address. Ray itself would try for minutes."""
     try:
         socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S).close()
     except OSError as error:
@@ -227,7 +227,7 @@ def _describe(*, started: bool) -> Cluster:
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """Ray Data's settings for our datasets; those of the user's own datasets stay."""
+    """Use Ray Data's settings for our datasets. Those of the user's own datasets stay."""
     from ray.data import DataContext
     from ray.data.context import ShuffleStrategy
 
@@ -242,7 +242,7 @@ def _settings() -> Iterator[None]:
 
 @contextmanager
 def _ray_errors() -> Iterator[None]:
-    """Our own errors come back from the workers as they are; those of Ray are told in a line."""
+    """Raise our own errors as they are, Ray's in a line. For errors that come back from the workers."""
     from ray.exceptions import RayError
 
     try:
@@ -258,7 +258,7 @@ def _ray_errors() -> Iterator[None]:
 
 
 def _plans(paths: list[str]) -> "Dataset":
-    """For every file a row of :func:`whole_plan`: the positions not to read, and what went wrong."""
+    """Return a row of :func:`whole_plan` for every file. The positions not to read, and what went wrong."""
     import ray.data
 
     partitions = min(len(paths), _MOST_PARTITIONS)
@@ -273,7 +273,7 @@ def _plans(paths: list[str]) -> "Dataset":
 
 
 def _ingested(plans: "Dataset", paths: list[str], opening: "_Opening") -> "Dataset":
-    """Reads the files by their plans and lets workers write; a row for every batch says what became of it."""
+    """Ingest files by their plans on the workers. Each batch gives a row with its outcome."""
     import ray
     from ray.data import ActorPoolStrategy
 
@@ -294,14 +294,14 @@ class _Opening:
     """How a worker opens the index.
 
     Attributes:
-        place: arguments of :class:`PubMedVectorStore`.
+        location: arguments of :class:`PubMedVectorStore`.
         embed_model: class and saved form of the embedder.
         transformations: class and saved form of the splitter and what else makes chunks.
         identity: what the index was built with.
         writer: the token of the process that is the sole writer, which the workers write for.
     """
 
-    place: Row
+    location: Row
     embed_model: tuple[type[BaseComponent], Row]
     transformations: list[tuple[type[BaseComponent], Row]]
     identity: dict[str, str | int]
@@ -309,19 +309,19 @@ class _Opening:
 
     @classmethod
     def of(cls, index: PubMedIndex) -> "_Opening":
-        """How to open an index that this process has open."""
+        """Return how to open an index of this process."""
         names = ("collection_name", "host", "port", "ssl", "headers")
         return cls(
             {name: getattr(index.store, name) for name in names},
             _saved(index._embed_model),
             [_saved(step) for step in index._transformations],
             index.identity,
-            lock.token if (lock := index.store._server_lock) else "",
+            lock.token if (lock := getattr(index.store, "_server_lock", None)) else "",
         )
 
     def open(self) -> PubMedIndex:
-        """Opens the index, after a look at this machine's embedder: it may be another one of the same name."""
-        store = PubMedVectorStore(create=False, **self.place)
+        """Open the index. This machine's embedder is checked first: it may be another one of the same name."""
+        store = PubMedVectorStore(create=False, **self.location)
         if lock := store._server_lock:
             lock.write_for(self.writer)
         kind, saved = self.embed_model
@@ -344,7 +344,7 @@ def _saved(component: BaseComponent) -> tuple[type[BaseComponent], Row]:
 
 
 class _Writer:
-    """Brings the index up to date with batches of documents; lives on a worker and holds the embedder.
+    """A worker with the embedder, which ingests batches of documents.
 
     Args:
         opening: how to open the index.
@@ -354,17 +354,17 @@ class _Writer:
         self._index = opening.open()
 
     def __call__(self, row: Row) -> Row:
-        """Ingests a batch of :func:`planned_batches`, and gives its report in place of its records."""
+        """Ingest a batch and return its report. The batch is one of :func:`planned_batches`."""
         records: list[PubMedRecord | Deletion] = pickle.loads(row["records"])  # noqa: S301 - our own task pickled it
         changes = list(to_changes(records))
         report = self._index.ingest(changes) if changes else IngestReport()
         revised = [int(item.metadata.get("revised", 0)) for item in changes if isinstance(item, Document)]
-        told = {"file": row["file"], "error": row["error"], "records": len(records)}
-        return {**told, "with_text": len(changes), "revised": max(revised, default=0), **asdict(report)}
+        outcome = {"file": row["file"], "error": row["error"], "records": len(records)}
+        return {**outcome, "with_text": len(changes), "revised": max(revised, default=0), **asdict(report)}
 
 
 class _Total:
-    """The sum of what the workers tell.
+    """The sum of the workers' reports.
 
     Args:
         progress: see :func:`ingest_with_ray`.
@@ -379,7 +379,7 @@ class _Total:
         self.revised = 0
 
     def add(self, row: Row, paths: Sequence[str]) -> None:
-        """Adds a row of :class:`_Writer`."""
+        """Add a row of :class:`_Writer`."""
         for count in fields(IngestReport):
             setattr(self.report, count.name, getattr(self.report, count.name) + row[count.name])
         self.records += row["records"]
@@ -391,7 +391,7 @@ class _Total:
             self._progress(self.report)
 
     def require_records(self) -> None:
-        """Tells of input that held nothing."""
+        """Raise if the input held nothing."""
         if self.records:
             return
         if self.failed:

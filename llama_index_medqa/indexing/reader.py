@@ -18,7 +18,9 @@ _NAMED_AT_MOST = 5
 
 
 def to_document(record: PubMedRecord) -> Document:
-    """A record as a document: its text, its identity, and its metadata kept out of embedding and prompt.
+    """Convert a record to a document.
+
+    Its text, its identity, and its metadata, which are kept out of embedding and prompt.
 
     Metadata keys are ``pmid``, ``title``, ``journal``, ``year``, ``date`` (the integer yyyymmdd), ``doi``, ``authors``
     (``King, Martin L; A Study Group``), ``volume``, ``issue``, ``pages``, ``mesh`` and ``publication_types`` (lists),
@@ -61,7 +63,9 @@ def _metadata(record: PubMedRecord) -> dict[str, Any]:
 
 
 class PubMedReader(BasePydanticReader):
-    """Reads files of PubMed records; LlamaIndex's own ``PubmedReader`` searches live and reads full texts.
+    """Reads files of PubMed records.
+
+    LlamaIndex's own ``PubmedReader`` searches live and reads full texts.
 
     Documents come one at a time, the newest version of each record once; records without any text are left
     out and counted in a warning.
@@ -71,7 +75,7 @@ class PubMedReader(BasePydanticReader):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which the component is serialised."""
+        """Return the name under which LlamaIndex saves it."""
         return "PubMedReader"
 
     def lazy_load_data(
@@ -115,7 +119,9 @@ class PubMedReader(BasePydanticReader):
             )
 
     def lazy_load_changes(self, files: str | Path | Iterable[str | Path]) -> Iterator[Document | Deletion]:
-        """Read files as one corpus with the deletions that NLM's update files declare, for an index to apply.
+        """Read files as one corpus, with its deletions.
+
+        NLM's update files declare deletions, and an index applies them.
 
         Args:
             files: as for :meth:`lazy_load_data`.
@@ -132,7 +138,10 @@ class PubMedReader(BasePydanticReader):
 
 
 def _with_metadata(document: Document, extra: Mapping[str, Any]) -> Document:
-    """A document with more metadata, none of which is embedded or shown to a model."""
+    """Return a document with more metadata.
+
+    None of it is embedded or shown to a model.
+    """
     added = {key: value for key, value in extra.items() if key not in document.metadata}
     document.metadata.update(added)
     document.excluded_embed_metadata_keys.extend(added)
@@ -141,7 +150,7 @@ def _with_metadata(document: Document, extra: Mapping[str, Any]) -> Document:
 
 
 def to_changes(items: Iterable[PubMedRecord | Deletion]) -> Iterator[Document | Deletion]:
-    """Records as documents, and deletions as they are.
+    """Convert records to documents, and keep deletions.
 
     Records without any text are left out and counted in a warning, and those without a PMID are counted in another.
     """

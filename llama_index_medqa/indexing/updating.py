@@ -1,4 +1,4 @@
-"""PubMed into an index and up to date: crawls are read into it, and what it holds is looked at again."""
+"""Reading PubMed into an index, and updating what it holds."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ _WITH_PMID = "PMID:"
 
 @dataclass(frozen=True)
 class UpdateReport:
-    """What became of the records of an index when PubMed was asked for them again.
+    """Counts of an update.
 
     Attributes:
         checked: records with a PMID.
@@ -52,7 +52,9 @@ class UpdateReport:
 
 @dataclass(frozen=True)
 class Recheck:
-    """What PubMed answered about the records of an index; to be applied by :func:`apply_recheck`.
+    """PubMed's answer about the records of an index.
+
+    To be applied by :func:`apply_recheck`.
 
     Attributes:
         summary: the crawl of the PMIDs; None where no record has one.
@@ -68,7 +70,7 @@ class Recheck:
 def ingest_crawl(
     index: PubMedIndex, summary: CrawlSummary, *, progress: Callable[[IngestReport], None] | None = None
 ) -> IngestReport:
-    """Reads a crawl into an index.
+    """Ingest the records of a crawl.
 
     The day of the index becomes the day on which the crawl began, or stays where it is earlier: of the records that
     were there before, nothing newer is known.
@@ -97,7 +99,7 @@ def ingest_files(
     *,
     progress: Callable[[IngestReport], None] | None = None,
 ) -> IngestReport:
-    """Reads files of records into an index.
+    """Ingest files of records.
 
     A file is at least as new as the latest revision in it, and that is the day that an empty index gets; an index that
     held something keeps its day where that is earlier.
@@ -132,7 +134,9 @@ def recheck(
     *,
     progress: Callable[[CrawlProgress], None] = lambda _: None,
 ) -> Recheck:
-    """Asks PubMed for every record of an index again; interrupted at any point, it goes on when called again.
+    """Fetch every record of an index from PubMed again.
+
+    Resumable at any point by calling it again.
 
     Args:
         index: the index, which stays as it is.
@@ -149,14 +153,16 @@ def recheck(
     if not pmids:
         return Recheck(None, folder)
     request = CrawlRequest(pmids=tuple(pmids))
-    place = crawl_folder(folder, request)
-    return Recheck(crawl(client, request, place, progress=progress), place, outdated)
+    location = crawl_folder(folder, request)
+    return Recheck(crawl(client, request, location, progress=progress), location, outdated)
 
 
 def apply_recheck(
     index: PubMedIndex, checked: Recheck, *, progress: Callable[[IngestReport], None] | None = None
 ) -> UpdateReport:
-    """Applies to an index what PubMed answered; interrupted at any point, it goes on when called again.
+    """Apply PubMed's answer to an index.
+
+    Resumable at any point by calling it again.
 
     Args:
         index: the index.
@@ -197,13 +203,18 @@ def _applied(index: PubMedIndex, checked: Recheck, progress: Callable[[IngestRep
 
 
 def outdated_days(index: PubMedIndex) -> frozenset[str] | None:
-    """Of an empty index, the days of what it held before; None where it holds something."""
+    """Return the days that an empty index held before.
+
+    None where it holds something.
+    """
     days = frozenset(index.store.source_days())
     return None if index.store.count() else days
 
 
 def note_source_day(index: PubMedIndex, day: date, *, outdated: frozenset[str] | None) -> None:
-    """Lets the index know of which day the records of a source are; the earliest day of all its records counts.
+    """Store the day of a source in the index.
+
+    The earliest day of all its records counts.
 
     Args:
         index: the index.
@@ -221,13 +232,13 @@ def note_source_day(index: PubMedIndex, day: date, *, outdated: frozenset[str] |
 
 
 def crawl_folder(folder: Path, request: CrawlRequest) -> Path:
-    """The folder of one request among those of others."""
+    """Return the folder of one request among others."""
     canonical = json.dumps(request.as_json(), sort_keys=True)
     return folder / hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
 def _states(index: PubMedIndex) -> dict[str, tuple[str, str]]:
-    """Record hash and status of every document, by its id."""
+    """Return record hash and status of every document, by id."""
     return {
         node_id.removesuffix("#0"): (str(row.get("record_hash")), str(row.get("status", "current")))
         for node_id, row in index.store.each_metadata([f"{name}#0" for name in index.document_ids()])

@@ -1,4 +1,4 @@
-"""Language models behind servers: what they are asked and answer, and the proof that the trained adapter answers.
+"""Language models behind servers, and the proof of an adapter.
 
 May import ``text``, ``_common``, ``prompts``, ``errors`` and ``redaction``.
 """

@@ -1,4 +1,7 @@
-"""Computes the canaries of an adapter's manifest with transformers and peft, independently of the server."""
+"""Computes an adapter's canaries with transformers and peft.
+
+The server's figures are compared with them, so they must not come from it.
+"""
 
 import importlib.metadata
 import importlib.util
@@ -59,7 +62,7 @@ def make_manifest(
     texts: Sequence[tuple[str, str]] = CANARY_TEXTS,
     dtype: Dtype = "float32",
 ) -> AdapterManifest:
-    """Describes an adapter, computes its canaries and writes the manifest into its folder.
+    """Write an adapter's manifest with its canaries into its folder.
 
     Args:
         adapter: folder that peft or LLaMA-Factory saved.
@@ -109,7 +112,7 @@ def compute_canaries(
     texts: Sequence[tuple[str, str]] = CANARY_TEXTS,
     dtype: Dtype = "float32",
 ) -> list[Canary]:
-    """The log-probabilities of texts under a base model and its adapter.
+    """Compute the log-probabilities of texts by base model and adapter.
 
     Args:
         adapter: folder that peft saved.
@@ -141,7 +144,7 @@ def compute_canaries(
 
 
 def _load(adapter: str, base: str, dtype: Dtype) -> tuple[Any, Any]:
-    """The base's tokenizer, and the base model with the adapter on top."""
+    """Load the base's tokenizer, and the base model with the adapter."""
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -174,7 +177,9 @@ def _rendered(tokenizer: Any, prompt_format: str, prompt: str, answer: str) -> s
 
 
 def _logprobs(logits: "torch.Tensor", ids: "torch.Tensor") -> tuple[float, ...]:
-    """Of each token after the first, given those before; computed in float32 as vLLM does.
+    """Return the log-probability of each token after the first.
+
+    Computed in float32, as vLLM does.
 
     Args:
         logits: (1, n, vocabulary).

@@ -1,10 +1,9 @@
-"""``adapter_manifest.json``: where a LoRA adapter comes from, and how to tell whether it is the one that answers.
+"""``adapter_manifest.json``: origin of a LoRA adapter, and how to recognise it.
 
 Training writes it beside the adapter's weights, ``medqa adapter manifest`` adds it to an adapter from elsewhere, and
 ``VllmLora.verify()`` holds a server against it.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from llama_index.core.bridge.pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from llama_index_medqa._common.files import file_sha256, write_atomically
 from llama_index_medqa.errors import InputError
 
 MANIFEST_NAME: Final = "adapter_manifest.json"
@@ -29,13 +29,13 @@ LogProb = Annotated[float, Field(le=0.0, allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
-    """A part of the manifest: unknown fields are errors, so that a misspelt one is not lost."""
+    """A part of the manifest; unknown fields are errors, so that misspelt ones are noticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class LoraSettings(_Part):
-    """How the adapter was made; peft's names."""
+    """How the adapter was made, by peft's names."""
 
     r: int = Field(gt=0, description="Rank.")
     lora_alpha: float = Field(gt=0)
@@ -51,7 +51,7 @@ class LossPoint(_Part):
 
 
 class TrainingRun(_Part):
-    """What was done to make the adapter."""
+    """How the adapter was trained."""
 
     recipe: str = Field(description="Name of the recipe.")
     data_sha256: Sha256 = Field(description="Of the file of training data.")
@@ -70,7 +70,9 @@ class TrainingRun(_Part):
 
 
 class Canary(_Part):
-    """A text and how likely base model and adapter find its tokens: what a server must reproduce.
+    """A text with its log-probabilities by base model and adapter.
+
+    A server must reproduce them.
 
     The log-probabilities are natural logarithms; the one at ``i`` is that of token ``i + 1`` after all before it.
     """
@@ -93,7 +95,7 @@ class Canary(_Part):
 
 
 class AdapterManifest(_Part):
-    """Everything that is needed to trust an adapter and to recognise it on a server."""
+    """All that is needed to trust an adapter and to recognise it on a server."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     base_model: str = Field(min_length=1, description="Hub id of the base model, or the path of its folder.")
@@ -107,16 +109,16 @@ class AdapterManifest(_Part):
     versions: dict[str, str] = Field(default_factory=dict, description="Of the libraries that computed the canaries.")
 
 
-def read_manifest(place: str | os.PathLike[str]) -> AdapterManifest:
-    """Reads a manifest.
+def read_manifest(path: str | os.PathLike[str]) -> AdapterManifest:
+    """Read a manifest.
 
     Args:
-        place: the file, or the adapter's folder.
+        path: the file, or the adapter's folder.
 
     Raises:
         InputError: there is none, or it is not one.
     """
-    path = _manifest_path(Path(place).expanduser())
+    path = _manifest_path(Path(path).expanduser())
     try:
         data = json.loads(path.read_bytes())
     except OSError as error:
@@ -129,8 +131,8 @@ def read_manifest(place: str | os.PathLike[str]) -> AdapterManifest:
     return _validated(data, path)
 
 
-def _manifest_path(place: Path) -> Path:
-    return place / MANIFEST_NAME if place.suffix != ".json" else place
+def _manifest_path(path: Path) -> Path:
+    return path / MANIFEST_NAME if path.suffix != ".json" else path
 
 
 def _validated(data: Any, path: Path) -> AdapterManifest:
@@ -152,23 +154,22 @@ def _validated(data: Any, path: Path) -> AdapterManifest:
 
 
 def write_manifest(manifest: AdapterManifest, folder: str | os.PathLike[str]) -> Path:
-    """Writes a manifest into an adapter's folder: whole, or not at all.
+    """Write a manifest into an adapter's folder atomically.
 
     Returns:
         The file.
     """
     path = Path(folder) / MANIFEST_NAME
-    partial = path.with_suffix(".partial")
     text = json.dumps(manifest.model_dump(mode="json"), indent=1)
     # Numbers of one list on one line.
     text = _NUMBERS.sub(lambda match: " ".join(match[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
-    partial.write_text(text + "\n")
-    partial.replace(path)
+    with write_atomically(path) as partial:
+        partial.write_text(text + "\n")
     return path
 
 
 def adapter_settings(folder: str | os.PathLike[str]) -> LoraSettings:
-    """The LoRA settings of an adapter as peft saved it.
+    """Return the LoRA settings of an adapter as peft saved it.
 
     Raises:
         InputError: no adapter, or not a LoRA adapter with a list of modules.
@@ -197,15 +198,14 @@ def adapter_settings(folder: str | os.PathLike[str]) -> LoraSettings:
 
 
 def weights_sha256(folder: str | os.PathLike[str]) -> str:
-    """The SHA-256 of an adapter's weights.
+    """Return the SHA-256 of an adapter's weights.
 
     Raises:
         InputError: they are not there.
     """
     path = Path(folder) / _WEIGHTS_NAME
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise InputError(
             f"{folder} has no {_WEIGHTS_NAME}. Save the adapter with safetensors (peft does by default)."
@@ -213,7 +213,7 @@ def weights_sha256(folder: str | os.PathLike[str]) -> str:
 
 
 def check_adapter(folder: str | os.PathLike[str]) -> AdapterManifest:
-    """Holds the files of an adapter against its manifest.
+    """Check the files of an adapter against its manifest.
 
     Returns:
         The manifest.
@@ -234,7 +234,10 @@ def check_adapter(folder: str | os.PathLike[str]) -> AdapterManifest:
 
 
 def differences(one: AdapterManifest, other: AdapterManifest) -> list[str]:
-    """What two manifests disagree on, a line ``field: one's value, other's value`` each; canaries as a whole."""
+    """List the fields in which two manifests differ.
+
+    A line each: ``field: one's value, other's value``; canaries as a whole.
+    """
     lines = []
     for name in AdapterManifest.model_fields:
         values = getattr(one, name), getattr(other, name)

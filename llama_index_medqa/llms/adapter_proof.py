@@ -1,4 +1,4 @@
-"""Proof that a server answers with a LoRA adapter: what it lists, and how likely it finds the canaries' tokens."""
+"""Proof that a server answers with a LoRA adapter, by its model list and the canaries."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ _GAP = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check that was passed.
+    """A check that the server passed.
 
     Attributes:
         name: ``served names``, ``base model``, ``prompt``, ``tokens``, ``base weights`` or ``adapter weights``.
@@ -59,7 +59,7 @@ def prove_adapter(
     prompt_hash: str,
     comparison: str,
 ) -> AdapterProof:
-    """Checks that a server answers with an adapter.
+    """Check that a server answers with an adapter.
 
     Args:
         api: the server.
@@ -86,7 +86,7 @@ def prove_adapter(
 
 
 def _base_card(cards: Sequence[ModelCard], base_model: str, adapter: str) -> ModelCard:
-    """The base model's card, where both names are what they should be."""
+    """Return the base model's card after checking both names."""
     by_name = {card.name: card for card in cards}
     shown = ", ".join(f"{card.name!r}" + (f" (adapter of {card.parent!r})" if card.parent else "") for card in cards)
     bases = [card for card in cards if card.parent is None]
@@ -126,7 +126,7 @@ def _check_base(card: ModelCard, manifest: AdapterManifest) -> Check:
 
 
 def same_model(one: str, other: str) -> bool:
-    """Whether two names or paths can mean the same model.
+    """Return whether two names or paths can mean the same model.
 
     A path matches a hub id, and a path on another machine, by its last part; a folder of the hub's cache by the
     hub id in it. Their weights are compared by the canaries.
@@ -178,7 +178,7 @@ def _check_canaries(api: ServerApi, base_model: str, adapter: str, manifest: Ada
 def _check_effect(
     served: list[float], base: list[float], stored: list[float], stored_base: list[float], adapter: str, noise: float
 ) -> Check:
-    """Whether the served adapter does to its base model what the manifest says."""
+    """Check the effect of the served adapter against the manifest."""
     allowed = FLOAT32_NOISE if noise <= FLOAT32_NOISE else BFLOAT16_NOISE
     difference = mean_difference(served, stored)
     share = effect_share(served, base, stored, stored_base)
@@ -214,7 +214,7 @@ def _check_chat_template(api: ServerApi, model: str, canaries: Sequence[Canary])
 
 
 def _served(api: ServerApi, model: str, canaries: Sequence[Canary], *, chat: bool) -> list[float]:
-    """The served log-probabilities of all canaries."""
+    """Return the served log-probabilities of all canaries."""
     values: list[float] = []
     for canary in canaries:
         scored = api.score(model, canary.text, add_special_tokens=not chat)
@@ -245,14 +245,16 @@ def _differs(api: ServerApi, base_model: str, adapter: str, text: str) -> Check:
 
 
 def mean_difference(one: Sequence[float], other: Sequence[float]) -> float:
-    """The mean absolute difference of two sequences of the same length."""
+    """Return the mean absolute difference of two sequences of one length."""
     return math.fsum(abs(a - b) for a, b in zip(one, other, strict=True)) / len(one)
 
 
 def effect_share(
     served: Sequence[float], base: Sequence[float], stored: Sequence[float], stored_base: Sequence[float]
 ) -> float:
-    """How much of an adapter's effect is seen: the slope of the served effects on the stored ones, through zero.
+    """Return the slope of the served effects on the stored ones.
+
+    Through zero: how much of the adapter's effect is seen.
 
     1 when the adapter is applied, 0 when the base model answers. Rounding cancels out over many tokens.
     """

@@ -1,11 +1,11 @@
-"""The text of a message of a chat, which some servers give as a list of parts."""
+"""The text of a chat message that some servers give as a list of parts."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def text_of(content: Any) -> str:
-    """The text of a message's content.
+    """Return the text of a message's content.
 
     Args:
         content: a text; None; or a list of texts and of parts such as ``{"type": "text", "text": "Yes."}``, of which

@@ -1,4 +1,7 @@
-"""A language model behind an OpenAI-compatible server, whose answers are whole or an error."""
+"""A language model behind an OpenAI-compatible server.
+
+Its answers are whole or an error.
+"""
 
 import asyncio
 import inspect
@@ -50,7 +53,7 @@ _astream_chat_once = inspect.unwrap(OpenAI._astream_chat)
 
 
 class ServedLlm(OpenAILike):
-    """The requests of :class:`~llama_index_medqa.llms.vllm_lora.VllmLora`.
+    """Sends the requests of :class:`~llama_index_medqa.llms.vllm_lora.VllmLora`.
 
     An answer that ends before the model ended it, or was allowed to, is an error; so is everything that the OpenAI
     client raises, in words that say what to do.
@@ -64,7 +67,7 @@ class ServedLlm(OpenAILike):
     def complete_many(
         self, prompts: Sequence[str], *, concurrency: int = 32, **kwargs: Any
     ) -> list[CompletionResponse]:
-        """Completes several prompts at a time; the server batches them.
+        """Complete several prompts at a time; the server batches them.
 
         Args:
             prompts: in any number.
@@ -88,7 +91,7 @@ class ServedLlm(OpenAILike):
     async def acomplete_many(
         self, prompts: Sequence[str], *, concurrency: int = 32, **kwargs: Any
     ) -> list[CompletionResponse]:
-        """As :meth:`complete_many`, asynchronously."""
+        """Complete several prompts asynchronously; see :meth:`complete_many`."""
         slots = asyncio.Semaphore(_checked(concurrency))
 
         async def one(prompt: str) -> CompletionResponse:
@@ -104,7 +107,10 @@ class ServedLlm(OpenAILike):
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """Completes a prompt; ``formatted`` says that the prompt format stands around it already."""
+        """Complete a prompt.
+
+        ``formatted`` says that the prompt format stands around it already.
+        """
         asked = self._formatted(prompt, formatted)
         if self._use_chat_completions(kwargs):
             return chat_as_completion(self._chat(prompt_to_messages(asked), **kwargs))
@@ -112,7 +118,7 @@ class ServedLlm(OpenAILike):
 
     @llm_completion_callback()
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """As :meth:`complete`, asynchronously."""
+        """Complete a prompt asynchronously; see :meth:`complete`."""
         asked = self._formatted(prompt, formatted)
         if self._use_chat_completions(kwargs):
             return chat_as_completion(await self._achat(prompt_to_messages(asked), **kwargs))
@@ -120,7 +126,7 @@ class ServedLlm(OpenAILike):
 
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        """As :meth:`complete`, while the answer grows."""
+        """Complete a prompt as a stream; see :meth:`complete`."""
         asked = self._formatted(prompt, formatted)
         if self._use_chat_completions(kwargs):
             # A generator: events are told of nothing else that streams.
@@ -129,7 +135,7 @@ class ServedLlm(OpenAILike):
 
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
-        """As :meth:`stream_complete`, asynchronously."""
+        """Complete a prompt as an asynchronous stream."""
         asked = self._formatted(prompt, formatted)
         if not self._use_chat_completions(kwargs):
             return await self._astream_complete(asked, **kwargs)
@@ -145,13 +151,13 @@ class ServedLlm(OpenAILike):
         settings = self._settings_for_use(kwargs)
         with server_errors(self):
             answer = self._get_client().completions.create(prompt=prompt, stream=False, **settings)
-        return self._whole_schema(as_completion(answer, self._place), settings)
+        return self._whole_schema(as_completion(answer, self._address), settings)
 
     async def _acomplete(self, prompt: str, **kwargs: Any) -> CompletionResponse:
         settings = await self._asettings_for_use(kwargs)
         with server_errors(self):
             answer = await self._get_aclient().completions.create(prompt=prompt, stream=False, **settings)
-        return self._whole_schema(as_completion(answer, self._place), settings)
+        return self._whole_schema(as_completion(answer, self._address), settings)
 
     def _stream_complete(self, prompt: str, **kwargs: Any) -> CompletionResponseGen:
         settings = self._settings_for_use({**kwargs, "stream": True})
@@ -159,7 +165,7 @@ class ServedLlm(OpenAILike):
         def pieces() -> CompletionResponseGen:
             with server_errors(self):
                 yield from completion_stream(
-                    self._get_client().completions.create(prompt=prompt, **settings), self._place
+                    self._get_client().completions.create(prompt=prompt, **settings), self._address
                 )
 
         return pieces()
@@ -170,7 +176,7 @@ class ServedLlm(OpenAILike):
         async def pieces() -> CompletionResponseAsyncGen:
             with server_errors(self):
                 chunks = await self._get_aclient().completions.create(prompt=prompt, **settings)
-                async for response in async_completion_stream(chunks, self._place):
+                async for response in async_completion_stream(chunks, self._address):
                     yield response
 
         return pieces()
@@ -180,21 +186,21 @@ class ServedLlm(OpenAILike):
         asked: Any = to_openai_message_dicts(messages, model=self.model)
         with server_errors(self):
             answer = self._get_client().chat.completions.create(messages=asked, stream=False, **settings)
-        return self._whole_schema(as_chat(answer, self._place), settings)
+        return self._whole_schema(as_chat(answer, self._address), settings)
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         settings = await self._asettings_for_use(kwargs)
         asked: Any = to_openai_message_dicts(messages, model=self.model)
         with server_errors(self):
             answer = await self._get_aclient().chat.completions.create(messages=asked, stream=False, **settings)
-        return self._whole_schema(as_chat(answer, self._place), settings)
+        return self._whole_schema(as_chat(answer, self._address), settings)
 
     def _stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         self._before_use()
 
         def pieces() -> ChatResponseGen:
             with server_errors(self):
-                yield from chat_stream(_stream_chat_once(self, messages, **kwargs), self._place)
+                yield from chat_stream(_stream_chat_once(self, messages, **kwargs), self._address)
 
         return pieces()
 
@@ -204,7 +210,7 @@ class ServedLlm(OpenAILike):
 
         async def pieces() -> ChatResponseAsyncGen:
             with server_errors(self):
-                async for response in async_chat_stream(responses, self._place):
+                async for response in async_chat_stream(responses, self._address):
                     yield response
 
         return pieces()
@@ -221,10 +227,10 @@ class ServedLlm(OpenAILike):
         return self._get_model_kwargs(**kwargs)
 
     def _before_use(self) -> None:
-        """Runs before each request."""
+        """Prepare for a request; does nothing here."""
 
     async def _abefore_use(self) -> None:
-        """Runs before each asynchronous request."""
+        """Prepare for an asynchronous request; does nothing here."""
 
     def _get_model_kwargs(self, **kwargs: Any) -> dict[str, Any]:
         settings = {**super()._get_model_kwargs(**kwargs)}
@@ -241,7 +247,7 @@ class ServedLlm(OpenAILike):
         return {**known, "extra_body": {**(known.get("extra_body") or {}), **more}} if more else known
 
     def _whole_schema(self, response: _Answer, settings: dict[str, Any]) -> _Answer:
-        """The response, where it is not the cut beginning of an answer that was to fit a schema."""
+        """Return a response, or raise if its schema was cut off."""
         _tell_cut_off(response, settings.get("max_tokens"))
         schema = settings.get("response_format") or (settings.get("extra_body") or {}).get("response_format")
         if schema and is_cut_off(response):
@@ -256,12 +262,12 @@ class ServedLlm(OpenAILike):
         return bool(kwargs.get("use_chat_completions", self.is_chat_model))
 
     @property
-    def _place(self) -> str:
+    def _address(self) -> str:
         return str(self.api_base)
 
     def _get_credential_kwargs(self, is_async: bool = False) -> dict[str, Any]:
         settings: dict[str, Any] = super()._get_credential_kwargs(is_async=is_async)
-        if settings["http_client"] is None and is_loopback(self._place):
+        if settings["http_client"] is None and is_loopback(self._address):
             kind = openai.DefaultAsyncHttpxClient if is_async else openai.DefaultHttpxClient
             settings["http_client"] = kind(trust_env=False, verify=loopback_tls())
         return settings
@@ -275,7 +281,10 @@ class ServedLlm(OpenAILike):
 
 
 def _tell_cut_off(response: CompletionResponse | ChatResponse, most: int | None) -> None:
-    """Where the server gave no reason to finish, its count of tokens tells whether the answer reached its end."""
+    """Mark an answer as cut off by its count of tokens.
+
+    For servers that give no reason to finish.
+    """
     known = response.additional_kwargs
     if known.get("finish_reason") == UNSTATED and most is not None and known.get("completion_tokens", 0) >= most:
         known["finish_reason"] = CUT_OFF

@@ -1,4 +1,4 @@
-"""A server's answers as LlamaIndex wants them, and the check that nothing cut short passes for whole."""
+"""A server's answers as LlamaIndex's types, checked to be whole."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Final
@@ -23,7 +23,10 @@ _FINISHED = ("stop", "tool_calls", "function_call", CUT_OFF, UNSTATED)
 
 
 def finish_reason(response: CompletionResponse | ChatResponse) -> str | None:
-    """Why the server ended an answer; None while it has not, or where the model is not behind a server."""
+    """Return why the server ended an answer.
+
+    None while it has not, or where the model is not behind a server.
+    """
     choices = getattr(response.raw, "choices", None)
     reason = getattr(choices[0], "finish_reason", None) if choices else None
     # What was found out stands before what the server said.
@@ -31,22 +34,25 @@ def finish_reason(response: CompletionResponse | ChatResponse) -> str | None:
 
 
 def is_cut_off(response: CompletionResponse | ChatResponse) -> bool:
-    """Whether an answer ends where it reached the most tokens that were allowed, perhaps inside a sentence."""
+    """Return whether an answer reached the most tokens allowed.
+
+    It may end inside a sentence.
+    """
     return finish_reason(response) == CUT_OFF
 
 
-def as_completion(answer: Any, place: str) -> CompletionResponse:
-    """The answer of the completion endpoint.
+def as_completion(answer: Any, address: str) -> CompletionResponse:
+    """Convert an answer of the completion endpoint.
 
     Raises:
         ServerError: it is not in the protocol, or was broken off.
     """
     if not isinstance(answer, Completion) or not answer.choices:
-        raise _no_answer(answer, place)
+        raise _no_answer(answer, address)
     choice = answer.choices[0]
     # It came whole, or could not have been read: some servers give no reason.
     reason = choice.finish_reason or UNSTATED
-    _require_end(reason, len(choice.text), place)
+    _require_end(reason, len(choice.text), address)
     return CompletionResponse(
         text=choice.text,
         raw=answer,
@@ -55,14 +61,17 @@ def as_completion(answer: Any, place: str) -> CompletionResponse:
     )
 
 
-def as_chat(answer: Any, place: str) -> ChatResponse:
-    """The answer of the chat endpoint; raises as :func:`as_completion`."""
+def as_chat(answer: Any, address: str) -> ChatResponse:
+    """Convert an answer of the chat endpoint.
+
+    Raises as :func:`as_completion`.
+    """
     if not isinstance(answer, ChatCompletion) or not answer.choices or answer.choices[0].message is None:
-        raise _no_answer(answer, place)
+        raise _no_answer(answer, address)
     choice = answer.choices[0]
     reason = choice.finish_reason or UNSTATED
     choice.message.content = text_of(choice.message.content)
-    _require_end(reason, len(choice.message.content), place)
+    _require_end(reason, len(choice.message.content), address)
     content = choice.logprobs.content if choice.logprobs else None
     message: ChatMessage = from_openai_message(choice.message, modalities=["text"])
     return ChatResponse(
@@ -74,7 +83,10 @@ def as_chat(answer: Any, place: str) -> ChatResponse:
 
 
 def chat_as_completion(response: ChatResponse) -> CompletionResponse:
-    """A chat's answer as a completion; LlamaIndex's own conversion leaves out the log-probabilities."""
+    """Convert a chat's answer to a completion.
+
+    LlamaIndex's own conversion leaves out the log-probabilities.
+    """
     return CompletionResponse(
         text=response.message.content or "",
         delta=response.delta,
@@ -88,47 +100,47 @@ class StreamEnd:
     """Watches a stream for its end.
 
     Args:
-        place: address of the server, for messages.
+        address: address of the server, for messages.
     """
 
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, address: str) -> None:
+        self._address = address
         self._reason: str | None = None
         self._length = 0
 
     @property
     def is_unstated(self) -> bool:
-        """Whether the stream ended in order, and the server gave no reason to finish."""
+        """Return whether the stream ended in order without a reason to finish."""
         return self._reason == UNSTATED
 
     def see(self, chunk: Any, delta: str) -> None:
-        """Takes the next chunk, and the text that it brings.
+        """Take the next chunk with its text.
 
         Raises:
             ServerError: it is not in the protocol.
         """
         choices = getattr(chunk, "choices", None)
         if not isinstance(choices, list):
-            raise garbled(self._place)
+            raise garbled(self._address)
         self._length += len(delta)
         if choices:
             self._reason = getattr(choices[0], "finish_reason", None) or self._reason
 
     def require(self) -> None:
-        """Raises ServerError where the stream ended before the answer did."""
-        _require_end(self._reason, self._length, self._place)
+        """Raise ServerError if the stream ended before the answer did."""
+        _require_end(self._reason, self._length, self._address)
 
 
-class _Completion:
-    """An answer of the completion endpoint as it grows."""
+class _GrowingCompletion:
+    """An answer of the completion endpoint that grows."""
 
-    def __init__(self, place: str) -> None:
-        self.end = StreamEnd(place)
+    def __init__(self, address: str) -> None:
+        self.end = StreamEnd(address)
         self._text = ""
         self._ended: dict[str, Any] = {}
 
     def add(self, chunk: Any) -> CompletionResponse:
-        """The answer with one more chunk."""
+        """Add a chunk, and return the answer so far."""
         choice = chunk.choices[0] if getattr(chunk, "choices", None) else None
         delta: str = getattr(choice, "text", None) or ""
         self.end.see(chunk, delta)
@@ -146,31 +158,34 @@ class _Completion:
         )
 
 
-def completion_stream(chunks: "Stream[Completion]", place: str) -> Iterator[CompletionResponse]:
-    """The answer as it grows.
+def completion_stream(chunks: "Stream[Completion]", address: str) -> Iterator[CompletionResponse]:
+    """Yield the answer as it grows.
 
     Raises:
         ServerError: the stream is not in the protocol, or ends before the answer does.
     """
-    answer = _Completion(place)
+    answer = _GrowingCompletion(address)
     with chunks:
         for chunk in chunks:
             yield answer.add(chunk)
     answer.end.require()
 
 
-async def async_completion_stream(chunks: "AsyncStream[Completion]", place: str) -> AsyncIterator[CompletionResponse]:
-    """As :func:`completion_stream`."""
-    answer = _Completion(place)
+async def async_completion_stream(chunks: "AsyncStream[Completion]", address: str) -> AsyncIterator[CompletionResponse]:
+    """Yield the answer as it grows; see :func:`completion_stream`."""
+    answer = _GrowingCompletion(address)
     async with chunks:
         async for chunk in chunks:
             yield answer.add(chunk)
     answer.end.require()
 
 
-def chat_stream(responses: Iterable[ChatResponse], place: str) -> Iterator[ChatResponse]:
-    """Passes on a stream of an OpenAI model, with its log-probabilities; raises as :func:`completion_stream`."""
-    end = StreamEnd(place)
+def chat_stream(responses: Iterable[ChatResponse], address: str) -> Iterator[ChatResponse]:
+    """Pass on a chat's stream with its log-probabilities.
+
+    Raises as :func:`completion_stream`.
+    """
+    end = StreamEnd(address)
     for response in responses:
         end.see(response.raw, response.delta or "")
         response.logprobs = _chunk_logprobs(response.raw)
@@ -178,9 +193,9 @@ def chat_stream(responses: Iterable[ChatResponse], place: str) -> Iterator[ChatR
     end.require()
 
 
-async def async_chat_stream(responses: AsyncIterable[ChatResponse], place: str) -> AsyncIterator[ChatResponse]:
-    """As :func:`chat_stream`."""
-    end = StreamEnd(place)
+async def async_chat_stream(responses: AsyncIterable[ChatResponse], address: str) -> AsyncIterator[ChatResponse]:
+    """Pass on a chat's stream; see :func:`chat_stream`."""
+    end = StreamEnd(address)
     async for response in responses:
         end.see(response.raw, response.delta or "")
         response.logprobs = _chunk_logprobs(response.raw)
@@ -189,7 +204,10 @@ async def async_chat_stream(responses: AsyncIterable[ChatResponse], place: str) 
 
 
 def _chunk_logprobs(chunk: Any) -> list[list[LogProb]] | None:
-    """Those of the tokens that a chunk brings; LlamaIndex leaves them out of streams."""
+    """Return the log-probabilities of a chunk's tokens.
+
+    LlamaIndex leaves them out of streams.
+    """
     found = getattr(chunk.choices[0], "logprobs", None) if chunk.choices else None
     content = getattr(found, "content", None)
     return _token_logprobs(content) if content else None
@@ -199,7 +217,10 @@ def _chunk_logprobs(chunk: Any) -> list[list[LogProb]] | None:
 
 
 def _token_logprobs(tokens: list[ChatCompletionTokenLogprob]) -> list[list[LogProb]]:
-    """Of each token of a chat its likeliest alternatives, or itself where none were asked for."""
+    """Return the likeliest alternatives of each token of a chat.
+
+    The token itself where none were asked for.
+    """
     return [[_logprob(one) for one in token.top_logprobs] or [_logprob(token)] for token in tokens]
 
 
@@ -208,7 +229,10 @@ def _logprob(token: ChatCompletionTokenLogprob | TopLogprob) -> LogProb:
 
 
 def _text_logprobs(found: Logprobs) -> list[list[LogProb]]:
-    """The same of each token of a completion; the first of an echoed prompt has none."""
+    """Return the likeliest alternatives of each token of a completion.
+
+    The first token of an echoed prompt has none.
+    """
     tokens, values = found.tokens or [], found.token_logprobs or []
     alternatives = found.top_logprobs or [{}] * len(tokens)
     own = ({} if value is None else {token: value} for token, value in zip(tokens, values, strict=True))
@@ -218,11 +242,11 @@ def _text_logprobs(found: Logprobs) -> list[list[LogProb]]:
     ]
 
 
-def _require_end(reason: str | None, length: int, place: str) -> None:
+def _require_end(reason: str | None, length: int, address: str) -> None:
     if reason not in _FINISHED:
         why = f"it gives {reason!r} as the reason" if reason else "it gives no reason to finish"
         raise ServerError(
-            f"The language-model server at {place} broke off its answer after {length} characters ({why}). "
+            f"The language-model server at {address} broke off its answer after {length} characters ({why}). "
             "See whether it still runs, and ask again."
         )
 
@@ -233,21 +257,24 @@ def _usage(answer: Any) -> dict[str, int]:
     return {name: getattr(usage, name) for name in names} if usage else {}
 
 
-def _no_answer(answer: Any, place: str) -> ServerError:
-    """The error for what came in place of an answer, in the server's own words where it has some."""
+def _no_answer(answer: Any, address: str) -> ServerError:
+    """Return the error for a reply that is no answer.
+
+    In the server's own words where it has some.
+    """
     said = getattr(answer, "error", None)
     if not said:
-        return garbled(place)
+        return garbled(address)
     words = str(said.get("message", said) if isinstance(said, dict) else said).partition("\n")[0]
     return ServerError(
-        f"The language-model server at {place} gave an error in place of an answer: {words}. "
+        f"The language-model server at {address} gave an error in place of an answer: {words}. "
         "Check the address (it usually ends in /v1) and the model's name."
     )
 
 
-def garbled(place: str) -> ServerError:
-    """The error for an answer that is not in the protocol."""
+def garbled(address: str) -> ServerError:
+    """Return the error for an answer outside the protocol."""
     return ServerError(
-        f"What answers at {place} is not an OpenAI-compatible server: its answer cannot be read. "
+        f"What answers at {address} is not an OpenAI-compatible server: its answer cannot be read. "
         "Check the address (it usually ends in /v1) and what stands between."
     )

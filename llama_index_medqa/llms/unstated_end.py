@@ -1,4 +1,7 @@
-"""Servers that give no reason to finish: where their stream says that it is done, the answer is whole all the same."""
+"""Streams of servers that give no reason to finish.
+
+The answer is whole where the stream says that it is done.
+"""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +19,9 @@ _Client = TypeVar("_Client", openai.OpenAI, openai.AsyncOpenAI)
 
 
 class EndStatingDecoder:
-    """Passes on the events of one stream; before its ``[DONE]`` comes a chunk with the reason, where none was given.
+    """Adds the missing reason to finish to a stream.
+
+    A chunk with the reason comes before ``[DONE]``.
 
     A text that comes as a list of parts is passed on as one text.
 
@@ -32,18 +37,18 @@ class EndStatingDecoder:
         self._is_stated = False
 
     def iter_bytes(self, iterator: Iterator[bytes]) -> Iterator[Any]:
-        """The events of a stream."""
+        """Yield the events of a stream."""
         for event in self._decoder.iter_bytes(iterator):
             yield from self._with_end(event)
 
     async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-        """As :meth:`iter_bytes`, asynchronously."""
+        """Yield the events asynchronously; see :meth:`iter_bytes`."""
         async for event in self._decoder.aiter_bytes(iterator):
             for item in self._with_end(event):
                 yield item
 
     def decode(self, line: str) -> Any:
-        """An event of a line, as the client's own decoder reads it."""
+        """Decode a line as the client's own decoder does."""
         return self._decoder.decode(line)
 
     def _with_end(self, event: Any) -> Iterator[Any]:
@@ -56,7 +61,7 @@ class EndStatingDecoder:
         yield event
 
     def _seen(self, event: Any) -> Any:
-        """The event, as it is to be passed on."""
+        """Note an event, and return it for the client."""
         try:
             chunk = event.json()
         except ValueError:
@@ -75,7 +80,7 @@ class EndStatingDecoder:
 
 
 def stating_ends(client: _Client) -> _Client:
-    """The client, which from now on reads its streams by :class:`EndStatingDecoder`."""
+    """Make a client read its streams by :class:`EndStatingDecoder`."""
     own = type(client)._make_sse_decoder
     # The client asks itself for a decoder of each stream.
     vars(client).setdefault("_make_sse_decoder", lambda: EndStatingDecoder(own(client)))

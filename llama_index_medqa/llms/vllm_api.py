@@ -1,4 +1,4 @@
-"""What a vLLM server is asked beside answers: its models, its tokens, probabilities of a given text, adapters."""
+"""Requests to a vLLM server other than answers: models, tokens, probabilities, adapters."""
 
 import ssl
 from contextlib import AbstractContextManager, nullcontext
@@ -37,7 +37,7 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class ScoredText:
-    """The tokens of a text as a server cut it, and how likely the model finds each.
+    """The tokens of a text and their log-probabilities, as a server gives them.
 
     Attributes:
         count: tokens of the whole text, n.
@@ -51,7 +51,9 @@ class ScoredText:
 
 
 class ServerApi:
-    """Asks a vLLM server; its list of models any OpenAI-compatible server has.
+    """Queries a vLLM server.
+
+    Any OpenAI-compatible server has the list of models.
 
     Args:
         api_base: address of the server, such as ``http://127.0.0.1:8000/v1``.
@@ -84,7 +86,7 @@ class ServerApi:
         self._client = client
 
     def models(self) -> list[ModelCard]:
-        """The models that the server lists.
+        """Return the models that the server lists.
 
         Raises:
             ServerError: nobody answers there, or not in the protocol.
@@ -99,12 +101,12 @@ class ServerApi:
             raise self._stranger("its list of models") from error
 
     def version(self) -> str:
-        """The version of vLLM."""
+        """Return the version of vLLM."""
         data = self._ask("GET", f"{self._root}/version", "its version")
         return str(data["version"]) if isinstance(data, dict) and "version" in data else "unknown"
 
     def token_ids(self, model: str, prompt: str | list[dict[str, str]]) -> tuple[int, ...]:
-        """The tokens of a prompt as the server cuts it.
+        """Return the token ids of a prompt.
 
         Args:
             model: served name of a base model or an adapter.
@@ -118,7 +120,7 @@ class ServerApi:
             raise self._stranger("its tokens") from error
 
     def score(self, model: str, text: str, *, add_special_tokens: bool = True) -> ScoredText:
-        """How likely a model finds the tokens of a text.
+        """Return the log-probabilities of the tokens of a text.
 
         Args:
             model: served name of a base model or an adapter.
@@ -146,7 +148,7 @@ class ServerApi:
             ) from error
 
     def load_adapter(self, name: str, path: str) -> None:
-        """Loads a LoRA adapter into the running server.
+        """Load a LoRA adapter into the running server.
 
         Args:
             name: what to ask for afterwards.
@@ -160,7 +162,10 @@ class ServerApi:
         self._ask("POST", f"{self.api_base}/load_lora_adapter", f"to load {name!r}", body, _LOADING_SECONDS)
 
     def unload_adapter(self, name: str) -> None:
-        """Removes a LoRA adapter from the running server; raises as :meth:`load_adapter`."""
+        """Remove a LoRA adapter from the running server.
+
+        Raises as :meth:`load_adapter`.
+        """
         url = f"{self.api_base}/unload_lora_adapter"
         self._ask("POST", url, f"to unload {name!r}", {"lora_name": name}, _LOADING_SECONDS)
 
@@ -216,7 +221,7 @@ class ServerApi:
 
 
 def _reason(answer: httpx.Response) -> str:
-    """What the server says of its refusal; empty where it says nothing of its own."""
+    """Return the server's own reason for a refusal; empty without one."""
     try:
         error = answer.json()["error"]
     except (ValueError, KeyError, TypeError):
@@ -224,22 +229,27 @@ def _reason(answer: httpx.Response) -> str:
     return str(error.get("message", error) if isinstance(error, dict) else error).partition("\n")[0]
 
 
-def unreachable(place: str, error: BaseException) -> str:
-    """The message for a server that does not answer."""
+def unreachable(address: str, error: BaseException) -> str:
+    """Return the message for a server that does not answer."""
     return (
-        f"No language-model server answers at {place} ({error}). Start one there, give its address, or use "
+        f"No language-model server answers at {address} ({error}). Start one there, give its address, or use "
         "`--llm extractive`, which needs none."
     )
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address is on this machine: a proxy of the environment has no way there."""
+    """Return whether an address is on this machine.
+
+    A proxy of the environment has no way there.
+    """
     return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 @cache
 def loopback_tls() -> ssl.SSLContext:
-    """The certificates that clients of this machine's servers trust: certifi's, as httpx takes them by itself.
+    """Return the certificates for servers on this machine.
+
+    certifi's, as httpx takes them by itself.
 
     Read once: it takes as long as some thirty requests, and each event loop needs a client of its own.
     """
@@ -247,7 +257,7 @@ def loopback_tls() -> ssl.SSLContext:
 
 
 def served_name(api_base: str, api_key: str | None, wanted: str | None, options: str) -> str:
-    """Return the name if it is served, or that of the only model that is.
+    """Return the wanted name, or that of the only served model.
 
     Args:
         api_base: address of an OpenAI-compatible server.

@@ -1,4 +1,4 @@
-"""Language models behind an OpenAI-compatible server: a LoRA adapter on vLLM, or any other."""
+"""Language models behind OpenAI-compatible servers: a LoRA adapter on vLLM, or any other."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ _COMPARISON = "Walking lowered the systolic blood pressure by 6.2 mm Hg in adult
 
 
 class VllmLora(ServedLlm):
-    """A LoRA adapter served by vLLM, asked for by its own name, and proved to be the one that answers.
+    """A LoRA adapter on vLLM, called by its own name and proved to answer.
 
     vLLM answers under two names: the base model's (``--served-model-name``) and each adapter's (``--lora-modules
     NAME=PATH``). A client that asks for the first never touches the adapter, and nothing tells. Here the adapter's
@@ -99,12 +99,14 @@ class VllmLora(ServedLlm):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex saves this component."""
+        """Return the name under which LlamaIndex saves this component."""
         return "VllmLora"
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What LlamaIndex asks of a model; the context window is asked of the server once.
+        """Return what LlamaIndex needs to know of the model.
+
+        The server is asked for the context window once.
 
         Raises:
             ServerError: nobody answers there, or not in the protocol.
@@ -119,7 +121,7 @@ class VllmLora(ServedLlm):
         return data
 
     def to_payload(self) -> dict[str, Any]:
-        """What events say of this model; the server is not asked for it."""
+        """Return the fields for events, without asking the server."""
         return {"class_name": self.class_name(), **self._known_metadata().model_dump()}
 
     def _ask_window(self) -> int:
@@ -128,7 +130,9 @@ class VllmLora(ServedLlm):
         return windows.get(self.base_model) or next(iter(windows.values()), DEFAULT_CONTEXT_WINDOW)
 
     def with_adapter(self, adapter: str | None, *, manifest: str | None = None) -> Self:
-        """The same model with another adapter of the same server; connections are shared.
+        """Return the model with another adapter of the same server.
+
+        Connections are shared.
 
         Args:
             adapter: name under which the server lists it; None asks for the base model.
@@ -140,13 +144,15 @@ class VllmLora(ServedLlm):
         return other
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """A copy that shares the connections."""
+        """Return a copy that shares the connections."""
         other = self.model_copy()
         other._verifying = threading.Lock()
         return other
 
     def verify(self) -> AdapterProof:
-        """Proves that the server answers with the adapter of the manifest; without an adapter, there is nothing to.
+        """Prove that the server answers with the manifest's adapter.
+
+        Without an adapter there is nothing to prove.
 
         The adapter is listed under its own name; base model, template and tokens are those of training; served base
         model and adapter find the tokens of the manifest's canaries as likely as transformers and peft did. Without a
@@ -172,12 +178,14 @@ class VllmLora(ServedLlm):
             comparison=_COMPARISON,
         )
         if proof.gap:
-            _logger.warning("%s on %s: %s", self.adapter, redacted(self._place), proof.gap)
+            _logger.warning("%s on %s: %s", self.adapter, redacted(self._address), proof.gap)
         self._verified = True
         return proof
 
     def room_for(self, asked: str | Sequence[ChatMessage]) -> int:
-        """The tokens of the context window that a prompt and its answer leave free; negative where it is too long.
+        """Return the free tokens beside a prompt and its answer.
+
+        Negative where both exceed the context window.
 
         Args:
             asked: the formatted prompt for the completion endpoint, or the messages for the chat endpoint.
@@ -206,7 +214,7 @@ class VllmLora(ServedLlm):
 
     def _api(self) -> ServerApi:
         key = None if self.api_key == _NO_KEY else self.api_key
-        return ServerApi(self._place, api_key=key, headers=self.default_headers, client=self._http_client)
+        return ServerApi(self._address, api_key=key, headers=self.default_headers, client=self._http_client)
 
 
 def _require_other_name(adapter: str | None, base_model: str) -> None:
@@ -218,5 +226,5 @@ def _require_other_name(adapter: str | None, base_model: str) -> None:
 
 
 def _joined(messages: Sequence[ChatMessage]) -> str:
-    """A conversation as one prompt, for a model that has no chat template."""
+    """Join a conversation to one prompt, for models without a chat template."""
     return "\n\n".join(message.content or "" for message in messages)

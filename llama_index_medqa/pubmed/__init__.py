@@ -1,4 +1,4 @@
-"""What a PubMed record is, how files of records are read, and how PubMed is asked.
+"""PubMed records, files of records, and requests to PubMed.
 
 Knows nothing of LlamaIndex. May import ``text``, ``_common`` and ``errors``.
 """

@@ -1,4 +1,4 @@
-"""Bytes of an input: a path, an open file or standard input, compressed or not, a piece at a time."""
+"""Bytes of an input in pieces: files, open files, standard input; gzip too."""
 
 import logging
 from collections.abc import Iterator
@@ -31,14 +31,16 @@ except ImportError:
 
 
 class Pieces:
-    """The bytes of an input in pieces of bounded size, of which the first can be looked at beforehand.
+    """An input in pieces of bounded size.
+
+    The first piece can be looked at beforehand.
 
     Args:
         name: what to call the input in messages.
         pieces: its bytes, in order.
 
     Attributes:
-        remarks: what a reader has to say of the input, for whoever asked it to read.
+        remarks: remarks of a reader on the input.
     """
 
     def __init__(self, name: str, pieces: Iterator[bytes]) -> None:
@@ -53,13 +55,16 @@ class Pieces:
         yield from self._pieces
 
     def peek(self) -> bytes:
-        """The first piece, which stays where it is; empty for an empty input."""
+        """Return the first piece and keep it.
+
+        It is empty for an empty input.
+        """
         if self._first is None:
             self._first = next(self._pieces, b"")
         return self._first
 
     def tell_remarks(self) -> None:
-        """Logs what readers had to say of the input, a warning for each kind of remark."""
+        """Log a warning for each kind of remark of readers."""
         for line in self.remarks.lines():
             _logger.warning("%s: %s.", self.name, line)
 
@@ -68,7 +73,9 @@ Source = Path | BinaryIO | Pieces
 
 
 def open_source(source: Source, name: str | None = None) -> Pieces:
-    """Open an input; gzip is undone, whatever the file is called.
+    """Open an input and decompress gzip.
+
+    Gzip is recognised by content, whatever the file is called.
 
     Args:
         source: a file's path; a binary stream, read from where it stands and left open; or an input that is
@@ -89,7 +96,7 @@ def open_source(source: Source, name: str | None = None) -> Pieces:
 
 @contextmanager
 def reading(source: Source, name: str | None = None) -> Iterator[Pieces]:
-    """Opens an input for a reader, as :func:`open_source` does.
+    """Open an input for a reader, as :func:`open_source`.
 
     The remarks are logged at the end, unless the input was open before: then they are for whoever opened it.
     """
@@ -135,7 +142,10 @@ def _decompressed(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 
 def _bounded(first: bytes, pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """The inflated bytes, as long as they are no more than compressed records can become."""
+    """Yield inflated bytes up to a limit.
+
+    Records cannot be compressed more than that.
+    """
     read = len(first)
     written = 0
 
@@ -156,7 +166,10 @@ def _bounded(first: bytes, pieces: Iterator[bytes], name: str) -> Iterator[bytes
 
 
 def _inflated(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Members of a gzip stream one after the other; bounded pieces even of a bomb."""
+    """Inflate the members of a gzip stream in bounded pieces.
+
+    Also those of a decompression bomb.
+    """
     waiting = first
     while waiting:
         member = _decompressor(_GZIP_WINDOW)

@@ -1,4 +1,4 @@
-"""Publication dates as PubMed and its exports write them, read into numbers."""
+"""Publication dates as PubMed and its exports write them."""
 
 import re
 
@@ -24,7 +24,9 @@ _DIGITS = re.compile(r"(1[5-9]\d\d|20\d\d)(\d\d)(\d\d)")
 
 
 def month_number(text: str) -> int | None:
-    """The month that a text names: ``9``, ``09``, ``Sep``, ``September`` or a range such as ``Sep-Oct``.
+    """Return the month that a text names.
+
+    Such as ``9``, ``09``, ``Sep``, ``September`` or a range like ``Sep-Oct``.
 
     Returns:
         1 to 12, the first month of a range; None where the text names no month (a season, for example).
@@ -36,7 +38,9 @@ def month_number(text: str) -> int | None:
 
 
 def make_date(year: str, month: str = "", day: str = "") -> PublicationDate | None:
-    """A date of three texts, of which the last ones may be empty or unreadable.
+    """Return a date of texts for year, month and day.
+
+    The last ones may be empty or unreadable.
 
     Returns:
         None where the year has not four digits. A day without a month is left out, and so is one outside
@@ -52,7 +56,9 @@ def make_date(year: str, month: str = "", day: str = "") -> PublicationDate | No
 
 
 def parse_free_date(text: str) -> PublicationDate | None:
-    """The first date in a free text: ``1998 Dec-1999 Jan``, ``2013 06 10``, ``1983 Spring``, ``Winter 1983``.
+    """Return the first date in a free text.
+
+    Such as ``1998 Dec-1999 Jan``, ``2013 06 10``, ``1983 Spring``, ``Winter 1983``.
 
     Returns:
         Of a range the beginning; None where the text has no year between 1500 and 2099.
@@ -64,11 +70,13 @@ def parse_free_date(text: str) -> PublicationDate | None:
 
 
 def parse_written_date(text: str) -> PublicationDate | None:
-    """A date as people and other programs write it: ``15 Jan 2019``, ``November 15, 2004``, ``20190102``.
+    """Parse a date in a common notation.
+
+    Such as ``15 Jan 2019``, ``November 15, 2004``, ``20190102``.
 
     Returns:
-        As :func:`parse_free_date`. Where only digits and slashes stand before the year, which of them is the month is
-        not told, so that it is left out.
+        As :func:`parse_free_date`. Where only digits and slashes stand before the year, the month is
+        ambiguous and left out.
     """
     text = _TIME.sub("", text)
     if digits := _DIGITS.fullmatch(text.strip()):

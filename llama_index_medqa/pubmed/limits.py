@@ -1,4 +1,4 @@
-"""How much of an input is taken for real: beyond these sizes a file is damaged, or made to fill the memory.
+"""Limits on sizes of an input: beyond them a file is damaged or an attack.
 
 PubMed's longest records are below 20 MB, its longest titles a few thousand characters.
 """
@@ -29,7 +29,7 @@ LARGEST_EXPANSION = 200
 
 
 def require_sound(item: PubMedRecord | Deletion, name: str) -> None:
-    """Checks what no source may get wrong: the sizes of the values, and a PMID that is a number.
+    """Check the sizes of a record's values and its PMID.
 
     Args:
         item: what was read.
@@ -48,7 +48,10 @@ def require_sound(item: PubMedRecord | Deletion, name: str) -> None:
 
 
 def is_pmid(text: str) -> bool:
-    """Whether a text has the form of a PMID: up to ten digits, and nothing else."""
+    """Return whether a text has the form of a PMID.
+
+    Up to ten digits, and nothing else.
+    """
     return text.isascii() and text.isdigit() and len(text) <= 10
 
 

@@ -1,4 +1,4 @@
-"""A PubMed record as plain, immutable data: the one form that every input is read into."""
+"""A PubMed record as plain, immutable data."""
 
 import hashlib
 import json
@@ -49,7 +49,10 @@ ABSTRACT_LABEL = "ABSTRACT"
 
 @dataclass(frozen=True, slots=True)
 class SectionSpan:
-    """Where a section lies in :attr:`PubMedRecord.text`: ``text[start:end]``, in characters."""
+    """A section's span in :attr:`PubMedRecord.text`.
+
+    ``text[start:end]``, in characters.
+    """
 
     label: str
     start: int
@@ -58,7 +61,7 @@ class SectionSpan:
 
 @dataclass(frozen=True, slots=True)
 class PublicationDate:
-    """A publication date of the precision that the source gave.
+    """A publication date as precise as the source.
 
     Attributes:
         year: four digits.
@@ -72,12 +75,17 @@ class PublicationDate:
 
     @property
     def ordinal(self) -> int:
-        """The date as the integer ``yyyymmdd`` that sorts and filters; unknown month or day count as 1."""
+        """Return the date as the integer ``yyyymmdd``.
+
+        It sorts and filters; unknown month or day count as 1.
+        """
         return self.year * 10_000 + (self.month or 1) * 100 + (self.day or 1)
 
 
 class Link(NamedTuple):
-    """A line of NLM's comments and corrections: what another paper does to this one, or this to it.
+    """A line of NLM's comments and corrections.
+
+    What another paper does to this one, or this to it.
 
     Attributes:
         kind: NLM's ``RefType``, such as ``RetractionIn`` (this paper is retracted there) or ``RetractionOf``
@@ -101,10 +109,12 @@ _NOTICE_TYPES = frozenset({"Retraction of Publication", "Retraction Notice"})
 
 
 def status_of(publication_types: tuple[str, ...], links: tuple[Link, ...]) -> Status:
-    """What later notices say of a paper; the gravest where there are several.
+    """Return a paper's status by later notices.
+
+    The gravest where there are several.
 
     A paper that is retracted in part counts as one of concern. Notices themselves (of an erratum, of a
-    concern) are current papers; a notice of retraction is told apart because it must not be read as a
+    concern) are current papers; a notice of retraction has its own status because it must not be read as a
     finding.
 
     Args:
@@ -122,7 +132,7 @@ def status_of(publication_types: tuple[str, ...], links: tuple[Link, ...]) -> St
 
 
 class Identity(NamedTuple):
-    """What a source says about which record, without the record.
+    """Which record a source describes, without the record.
 
     Attributes:
         document_id: as in :attr:`PubMedRecord.document_id`.
@@ -137,7 +147,7 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """NLM's word that a PMID is no longer in PubMed.
+    """NLM's notice that a PMID is no longer in PubMed.
 
     Attributes:
         pmid: PubMed identifier, digits only.
@@ -149,7 +159,7 @@ class Deletion:
 
     @property
     def document_id(self) -> str:
-        """The identity that the deleted record had: ``PMID:123``."""
+        """Return the id of the deleted record: ``PMID:123``."""
         return f"PMID:{self.pmid}"
 
 
@@ -170,7 +180,7 @@ class PubMedRecord:
         status: what later notices say of the paper. A retraction *notice* is a paper about another paper and
             is not itself retracted.
         links: comments, corrections and retractions, this paper's and of this paper.
-        revised: when NLM last changed the record; None where the source does not tell.
+        revised: when NLM last changed the record; None where the source does not state it.
         lazy_details: where :attr:`details` come from.
     """
 
@@ -190,27 +200,36 @@ class PubMedRecord:
 
     @property
     def details(self) -> RecordDetails:
-        """Authors, references and whatever else an index does not need; parsed on first use."""
+        """Return all that an index does not need.
+
+        Authors, references and more; parsed on first use.
+        """
         return self.lazy_details.value
 
     @property
     def authors(self) -> tuple[Author, ...]:
-        """The authors in order; parsed on first use."""
+        """Return the authors in order; parsed on first use."""
         return self.details.authors
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        """The reference list; parsed on first use."""
+        """Return the reference list; parsed on first use."""
         return self.details.references
 
     @property
     def text(self) -> str:
-        """Title and abstract paragraphs, a line each: the text that every character span refers to."""
+        """Return title and abstract paragraphs, a line each.
+
+        Every character span refers to it.
+        """
         return "\n".join(part for part, _ in self._parts())
 
     @property
     def section_spans(self) -> tuple[SectionSpan, ...]:
-        """The spans of title and sections in :attr:`text`, in order and without overlap."""
+        """Return the spans of title and sections in :attr:`text`.
+
+        In order and without overlap.
+        """
         spans, start = [], 0
         for part, label in self._parts():
             spans.append(SectionSpan(label, start, start + len(part)))
@@ -219,14 +238,20 @@ class PubMedRecord:
 
     @property
     def document_id(self) -> str:
-        """``PMID:123``, or ``SHA:`` and 12 hexadecimal digits of the text where there is no PMID."""
+        """Return ``PMID:123``, or ``SHA:`` and 12 digits.
+
+        The digits are of the text's hash, where there is no PMID.
+        """
         if self.pmid is not None:
             return f"PMID:{self.pmid}"
         return f"SHA:{hashlib.sha256(self.text.encode()).hexdigest()[:12]}"
 
     @property
     def record_hash(self) -> str:
-        """16 hexadecimal digits that change when anything that is stored of the record changes."""
+        """Return 16 hexadecimal digits of the record's hash.
+
+        They change when anything that is stored of the record changes.
+        """
         content = [
             self.pmid,
             [[span.label, span.start, span.end] for span in self.section_spans],
@@ -252,5 +277,5 @@ class PubMedRecord:
 
 
 def identity_of(item: PubMedRecord | Deletion) -> Identity:
-    """Which record an item of a source is about."""
+    """Return which record an item of a source is about."""
     return Identity(item.document_id, item.version, isinstance(item, Deletion))

@@ -1,4 +1,4 @@
-"""What a PubMed record tells beside its text: authors, references, MeSH headings, other abstracts."""
+"""Details of a record: authors, references, MeSH headings, other abstracts."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -45,14 +45,20 @@ class Author(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name as it is read: ``Ada B Lovelace Jr``, or the group's name."""
+        """Return the name as it is read: ``Ada B Lovelace Jr``.
+
+        Or the group's name.
+        """
         return self.collective_name or " ".join(
             part for part in (self.fore_name or self.initials, self.last_name, self.suffix) if part
         )
 
     @property
     def filed_name(self) -> str:
-        """The name as it is filed: ``Lovelace, Ada B, Jr``; a group's in braces where it has a comma itself."""
+        """Return the name as it is filed: ``Lovelace, Ada B, Jr``.
+
+        A group's in braces where it has a comma itself.
+        """
         if self.collective_name:
             group = self.collective_name.replace(";", ",")
             return f"{{{group}}}" if "," in group else group
@@ -73,19 +79,28 @@ class Reference(NamedTuple):
 
     @property
     def pmid(self) -> str | None:
-        """PubMed identifier of the cited paper; None where the list gives none."""
+        """Return the PMID of the cited paper.
+
+        None where the list gives none.
+        """
         return next((value for kind, value in self.ids if kind == "pubmed"), None)
 
 
 class MeshQualifier(NamedTuple):
-    """A subheading such as ``drug therapy``; ``major`` where it names a main topic of the paper."""
+    """A subheading such as ``drug therapy``.
+
+    ``major`` where it names a main topic of the paper.
+    """
 
     name: str
     major: bool = False
 
 
 class MeshHeading(NamedTuple):
-    """A MeSH descriptor with its subheadings; ``major`` where the descriptor itself is a main topic."""
+    """A MeSH descriptor with its subheadings.
+
+    ``major`` where the descriptor itself is a main topic.
+    """
 
     name: str
     major: bool = False
@@ -93,7 +108,9 @@ class MeshHeading(NamedTuple):
 
 
 class OtherAbstract(NamedTuple):
-    """An abstract beside the main one: a translation, a summary in plain language, or another database's.
+    """An abstract beside the main one.
+
+    A translation, a summary in plain language, or another database's.
 
     Attributes:
         kind: NLM's ``Type``, such as ``plain-language-summary`` or ``Publisher``.
@@ -109,7 +126,9 @@ class OtherAbstract(NamedTuple):
 
 
 class RecordDetails(NamedTuple):
-    """What a record holds beyond the needs of an index; parsed on first use.
+    """The parts of a record that an index does not need.
+
+    They are parsed on first use.
 
     Attributes:
         authors: in order, groups among them.
@@ -158,24 +177,33 @@ class RecordDetails(NamedTuple):
 
     @property
     def pmcid(self) -> str | None:
-        """PubMed Central identifier, such as ``PMC4513071``; None where the paper is not there."""
+        """Return the PubMed Central id, such as ``PMC4513071``.
+
+        None where the paper is not there.
+        """
         return next((value for kind, value in self.article_ids if kind == "pmc"), None)
 
     @property
     def bibliography(self) -> "RecordDetails":
-        """The part that a citation of the paper needs: authors without affiliations, volume, issue and pages."""
+        """Return what a citation of the paper needs.
+
+        Authors without affiliations, volume, issue and pages.
+        """
         authors = tuple(author._replace(affiliations=(), orcid=None) for author in self.authors)
         return RecordDetails(authors=authors, volume=self.volume, issue=self.issue, pages=self.pages)
 
     @property
     def author_line(self) -> str:
-        """The authors as they are filed: ``King, Martin L; A Study Group``; beyond 50 of them ``et al.``."""
+        """Return the authors as they are filed, in a line.
+
+        ``King, Martin L; A Study Group``; beyond 50 of them ``et al.``.
+        """
         names = [author.filed_name for author in self.authors[:_AUTHORS_IN_LINE]]
         return "; ".join(names + ["et al."] * (len(self.authors) > _AUTHORS_IN_LINE))
 
 
 class LazyDetails:
-    """Details that are parsed when they are first asked for, and kept.
+    """Details that are parsed on first use and kept.
 
     Args:
         parse: gives the details; a ``functools.partial`` of a module-level function can be pickled.
@@ -190,7 +218,7 @@ class LazyDetails:
 
     @property
     def value(self) -> RecordDetails:
-        """The parsed details."""
+        """Return the parsed details."""
         if self._value is None:
             self._value = self._parse()
         return self._value
@@ -206,5 +234,5 @@ class LazyDetails:
 
 
 def known_details(details: RecordDetails) -> LazyDetails:
-    """Details that need no parsing, in the wrapping that a record keeps them in."""
+    """Wrap details that need no parsing."""
     return LazyDetails(RecordDetails, details)

@@ -1,11 +1,11 @@
-"""Small rules on texts that every input shares."""
+"""Rules on texts that all inputs share."""
 
 _NO_HEADING = frozenset({"", "UNASSIGNED", "UNLABELLED"})
 _UNTRANSLATED = frozenset({"", "[Not Available].", "[Not Available]", "Not Available"})
 
 
 def fold(text: str) -> str:
-    """The text with every run of white space as one space, and none at its ends."""
+    """Return a text with white space folded and trimmed."""
     # Nothing printable but the plain space is white space, so most texts need no work.
     if text.isprintable() and "  " not in text:
         return text.strip(" ")
@@ -13,11 +13,17 @@ def fold(text: str) -> str:
 
 
 def heading(text: str) -> str | None:
-    """A section's label or category; None for the words with which NLM says that there is none."""
+    """Return a section's label or category.
+
+    None for the words with which NLM says that there is none.
+    """
     text = fold(text)
     return None if text.upper() in _NO_HEADING else text
 
 
 def main_title(title: str, vernacular_title: str) -> str:
-    """The English title, or where NLM has none the title in the paper's own language."""
+    """Return the English title.
+
+    Where NLM has none, the title in the paper's own language.
+    """
     return vernacular_title or title if title in _UNTRANSLATED else title

@@ -1,4 +1,4 @@
-"""An answer as text, Markdown, HTML and data; its papers for reference managers; files.
+"""Answers as text, Markdown, HTML, data and references.
 
 May import ``answering`` and what stands below it.
 """

@@ -1,4 +1,4 @@
-"""An answer into files."""
+"""Writes an answer to files."""
 
 import os
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def save_answer(
     bibtex: Path | None = None,
     ris: Path | None = None,
 ) -> None:
-    """Writes an answer, and the papers that it cites, to the files that are given.
+    """Write an answer and its references to the given files.
 
     A file that cannot be written keeps no other from being written.
 
@@ -48,7 +48,9 @@ def save_answer(
 
 
 def require_writable(*files: Path | None) -> None:
-    """Tells, before a question is answered, that a file for the answer cannot be written.
+    """Raise if a file for the answer cannot be written.
+
+    Asked before the question is answered.
 
     Raises:
         InputError: it cannot, or one file is given twice.
@@ -66,4 +68,4 @@ def require_writable(*files: Path | None) -> None:
 
 
 def _unwritable(file: Path, reason: str) -> InputError:
-    return InputError(f"{file} cannot be written: {reason}. Choose another place.")
+    return InputError(f"{file} cannot be written: {reason}. Choose another folder.")

@@ -1,4 +1,4 @@
-"""The papers that an answer cites or findings are quoted from, for reference managers: BibTeX, RIS, links to PubMed."""
+"""The papers of an answer for reference managers: BibTeX, RIS, links to PubMed."""
 
 import re
 from dataclasses import dataclass
@@ -49,19 +49,19 @@ class Reference:
 
     @property
     def in_pubmed(self) -> bool:
-        """Whether it has a PMID that is one: a number."""
+        """Return whether the paper has a numeric PMID."""
         return bool(self.pmid) and is_pmid(str(self.pmid))
 
     @property
     def link(self) -> str | None:
-        """Address of the paper: in PubMed, else by its DOI; None where it has neither."""
+        """Return the address in PubMed, else by DOI; None without both."""
         if self.in_pubmed:
             return f"{PUBMED}/{self.pmid}/"
         return f"https://doi.org/{quote(self.doi, safe='/:;()')}" if self.doi else None
 
 
 def references(response: MedQAResponse) -> list[Reference]:
-    """The papers that an answer cites, or that findings are quoted from, in the order in which they stand."""
+    """Return the papers that an answer cites or quotes, in order."""
     metadata: dict[str, dict[str, Any]] = {}
     for item in response.source_nodes:
         metadata.setdefault(document_id_of(item.node), item.node.metadata)
@@ -86,7 +86,7 @@ def references(response: MedQAResponse) -> list[Reference]:
 
 
 def as_bibtex(cited: list[Reference]) -> str:
-    """BibTeX entries, an ``@article`` a paper."""
+    """Return BibTeX entries, one ``@article`` for each paper."""
     entries = []
     for reference in cited:
         fields = {
@@ -109,7 +109,7 @@ def as_bibtex(cited: list[Reference]) -> str:
 
 
 def as_ris(cited: list[Reference]) -> str:
-    """RIS records (type JOUR), a paper each, for EndNote, Zotero and others."""
+    """Return RIS records (type JOUR) for EndNote, Zotero and others."""
     records = []
     for reference in cited:
         first_page, last_page = (*_page_range(reference.pages), "", "")[:2]
@@ -136,7 +136,10 @@ def as_ris(cited: list[Reference]) -> str:
 
 
 def _bibtex_name(name: str) -> str:
-    """A name as BibTeX reads it: family name first, suffix between; a group's in braces, so that it stays whole."""
+    """Return a name as BibTeX reads it.
+
+    Family name first, suffix between; a group's in braces, so that it stays whole.
+    """
     if name == "et al.":
         return "others"
     family, comma, rest = name.partition(",")
@@ -147,7 +150,10 @@ def _bibtex_name(name: str) -> str:
 
 
 def _page_range(pages: str) -> list[str]:
-    """The first and the last page, where NLM leaves out what they share: ``764-9`` is 764 and 769."""
+    """Return the first and the last page in full.
+
+    NLM leaves out what they share: ``764-9`` is 764 and 769.
+    """
     first, dash, last = pages.partition("-")
     if not dash or not (first.isdigit() and last.isdigit()):
         return [pages]

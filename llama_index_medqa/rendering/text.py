@@ -1,4 +1,7 @@
-"""An answer for people, as plain text or Markdown, and for machines, as data; HTML is made by ``rendering.html``."""
+"""An answer as plain text, Markdown and data.
+
+``rendering.html`` makes HTML.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +21,8 @@ from llama_index_medqa.verification.verdicts import AnswerSentence
 HEADINGS: Mapping[Outcome, str] = MappingProxyType(
     {"answer": "Answer", "findings": "Findings", "nothing_found": "Nothing found"}
 )
+# What the verifier says of the question, whatever was drafted.
+_LEADS = ("Yes.", "No.")
 _MARKDOWN_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|"})
 
 
@@ -42,7 +47,7 @@ class Source:
 
 
 def sources(response: MedQAResponse) -> list[Source]:
-    """The retrieved records, each once, the best first."""
+    """Return the retrieved records, each once, the best first."""
     found: dict[str, Source] = {}
     for item in response.source_nodes:
         metadata = item.node.metadata
@@ -59,44 +64,68 @@ def sources(response: MedQAResponse) -> list[Source]:
 
 
 def as_data(question: str, response: MedQAResponse) -> dict[str, Any]:
-    """Question and answer as plain data, fit for JSON."""
+    """Return question and answer as plain data, fit for JSON."""
     links = {reference.document_id: reference.link for reference in references(response)}
     return {
         "question": question,
         "answer": response.response,
         **(response.metadata or {}),
+        "short_answer": short_answer(response),
         "sources": [asdict(source) for source in sources(response)],
         "links": links,
     }
 
 
 def notes(response: MedQAResponse) -> list[str]:
-    """What a reader must know beside the answer, a line each."""
+    """Return the notes beside the answer, a line each."""
     return [*_translated_question(response), *_notes(response)]
 
 
 def short_answer(response: MedQAResponse) -> str:
-    """The answer in a line: yes or no, a name or number, or a list; empty where there is none that is likely enough."""
+    """Return the short answer as a line; empty where there is none.
+
+    Yes or no, a name or number, or a list that is likely enough.
+    """
     exact = response.exact_answer
     if exact is None or not exact.shown:
         return ""
-    origin = " (from the quotes; not verified)" if exact.is_from_findings else ""
-    return f"Short answer{origin}: {exact.shown}"
+    caveat = short_answer_caveat(response)
+    return f"Short answer{f' ({caveat})' if caveat else ''}: {exact.shown}"
+
+
+def exact_answer_text(response: MedQAResponse) -> str:
+    """Return the short answer with its caveat in brackets."""
+    exact = response.exact_answer
+    if exact is None or not exact.shown:
+        return ""
+    caveat = short_answer_caveat(response)
+    return f"{exact.shown} ({caveat})" if caveat else exact.shown
+
+
+def short_answer_caveat(response: MedQAResponse) -> str:
+    """Return the caveat of an unverified short answer; else empty."""
+    exact = response.exact_answer
+    if exact is None:
+        return ""
+    if exact.is_from_findings:
+        return "from the quotes; not verified"
+    return f"as {response.answered_by} reads the quotes; not verified" if exact.is_model_reading else ""
 
 
 def reasons(response: MedQAResponse) -> list[str]:
-    """What was drafted, by whom, and why each sentence of it was left out, a line each."""
+    """Return the drafter and why each sentence was left out, line by line."""
     if not response.draft:
         return [f"Nothing was drafted: {response.explanation or 'nobody was asked.'}"]
-    count = len(response.sentences) + len(response.dropped)
-    lines = [f"Drafted by {response.answered_by}: {_count(count, 'sentence')}, {len(response.sentences)} shown."]
+    shown = sum(not (sentence.is_quote or sentence.text in _LEADS) for sentence in response.sentences)
+    count = shown + len(response.dropped)
+    lines = [f"Drafted by {response.answered_by}: {_count(count, 'sentence')}, {shown} shown."]
     if response.taken_off:
         lines.append(f"Not part of an answer, and not judged: {', '.join(response.taken_off)}.")
     return [*lines, *(f"Left out: “{item.text}” {reason(item)}." for item in response.dropped)]
 
 
 def reason(sentence: AnswerSentence) -> str:
-    """Why a sentence was left out, in words for people."""
+    """Return why a sentence was left out, in words for people."""
     why = [finding.detail for finding in sentence.findings]
     if sentence.opposing:
         against = ", ".join(dict.fromkeys(citation.document_id for citation in sentence.opposing))
@@ -110,13 +139,17 @@ def _translated_question(response: MedQAResponse) -> Iterator[str]:
         yield f"Asked in {asked.language}; searched and answered in English ({MACHINE_TRANSLATION}): “{asked.english}”"
 
 
-def _notes(response: MedQAResponse) -> Iterator[str]:
+def _abstention_notes(response: MedQAResponse) -> Iterator[str]:
     if response.abstained:
         yield response.explanation
         if response.searched:
             yield f"Searched for: {'; '.join(response.searched)}"
         for paper in response.excluded:
             yield f"Left out by a filter: {paper.document_id}: {paper.title} [{paper.why}]"
+
+
+def _notes(response: MedQAResponse) -> Iterator[str]:
+    yield from _abstention_notes(response)
     for part in response.unanswered:
         yield f"Not answered, because no retrieved record speaks of it: {part}"
     for name, status in response.retracted.items():
@@ -127,6 +160,8 @@ def _notes(response: MedQAResponse) -> Iterator[str]:
             for citations in (item.supporting, item.opposing)
         )
         yield f"Papers disagree: {supporting} against {opposing} on: {item.sentence}"
+    if any(sentence.is_quote for sentence in response.sentences):
+        yield "In quotation marks: sentences of the papers themselves, which nobody drafted."
     if response.dropped and not response.abstained:
         yield f"Left out of the draft, because of failed checks: {_count(len(response.dropped), 'sentence')}."
     if response.cut_off:
@@ -136,7 +171,7 @@ def _notes(response: MedQAResponse) -> Iterator[str]:
 
 
 def as_text(question: str, response: MedQAResponse, today: date) -> str:
-    """Question, answer or findings, sources and notes as plain text."""
+    """Return question, answer or findings, sources and notes as text."""
     lines = [f"Question: {question}", *([response.caution] if response.caution else []), ""]
     lines += [short_answer(response)] if short_answer(response) else []
     lines += [f"{HEADINGS[response.outcome]}: {response.response}", ""]
@@ -149,7 +184,10 @@ def as_text(question: str, response: MedQAResponse, today: date) -> str:
 
 
 def as_markdown(question: str, response: MedQAResponse, today: date) -> str:
-    """Question, answer or findings, sources with links, quotes and notes as Markdown."""
+    """Return question, answer or findings, sources and notes as Markdown.
+
+    Sources have links and quotes.
+    """
     answer = _escaped(FINDINGS_LEAD if response.outcome == "findings" else response.response or "")
     for reference in references(response):
         if reference.pmid and reference.link:
@@ -183,7 +221,10 @@ def _near(source: Source) -> str:
 
 
 def made_by(response: MedQAResponse) -> str:
-    """Who answered, drafted in vain, or was not asked; and how long each stage took."""
+    """Return a line on who answered and how long each stage took.
+
+    Also for a model that drafted in vain or was not asked.
+    """
     seconds = ", ".join(f"{stage} {value:.1f} s" for stage, value in response.seconds.items())
     if response.outcome == "answer":
         return f"Answered by {response.answered_by} ({seconds})."

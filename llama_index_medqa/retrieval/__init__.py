@@ -1,4 +1,4 @@
-"""From a question to chunks: nearest by meaning and by words, fused, filtered, weighed.
+"""Search for chunks by meaning and by words, fused and filtered.
 
 May import ``indexing`` and what stands below it.
 """

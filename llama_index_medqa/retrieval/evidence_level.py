@@ -1,4 +1,4 @@
-"""How much a kind of study weighs, by its publication types."""
+"""The level of evidence of a kind of study."""
 
 from collections.abc import Iterable
 from types import MappingProxyType
@@ -27,5 +27,8 @@ EVIDENCE_LEVELS = MappingProxyType(
 
 
 def evidence_level(publication_types: Iterable[str]) -> float:
-    """The highest level among the publication types of a record, 0 to 1; 0 where none is known."""
+    """Return the highest level of a record's publication types, 0 to 1.
+
+    0 where none is known.
+    """
     return max((EVIDENCE_LEVELS.get(kind, 0.0) for kind in publication_types), default=0.0)

@@ -1,4 +1,4 @@
-"""Rankings made of rankings: reciprocal rank fusion, and marginal relevance against repetition."""
+"""Reciprocal rank fusion and maximal marginal relevance."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,9 @@ RRF_K = 60
 def reciprocal_rank_fusion(
     rankings: Sequence[Sequence[str]], k: float = RRF_K, weights: Sequence[float] | None = None
 ) -> dict[str, float]:
-    """Joins rankings into one by the sum of ``weight / (k + rank)``, the rank counted from 1.
+    """Fuse rankings by the sum of ``weight / (k + rank)``.
+
+    Ranks are counted from 1.
 
     Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet and individual rank learning
     methods", where k = 60.
@@ -31,10 +33,38 @@ def reciprocal_rank_fusion(
     return dict(sorted(scores.items(), key=lambda scored: -scored[1]))
 
 
+def with_firsts(scores: dict[str, float], rankings: Sequence[Sequence[str]], within: int) -> dict[str, float]:
+    """Return fused scores in which the first of each ranking is among the best.
+
+    What one ranking alone finds, such as the only record with a rare name, is otherwise behind all that both find.
+
+    Args:
+        scores: of :func:`reciprocal_rank_fusion`, the best first.
+        rankings: that were fused.
+        within: how many are the best; where it is less than the number of rankings, that number.
+
+    Returns:
+        The same items, the best first. One that was raised has the score of the one that it displaced.
+    """
+    order = list(scores)
+    last = max(within, len(rankings)) - 1
+    raised = [
+        name for name in dict.fromkeys(ranking[0] for ranking in rankings if ranking) if name in order[last + 1 :]
+    ]
+    if not raised:
+        return scores
+    others = [name for name in order if name not in raised]
+    position = last + 1 - len(raised)
+    score = scores[others[position]]
+    return {
+        name: score if name in raised else scores[name] for name in [*others[:position], *raised, *others[position:]]
+    }
+
+
 def maximal_marginal_relevance(
     relevance: Sequence[float], vectors: npt.NDArray[np.float32], balance: float, limit: int
 ) -> list[int]:
-    """Picks items one by one, each for its relevance less its likeness to what was picked before.
+    """Pick items by relevance less similarity to earlier picks.
 
     Carbonell and Goldstein 1998, "The use of MMR, diversity-based reranking": the next item is the one with the
     greatest ``balance * relevance - (1 - balance) * max(cosine to the picked ones)``.

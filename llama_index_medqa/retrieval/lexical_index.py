@@ -1,4 +1,4 @@
-"""Search by words (BM25): a cache that is derived from the collection and follows it."""
+"""Search by words (BM25): a cache that follows the collection."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.errors import SearchCacheError
 from llama_index_medqa.text.abbreviations import find_acronyms
 from llama_index_medqa.text.search_terms import lexical_terms, rules_fingerprint
-from llama_index_medqa.vector_store.store import PubMedVectorStore
+from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
 _logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -60,7 +60,9 @@ class LexicalHit(NamedTuple):
 
 
 class LexicalIndex:
-    """Ranks the records of a collection by BM25, in an SQLite file (FTS5) that is brought up to date before a search.
+    """Ranks the records of a collection by BM25 in an SQLite file (FTS5).
+
+    The file is brought up to date before a search.
 
     The file is a cache: it carries the collection's generation, only records that changed are read again, and a file
     that is damaged or of another version is built anew. Several processes may use it at once; a process that is killed
@@ -78,19 +80,19 @@ class LexicalIndex:
         SearchCacheError: on use, when the file cannot be read or written.
     """
 
-    def __init__(self, store: PubMedVectorStore, path: Path | None = None) -> None:
+    def __init__(self, store: ChunkStore, path: Path | None = None) -> None:
         self._store = store
         self._path = path or _default_path(store)
         self._connections = threading.local()
-        self._made_by = f"{_SCHEMA_VERSION} {rules_fingerprint()} {store.collection.id}"
+        self._made_by = f"{_SCHEMA_VERSION} {rules_fingerprint()} {store.collection_id}"
 
     @property
     def path(self) -> Path:
-        """The file of the cache."""
+        """Return the file of the cache."""
         return self._path
 
     def refresh(self) -> int:
-        """Brings the cache up to date with the collection.
+        """Bring the cache up to date with the collection.
 
         Returns:
             The number of records that were read again or removed.
@@ -98,7 +100,7 @@ class LexicalIndex:
         return self._rebuilt_where_damaged(self._refresh)
 
     def search(self, terms: Sequence[str], limit: int, offset: int = 0) -> list[LexicalHit]:
-        """Ranks the records that hold at least one of the terms.
+        """Rank the records that hold at least one of the terms.
 
         The score is that of FTS5: BM25 (Robertson and Zaragoza 2009) with k1 = 1.2 and b = 0.75, and
         ln((N - n + 0.5) / (n + 0.5)), but at least 0.000001, as the weight of a term that n of N records hold.
@@ -111,25 +113,31 @@ class LexicalIndex:
         return self._rebuilt_where_damaged(lambda: self._search(terms, limit, offset))
 
     def document_frequencies(self, terms: Sequence[str]) -> dict[str, int]:
-        """How many records hold each term; terms that none holds are left out."""
+        """Count the records with each term; terms without any are left out."""
         return self._rebuilt_where_damaged(lambda: self._document_frequencies(terms))
 
     def record_count(self) -> int:
-        """How many records there are."""
+        """Count the records."""
         return int(self._rows("SELECT count(*) FROM record")[0][0])
 
     def long_forms(self, short: str) -> Counter[str]:
-        """What an acronym stands for in the records: long forms in lower case, with the number of records of each."""
+        """Count the records with each long form of an abbreviation.
+
+        Long forms are in lower case.
+        """
         rows = self._rows("SELECT long, count(DISTINCT number) FROM acronym WHERE short = ? GROUP BY long", short)
         return Counter({str(long): int(count) for long, count in rows})
 
     def short_forms(self, long: str) -> Counter[str]:
-        """The acronyms of a long form (in lower case) in the records, with the number of records of each."""
+        """Count the records with each abbreviation of a long form.
+
+        The long form is in lower case.
+        """
         rows = self._rows("SELECT short, count(DISTINCT number) FROM acronym WHERE long = ? GROUP BY short", long)
         return Counter({str(short): int(count) for short, count in rows})
 
     def headings(self, key: str) -> Counter[str]:
-        """The MeSH headings made of the words of a :func:`heading_key`, with the number of records of each."""
+        """Count the records with each MeSH heading of a :func:`heading_key`."""
         rows = self._rows("SELECT heading, count(*) FROM heading WHERE key = ? GROUP BY heading", key)
         return Counter({str(heading): int(count) for heading, count in rows})
 
@@ -195,7 +203,7 @@ class LexicalIndex:
         return len(changed) + len(gone)
 
     def _read(self, chunk_ids: dict[str, list[str]]) -> tuple[dict[str, str], dict[str, list[str]]]:
-        """The texts and MeSH headings of records, by record id."""
+        """Read the texts and MeSH headings of records, by record id."""
         wanted = [chunk_id for ids in chunk_ids.values() for chunk_id in ids]
         nodes = {node.node_id: node for node in self._store.nodes(wanted)}
         texts, headings = {}, {}
@@ -275,33 +283,33 @@ class LexicalIndex:
 
 
 class _OutdatedError(Exception):
-    """The file was made by another version of the rules, or from another collection."""
+    """The file was made by other rules or from another collection."""
 
 
 def heading_key(terms: Sequence[str]) -> str:
-    """What identifies a MeSH heading by its terms in any order: "Neoplasms, Breast" is "breast neoplasms"."""
+    """Return what identifies a MeSH heading whatever its word order.
+
+    "Neoplasms, Breast" is "breast neoplasms".
+    """
     return " ".join(sorted(set(terms)))
 
 
 def heading_term(heading: str) -> str:
-    """The term that a record with a MeSH heading holds beside those of its text; no text can hold it."""
+    """Return the search term of a MeSH heading; no text can hold it."""
     return f"mesh0{hashlib.sha256(heading.lower().encode()).hexdigest()[:12]}"
 
 
 def record_of(chunk_id: str) -> str:
-    """The id of the record that a chunk belongs to: ``PMID:123`` of ``PMID:123#4``."""
+    """Return the record id in a chunk id: ``PMID:123`` of ``PMID:123#4``."""
     return chunk_id.rpartition("#")[0] or chunk_id
 
 
-def _default_path(store: PubMedVectorStore) -> Path:
-    name = f"words-{store.collection.id}.sqlite3"
-    if store.persist_dir is not None and not store.is_read_only:
-        return Path(store.persist_dir).expanduser().resolve() / name
-    return cache_dir() / "search" / name
+def _default_path(store: ChunkStore) -> Path:
+    return (store.folder or cache_dir() / "search") / f"words-{store.collection_id}.sqlite3"
 
 
 def _chunks_by_record(ids: Sequence[str]) -> dict[str, list[str]]:
-    """The chunk ids of each record in the order of their numbers."""
+    """Return the chunk ids of each record, ordered by number."""
     chunk_ids: dict[str, list[str]] = {}
     for chunk_id in ids:
         chunk_ids.setdefault(record_of(chunk_id), []).append(chunk_id)
@@ -311,7 +319,10 @@ def _chunks_by_record(ids: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _joined(chunks: Sequence[tuple[int | None, str]]) -> str:
-    """The text that overlapping chunks are windows of; chunks that do not tell where they lie are set side by side."""
+    """Join overlapping chunks into the text of their record.
+
+    Chunks without positions are set side by side.
+    """
     text, end = "", 0
     for start, chunk in sorted(chunks, key=lambda chunk: chunk[0] or 0):
         if start is None or start >= end:

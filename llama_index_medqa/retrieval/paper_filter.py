@@ -1,4 +1,4 @@
-"""A question with conditions on the papers that may answer it: years, kinds of study, journals."""
+"""Filters on the papers that may answer a question: years, kinds of study, journals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,6 +7,7 @@ from typing import Any
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
+from llama_index_medqa._common.late_imports import renamed
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.vector_store.filter_values import ChunkFields, as_text, fitted
 from llama_index_medqa.vector_store.filters import matches
@@ -16,7 +17,7 @@ _FOUR_DIGITS = range(1000, 10_000)
 
 @dataclass(frozen=True)
 class PaperFilter:
-    """Which papers may be used.
+    """Conditions on the papers that may be used.
 
     Upper and lower case do not matter. A single name may be given in place of a list of them.
 
@@ -36,7 +37,7 @@ class PaperFilter:
     journals: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Takes years that are texts and names that are no lists; refuses an empty span of years."""
+        """Convert years and names that are texts, and refuse an empty span of years."""
         changes: dict[str, Any] = {name: _year(name, getattr(self, name)) for name in ("first_year", "last_year")}
         changes |= {name: _names(getattr(self, name)) for name in ("publication_types", "journals")}
         for name, value in changes.items():
@@ -46,11 +47,11 @@ class PaperFilter:
 
     @property
     def is_empty(self) -> bool:
-        """Whether every paper may be used."""
+        """Return whether every paper may be used."""
         return not self.as_metadata_filters().filters
 
     def as_metadata_filters(self) -> MetadataFilters:
-        """The same as LlamaIndex's filters on a record's metadata."""
+        """Return the same conditions as LlamaIndex's metadata filters."""
         conditions = (
             ("year", FilterOperator.GTE, self.first_year),
             ("year", FilterOperator.LTE, self.last_year),
@@ -65,7 +66,7 @@ class PaperFilter:
 
 @dataclass
 class FilteredQuery(QueryBundle):
-    """A question to papers that meet a filter, for ``query`` and ``aquery``.
+    """A question with a filter, for ``query`` and ``aquery``.
 
     ``PubMedRetriever`` searches among those papers only. Of what another retriever finds, the rest is left out.
 
@@ -77,7 +78,9 @@ class FilteredQuery(QueryBundle):
 
 
 def with_question(query_bundle: QueryBundle, question: str) -> QueryBundle:
-    """Another question with all else that belongs to this one, such as its filter; the same where it is the same.
+    """Return a query with another question and the same filter.
+
+    The same query where the question is the same.
 
     Args:
         query_bundle: what was asked.
@@ -89,17 +92,17 @@ def with_question(query_bundle: QueryBundle, question: str) -> QueryBundle:
 
 
 def papers_of(query_bundle: QueryBundle) -> PaperFilter:
-    """The filter of a question; one that every paper meets where it has none."""
+    """Return the filter of a query; an empty one where it has none."""
     return query_bundle.papers if isinstance(query_bundle, FilteredQuery) else PaperFilter()
 
 
 def written(papers: PaperFilter) -> str:
-    """A filter as people read it: ``year >= 2019 and journal in ['Circulation']``."""
+    """Write a filter for people: ``year >= 2019 and journal in ['Circulation']``."""
     return as_text(papers.as_metadata_filters())
 
 
-def meeting(nodes: Sequence[NodeWithScore], papers: PaperFilter) -> list[NodeWithScore]:
-    """The chunks of papers that meet a filter."""
+def matching(nodes: Sequence[NodeWithScore], papers: PaperFilter) -> list[NodeWithScore]:
+    """Return the chunks of papers that meet a filter."""
     if papers.is_empty:
         return list(nodes)
     filters = fitted(papers.as_metadata_filters(), ChunkFields(item.node.metadata for item in nodes))
@@ -107,19 +110,24 @@ def meeting(nodes: Sequence[NodeWithScore], papers: PaperFilter) -> list[NodeWit
 
 
 def not_met(filters: MetadataFilters, metadata: Mapping[str, Any]) -> str:
-    """Says which conditions a paper does not meet: ``year >= 2020 (2011)``, ``retracted``."""
+    """Return the conditions that a paper does not meet.
+
+    ``year >= 2020 (2011)``, ``retracted``.
+    """
     if filters.condition is FilterCondition.AND:
         parts = [part for part in filters.filters if not matches(MetadataFilters(filters=[part]), dict(metadata))]
     else:
         parts = [filters]
-    told = [
-        not_met(part, metadata) if isinstance(part, MetadataFilters) and part is not filters else _told(part, metadata)
+    conditions = [
+        not_met(part, metadata)
+        if isinstance(part, MetadataFilters) and part is not filters
+        else _condition(part, metadata)
         for part in parts
     ]
-    return ", ".join(told) or as_text(filters)
+    return ", ".join(conditions) or as_text(filters)
 
 
-def _told(part: MetadataFilter | MetadataFilters, metadata: Mapping[str, Any]) -> str:
+def _condition(part: MetadataFilter | MetadataFilters, metadata: Mapping[str, Any]) -> str:
     if isinstance(part, MetadataFilters):
         return as_text(part)
     value = metadata.get(part.key)
@@ -140,3 +148,6 @@ def _year(name: str, value: Any) -> int | None:
 
 def _names(value: Sequence[str] | str) -> tuple[str, ...]:
     return tuple(name for name in ((value,) if isinstance(value, str) else value) if name.strip())
+
+
+__getattr__ = renamed(__name__, {"meeting": "matching"})

@@ -1,4 +1,4 @@
-"""LlamaIndex's postprocessors on retrieved chunks, a cut-off by similarity among them.
+"""LlamaIndex's postprocessors, run on retrieved chunks.
 
 The score of a chunk is what it is ranked by. In hybrid mode that is a sum of reciprocal ranks, at most about 0.03, and
 no similarity: ``SimilarityPostprocessor(similarity_cutoff=0.5)`` would drop everything. Here it sees the cosine.
@@ -17,7 +17,7 @@ _logger = logging.getLogger(__name__)
 def postprocessed(
     nodes: list[NodeWithScore], postprocessors: Sequence[BaseNodePostprocessor], query_bundle: QueryBundle
 ) -> list[NodeWithScore]:
-    """Chunks after all postprocessors, one after the other.
+    """Return the chunks after all postprocessors, in order.
 
     Args:
         nodes: chunks, the best first; those of ``PubMedRetriever`` tell their cosine, where there is one.

@@ -1,4 +1,4 @@
-"""More words for a question, found in the indexed records: acronyms, their long forms, and MeSH headings."""
+"""Query expansion by the records' own abbreviations and MeSH headings."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _LONGEST_PHRASE = 6
 
 
 class Expansion(NamedTuple):
-    """What is added to a question.
+    """A term that is added to a question.
 
     Attributes:
         found: what in the question it is for.
@@ -29,7 +29,7 @@ class Expansion(NamedTuple):
 
 
 def expand_query(question: str, index: LexicalIndex) -> list[Expansion]:
-    """Finds what else the records call what a question speaks of.
+    """Return the other names that the records use for a question's terms.
 
     An acronym brings its long form and a long form its acronym, where at least two records define the pair and at
     least 60 % of the records that define one side mean this other. The words of a MeSH heading, in any order, in the
@@ -75,7 +75,7 @@ def _headings(phrase: str, index: LexicalIndex) -> Iterator[tuple[str, str]]:
 
 
 def _clear_majority(counts: dict[str, int]) -> str | None:
-    """The form that most records mean; None where too few do."""
+    """Return the form that most records use; None where too few do."""
     if not counts:
         return None
     best = max(counts, key=lambda form: counts[form])

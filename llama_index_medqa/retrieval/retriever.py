@@ -1,4 +1,4 @@
-"""The retriever: search by meaning and by words, fused, record by record."""
+"""The retriever: searches by meaning and by words, fused record by record."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ from llama_index_medqa.errors import InputError
 from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.profiles import MOST_CHUNKS, RetrievalMode
 from llama_index_medqa.retrieval.evidence_level import evidence_level
-from llama_index_medqa.retrieval.fusion import RRF_K, maximal_marginal_relevance, reciprocal_rank_fusion
+from llama_index_medqa.retrieval.fusion import RRF_K, maximal_marginal_relevance, reciprocal_rank_fusion, with_firsts
 from llama_index_medqa.retrieval.lexical_index import LexicalHit, LexicalIndex, record_of
 from llama_index_medqa.retrieval.paper_filter import not_met, papers_of
 from llama_index_medqa.retrieval.postprocessing import postprocessed
@@ -36,7 +36,7 @@ _GROWTH = 4
 
 
 class RetrievedChunk(NodeWithScore):
-    """A chunk, with what each search knew of it.
+    """A chunk with its scores from each search.
 
     Attributes:
         cosine: true cosine between question and chunk; None in the mode ``lexical``.
@@ -48,13 +48,13 @@ class RetrievedChunk(NodeWithScore):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex saves this component."""
+        """Return the name under which LlamaIndex saves this component."""
         return "RetrievedChunk"
 
 
 @dataclass
 class _Candidate:
-    """A record that a search brought: its score, its chunks that the filters allow, and what is known of them."""
+    """A retrieved record: its score, allowed chunks and metadata."""
 
     score: float
     chunk_ids: list[str]
@@ -63,7 +63,7 @@ class _Candidate:
 
 
 class PubMedRetriever(BaseRetriever):
-    """Finds the chunks of an index that a question is about.
+    """Retrieves the chunks of an index for a question.
 
     Records are ranked, not chunks: by meaning a record is as near as its nearest chunk, by words it is ranked by BM25
     as a whole. Both rankings are fused by reciprocal rank. The chunks of a record follow one another, those first that
@@ -178,12 +178,14 @@ class PubMedRetriever(BaseRetriever):
         picked = self._limited(chunk_ids)
         found = self._read(ranked, picked if self._postprocessors else picked[: self._similarity_top_k], vector)
         found = postprocessed(found, self._postprocessors, query_bundle)
-        if not found and (told := self.unmet_filters(query_bundle)):
-            _logger.warning(told)
+        if not found and (unmet := self.unmet_filters(query_bundle)):
+            _logger.warning(unmet)
         return found[: self._similarity_top_k]
 
     def unmet_filters(self, query_bundle: QueryBundle) -> str:
-        """Says in a sentence which of its filters no record meets; empty where a record meets all of them.
+        """Return a sentence on the filters that no record meets.
+
+        Empty where a record meets all of them.
 
         Args:
             query_bundle: a question, with filters of its own where it has some.
@@ -191,7 +193,7 @@ class PubMedRetriever(BaseRetriever):
         return self._index.store.unmet_filters(self._filters_for(query_bundle))
 
     def left_out(self, query_bundle: QueryBundle) -> list[tuple[NodeWithScore, str]]:
-        """Finds the chunks that would have been found but for the filters.
+        """Return the chunks that only the filters excluded.
 
         Args:
             query_bundle: a question, with filters of its own where it has some.
@@ -207,7 +209,7 @@ class PubMedRetriever(BaseRetriever):
         return [(item, not_met(filters, item.node.metadata)) for item in found if item.node.node_id not in allowed]
 
     def _filters_for(self, query_bundle: QueryBundle) -> MetadataFilters:
-        """The retriever's own filters and those of the question."""
+        """Combine the retriever's own filters and those of the question."""
         both = (self._filters, papers_of(query_bundle).as_metadata_filters())
         given = [part for part in both if part is not None and part.filters]
         return given[0] if len(given) == 1 else MetadataFilters(filters=[*given])
@@ -222,14 +224,15 @@ class PubMedRetriever(BaseRetriever):
     def _ranked(
         self, vector: Embedding | None, terms: Sequence[str], scope: Mapping[str, Any]
     ) -> dict[str, _Candidate]:
-        """The candidates by record id, the best first."""
+        """Return the candidates by record id, the best first."""
         dense = self._dense(vector, scope) if vector is not None else {}
         if self._mode == "dense":
             return dense
         lexical = {hit.record_id: hit for hit in self._lexical(terms, scope)}
         scores = {name: hit.score for name, hit in lexical.items()}
         if self._mode == "hybrid":
-            scores = reciprocal_rank_fusion([list(dense), list(lexical)], self._rrf_k)
+            rankings, within = [list(dense), list(lexical)], self._similarity_top_k // self._chunks_per_record
+            scores = with_firsts(reciprocal_rank_fusion(rankings, self._rrf_k), rankings, within)
         ranked = {}
         for name, score in scores.items():
             candidate = ranked[name] = dense.get(name) or _Candidate(score, [])
@@ -239,7 +242,7 @@ class PubMedRetriever(BaseRetriever):
         return ranked
 
     def _dense(self, vector: Embedding, scope: Mapping[str, Any]) -> dict[str, _Candidate]:
-        """The records of the nearest chunks."""
+        """Return the records of the nearest chunks."""
         count = self._candidate_count
         while True:
             count *= 2
@@ -253,7 +256,7 @@ class PubMedRetriever(BaseRetriever):
                 return dict(list(found.items())[: self._candidate_count])
 
     def _lexical(self, terms: Sequence[str], scope: Mapping[str, Any]) -> list[LexicalHit]:
-        """The records that share terms with the question and have chunks that the filters allow."""
+        """Return the records with shared terms and allowed chunks."""
         hits: list[LexicalHit] = []
         offset, size = 0, self._candidate_count
         while len(hits) < self._candidate_count:
@@ -272,7 +275,7 @@ class PubMedRetriever(BaseRetriever):
         return [hit for hit in kept if hit.chunk_ids]
 
     def _weighted(self, ranked: dict[str, _Candidate]) -> dict[str, _Candidate]:
-        """The candidates by their scores with the weights for recency and evidence; a score below 0 stays."""
+        """Weight the scores by recency and evidence; one below 0 stays."""
         if not (self._recency_weight or self._evidence_weight):
             return ranked
         first_chunks = {candidate.chunk_ids[0]: candidate for candidate in ranked.values()}
@@ -288,7 +291,10 @@ class PubMedRetriever(BaseRetriever):
         return dict(sorted(ranked.items(), key=lambda item: -item[1].score))
 
     def _best_chunks(self, ranked: dict[str, _Candidate], terms: Sequence[str]) -> dict[str, list[str]]:
-        """The chunk ids of each candidate, those first that are nearest and share most terms with the question."""
+        """Order the chunk ids of each candidate.
+
+        First come those that are nearest and share most terms with the question.
+        """
         texts: dict[str, str] = {}
         if terms:
             texts = self._index.store.texts([name for candidate in ranked.values() for name in candidate.chunk_ids])
@@ -308,7 +314,7 @@ class PubMedRetriever(BaseRetriever):
         return best
 
     def _term_weights(self, terms: Sequence[str]) -> dict[str, float]:
-        """How much each term tells: the fewer records hold it, the more (inverse document frequency as in BM25)."""
+        """Return the inverse document frequency of each term, as in BM25."""
         if not terms:
             return {}
         total = self._lexical_index.record_count()
@@ -316,7 +322,7 @@ class PubMedRetriever(BaseRetriever):
         return {term: math.log(1 + (total - count + 0.5) / (count + 0.5)) for term, count in counts.items()}
 
     def _diverse(self, ranked: dict[str, _Candidate], chunk_ids: dict[str, list[str]]) -> dict[str, list[str]]:
-        """The records picked for their score and against likeness, each represented by its best chunk."""
+        """Pick diverse records, each with its best chunk."""
         assert self._mmr_balance is not None  # noqa: S101  # the caller has looked
         best = {ids[0]: name for name, ids in chunk_ids.items() if ids}
         vectors = self._index.store.vectors(list(best))
@@ -330,7 +336,7 @@ class PubMedRetriever(BaseRetriever):
         return {names[position]: chunk_ids[names[position]] for position in picked}
 
     def _limited(self, chunk_ids: dict[str, list[str]]) -> list[tuple[str, str]]:
-        """Record and chunk ids: of each record so many that one record does not fill the list.
+        """Limit the chunks per record, as pairs of record and chunk id.
 
         Where that does not fill the list, records give one more each, the best first, until it is full: none is pushed
         out by more of another.
@@ -349,7 +355,10 @@ class PubMedRetriever(BaseRetriever):
     def _read(
         self, ranked: dict[str, _Candidate], picked: Sequence[tuple[str, str]], vector: Embedding | None
     ) -> list[NodeWithScore]:
-        """The chunks with their scores; without those that were deleted meanwhile."""
+        """Read the picked chunks with their scores.
+
+        Chunks that were deleted meanwhile are left out.
+        """
         candidates = {chunk_id: ranked[name] for name, chunk_id in picked}
         cosines = {chunk_id: one.cosines[chunk_id] for chunk_id, one in candidates.items() if chunk_id in one.cosines}
         if vector is not None:
@@ -365,7 +374,7 @@ class PubMedRetriever(BaseRetriever):
         ]
 
     def _cosines(self, chunk_ids: Sequence[str], vector: Embedding) -> dict[str, float]:
-        """The cosines of chunks that only the search by words brought."""
+        """Return the cosines of chunks that only the search by words found."""
         if not chunk_ids:
             return {}
         asked = np.asarray(vector, np.float32)

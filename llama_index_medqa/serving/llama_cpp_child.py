@@ -1,4 +1,6 @@
-"""The child process of :class:`~llama_index_medqa.serving.llama_cpp_process.LlamaCppServer`; it needs xllamacpp only.
+"""The child process of the llama.cpp server.
+
+:class:`~llama_index_medqa.serving.llama_cpp_process.LlamaCppServer` starts it; it needs xllamacpp only.
 
 Its one argument is a JSON object with ``model_path``, ``model``, ``context_window`` (tokens a slot),
 ``parallel`` (slots) and ``threads`` (or null). It writes one line with the server's address to standard

@@ -1,4 +1,6 @@
-"""Runs a command that cannot outlive the process that started it: a script of its own, beside ``vllm_process``.
+"""Runs a command that ends with the process that started it.
+
+A script of its own, beside ``vllm_process``.
 
 Its standard input is a pipe that its owner holds open. When that ends, however the owner ended, the whole group of
 processes is stopped.
@@ -15,7 +17,7 @@ _STOP_SECONDS = 20.0
 
 
 def main() -> int:
-    """Runs the command that the arguments are; returns its exit code."""
+    """Run the command of the arguments; return its exit code."""
     child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
     # The group's signals are for the command, and a child inherits what is ignored; this process ends when it has.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""A vLLM server with LoRA adapters: its command line, and the process."""
+"""A vLLM server with LoRA adapters: its command line and its process."""
 
 import os
 import re
@@ -6,18 +6,17 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 import httpx
 
 from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.llms.adapter_manifest import adapter_settings
+from llama_index_medqa.serving.supervised_process import SupervisedProcess
 
 PYTHON_VARIABLE: Final = "MEDQA_VLLM_PYTHON"
 """Names the Python of vLLM's environment, which cannot be this package's where LLaMA-Factory is in it."""
@@ -35,7 +34,7 @@ _LOG_PREFIX = re.compile(r"^\(.*?\) *(?:(?:INFO|WARNING|ERROR) [\d-]+ [\d:]+ (?:
 
 @dataclass(frozen=True, slots=True)
 class VllmSettings:
-    """What a vLLM server is started with; None leaves a choice to vLLM.
+    """Settings of a vLLM server; None leaves a choice to vLLM.
 
     Attributes:
         model: folder or hub id of the base model.
@@ -91,13 +90,13 @@ class VllmSettings:
 
     @property
     def api_base(self) -> str:
-        """Address for clients on the same machine."""
+        """Return the address for clients on the same machine."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  # compared, not bound
         return f"http://{host}:{self.port}/v1"
 
 
 def vllm_command(settings: VllmSettings, *, python: str = "python") -> list[str]:
-    """The command line that starts a server.
+    """Return the command line that starts a server.
 
     Args:
         settings: what it is started with.
@@ -143,19 +142,21 @@ def _adapter_options(settings: VllmSettings) -> list[str]:
 
 
 def vllm_environment(settings: VllmSettings) -> dict[str, str]:
-    """The environment variables that belong to the command."""
+    """Return the environment variables of the command."""
     quiet = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     return {**quiet, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"} if settings.runtime_adapters else quiet
 
 
 def shell_line(settings: VllmSettings, *, python: str = "python") -> str:
-    """Environment and command as a line to paste into a shell."""
+    """Return environment and command as a line for a shell."""
     variables = (f"{name}={shlex.quote(value)}" for name, value in vllm_environment(settings).items())
     return " ".join([*variables, shlex.join(vllm_command(settings, python=python))])
 
 
 def lora_rank(adapters: Mapping[str, str]) -> int | None:
-    """The smallest ``max_lora_rank`` that takes all adapters; None without adapters.
+    """Return the smallest ``max_lora_rank`` for all adapters.
+
+    None without adapters.
 
     Raises:
         InputError: a folder is not an adapter, or its rank is above what vLLM takes.
@@ -171,8 +172,10 @@ def lora_rank(adapters: Mapping[str, str]) -> int | None:
     return next(limit for limit in _RANKS if limit >= rank)
 
 
-class VllmProcess:
-    """A vLLM server on this machine, for the length of a ``with`` block or between :meth:`start` and :meth:`stop`.
+class VllmProcess(SupervisedProcess):
+    """A vLLM server on this machine.
+
+    For the length of a ``with`` block, or from :meth:`start` to :meth:`stop`.
 
     It ends with the process that started it, even when that is killed.
 
@@ -181,7 +184,7 @@ class VllmProcess:
         python: the Python of vLLM's environment; None takes ``MEDQA_VLLM_PYTHON``, else the running Python.
         environment: further environment variables, such as ``VLLM_CPU_KVCACHE_SPACE``.
         startup_timeout: seconds within which it must answer.
-        progress: told what the server is doing, and for how many seconds it has been starting.
+        progress: called with what the server is doing and the seconds since it was started.
 
     Attributes:
         api_base: address for clients, such as ``http://127.0.0.1:8000/v1``.
@@ -197,17 +200,17 @@ class VllmProcess:
         startup_timeout: float = 900.0,
         progress: Callable[[str, float], None] | None = None,
     ) -> None:
+        super().__init__("vllm-", startup_timeout)
         self.settings = settings
         self.api_base = settings.api_base
-        self.log_path: Path | None = None
         self._python = python or os.environ.get(PYTHON_VARIABLE) or sys.executable
         self._environment = {**os.environ, **vllm_environment(settings), **(environment or {})}
-        self._startup_timeout = startup_timeout
         self._progress = progress or _no_progress
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts the server and waits until it answers; nothing happens when it already runs.
+        """Start the server and wait until it answers.
+
+        Nothing happens when it already runs.
 
         Raises:
             ServerError: it ended or did not answer in time; the message has the server's own error.
@@ -215,86 +218,58 @@ class VllmProcess:
         if self.running:
             return
         self._require_free_port()
-        descriptor, name = tempfile.mkstemp(prefix="vllm-", suffix=".log")
-        self.log_path = Path(name)
-        with os.fdopen(descriptor, "wb") as log:
-            # A session of its own: all its processes can be stopped together. -P: the guard's folder must not shadow
-            # other packages.
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_GUARD), *vllm_command(self.settings, python=self._python)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,
-            )
+        command = [str(_GUARD), *vllm_command(self.settings, python=self._python)]
+        process = self._launch(command, environment=self._environment)
+        begin = time.monotonic()
         try:
-            self._wait_for_health(self._process)
+            self._wait_for_health(
+                process,
+                self._address,
+                begin + self.startup_timeout,
+                poll_seconds=_POLL_SECONDS,
+                while_waiting=lambda: self._progress(self._doing(), time.monotonic() - begin),
+            )
         except BaseException:
-            self._end_group()
+            self._end()
             raise
 
-    @property
-    def running(self) -> bool:
-        """Whether the server's process is there."""
-        return self._process is not None and self._process.poll() is None
-
     def wait(self) -> None:
-        """Waits until the server ends by itself.
+        """Wait until the server ends by itself.
 
         Raises:
             ServerError: it ended; the message has its own error.
         """
         if self._process is not None:
             self._process.wait()
-            self._end_group()
+            self._end()
             raise self._failure("ended")
 
     def stop(self) -> None:
-        """Stops the server with all its processes; nothing happens when it does not run."""
-        self._end_group()
+        """Stop the server with all its processes.
+
+        Nothing happens when it does not run.
+        """
+        self._end()
         if self.log_path is not None:
             self.log_path.unlink(missing_ok=True)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     def _require_free_port(self) -> None:
-        """Else the health of a stranger would be taken for the new server's."""
+        """Raise if the port is taken.
+
+        Otherwise another server's health would be read as the new one's.
+        """
         try:
-            httpx.get(self._health, timeout=2, trust_env=False)
+            httpx.get(f"{self._address}/health", timeout=2, trust_env=False)
         except httpx.HTTPError:
             return
         raise ServerError(f"Something answers at {self.api_base} already. Stop it, or choose another port with --port.")
 
     @property
-    def _health(self) -> str:
-        return f"{self.api_base.removesuffix('/v1')}/health"
-
-    def _wait_for_health(self, process: "subprocess.Popen[bytes]") -> None:
-        begin = time.monotonic()
-        while (seconds := time.monotonic() - begin) < self._startup_timeout:
-            if process.poll() is not None:
-                raise self._failure("ended while starting")
-            self._progress(self._doing(), seconds)
-            try:
-                if httpx.get(self._health, timeout=5, trust_env=False).is_success:
-                    return
-            except httpx.HTTPError:
-                # Not listening yet; the loop ends this.
-                pass
-            time.sleep(_POLL_SECONDS)
-        raise self._failure(f"did not answer within {self._startup_timeout:g} seconds")
+    def _address(self) -> str:
+        return self.api_base.removesuffix("/v1")
 
     def _log_lines(self) -> list[str]:
-        text = self.log_path.read_text(errors="replace") if self.log_path else ""
-        return [_LOG_PREFIX.sub("", line).strip() for line in text.splitlines() if line.strip()]
+        return [_LOG_PREFIX.sub("", line).strip() for line in super()._log_lines() if line]
 
     def _doing(self) -> str:
         return next(reversed(self._log_lines()), "starting Python")
@@ -303,14 +278,11 @@ class VllmProcess:
         lines = self._log_lines()
         errors = [match[0] for line in lines if (match := _ERROR.match(line))]
         causes = [error for error in errors if not any(words in error for words in _NOT_THE_CAUSE)]
-        # The first is the cause; what follows is told by those who waited for it.
+        # The first is the cause; the others come from processes that waited for it.
         said = next(iter(causes or errors or lines[-1:]), "nothing")
         return ServerError(f"The vLLM server for {self.settings.model} {happened}. It says: {said} See {self.log_path}")
 
-    def _end_group(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
+    def _terminate(self, process: "subprocess.Popen[bytes]") -> None:
         # The leader may be gone and its children not: the group is what is ended.
         for sign, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, _STOP_SECONDS)):
             try:
@@ -318,13 +290,10 @@ class VllmProcess:
             except ProcessLookupError:
                 break
             _wait_for_group(process, seconds)
-        process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
 
 
 def _wait_for_group(process: "subprocess.Popen[bytes]", seconds: float) -> None:
-    """Waits until a process and all others of its group have ended."""
+    """Wait until a process and all others of its group have ended."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         # Reaps the leader, which would else count as there.

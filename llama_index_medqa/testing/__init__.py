@@ -1,4 +1,4 @@
-"""Doubles for tests, ours and yours: they need no network, no model and no key.
+"""Doubles for tests, without network, model or key.
 
 May import everything but ``cli`` and ``evaluation``.
 """

@@ -1,4 +1,4 @@
-"""A deterministic stand-in for the model of the verifier: no weights, and no understanding."""
+"""A deterministic stand-in for the verifier's model, without weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,9 @@ _THRESHOLDS = {"strict": 0.9, "balanced": 0.7, "open": 0.5, "contradicted": 0.8}
 
 
 def shared_words(premise: str, claim: str) -> Entailment:
-    """Take the share of a claim's words that stand in a premise for the chance of support; nothing is contradicted.
+    """Return the share of a claim's words in a premise as support.
+
+    Nothing is contradicted.
 
     Words are compared by their stems, without function words. Who does what to whom, and "not", are not seen: enough
     to run a pipeline, and no measure of any text.
@@ -23,7 +25,9 @@ def shared_words(premise: str, claim: str) -> Entailment:
 
 
 class ScriptedEntailment:
-    """Judges pairs as it is told to; other pairs, and all without a script, by :func:`shared_words`.
+    """Judges pairs by a script.
+
+    Other pairs, and all without a script, by :func:`shared_words`.
 
     Give it to a verifier: ``ClaimVerifier(ScriptedEntailment())``.
 
@@ -45,7 +49,7 @@ class ScriptedEntailment:
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """All pairs (premise, claim) that it was asked about, in order."""
+        """Return all judged pairs (premise, claim), in order."""
         return list(self._pairs)
 
     def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Entailment]:
@@ -56,5 +60,5 @@ class ScriptedEntailment:
     def _of(self, premise: str, claim: str) -> Entailment:
         if callable(self._script):
             return self._script(premise, claim)
-        told = (chances for (part, said), chances in self._script.items() if said == claim and part in premise)
-        return next(told, None) or shared_words(premise, claim)
+        scripted = (chances for (part, said), chances in self._script.items() if said == claim and part in premise)
+        return next(scripted, None) or shared_words(premise, claim)

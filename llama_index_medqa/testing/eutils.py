@@ -1,4 +1,4 @@
-"""A double of NCBI's E-utilities for PubMed: ESearch and EFetch, with their limits, oddities and failures.
+"""A double of NCBI's E-utilities: ESearch and EFetch with limits and failures.
 
 It answers as public sources report of the live service, and as recorded answers show: strings for numbers, a
 silent cut at 9,999 hits, a raw newline inside a JSON string, records dropped without a word, errors with HTTP
@@ -31,8 +31,8 @@ import httpx
 from llama_index_medqa.testing.eutils_corpus import Corpus
 from llama_index_medqa.testing.eutils_faults import (
     ANSWERED_AS_USUAL,
-    Answer,
     Fault,
+    HttpAnswer,
     rate_limit_answer,
     spoil,
 )
@@ -110,7 +110,10 @@ class EutilsDouble:
         self._lock = threading.Lock()
 
     def transport(self) -> httpx.MockTransport:
-        """A transport for ``httpx`` clients, synchronous and asynchronous, that never leaves the process."""
+        """Return a transport for ``httpx`` clients that stays in the process.
+
+        Synchronous and asynchronous.
+        """
         return httpx.MockTransport(self.handle)
 
     def serve(self, *, stall_s: float = 5.0) -> AbstractContextManager[str]:
@@ -131,7 +134,10 @@ class EutilsDouble:
             self._corpus.put(pmid, xml)
 
     def delete(self, pmid: str) -> None:
-        """Delete a record: searches no longer find it, and EFetch declares it deleted."""
+        """Delete a record.
+
+        Searches no longer find it, and EFetch declares it deleted.
+        """
         with self._lock:
             del self._records[pmid]
             self._corpus.remove(pmid)
@@ -142,12 +148,12 @@ class EutilsDouble:
         self._history.clear()
 
     def busiest_second(self) -> int:
-        """The most requests that arrived within any one second."""
+        """Return the most requests within any one second."""
         times = sorted(request.time for request in self.requests)
         return max((bisect_left(times, time + 1) - number for number, time in enumerate(times)), default=0)
 
     def handle(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request in the process, as the handler of an ``httpx.MockTransport``.
+        """Answer a request as the handler of an ``httpx.MockTransport``.
 
         Raises:
             httpx.ReadTimeout: for :attr:`Fault.TIMEOUT`.
@@ -162,8 +168,8 @@ class EutilsDouble:
             raise httpx.RemoteProtocolError("peer closed connection", request=request)
         return httpx.Response(answer.status, headers=answer.headers, content=answer.body)
 
-    def answer(self, utility: str, form: Mapping[str, str]) -> Answer:
-        """Answer a request to a utility, whatever it came over."""
+    def answer(self, utility: str, form: Mapping[str, str]) -> HttpAnswer:
+        """Answer a request to a utility, over any transport."""
         with self._lock:
             caller, limit = form.get("api_key", _CALLER), 10 if "api_key" in form else 3
             now = self._clock()
@@ -173,7 +179,7 @@ class EutilsDouble:
             self.requests.append(ReceivedRequest(now, utility, dict(form), fault, over_limit))
             if "api_key" in form and form["api_key"] != self._api_key:
                 body = f'{{"error":"API key\ninvalid","api-key":"{caller}","type":"invalid","status":"unknown"}}'
-                return Answer(400, body.encode(), dict(_JSON))
+                return HttpAnswer(400, body.encode(), dict(_JSON))
             if over_limit or fault is Fault.RATE_LIMIT:
                 return rate_limit_answer(429, caller, limit, self._retry_after_s)
             if fault is Fault.RATE_LIMIT_STATUS_200:
@@ -183,27 +189,27 @@ class EutilsDouble:
             answer.headers["X-RateLimit-Remaining"] = str(limit - recent - 1)
             return answer if fault is None or fault in ANSWERED_AS_USUAL else spoil(answer, fault)
 
-    def _answer_undisturbed(self, utility: str, form: Mapping[str, str], fault: Fault | None) -> Answer:
+    def _answer_undisturbed(self, utility: str, form: Mapping[str, str], fault: Fault | None) -> HttpAnswer:
         if fault is Fault.HISTORY_EXPIRED:
             self._history.clear()
         if form.get("db") != "pubmed":
-            return Answer(400, b'{"error":"Invalid db name specified"}', dict(_JSON))
+            return HttpAnswer(400, b'{"error":"Invalid db name specified"}', dict(_JSON))
         if utility == "esearch.fcgi":
             return self._search(form)
         if utility == "efetch.fcgi":
             return self._fetch(form, drop=fault is Fault.DROPPED_IDS)
-        return Answer(404, b"The double knows esearch.fcgi and efetch.fcgi only.", {})
+        return HttpAnswer(404, b"The double knows esearch.fcgi and efetch.fcgi only.", {})
 
-    def _search(self, form: Mapping[str, str]) -> Answer:
+    def _search(self, form: Mapping[str, str]) -> HttpAnswer:
         hits = self._corpus.search(_with_dates(form), form.get("sort", ""))
         start, size = int(form.get("retstart", 0)), min(int(form.get("retmax", 20)), _MOST_HITS)
         if start >= _MOST_HITS:
             if form.get("retmode") != "json":
                 error = f"<ERROR>{html.escape(_RETSTART_ERROR)}</ERROR>"
-                return Answer(200, _search_xml(error), dict(_XML))
+                return HttpAnswer(200, _search_xml(error), dict(_XML))
             # NCBI leaves the newline inside the string as it is, which strict JSON parsers refuse.
             body = json.dumps({"esearchresult": {"ERROR": _RETSTART_ERROR}}).replace("\\n", "\n")
-            return Answer(200, body.encode(), dict(_JSON))
+            return HttpAnswer(200, body.encode(), dict(_JSON))
         warnings = [] if hits else ["No items found."]
         if start + size > _MOST_HITS:
             size = _MOST_HITS - start
@@ -211,22 +217,22 @@ class EutilsDouble:
         page = hits[start : start + size]
         web_env = self._keep(hits) if form.get("usehistory") == "y" else None
         if form.get("retmode") == "json":
-            return Answer(200, _search_json(len(hits), start, page, web_env, warnings), dict(_JSON))
+            return HttpAnswer(200, _search_json(len(hits), start, page, web_env, warnings), dict(_JSON))
         history = f"<QueryKey>1</QueryKey><WebEnv>{web_env}</WebEnv>" if web_env else ""
         ids = "".join(f"<Id>{pmid}</Id>\n" for pmid in page)
         remarks = "".join(f"<OutputMessage>{text}</OutputMessage>" for text in warnings)
         counts = f"<Count>{len(hits)}</Count><RetMax>{len(page)}</RetMax><RetStart>{start}</RetStart>"
         content = f"{counts}{history}<IdList>\n{ids}</IdList><WarningList>{remarks}</WarningList>"
-        return Answer(200, _search_xml(content), dict(_XML))
+        return HttpAnswer(200, _search_xml(content), dict(_XML))
 
     def _keep(self, hits: list[str]) -> str:
         web_env = f"MCID_{self._random.getrandbits(96):024x}"
         self._history[web_env] = hits
         return web_env
 
-    def _fetch(self, form: Mapping[str, str], *, drop: bool) -> Answer:
+    def _fetch(self, form: Mapping[str, str], *, drop: bool) -> HttpAnswer:
         if form.get("retmode") != "xml":
-            return Answer(400, b"The double fetches with retmode=xml only.", {})
+            return HttpAnswer(400, b"The double fetches with retmode=xml only.", {})
         if "WebEnv" in form:
             start, size = int(form.get("retstart", 0)), int(form.get("retmax", 20))
             if start >= _MOST_HITS:
@@ -242,7 +248,7 @@ class EutilsDouble:
         if drop:
             found = [pmid for pmid in found if self._random.random() < 0.7]
         deleted = [pmid for pmid in wanted if pmid in self._deleted]
-        return Answer(200, self._article_set(found, deleted), dict(_XML))
+        return HttpAnswer(200, self._article_set(found, deleted), dict(_XML))
 
     def _article_set(self, pmids: list[str], deleted: list[str]) -> bytes:
         parts = [
@@ -258,7 +264,7 @@ class EutilsDouble:
 
 
 def _with_dates(form: Mapping[str, str]) -> str:
-    """The query with the date fields of the form written into it, as PubMed does itself."""
+    """Add the form's date fields to the query, as PubMed does."""
     term = form.get("term", "")
     if "mindate" not in form or "maxdate" not in form:
         return term
@@ -289,11 +295,11 @@ def _search_xml(content: str) -> bytes:
     ).encode()
 
 
-def _fetch_error(status: int, text: str) -> Answer:
+def _fetch_error(status: int, text: str) -> HttpAnswer:
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<!DOCTYPE eEfetchResult PUBLIC "-//NLM//DTD efetch 20131226//EN" '
         '"https://eutils.ncbi.nlm.nih.gov/eutils/dtd/20131226/efetch.dtd">\n'
         f"<eFetchResult>\n\t<ERROR>{text}</ERROR>\n</eFetchResult>\n"
     )
-    return Answer(status, body.encode(), dict(_XML))
+    return HttpAnswer(status, body.encode(), dict(_XML))

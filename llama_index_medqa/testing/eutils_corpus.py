@@ -1,4 +1,4 @@
-"""The records of the E-utilities double, and a small part of PubMed's query language to search them."""
+"""The double's records, with a small part of PubMed's query language."""
 
 import re
 from bisect import bisect_left
@@ -47,7 +47,10 @@ class Corpus:
         self._forget()
 
     def search(self, query: str, sort: str) -> list[str]:
-        """PMIDs of the records that match, newest first unless sorted by relevance."""
+        """Return the PMIDs that match a query.
+
+        Newest first, unless sorted by relevance.
+        """
         tokens = _TOKEN.findall(query)
         words = [_plain(token) for token in tokens if not _RANGE.fullmatch(token)]
         hits = _Query(tokens, self).matches()
@@ -61,14 +64,17 @@ class Corpus:
         return [str(pmid) for pmid in sorted(hits, key=rank, reverse=True)]
 
     def with_text(self, text: str) -> frozenset[int]:
-        """PMIDs of the records with a text, in lower case, anywhere in them."""
+        """Return the PMIDs of records with a text in lower case."""
         if text not in self._by_text:
             hits = (pmid for pmid, entry in self._entries.items() if text in entry.text)
             self._by_text[text] = frozenset(hits)
         return self._by_text[text]
 
     def in_range(self, field: str, low: int, high: int) -> frozenset[int]:
-        """PMIDs of the records with a day, or of which the PMID itself, is in a range, ends included."""
+        """Return the PMIDs of records in a range, ends included.
+
+        Of a day, or of the PMID itself.
+        """
         if field not in self._by_value:
             self._by_value[field] = sorted(
                 (value, pmid)
@@ -80,7 +86,7 @@ class Corpus:
         return frozenset(pmid for _, pmid in pairs[first:end])
 
     def _forget(self) -> None:
-        """Drop what was looked up in the former records."""
+        """Drop the cached lookups."""
         self._by_text: dict[str, frozenset[int]] = {}
         self._by_value: dict[str, list[tuple[int, int]]] = {}
 
@@ -124,12 +130,15 @@ class _Query:
 
 
 def _plain(token: str) -> str:
-    """A word or phrase of a query without quotes and field tag, in lower case."""
+    """Return a token without quotes and field tag, in lower case."""
     return re.sub(r"\[[^\]]*\]$", "", token).strip('"').lower()
 
 
 def day_number(text: str, *, last: bool) -> int:
-    """``2020``, ``2020/3`` or ``2020/03/09`` as the integer ``yyyymmdd`` of its first or last day."""
+    """Return a date as the integer ``yyyymmdd``.
+
+    ``2020``, ``2020/3`` or ``2020/03/09``: its first or last day.
+    """
     year, month, day = ([int(part) for part in text.split("/")] + [0, 0])[:3]
     month = month or (12 if last else 1)
     return year * 10_000 + month * 100 + (day or (31 if last else 1))
@@ -155,7 +164,10 @@ def _days(root: etree._Element, path: str) -> frozenset[int]:
 
 
 def _day(element: etree._Element) -> int:
-    """The day of a date element; a missing month or day counts as the first."""
+    """Return the day of a date element.
+
+    A missing month or day counts as the first.
+    """
     year, month, day = (element.findtext(name) or "" for name in ("Year", "Month", "Day"))
     if not year:
         found = re.search(r"\d{4}", element.findtext("MedlineDate") or "")

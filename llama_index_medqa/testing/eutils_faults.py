@@ -1,4 +1,4 @@
-"""What goes wrong with the E-utilities, for the double to do on request."""
+"""Failures of the E-utilities that the double plays on request."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Literal
 
 
 class Fault(StrEnum):
-    """One way in which a request goes wrong."""
+    """A way in which a request fails."""
 
     RATE_LIMIT = "rate_limit"
     """HTTP 429 with ``Retry-After`` and a JSON body that echoes the caller's key."""
@@ -36,7 +36,7 @@ ANSWERED_AS_USUAL = frozenset({Fault.DROPPED_IDS, Fault.HISTORY_EXPIRED})
 
 
 def random_faults(rate: float, *, seed: int = 0, kinds: Sequence[Fault] = tuple(Fault)) -> Iterator[Fault | None]:
-    """An endless series of faults and, between them, of undisturbed answers.
+    """Yield endless faults, and undisturbed answers between them.
 
     Args:
         rate: share of requests that go wrong, 0 to 1.
@@ -49,7 +49,7 @@ def random_faults(rate: float, *, seed: int = 0, kinds: Sequence[Fault] = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer, and how it is delivered.
 
     Attributes:
@@ -65,21 +65,21 @@ class Answer:
     delivery: Literal["whole", "disconnect", "timeout"] = "whole"
 
 
-def rate_limit_answer(status: int, caller: str, limit: int, retry_after_s: int) -> Answer:
-    """What NCBI answers to one request too many."""
+def rate_limit_answer(status: int, caller: str, limit: int, retry_after_s: int) -> HttpAnswer:
+    """Return NCBI's answer to one request too many."""
     body = f'{{"error":"API rate limit exceeded","api-key":"{caller}","count":"{limit + 1}","limit":"{limit}"}}'
-    return Answer(status, body.encode(), {"Content-Type": "application/json", "Retry-After": str(retry_after_s)})
+    return HttpAnswer(status, body.encode(), {"Content-Type": "application/json", "Retry-After": str(retry_after_s)})
 
 
-def spoil(answer: Answer, fault: Fault) -> Answer:
-    """An answer as it is after a fault that needs nothing but the answer."""
+def spoil(answer: HttpAnswer, fault: Fault) -> HttpAnswer:
+    """Return an answer after a fault."""
     body = answer.body
     match fault:
         case Fault.SERVER_ERROR:
             page = b"<html><body><h1>Internal Server Error</h1></body></html>"
-            spoilt = Answer(500, page, {"Content-Type": "text/html"})
+            spoilt = HttpAnswer(500, page, {"Content-Type": "text/html"})
         case Fault.FORWARDING_ERROR:
-            spoilt = Answer(200, b'{"error":"error forwarding request"}', dict(answer.headers))
+            spoilt = HttpAnswer(200, b'{"error":"error forwarding request"}', dict(answer.headers))
         case Fault.TIMEOUT:
             spoilt = replace(answer, delivery="timeout")
         case Fault.DISCONNECT:

@@ -1,4 +1,4 @@
-"""The E-utilities double behind a real HTTP server on the loopback interface."""
+"""The E-utilities double behind an HTTP server on 127.0.0.1."""
 
 import sys
 import threading
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from llama_index_medqa.testing.eutils_faults import Answer
+from llama_index_medqa.testing.eutils_faults import HttpAnswer
 
-AnswerFunction = Callable[[str, Mapping[str, str]], Answer]
+AnswerFunction = Callable[[str, Mapping[str, str]], HttpAnswer]
 
 
 class _Server(ThreadingHTTPServer):
@@ -69,7 +69,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serve(answer: AnswerFunction, stall_s: float) -> Iterator[str]:
-    """Serve until the block is left; gives the base address, with a final slash."""
+    """Serve until the block is left, and yield the base address.
+
+    It ends with a slash.
+    """
     server = _Server(answer, stall_s)
     # The default poll of 0.5 s would be paid at the end of every test.
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

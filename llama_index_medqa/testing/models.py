@@ -1,4 +1,4 @@
-"""Deterministic stand-ins for an embedder and a language model: no weights, no network."""
+"""Deterministic stand-ins for an embedder and a language model."""
 
 import hashlib
 import math
@@ -17,7 +17,9 @@ _DELTA = re.compile(r"\s*\S+|\s+\Z")
 
 
 class HashEmbedding(BaseEmbedding):
-    """Counts hashed words: texts that share words are near, and the same text has the same vector everywhere.
+    """Embeds texts by counting hashed words.
+
+    Texts that share words are near, and the same text has the same vector everywhere.
 
     Args:
         dimension: length of the vectors, which are L2-normalised.
@@ -28,7 +30,7 @@ class HashEmbedding(BaseEmbedding):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex saves this component."""
+        """Return the name under which LlamaIndex saves this component."""
         return "HashEmbedding"
 
     def _get_text_embedding(self, text: str) -> Embedding:
@@ -48,7 +50,9 @@ class HashEmbedding(BaseEmbedding):
 
 
 class ScriptedLLM(CustomLLM):
-    """Says what it is told to, in order, a word at a time when streaming; remembers the prompts.
+    """Answers from a script, in order, and remembers the prompts.
+
+    A word at a time when streaming.
 
     Args:
         responses: the answers, one a call; the last one is repeated.
@@ -63,27 +67,27 @@ class ScriptedLLM(CustomLLM):
 
     @classmethod
     def class_name(cls) -> str:
-        """The name under which LlamaIndex saves this component."""
+        """Return the name under which LlamaIndex saves this component."""
         return "ScriptedLLM"
 
     @property
     def prompts(self) -> list[str]:
-        """The prompts of all calls, in order."""
+        """Return the prompts of all calls, in order."""
         return list(self._prompts)
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What LlamaIndex asks of a model."""
+        """Return what LlamaIndex needs to know of a model."""
         return LLMMetadata(model_name="scripted")
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
-        """The next answer."""
+        """Return the next answer."""
         return CompletionResponse(text=self._next(prompt))
 
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
-        """The next answer, a word at a time."""
+        """Yield the next answer, a word at a time."""
         answer = self._next(prompt)
 
         def deltas() -> CompletionResponseGen:

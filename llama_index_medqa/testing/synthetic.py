@@ -1,4 +1,4 @@
-"""Made-up PubMed records, for tests that need many and care little for what they say."""
+"""Invented PubMed records, for tests that need many."""
 
 import random
 from datetime import date, timedelta

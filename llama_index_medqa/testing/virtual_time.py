@@ -1,11 +1,11 @@
-"""Time that passes only when somebody sleeps, so that tests of waiting do not wait."""
+"""Virtual time that passes only when somebody sleeps."""
 
 import asyncio
 import threading
 
 
 class VirtualTime:
-    """A clock and the sleeping that moves it; safe to share between threads and tasks.
+    """A clock that moves by sleeping; safe to share between threads and tasks.
 
     ::
 
@@ -20,7 +20,7 @@ class VirtualTime:
         self._lock = threading.Lock()
 
     def clock(self) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start."""
         return self._now
 
     def sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Acronyms and what they stand for, as a text defines them: "heart failure (HF)"."""
+"""Abbreviations as a text defines them: "heart failure (HF)"."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,9 @@ _END_OF_SHORT_FORM = re.compile(r"[,;]\s")
 
 
 def find_acronyms(text: str) -> Iterator[tuple[str, str]]:
-    """Finds the pairs (short form, long form) that a text defines by putting one of both in brackets after the other.
+    """Yield the pairs (short form, long form) that a text defines.
+
+    One of both stands in brackets after the other.
 
     The method of Schwartz and Hearst (2003, Pacific Symposium on Biocomputing 8:451): the characters of the short form
     are looked for in the text before the bracket, from right to left; the first of them must begin a word.
@@ -43,12 +45,14 @@ def find_acronyms(text: str) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=2_000)
 def acronyms_of(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of :func:`find_acronyms`; those of texts that were read lately are kept."""
+    """Return the pairs of :func:`find_acronyms` as a tuple, cached."""
     return tuple(find_acronyms(text))
 
 
 def with_other_forms(text: str, abbreviations: Iterable[tuple[str, str]]) -> str:
-    """Return a text followed by the long forms of the short ones in it, and by the short forms of the long ones.
+    """Append the other form of each abbreviation in a text.
+
+    Long forms follow for short ones, and short forms for long ones.
 
     Args:
         text: such as ``SGA was a risk factor``.
@@ -63,7 +67,9 @@ def with_other_forms(text: str, abbreviations: Iterable[tuple[str, str]]) -> str
 
 
 def long_form(short: str, text: str) -> str | None:
-    """The shortest end of a text that holds the letters and digits of a short form in order.
+    """Return the long form of an abbreviation from the text before it.
+
+    It is the shortest end of the text that holds the letters and digits of the short form in order.
 
     Args:
         short: the short form.
@@ -99,13 +105,16 @@ def _is_short_form(text: str) -> bool:
 
 
 def _words_before(short: str, sentence: str) -> str:
-    """The last words of a sentence, as many as a long form may have."""
+    """Return the last words that a long form may consist of."""
     characters = sum(character.isalnum() for character in short)
     return " ".join(sentence.split()[-min(characters + 5, characters * 2) :])
 
 
 def _is_acceptable(short: str, long: str) -> bool:
-    """What Schwartz and Hearst take for an error: a long form that is no longer, or that holds the short form."""
+    """Return whether a long form passes Schwartz and Hearst's checks.
+
+    It must be longer than the short form, and must not hold it as a word.
+    """
     words = long.split()
     return (
         len(long) > len(short)

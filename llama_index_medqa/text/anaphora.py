@@ -1,4 +1,4 @@
-"""Sentences that cannot be understood without the one before them."""
+"""Sentences that cannot be understood without the one before."""
 
 import re
 
@@ -35,5 +35,5 @@ _STANDS_ALONE = re.compile(
 
 
 def leans_back(sentence: str) -> bool:
-    """Return whether a sentence speaks of something that only the sentence before it names ("This could explain …")."""
+    """Return whether a sentence refers back ("This could explain …")."""
     return bool(_POINTS_BACK.match(sentence)) and not _STANDS_ALONE.match(sentence)

@@ -1,4 +1,4 @@
-"""Headings that some abstracts carry in their text: "CONCLUSION: Zinc shortened colds."."""
+"""Section headings inside abstracts: "CONCLUSION: Zinc shortened colds."."""
 
 import re
 
@@ -11,5 +11,5 @@ _AT_START = re.compile(rf"\A{HEADING}\s*")
 
 
 def without_heading(sentence: str) -> str:
-    """Return a sentence without the heading that it begins with."""
+    """Remove the heading at the start of a sentence."""
     return _AT_START.sub("", sentence)

@@ -1,4 +1,4 @@
-"""The language of a question: told by its script, by English function words, and else by py3langid."""
+"""The language of a question, by script, function words and py3langid."""
 
 import re
 import unicodedata
@@ -49,7 +49,9 @@ _DENSE_SCRIPTS = {"CJK": 3, "HIRAGANA": 3, "KATAKANA": 3, "KATAKANA-HIRAGANA": 3
 
 
 def foreign_language(question: str) -> str | None:
-    """Return the language of a question where it is not English, such as ``German``, or ``a script other than Latin``.
+    """Return the language of a question that is not English.
+
+    Such as ``German``, or ``a script other than Latin``.
 
     A question that shows no language ("metformin PCOS") counts as English. py3langid is loaded only where neither the
     script nor English function words decide.

@@ -1,4 +1,4 @@
-"""Sentences about texts, and about those who write or read them, that say what such a text must hold.
+"""Metadiscourse: sentences that say what an answer must hold.
 
 Metadiscourse (Hyland, 2005) is what a text says of texts instead of its subject. Abstracts have little of it, and
 hardly any that obliges somebody: a sentence that speaks of an answer, of this entry or of whoever asks, and demands or
@@ -96,7 +96,9 @@ _CONVERSATION: Final = re.compile(
 
 
 def is_metadiscourse(sentence: str) -> bool:
-    """Return whether a sentence says what a text must hold, or what is to be said to whom, instead of a finding.
+    """Return whether a sentence prescribes what a text must say.
+
+    Such a sentence speaks of texts, writers and readers and reports no finding.
 
     Args:
         sentence: in small letters, with single spaces; one sentence.
@@ -111,7 +113,9 @@ def is_metadiscourse(sentence: str) -> bool:
 
 
 def imitates_output(text: str) -> bool:
-    """Return whether a text imitates a conversation or a model's output, or asks to be decoded.
+    """Return whether a text imitates a chat or a model's output.
+
+    Also true for a text that asks to be decoded.
 
     Args:
         text: in small letters, with single spaces; of any length.

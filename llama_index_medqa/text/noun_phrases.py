@@ -1,4 +1,4 @@
-"""The noun phrases of a sentence, by its words alone: what may name a drug, a gene, a disease, or anything else."""
+"""Noun phrases of a sentence, found by its words alone."""
 
 import re
 from dataclasses import dataclass
@@ -70,13 +70,15 @@ class Token:
 
 @lru_cache(maxsize=5_000)
 def words_with_places(text: str) -> tuple[Token, ...]:
-    """Return the words of a text, in order."""
+    """Return the words of a text with their positions, in order."""
     return tuple(Token(found.group(), *found.span(), _breaks(found.group())) for found in _TOKEN.finditer(text))
 
 
 @lru_cache(maxsize=5_000)
 def noun_phrases(text: str) -> tuple[tuple[int, int], ...]:
-    """Return the longest noun phrases of a sentence, each as its first word and the word after its last.
+    """Return the longest noun phrases of a sentence.
+
+    Each is given as its first word and the word after its last.
 
     Words are counted as :func:`words_with_places` gives them. A phrase ends at a verb, a function word, an adverb,
     a word that only points ("novel", "several"), and any punctuation mark but a hyphen.

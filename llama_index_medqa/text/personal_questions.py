@@ -1,4 +1,4 @@
-"""Questions of a person about a person: those that ask for advice, and those that tell of an emergency."""
+"""Questions about a person: for advice, or in an emergency."""
 
 import re
 from typing import Literal
@@ -70,7 +70,9 @@ _NOT_NOW = re.compile(
 
 
 def personal_question(question: str) -> PersonalQuestion | None:
-    """Return what kind of personal question this is; None for a question about the literature.
+    """Return the kind of a personal question.
+
+    None for a question about the literature.
 
     ``emergency``: somebody is in danger now, by what is told ("my child swallowed …"). ``advice``: what one person
     should do, or what one person has ("should I stop my warfarin?").

@@ -1,4 +1,7 @@
-"""Text made safe to show: nothing in it moves a cursor, hides, links or turns the direction of other text."""
+"""Text made safe to show on a terminal or page.
+
+Nothing in it moves a cursor, hides, links or turns the direction of other text.
+"""
 
 import json
 import logging
@@ -18,12 +21,15 @@ _CONTROLS = re.compile(
 
 
 def printable(text: str) -> str:
-    """The text with the replacement character for every control character but tab and line feed; as long as before."""
+    """Replace the control characters of a text but tab and line feed.
+
+    Each becomes the replacement character, so that the length stays the same.
+    """
     return _CONTROLS.sub(REPLACEMENT, text)
 
 
 def printable_json(data: Any) -> str:
-    """Data as indented JSON, in which control characters are escapes: the same data to whoever reads it."""
+    """Write data as indented JSON with escaped control characters."""
     return _CONTROLS.sub(_escape, json.dumps(data, ensure_ascii=False, indent=2))
 
 
@@ -32,8 +38,8 @@ def _escape(found: re.Match[str]) -> str:
 
 
 class PrintableFormatter(logging.Formatter):
-    """Formats log records for a terminal, whatever the texts that they quote: safe to show, and without keys."""
+    """Formats log records for a terminal, without control characters or keys."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's text."""
+        """Return the record's text."""
         return printable(redacted(super().format(record)))

@@ -1,4 +1,4 @@
-"""What of a text is compared with a question word by word: the same rules for records and questions."""
+"""Terms of the search by words, the same for records and questions."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ _PROBE = "The TNF-α, IL-6 and β2 levels of naïve patients with COVID-19 were 
 
 
 def lexical_terms(text: str) -> list[str]:
-    """The terms of a text, in order: stems of words, and numbers.
+    """Return the terms of a text, in order: stems and numbers.
 
     Letters and digits are parted (``IL-6``, ``IL6`` and ``IL 6`` are the same two terms), Greek letters get their
     names, accents are taken off, and function words are left out. Stems are those of the English Snowball stemmer.
@@ -31,5 +31,8 @@ def lexical_terms(text: str) -> list[str]:
 
 
 def rules_fingerprint() -> str:
-    """16 hexadecimal digits that change when the rules do, or the installed stemmer."""
+    """Return 16 hexadecimal digits that identify the rules.
+
+    They change with the rules and with the installed stemmer.
+    """
     return hashlib.sha256(" ".join(lexical_terms(_PROBE)).encode()).hexdigest()[:16]

@@ -1,6 +1,7 @@
-"""Where the sentences of a medical text lie."""
+"""Splitting a medical text into sentences."""
 
 import re
+from itertools import pairwise
 
 from llama_index_medqa.text.headings import HEADING
 from llama_index_medqa.text.words import FUNCTION_WORDS
@@ -25,9 +26,17 @@ _COUNTER = re.compile(r"[A-Z]?\d|[A-Z]\Z|[IVX]+\Z")
 # With these words, but hardly with a name, a sentence opens after an abbreviation.
 _OPENING = FUNCTION_WORDS | frozenset("however therefore thus results methods conclusions patients moreover".split())
 
+_PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*(?:\n[^\n]*\S[^\n]*)*")
+# A heading, a quotation, a row of a table, a fence, or an item of a list.
+_OWN_LINE = re.compile(r"\s*(?:[#>|]|```|(?:[-*+•–]|\d{1,3}[.)]|\(?[a-z]\))\s)")
+# Nobody wraps lines that are shorter or longer.
+_WRAPPED_AT = range(40, 201)
+
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Where the sentences of a medical text lie: ``text[start:end]``, without whitespace at their ends.
+    """Split a text into sentences: ``text[start:end]``.
+
+    The spans have no whitespace at their ends.
 
     A full stop ends a sentence when whitespace and an upper-case letter, digit or bracket follow, or a heading in
     capitals ("RESULTS:"), unless it belongs to an abbreviation ("e.g.", "Fig. 2"), an initial ("H. pylori") or the
@@ -55,7 +64,7 @@ def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
 
 
 def _goes_on(word: str, before: str, following: re.Match[str] | None) -> bool:
-    """Whether the full stop belongs to the abbreviation or initial that ends with it."""
+    """Return whether a full stop belongs to an abbreviation or initial."""
     next_word = following.group(1) if following else ""
     if word.lower() in _ABBREVIATIONS:
         return True
@@ -64,3 +73,31 @@ def _goes_on(word: str, before: str, following: re.Match[str] | None) -> bool:
     if _SELDOM_LAST.fullmatch(word) and not (len(word) == 1 and word.islower()):
         return next_word.lower() not in _OPENING and not _LETTERED.search(before)
     return False
+
+
+def unwrapped(text: str) -> str:
+    """Join the wrapped lines of a text, keeping all positions.
+
+    Each line end becomes a space.
+
+    A line end inside a paragraph is a wrap where the next line begins with a small letter; and so are all line ends of
+    a paragraph whose lines, but for the last, have no room for the first word of the next one. Headings, items of
+    lists, quotations and rows of tables, as Markdown has them, begin lines of their own.
+    """
+    return _PARAGRAPH.sub(lambda found: _unwrapped_paragraph(found.group()), text)
+
+
+def _unwrapped_paragraph(paragraph: str) -> str:
+    lines = paragraph.split("\n")
+    widths = [len(line.rstrip()) for line in lines]
+    width = max(widths)
+    is_full = [
+        taken + 1 + len(following.split()[0]) > width for taken, following in zip(widths, lines[1:], strict=False)
+    ]
+    is_wrapped = width in _WRAPPED_AT and all(is_full)
+    joined = lines[0]
+    for before, line in pairwise(lines):
+        own_line = _OWN_LINE.match(line) or re.match(r"\s*#", before)
+        is_wrap = not own_line and (is_wrapped or line.lstrip()[0].islower())
+        joined += (" " if is_wrap else "\n") + line
+    return joined

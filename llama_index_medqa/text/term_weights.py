@@ -1,6 +1,7 @@
-"""How much a word tells: its rarity in PubMed, and which words name the same thing."""
+"""The weight of words by their rarity in PubMed, and synonyms."""
 
 import math
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib.resources import files
 
@@ -67,28 +68,45 @@ def _counts() -> tuple[int, dict[str, int]]:
 
 @lru_cache(maxsize=50_000)
 def terms(text: str) -> frozenset[str]:
-    """The stems of a text's meaningful words; words for the same thing are one, Greek letters are spelt."""
+    """Return the stems of a text's meaningful words.
+
+    Synonyms are one term, and Greek letters are spelt out.
+    """
     return frozenset(_CANONICAL.get(word, word) for word in content_words(text.lower().translate(_GREEK)))
 
 
 @lru_cache(maxsize=50_000)
 def is_common(word: str) -> bool:
-    """Return whether a word, in any form, stands in at least one of two hundred abstracts."""
+    """Return whether at least one abstract in 200 has a word in any form."""
     return stem(word.lower()) in _counts()[1]
 
 
 @cache
 def idf(term: str) -> float:
-    """How much a stem tells: the logarithm of abstracts for each that holds it (inverse document frequency)."""
+    """Return the inverse document frequency of a stem.
+
+    The logarithm of the number of abstracts for each that holds it.
+    """
     abstracts, counts = _counts()
     return math.log(abstracts / counts.get(term, _RARE_COUNT))
 
 
+def idf_sum(stems: Iterable[str]) -> float:
+    """Return the sum of the idf of some stems, the same in any order."""
+    return math.fsum(map(idf, stems))
+
+
 def is_rare(term: str) -> bool:
-    """Whether fewer abstracts hold a stem than are counted one by one: fewer than one in 180."""
+    """Return whether fewer than one abstract in 180 holds a stem.
+
+    Rarer stems are not counted one by one.
+    """
     return term not in _counts()[1]
 
 
 def shared_part(one: frozenset[str], other: frozenset[str]) -> float:
-    """Share of the words of two texts that both hold, 0 to 1 (Jaccard index); 0 where neither has words."""
+    """Return the Jaccard index of the words of two texts, 0 to 1.
+
+    0 where neither has words.
+    """
     return len(one & other) / len(one | other) if one or other else 0.0

@@ -19,7 +19,7 @@ _stemmers = threading.local()
 
 
 def content_words(text: str) -> frozenset[str]:
-    """The stems of the words of a text that carry meaning; numbers are no words."""
+    """Return the stems of a text's content words; numbers are none."""
     return frozenset(
         root
         for word in _WORD.findall(text.lower())
@@ -30,7 +30,7 @@ def content_words(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
-    """The stem of a lower-case English word, by the Snowball stemmer."""
+    """Return the Snowball stem of a lower-case English word."""
     if not hasattr(_stemmers, "english"):
         _stemmers.english = snowballstemmer.stemmer("english")
     return str(_stemmers.english.stemWord(word))

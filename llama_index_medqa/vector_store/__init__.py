@@ -1,4 +1,4 @@
-"""Chunks and their vectors in Chroma: rows, filters, generations, one writer at a time, and repair.
+"""Chunks and vectors in an engine: the port, what is the same over all, and the adapters of Chroma and Milvus.
 
 May import ``pubmed.record``, ``_common``, ``text`` and ``errors``.
 """

@@ -1,10 +1,10 @@
-"""Connections to Chroma, on disk or behind a server, and what their failures mean to a user."""
+"""Connections to Chroma, and its failures in words that help a user."""
 
 import shutil
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import chromadb
 import httpx
@@ -19,6 +19,8 @@ from llama_index_medqa.errors import IndexIdentityError, IndexNotFoundError, Inp
 
 DATABASE_FILE = "chroma.sqlite3"
 DEFAULT_PORT = 8000
+# How the addresses of a Milvus server, of one by TLS, and of a file of Milvus Lite begin.
+MILVUS_SCHEMES = ("milvus://", "milvus+tls://", "milvus:")
 
 # The class of a panic in Rust, as pyo3 raises it; it cannot be imported.
 _PANIC = "PanicException"
@@ -26,7 +28,7 @@ _COSINE: CreateCollectionConfiguration = {"hnsw": {"space": "cosine"}}
 
 
 def connect(host: str, port: str | int | None, *, ssl: bool, headers: dict[str, str] | None) -> ClientAPI:
-    """Opens the database of a Chroma server.
+    """Connect to the database of a Chroma server.
 
     Args:
         host: host of the server.
@@ -45,8 +47,20 @@ def connect(host: str, port: str | int | None, *, ssl: bool, headers: dict[str, 
         ) from error
 
 
-def opened_anew(path: str) -> ClientAPI:
-    """Opens an embedded database that this process may have open already, with nothing of what it has in memory.
+def opened(path: str) -> Client:
+    """Open an embedded database, which other code of this process may share.
+
+    Args:
+        path: folder of the database.
+    """
+    # Chroma declares the type that all its clients have, which cannot be closed.
+    return cast(Client, chromadb.PersistentClient(path))
+
+
+def opened_anew(path: str) -> Client:
+    """Open an embedded database again, with empty caches.
+
+    This process may have it open already.
 
     Args:
         path: folder of the database.
@@ -60,57 +74,67 @@ def opened_anew(path: str) -> ClientAPI:
     return Client.from_system(system)
 
 
-def place_arguments(place: str) -> dict[str, Any]:
-    """What :class:`PubMedVectorStore` takes to open a place.
+def is_folder(location: str) -> bool:
+    """Return whether a location is a folder of this machine, and not the address of an engine."""
+    return not (is_chroma_server(location) or location.startswith(MILVUS_SCHEMES))
+
+
+def is_chroma_server(location: str) -> bool:
+    """Return whether a location is the address of a Chroma server."""
+    return location.startswith(("http://", "https://"))
+
+
+def address_arguments(location: str) -> dict[str, Any]:
+    """Return the arguments of :class:`PubMedVectorStore` for a location.
 
     Args:
-        place: a folder, or the address of a Chroma server: ``http://HOST:PORT``, with ``/COLLECTION`` where it is not
-            the default one.
+        location: a folder, or the address of a Chroma server: ``http://HOST:PORT``, with ``/COLLECTION`` where it is
+            not the default one.
 
     Raises:
         InputError: an address has no host, or a port that is no number.
     """
-    if not place.startswith(("http://", "https://")):
-        return {"persist_dir": place}
+    if not is_chroma_server(location):
+        return {"persist_dir": location}
     try:
-        address = urllib.parse.urlsplit(place)
+        address = urllib.parse.urlsplit(location)
         host, port = address.hostname, address.port
     except ValueError as error:
-        raise InputError(f"{place!r} is no address ({error}): write http://HOST:PORT.") from error
+        raise InputError(f"{location!r} is no address ({error}): write http://HOST:PORT.") from error
     if not host:
-        raise InputError(f"{place!r} names no host: write http://HOST:PORT.")
+        raise InputError(f"{location!r} names no host: write http://HOST:PORT.")
     is_secure = address.scheme == "https"
     arguments = {"host": host, "port": port or (443 if is_secure else DEFAULT_PORT), "ssl": is_secure}
     collection = address.path.strip("/")
     return {**arguments, "collection_name": collection} if collection else arguments
 
 
-def open_collection(client: ClientAPI, name: str, place: str, *, create: bool) -> chromadb.Collection:
-    """Opens a collection in cosine space.
+def open_collection(client: ClientAPI, name: str, location: str, *, create: bool) -> chromadb.Collection:
+    """Open a collection in cosine space.
 
     Args:
         client: the database.
         name: of the collection.
-        place: the database as a user knows it, for messages.
+        location: the database as a user knows it, for messages.
         create: whether to make a missing collection.
 
     Raises:
         IndexNotFoundError: there is none, and ``create`` is False.
         IndexIdentityError: it measures something else than cosine distance.
     """
-    with failures_told(place):
+    with raise_storage_errors(location):
         if create:
             return client.get_or_create_collection(name, configuration=_COSINE, embedding_function=None)
         try:
             return client.get_collection(name, embedding_function=None)
         except NotFoundError as error:
             raise IndexNotFoundError(
-                f"The database at {place} has no collection {name!r}: build it first, with `medqa index FILE`."
+                f"The database at {location} has no collection {name!r}: build it first, with `medqa index FILE`."
             ) from error
 
 
 def require_cosine(collection: chromadb.Collection) -> None:
-    """Looks at what a collection measures.
+    """Raise unless a collection measures cosines.
 
     Raises:
         IndexIdentityError: it measures something else than cosine distance.
@@ -124,11 +148,11 @@ def require_cosine(collection: chromadb.Collection) -> None:
 
 
 @contextmanager
-def failures_told(place: str) -> Iterator[None]:
-    """Tells of failures of the database in one line that says what to do.
+def raise_storage_errors(location: str) -> Iterator[None]:
+    """Raise failures of the database in a line that says what to do.
 
     Args:
-        place: the folder or the address of the server, for messages.
+        location: the folder or the address of the server, for messages.
 
     Raises:
         ServerError: the server went away.
@@ -138,38 +162,42 @@ def failures_told(place: str) -> Iterator[None]:
         yield
     except httpx.TransportError as error:
         raise ServerError(
-            f"The Chroma server at {place} went away ({error or type(error).__name__}). Start it again with "
+            f"The Chroma server at {location} went away ({error or type(error).__name__}). Start it again with "
             "`chroma run` and repeat the command: what is there already is not written again."
         ) from error
     except ChromaError as error:
         if isinstance(error, NotFoundError):
             raise
-        raise unusable(place, str(error)) from error
+        raise unusable(location, str(error)) from error
     except BaseException as error:
         # Where Chroma's own code panics, what it raises is no Exception.
         if type(error).__name__ != _PANIC:
             raise
-        raise unusable(place, str(error)) from error
+        raise unusable(location, str(error)) from error
 
 
-def unusable(place: str, reason: str) -> StorageError:
-    """The error of a database that fails.
+def unusable(location: str, reason: str, kind: type[StorageError] = StorageError) -> StorageError:
+    """Return the error of a database that fails.
 
     Args:
-        place: the folder or the address of the server.
-        reason: what Chroma, or the system, says of it.
+        location: the folder or the address of the server.
+        reason: the error text of Chroma or of the system.
+        kind: the error's class.
     """
-    return StorageError(
-        f"The database at {place} cannot be used ({reason}{_free_space(place)}). If the disk is full, free some space "
-        "and repeat the command; if vectors are damaged, `medqa doctor --repair` makes them again from the stored "
-        "texts; else import a copy with `medqa import`, or delete it and run `medqa index` again."
+    return kind(
+        f"The database at {location} cannot be used ({reason}{_free_space(location)}). If the disk is full, free some "
+        "space and repeat the command; if vectors are damaged, `medqa doctor --repair` makes them again from the "
+        "stored texts; else import a copy with `medqa import`, or delete it and run `medqa index` again."
     )
 
 
-def _free_space(place: str) -> str:
-    """How much room is left; Chroma often hides that a full disk is the reason."""
+def _free_space(location: str) -> str:
+    """Describe how much room is left.
+
+    Chroma often hides that a full disk is the reason.
+    """
     try:
-        return f"; {shutil.disk_usage(place).free / 1e6:,.0f} MB are free there"
+        return f"; {shutil.disk_usage(location).free / 1e6:,.0f} MB are free there"
     except OSError:
         # An address, or a folder that cannot be looked into.
         return ""

@@ -1,4 +1,4 @@
-"""A Chroma database in a folder that several processes use: who writes to it, and whose vectors are current.
+"""A Chroma database in a folder that several processes use.
 
 Chroma keeps the vectors of a collection in the memory of each process. It reads them when it opens the database, never
 looks again for what others have added, and writes back what it has. So one process at a time writes, none opens the
@@ -16,34 +16,36 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import chromadb
-from chromadb.api import ClientAPI
+from chromadb.api.client import Client
 from chromadb.config import DEFAULT_DATABASE, DEFAULT_TENANT
 from chromadb.errors import NotFoundError
 
-from llama_index_medqa.errors import IndexNotFoundError, StorageError
+from llama_index_medqa.errors import DamagedVectorsError, IndexNotFoundError, StorageError
 from llama_index_medqa.vector_store.client import (
     DATABASE_FILE,
-    failures_told,
+    is_folder,
     open_collection,
+    opened,
     opened_anew,
-    place_arguments,
+    raise_storage_errors,
     unusable,
 )
 from llama_index_medqa.vector_store.generation import COMPANION_SUFFIX
-from llama_index_medqa.vector_store.hnsw_files import DamagedVectorFilesError, require_sound, vector_folders
+from llama_index_medqa.vector_store.hnsw_files import DamagedVectorFilesError, require_sound, set_aside, vector_folders
 from llama_index_medqa.vector_store.write_lock import FolderLock, WriterLock
 
 # Another process holds the database for a batch, or for as long as it takes to open it, seconds.
 _PATIENCE_S = 5.0
 _COPY_ATTEMPTS = 5
-_SET_ASIDE = "damaged-"
 
 # What tells one state of the database from another: the token of its last writer, and the file itself.
 _Signature = tuple[str, tuple[int, ...]]
 
 
 class ChromaDatabase:
-    """The database in a folder, as this process has it open: once, whoever asks for it (see :func:`database_in`).
+    """The database in a folder, open once in this process.
+
+    :func:`database_in` returns the same object to all.
 
     A folder that this process cannot write to is copied into a temporary folder and read there, because Chroma writes
     to its database when it opens it.
@@ -60,7 +62,7 @@ class ChromaDatabase:
         self._access = FolderLock(folder / "medqa.database.lock")
         self._token = folder / "medqa.generation"
         self._mutex = threading.RLock()
-        self._client: ClientAPI | None = None
+        self._client: Client | None = None
         self._settled: set[uuid.UUID] = set()
         self._seen: _Signature | None = None
         self._writers = 0
@@ -69,16 +71,16 @@ class ChromaDatabase:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a database in the folder."""
+        """Return whether there is a database in the folder."""
         return (self._folder / DATABASE_FILE).is_file()
 
     @property
     def is_read_only(self) -> bool:
-        """Whether this process cannot write to the folder."""
+        """Return whether this process cannot write to the folder."""
         return self._folder.is_dir() and not os.access(self._folder, os.W_OK)
 
     def collection(self, name: str, *, create: bool = False) -> chromadb.Collection:
-        """A collection, current as of now.
+        """Return a collection as it is now.
 
         Args:
             name: of the collection.
@@ -97,7 +99,9 @@ class ChromaDatabase:
             return self._open_collection(name, create=create)
 
     def follow(self) -> None:
-        """Opens the database anew where another process has written since: :attr:`times_opened` then grows.
+        """Reopen the database if another process has written.
+
+        :attr:`times_opened` then grows.
 
         Raises:
             IndexNotFoundError: it has been deleted.
@@ -111,7 +115,9 @@ class ChromaDatabase:
 
     @contextmanager
     def sole_writer(self, *, wait: bool = True) -> Iterator[None]:
-        """Keeps other processes from writing for the length of the ``with`` block, which may be nested.
+        """Keep other processes from writing for a ``with`` block.
+
+        It may be nested.
 
         Args:
             wait: whether to wait for another process that writes; the log says for which.
@@ -123,13 +129,15 @@ class ChromaDatabase:
         self._require_writable()
         self._make_folder()
         with ExitStack() as stack:
-            with self._failures_told():
+            with self._raise_storage_errors():
                 stack.enter_context(self._writer.held(wait=wait))
             yield
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Around every change of the database; may be nested, and entered by several threads.
+        """Enter around every change of the database.
+
+        It may be nested, and entered by several threads.
 
         Raises:
             StorageError: the folder cannot be written, or the database is damaged.
@@ -152,41 +160,53 @@ class ChromaDatabase:
                         self._seen = None
 
     def settle(self, collection: chromadb.Collection) -> None:
-        """Lets Chroma catch up with what a killed process left of a collection, while nobody else uses the database."""
+        """Let Chroma complete what a killed process left.
+
+        While nobody else uses the database.
+        """
         with self._accessed():
             collection.count()
 
     def set_damaged_vectors_aside(self) -> list[Path]:
-        """Renames folders of vectors whose files are damaged, so that Chroma begins them anew, without a vector.
+        """Rename folders of damaged vector files.
+
+        Chroma then begins them anew, without a vector.
 
         Returns:
             Where they are now.
         """
         moved = []
-        with self.sole_writer(), self._accessed(), self._mutex, self._failures_told():
+        with self.sole_writer(), self._accessed(), self._mutex, self._raise_storage_errors():
             for folder in vector_folders(self._folder):
                 try:
                     require_sound(folder)
                 except DamagedVectorFilesError:
-                    moved.append(folder.rename(folder.with_name(f"{_SET_ASIDE}{folder.name}")))
+                    moved.append(set_aside(folder))
             if moved:
                 self._sign()
                 self._seen = None
         return moved
 
+    def close(self) -> None:
+        """Give back memory, threads and open files. Collections that were opened before can no longer be used."""
+        with self._mutex:
+            if self._client is not None:
+                self._client.close()
+            self._client = self._seen = self._copy = None
+
     def _open_collection(self, name: str, *, create: bool) -> chromadb.Collection:
         assert self._client is not None  # noqa: S101  # it was just opened
-        place = str(self._folder)
+        location = str(self._folder)
         try:
-            found = open_collection(self._client, name, place, create=False)
+            found = open_collection(self._client, name, location, create=False)
         except IndexNotFoundError:
             if not create:
                 raise
             self._require_writable()
-            found = open_collection(self._client, name, place, create=True)
+            found = open_collection(self._client, name, location, create=True)
         if found.id in self._settled:
             return found
-        with failures_told(place):
+        with raise_storage_errors(location):
             # At its first use Chroma takes up what a killed process left, and may write: so that is now.
             found.count()
             self._settled.add(found.id)
@@ -211,20 +231,27 @@ class ChromaDatabase:
     def _open(self) -> None:
         if self.is_read_only:
             self._path = self._copied()
-        with self._failures_told(), failures_told(str(self._folder)):
+        with self._raise_storage_errors(), raise_storage_errors(str(self._folder)):
             for folder in vector_folders(Path(self._path)):
                 require_sound(folder)
-            is_first = self._client is None
-            self._client = chromadb.PersistentClient(self._path) if is_first else opened_anew(self._path)
+            before = self._client
+            self._client = opened(self._path) if before is None else opened_anew(self._path)
+            if before is not None and not self.is_read_only:
+                # Chroma counts those that use a path, and frees it when none is left. A copy has a path of its own,
+                # which another thread may still read: that is freed when nobody refers to it.
+                before.close()
         self._settled.clear()
         self.times_opened += 1
 
     def _copied(self) -> str:
-        """The path of a copy of the database, made while nobody wrote to it."""
+        """Return the path of a copy of the database.
+
+        It is made while nobody writes.
+        """
         for _ in range(_COPY_ATTEMPTS):
             signature = self._signature()
             copy = tempfile.TemporaryDirectory(prefix="medqa-index-", ignore_cleanup_errors=True)
-            with self._failures_told():
+            with self._raise_storage_errors():
                 for file in self._folder.glob(f"{DATABASE_FILE}*"):
                     shutil.copyfile(file, Path(copy.name) / file.name)
                 for folder in vector_folders(self._folder):
@@ -239,18 +266,21 @@ class ChromaDatabase:
 
     @contextmanager
     def _accessed(self) -> Iterator[None]:
-        """While this process, and no other, opens or writes the database."""
+        """Hold the lock for opening or writing the database.
+
+        No other process does either meanwhile.
+        """
         if self.is_read_only:
             yield
             return
         with ExitStack() as stack:
-            with self._failures_told():
+            with self._raise_storage_errors():
                 waiting = self._writer.tell_of_waiting
                 stack.enter_context(self._access.held(patience=_PATIENCE_S, waiting=waiting))
             yield
 
     def _make_folder(self) -> None:
-        with self._failures_told():
+        with self._raise_storage_errors():
             self._folder.mkdir(parents=True, exist_ok=True)
 
     def _require_database(self) -> None:
@@ -262,8 +292,8 @@ class ChromaDatabase:
             raise StorageError(f"The index in {self._folder} cannot be written: make its folder writable.")
 
     def _sign(self) -> None:
-        """Lets other processes know that they have to look again."""
-        with self._failures_told():
+        """Notify other processes of a change."""
+        with self._raise_storage_errors():
             self._token.write_text(uuid.uuid4().hex, "utf-8")
         self._seen = self._signature()
 
@@ -282,10 +312,12 @@ class ChromaDatabase:
         return token, (stat.st_dev, stat.st_ino, *changes)
 
     @contextmanager
-    def _failures_told(self) -> Iterator[None]:
+    def _raise_storage_errors(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, DamagedVectorFilesError) as error:
+        except DamagedVectorFilesError as error:
+            raise unusable(str(self._folder), str(error), DamagedVectorsError) from error
+        except OSError as error:
             raise unusable(str(self._folder), str(error)) from error
 
 
@@ -294,14 +326,20 @@ _databases_lock = threading.Lock()
 
 
 def database_in(folder: str) -> ChromaDatabase:
-    """The database in a folder; the same object for the whole process."""
+    """Return the database in a folder.
+
+    It is the same object for the whole process.
+    """
     # Chroma would mistake a relative path after a change of folder.
     absolute = Path(folder).expanduser().resolve()
     return _database(absolute, str(absolute))
 
 
 def database_of(collection: chromadb.Collection) -> ChromaDatabase | None:
-    """The database of an open collection; None where it lies behind a server or in memory."""
+    """Return the database of an open collection.
+
+    None where it is behind a server or in memory.
+    """
     system = getattr(collection._client, "_system", None)
     is_default = (collection.tenant, collection.database) == (DEFAULT_TENANT, DEFAULT_DATABASE)
     if system is None or not system.settings.is_persistent or not is_default:
@@ -311,14 +349,14 @@ def database_of(collection: chromadb.Collection) -> ChromaDatabase | None:
 
 
 @contextmanager
-def sole_writer(place: str, *, create: bool = False, wait: bool = True) -> Iterator[list[Path]]:
-    """Keeps other processes from writing to an index for the length of the ``with`` block.
+def sole_writer(location: str, *, create: bool = False, wait: bool = True) -> Iterator[list[Path]]:
+    """Keep other processes from writing for a ``with`` block.
 
     Files of vectors that are damaged are set aside before: :meth:`PubMedIndex.repair` then makes the vectors again.
 
     Args:
-        place: a folder. Behind the address of a server nobody is kept from anything.
-        create: whether to make a missing folder; without it, where there is no index nobody is kept from anything.
+        location: a folder. For the address of a server nothing is locked.
+        create: whether to make a missing folder; without it, nothing is locked where there is no index.
         wait: whether to wait for another process that writes; the log says for which.
 
     Yields:
@@ -328,7 +366,7 @@ def sole_writer(place: str, *, create: bool = False, wait: bool = True) -> Itera
         IndexBusyError: another process writes, and ``wait`` is False.
         StorageError: the folder cannot be written.
     """
-    database = database_in(place) if "persist_dir" in place_arguments(place) else None
+    database = database_in(location) if is_folder(location) else None
     if database is None or not (create or database.exists):
         yield []
         return
@@ -336,8 +374,22 @@ def sole_writer(place: str, *, create: bool = False, wait: bool = True) -> Itera
         yield database.set_damaged_vectors_aside()
 
 
+def close_databases() -> None:
+    """Close every database that this process has open: stores and indexes on them can no longer be used.
+
+    Chroma keeps some ten open files and five threads for each until the process ends.
+    """
+    with _databases_lock:
+        while _databases:
+            _databases.popitem()[1].close()
+    release_memory()
+
+
 def release_memory() -> None:
-    """Frees the vectors of a database that was opened anew; Chroma's objects refer to one another."""
+    """Free the vectors of a database that was reopened.
+
+    Chroma's objects refer to one another.
+    """
     gc.collect()
 
 

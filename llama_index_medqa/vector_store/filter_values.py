@@ -1,4 +1,4 @@
-"""Values of metadata filters, fitted to the fields that they look at: types, days, spellings.
+"""Values of metadata filters, fitted to the types and spellings of their fields.
 
 ``year >= "2019"`` compares a number with a text, and ``publication_types == "review"`` a list with a text in another
 spelling: as they stand both meet nothing, which looks as if no record answered the question. So before a filter is
@@ -56,19 +56,27 @@ _SUGGESTED_AT_MOST = 3
 
 
 class Fields(Protocol):
-    """What filters look at: the metadata of a collection, or of some chunks."""
+    """The fields that filters look at.
+
+    The metadata of a collection, or of some chunks.
+    """
 
     def meet(self, filters: MetadataFilters) -> bool:
-        """Whether any chunk meets filters, as they are."""
+        """Return whether any chunk meets filters, as they are."""
         ...
 
     def values(self, key: str) -> frozenset[Scalar]:
-        """What chunks have under a key, members of lists one by one."""
+        """Return the values of chunks under a key.
+
+        Members of lists one by one.
+        """
         ...
 
 
 class ChunkFields:
-    """Metadata of chunks in memory, for :func:`fitted` and :func:`unmet`.
+    """Metadata of chunks in memory.
+
+    For :func:`fitted` and :func:`unmet`.
 
     Args:
         metadatas: of the chunks.
@@ -78,23 +86,31 @@ class ChunkFields:
         self._metadatas = list(metadatas)
 
     def meet(self, filters: MetadataFilters) -> bool:
-        """Whether any chunk meets filters, as they are."""
+        """Return whether any chunk meets filters, as they are."""
         return any(matches(filters, metadata) for metadata in self._metadatas)
 
     def values(self, key: str) -> frozenset[Scalar]:
-        """What chunks have under a key, members of lists one by one."""
+        """Return the values of chunks under a key.
+
+        Members of lists one by one.
+        """
         return frozenset(value for metadata in self._metadatas for value in members(metadata.get(key)))
 
 
 def members(stored: Any) -> list[Scalar]:
-    """The values of a metadata field: the members of a list, the value itself, or none."""
+    """Return the members of a list, or the value itself.
+
+    Nothing for a missing value.
+    """
     if isinstance(stored, list):
         return stored
     return [stored] if isinstance(stored, str | int | float) else []
 
 
 def fitted(filters: MetadataFilters, fields: Fields) -> MetadataFilters:
-    """Filters that mean the same, with values and operators of the fields that they look at.
+    """Return filters with values and operators of their fields.
+
+    They mean the same.
 
     Args:
         filters: as they were given.
@@ -107,7 +123,9 @@ def fitted(filters: MetadataFilters, fields: Fields) -> MetadataFilters:
 
 
 def unmet(filters: MetadataFilters, fields: Fields) -> str:
-    """Says in a sentence which filters no record meets, and what there is instead; empty where any record meets all.
+    """Describe the filters that no record meets.
+
+    In a sentence, with what there is instead; empty where any record meets all.
 
     Args:
         filters: fitted ones.
@@ -119,11 +137,11 @@ def unmet(filters: MetadataFilters, fields: Fields) -> str:
     alone = [part for part in parts if not fields.meet(MetadataFilters(filters=[part]))]
     if not alone:
         return f"No record meets all of these filters together: {', '.join(map(as_text, parts))}."
-    return " ".join(_told(part, fields) for part in alone)
+    return " ".join(_unmet_sentence(part, fields) for part in alone)
 
 
 def as_text(part: _Part) -> str:
-    """A filter as people read it: ``year >= 2019``."""
+    """Write a filter as people read it: ``year >= 2019``."""
     if isinstance(part, MetadataFilter):
         value = "" if part.operator is FilterOperator.IS_EMPTY else f" {part.value!r}"
         return f"{part.key} {part.operator.value}{value}"
@@ -140,7 +158,7 @@ def _fitted(part: _Part, fields: Fields) -> _Part:
 
 
 def _typed(part: MetadataFilter, fields: Fields) -> _Part:
-    """A filter whose values are of the type that its field holds."""
+    """Return a filter with values of its field's type."""
     if part.operator in _TEXT_MATCH:
         if part.key in _NUMBERS | _DAYS:
             _refuse(part, "looks for a part of a text, and the field holds numbers: use '==', '>=' or '<='")
@@ -183,7 +201,7 @@ def _text(value: Scalar, key: str) -> str:
 
 
 def _with_days(part: MetadataFilter) -> _Part:
-    """A filter on days, each the integer yyyymmdd; a year or a month stands for all of its days."""
+    """Return a filter on days, as integers yyyymmdd. A year or a month stands for all of its days."""
     if isinstance(part.value, list):
         spans = [_span(value, part) for value in part.value]
         if any(first != last for first, last in spans):
@@ -209,7 +227,7 @@ def _span(value: Any, part: MetadataFilter) -> tuple[int, int]:
 
 
 def _as_stored(part: MetadataFilter, fields: Fields) -> MetadataFilter:
-    """A filter on a field of the user's own: a number for a text, or the reverse, where the field holds no other."""
+    """Return a filter with a number for a text, or reverse. On a field of the user's own that holds no other type."""
     values: list[Any] = part.value if isinstance(part.value, list) else [part.value]
     if not any(
         type(value) in (int, float) or (type(value) is str and _read_number(value) is not None) for value in values
@@ -228,7 +246,7 @@ def _as_stored(part: MetadataFilter, fields: Fields) -> MetadataFilter:
 
 
 def _structured(part: _Part) -> _Part:
-    """A filter whose operator is one for lists, or for single values, as its field is."""
+    """Return a filter with an operator that fits its field. For lists, or for single values."""
     if isinstance(part, MetadataFilters):
         return part
     if part.key in _LISTS:
@@ -262,7 +280,7 @@ def _for_single(part: MetadataFilter) -> MetadataFilter:
 
 
 def _spelled(part: _Part, fields: Fields) -> _Part:
-    """A filter whose values are spelled as records spell them."""
+    """Return a filter with values as records spell them."""
     if isinstance(part, MetadataFilters):
         return MetadataFilters(filters=[_spelled(one, fields) for one in part.filters], condition=part.condition)
     if part.key not in _VOCABULARIES or part.operator not in (*_EQUAL, *_CHOICE, *_MEMBERS):
@@ -274,7 +292,7 @@ def _spelled(part: _Part, fields: Fields) -> _Part:
     if len(values) > 1 or part.operator in _OPPOSITES:
         # The others of a choice, or all papers, meet it: without a word nobody would notice.
         for value in (value for value, found in zip(values, spellings, strict=True) if not found):
-            _logger.warning(_told(_having(part.key, str(value)), fields))
+            _logger.warning(_unmet_sentence(_having(part.key, str(value)), fields))
     spellings = [found or [str(value)] for value, found in zip(values, spellings, strict=True)]
     if all(len(found) == 1 for found in spellings):
         single = [found[0] for found in spellings]
@@ -289,7 +307,7 @@ def _spelled(part: _Part, fields: Fields) -> _Part:
 
 
 def _spellings(value: str, key: str, fields: Fields) -> list[str]:
-    """A value as records spell it: the value itself where one has it; empty where none comes that near."""
+    """Return how records spell a value. The value itself where one has it; empty where none comes near."""
     if value in _KNOWN_VALUES.get(key, ()) or fields.meet(MetadataFilters(filters=[_having(key, value)])):
         return [value]
     folded = _folded(value)
@@ -319,7 +337,7 @@ def _refuse(part: MetadataFilter, problem: str) -> NoReturn:
 
 
 def _conjuncts(part: _Part) -> Iterable[_Part]:
-    """The parts of a filter that must all be met."""
+    """Return the parts of a filter that must all be met."""
     if isinstance(part, MetadataFilters) and part.condition is FilterCondition.AND:
         for inner in part.filters:
             yield from _conjuncts(inner)
@@ -327,12 +345,15 @@ def _conjuncts(part: _Part) -> Iterable[_Part]:
         yield part
 
 
-def _told(part: _Part, fields: Fields) -> str:
+def _unmet_sentence(part: _Part, fields: Fields) -> str:
     return f"No record meets the filter {as_text(part)}{_if_insensitive(part, fields) or _instead(part, fields)}"
 
 
 def _if_insensitive(part: _Part, fields: Fields) -> str:
-    """That only upper and lower case keep a filter from being met, as the rest of a sentence; empty where not."""
+    """Describe that only upper and lower case differ.
+
+    As the rest of a sentence; empty where that is not the reason.
+    """
     if not isinstance(part, MetadataFilter) or part.operator is not FilterOperator.TEXT_MATCH:
         return ""
     insensitive = FilterOperator.TEXT_MATCH_INSENSITIVE
@@ -341,7 +362,10 @@ def _if_insensitive(part: _Part, fields: Fields) -> str:
 
 
 def _instead(part: _Part, fields: Fields) -> str:
-    """What the field of a filter holds, as the rest of a sentence; nothing where the filter is of several fields."""
+    """Describe what the field of a filter holds.
+
+    As the rest of a sentence; empty where the filter is of several fields.
+    """
     if isinstance(part, MetadataFilters):
         return "."
     values = fields.values(part.key)
@@ -361,7 +385,7 @@ def _instead(part: _Part, fields: Fields) -> str:
 
 
 def _near(value: str, texts: Sequence[str]) -> list[str]:
-    """Values that hold all words of another, or are spelled nearly as it is."""
+    """Return values that are close to another. They hold all of its words, or are spelled nearly as it is."""
     words = set(re.findall(r"\w+", _folded(value)))
     holding = [text for text in texts if words and words <= set(re.findall(r"\w+", _folded(text)))]
     # A journal is known by its name without the town: "Lancet (London, England)".

@@ -1,6 +1,7 @@
-"""LlamaIndex's metadata filters on a Chroma collection, those included that Chroma cannot express.
+"""LlamaIndex's metadata filters on any engine, all of them.
 
-A filter is translated into the narrowest condition of Chroma's that keeps every match. Where that keeps more, the
+A filter is translated into the narrowest condition of the engine that keeps every match: Chroma's here, those of others
+by a :class:`Dialect`. Where that keeps more, the
 metadata of what it kept are looked at here. What the operators mean:
 
 - a comparison (``==``, ``>``, ``in`` and so on) looks at a single value, and a missing field fails it; ``!=`` and
@@ -14,7 +15,7 @@ metadata of what it kept are looked at here. What the operators mean:
 import difflib
 import operator
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
@@ -31,36 +32,57 @@ _ORDER: dict[FilterOperator, tuple[str, Callable[[Any, Any], Any]]] = {
 }
 _CHOICE = {FilterOperator.IN: ("$in", "$nin"), FilterOperator.NIN: ("$nin", "$in")}
 _MEMBERS = (FilterOperator.ANY, FilterOperator.ALL)
-_MEMBER_OPERATORS = (FilterOperator.CONTAINS, *_MEMBERS)
+MEMBER_OPERATORS = (FilterOperator.CONTAINS, *_MEMBERS)
 _TEXT = (FilterOperator.TEXT_MATCH, FilterOperator.TEXT_MATCH_INSENSITIVE)
 
 
 class Condition(NamedTuple):
-    """A condition of Chroma's.
+    """A condition in an engine's form.
 
     Attributes:
-        where: as Chroma takes it; None where everything passes.
+        where: as the engine takes it; None where everything passes.
         exact: whether it keeps nothing but matches; else :func:`matches` is to look again.
     """
 
-    where: dict[str, Any] | None
+    where: Any | None
     exact: bool
 
 
-_UNDECIDED = Condition(None, False)
+UNDECIDED = Condition(None, False)
+
+
+class Dialect(Protocol):
+    """The conditions of an engine."""
+
+    def leaf(self, part: MetadataFilter, *, negated: bool) -> Condition:
+        """Return the condition of one filter, whose value fits its operator, or of its opposite."""
+        ...
+
+    def joined(self, clauses: list[Any], *, is_or: bool) -> Any:
+        """Return one condition of two or more, all or any of which are to be met."""
+        ...
 
 
 def to_condition(filters: MetadataFilters) -> Condition:
-    """Translates metadata filters for Chroma.
+    """Translate metadata filters for Chroma.
 
     Raises:
         InputError: a value does not fit its operator.
     """
-    return _translate(filters, negated=False)
+    return translated(filters, _ChromaDialect())
+
+
+def translated(filters: MetadataFilters, dialect: Dialect) -> Condition:
+    """Translate metadata filters for an engine.
+
+    Raises:
+        InputError: a value does not fit its operator.
+    """
+    return _translate(filters, dialect, negated=False)
 
 
 def matches(part: _Part, metadata: Mapping[str, Any]) -> bool:
-    """Whether metadata meet a filter or a group of filters."""
+    """Return whether metadata meet filters."""
     if isinstance(part, MetadataFilter):
         return _leaf_matches(part, metadata.get(part.key))
     results = [matches(inner, metadata) for inner in part.filters]
@@ -72,7 +94,7 @@ def matches(part: _Part, metadata: Mapping[str, Any]) -> bool:
 
 
 def require_known_fields(filters: MetadataFilters, known: Collection[str]) -> None:
-    """Compares the fields of filters with those that records have.
+    """Raise on filters of fields that records do not have.
 
     Raises:
         InputError: there is no such field; the message names those that are there.
@@ -89,52 +111,58 @@ def require_known_fields(filters: MetadataFilters, known: Collection[str]) -> No
             )
 
 
-def _translate(part: _Part, *, negated: bool) -> Condition:
+def _translate(part: _Part, dialect: Dialect, *, negated: bool) -> Condition:
     if isinstance(part, MetadataFilter):
         _require_fitting_value(part)
-        return _translate_leaf(part, negated=negated)
+        return dialect.leaf(part, negated=negated)
     if part.condition is FilterCondition.NOT:
-        children = [_translate(inner, negated=not negated) for inner in part.filters]
+        children = [_translate(inner, dialect, negated=not negated) for inner in part.filters]
         is_or = negated
     else:
-        children = [_translate(inner, negated=negated) for inner in part.filters]
+        children = [_translate(inner, dialect, negated=negated) for inner in part.filters]
         is_or = (part.condition is FilterCondition.OR) != negated
     if not children:
         return Condition(None, not negated)
-    return _joined("$or", children) if is_or else _joined("$and", children)
+    return join(children, dialect, is_or=is_or)
 
 
-def _joined(name: str, children: list[Condition]) -> Condition:
+def join(children: list[Condition], dialect: Dialect, *, is_or: bool) -> Condition:
+    """Return the condition that is met when all, or any, of others are."""
     exact = all(child.exact for child in children)
     clauses = [child.where for child in children if child.where is not None]
-    if not clauses or (name == "$or" and len(clauses) < len(children)):
+    if not clauses or (is_or and len(clauses) < len(children)):
         return Condition(None, exact)
-    return Condition(clauses[0] if len(clauses) == 1 else {name: clauses}, exact)
+    return Condition(clauses[0] if len(clauses) == 1 else dialect.joined(clauses, is_or=is_or), exact)
 
 
-def _translate_leaf(part: MetadataFilter, *, negated: bool) -> Condition:
-    if part.operator in _MEMBER_OPERATORS:
-        return _translate_members(part, negated=negated)
-    # Chroma compares whole numbers with the whole part of a fraction.
-    if any(type(value) is float and not value.is_integer() for value in _values(part)):
-        return _UNDECIDED
-    if part.operator in _SCALAR and not isinstance(part.value, list):
-        return Condition({part.key: {_SCALAR[part.operator][negated]: part.value}}, True)
-    if part.operator in _CHOICE and part.value:
-        return Condition({part.key: {_CHOICE[part.operator][negated]: part.value}}, True)
-    if part.operator in _ORDER and not negated and not isinstance(part.value, str):
-        return Condition({part.key: {_ORDER[part.operator][0]: part.value}}, True)
-    return _UNDECIDED
+class _ChromaDialect:
+    """Conditions as Chroma's collections take them."""
+
+    def leaf(self, part: MetadataFilter, *, negated: bool) -> Condition:
+        if part.operator in MEMBER_OPERATORS:
+            return self._members(part, negated=negated)
+        # Chroma compares whole numbers with the whole part of a fraction.
+        if any(type(value) is float and not value.is_integer() for value in values_of(part)):
+            return UNDECIDED
+        if part.operator in _SCALAR and not isinstance(part.value, list):
+            return Condition({part.key: {_SCALAR[part.operator][negated]: part.value}}, True)
+        if part.operator in _CHOICE and part.value:
+            return Condition({part.key: {_CHOICE[part.operator][negated]: part.value}}, True)
+        if part.operator in _ORDER and not negated and not isinstance(part.value, str):
+            return Condition({part.key: {_ORDER[part.operator][0]: part.value}}, True)
+        return UNDECIDED
+
+    def joined(self, clauses: list[Any], *, is_or: bool) -> Any:
+        return {"$or" if is_or else "$and": clauses}
+
+    def _members(self, part: MetadataFilter, *, negated: bool) -> Condition:
+        contains = "$not_contains" if negated else "$contains"
+        clauses = [Condition({part.key: {contains: value}}, True) for value in values_of(part)]
+        return join(clauses, self, is_or=(part.operator is FilterOperator.ANY) != negated)
 
 
-def _translate_members(part: MetadataFilter, *, negated: bool) -> Condition:
-    contains = "$not_contains" if negated else "$contains"
-    clauses = [Condition({part.key: {contains: value}}, True) for value in _values(part)]
-    is_or = (part.operator is FilterOperator.ANY) != negated
-    return _joined("$or" if is_or else "$and", clauses)
-
-
-def _values(part: MetadataFilter) -> list[Any]:
+def values_of(part: MetadataFilter) -> list[Any]:
+    """Return the values of a filter, one or several."""
     return list(part.value) if isinstance(part.value, list) else [part.value]
 
 
@@ -188,6 +216,6 @@ def _require_fitting_value(part: MetadataFilter) -> None:
 
 
 def without_retracted(filters: MetadataFilters | None) -> MetadataFilters:
-    """The filters, and none of the retracted papers."""
+    """Add a filter of retracted papers."""
     not_retracted = MetadataFilter(key="status", value="retracted", operator=FilterOperator.NE)
     return MetadataFilters(filters=[not_retracted, *([filters] if filters else [])])

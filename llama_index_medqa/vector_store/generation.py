@@ -1,70 +1,95 @@
-"""What is known about a collection beside its rows: whether anything was written, under which keys, of which days."""
+"""The state of a collection beside its rows: generation, keys, days.
+
+The same for every engine, over a small table that the engine keeps beside the collection.
+"""
 
 import hashlib
 import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import chromadb
 import numpy as np
-from chromadb.api.types import Metadata
 from chromadb.errors import NotFoundError
 
 COMPANION_SUFFIX = ".state"
 # An older mark belongs to a writer that was killed, and what it had sent has arrived or never will.
 MARK_LIFETIME_S = 120.0
 
+StateRow = dict[str, Any]
+
+
+class StateTable(Protocol):
+    """A small table of an engine; each row is flat and has a ``kind``."""
+
+    @property
+    def collection_id(self) -> str:
+        """Return what tells the collection from another of its name."""
+        ...
+
+    def rows(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the rows of a kind, by id; none where the table has not been made yet."""
+        ...
+
+    def put(self, rows: Mapping[str, StateRow]) -> None:
+        """Write rows by id, and replace equal ones. A missing table is made."""
+        ...
+
+    def remove(self, ids: Collection[str]) -> None:
+        """Delete rows by id; unknown ids are ignored."""
+        ...
+
+    def remove_marks_before(self, moment: float) -> None:
+        """Delete the rows of writers whose ``time`` is earlier, in seconds since 1970."""
+        ...
+
 
 class CollectionState:
-    """The generation of a collection, the metadata keys in it and the days of its sources.
+    """The generation, keys and days of a collection.
 
-    They are kept in a small companion collection of the same database.
+    The keys are those of metadata, the days those of its sources.
 
-    Every writer owns one row there. It marks the row as open before it touches the collection and closes it with a new
-    random token afterwards, so that two writers never overwrite each other's marks, and no write to the collection's
-    own metadata (which Chroma replaces as a whole) is needed. A writer that is killed leaves its mark open.
+    Every writer owns one row of the table. It marks the row as open before it touches the collection and closes it with
+    a new random token afterwards, so that two writers never overwrite each other's marks, and no write to the
+    collection's own metadata (which engines replace as a whole) is needed. A writer that is killed leaves its mark
+    open.
 
     Args:
-        collection: the collection, open. The companion is made when something is written.
-        settle: called with the companion before it is first read.
+        table: where all this lies.
     """
 
-    def __init__(
-        self, collection: chromadb.Collection, settle: Callable[[chromadb.Collection], None] = lambda _: None
-    ) -> None:
-        self._collection = collection
-        self._settle = settle
-        self._companion: chromadb.Collection | None = None
+    def __init__(self, table: StateTable) -> None:
+        self._table = table
         self._writer = uuid.uuid4().hex
         self._has_swept = False
-        self._is_settled = False
         self._noted: set[str] = set()
         self._depth = 0
         self._lock = threading.Lock()
 
-    def move_to(self, collection: chromadb.Collection) -> None:
-        """Goes on with the same collection of a database that was opened anew."""
-        self._collection, self._companion, self._is_settled = collection, None, False
-
     def generation(self) -> str:
-        """A value that is another after every write or removal; see :attr:`PubMedVectorStore.generation`."""
-        marks = self._rows("writer")
-        state = [str(self._collection.id), *sorted([name, mark["token"]] for name, mark in marks.items())]
+        """Return a value that changes with every write.
+
+        See :attr:`RowStore.generation`.
+        """
+        marks = self._table.rows("writer")
+        state = [self._table.collection_id, *sorted([name, mark["token"]] for name, mark in marks.items())]
         digest = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
         oldest = time.time() - MARK_LIFETIME_S
-        if any(mark["open"] and float(str(mark["time"])) > oldest for mark in marks.values()):
+        if any(mark["open"] and float(mark["time"]) > oldest for mark in marks.values()):
             return f"{digest}-{uuid.uuid4().hex}"
         return digest
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Around every change of the collection; may be nested, and entered by several threads.
+        """Enter around every change of the collection.
 
-        After an error the mark stays open: nobody knows how much of the change went in.
+        It may be nested, and entered by several threads.
+
+        After an error the mark stays open: it is unknown how much of the change was written.
         """
         with self._lock:
             if self._depth == 0:
@@ -81,28 +106,29 @@ class CollectionState:
                     self._mark(is_open=False)
 
     def note_keys(self, keys: Collection[str]) -> None:
-        """Remembers that rows may have these metadata keys; they are never forgotten."""
+        """Store keys that metadata of rows may have.
+
+        They are never removed.
+        """
         new = sorted(set(keys) - self._noted)
-        if not new:
-            return
-        companion = self._open_companion(create=True)
-        assert companion is not None  # noqa: S101  # it was just made
-        rows: list[Metadata] = [{"kind": "key", "key": key} for key in new]
-        vectors = np.ones((len(new), 1), np.float32)
-        companion.upsert(ids=[f"key:{key}" for key in new], embeddings=vectors, metadatas=rows)
-        self._noted.update(new)
+        if new:
+            self._table.put({f"key:{key}": {"kind": "key", "key": key} for key in new})
+            self._noted.update(new)
 
     def keys(self) -> set[str]:
-        """The metadata keys that were ever noted."""
-        return {str(row["key"]) for row in self._rows("key").values()}
+        """Return the metadata keys that were ever stored."""
+        return {str(row["key"]) for row in self._table.rows("key").values()}
 
     def days(self) -> dict[str, str]:
-        """The days of the sources, as ISO dates, by the ids of their rows."""
-        rows = self._rows("day")
-        return {name: str(row["day"]) for name, row in rows.items() if row["of"] == str(self._collection.id)}
+        """Return the days of the sources, by ids of their rows.
+
+        As ISO dates.
+        """
+        rows = self._table.rows("day")
+        return {name: str(row["day"]) for name, row in rows.items() if row["of"] == self._table.collection_id}
 
     def note_day(self, day: str, replacing: Collection[str]) -> None:
-        """Adds the day of a source, then removes others.
+        """Add the day of a source, then remove others.
 
         Every day is a row of its own, so that two writers never overwrite each other's.
 
@@ -110,34 +136,73 @@ class CollectionState:
             day: as an ISO date.
             replacing: ids of rows of :meth:`days` that no longer hold.
         """
-        companion = self._open_companion(create=True)
-        assert companion is not None  # noqa: S101  # it was just made
-        # The companion outlives a collection that is deleted; another one of that name has another id.
-        row: Metadata = {"kind": "day", "day": day, "of": str(self._collection.id)}
-        companion.upsert(ids=[f"day:{uuid.uuid4().hex}"], embeddings=np.ones((1, 1), np.float32), metadatas=[row])
+        # The table outlives a collection that is deleted; another one of that name has another id.
+        row = {"kind": "day", "day": day, "of": self._table.collection_id}
+        self._table.put({f"day:{uuid.uuid4().hex}": row})
         if replacing:
-            companion.delete(ids=list(replacing))
+            self._table.remove(replacing)
 
-    def _rows(self, kind: str) -> dict[str, Metadata]:
-        companion = self._open_companion(create=False)
+    def _mark(self, *, is_open: bool) -> None:
+        mark = {"kind": "writer", "open": is_open, "token": uuid.uuid4().hex, "time": time.time()}
+        self._table.put({self._writer: mark})
+        if not self._has_swept:
+            self._has_swept = True
+            # Rows of long-gone writers. Our own is there already: the rows never become again what they once were.
+            self._table.remove_marks_before(time.time() - MARK_LIFETIME_S)
+
+
+class CompanionCollection:
+    """The table as a small companion collection in the same Chroma database.
+
+    Args:
+        collection: the collection, open. The companion is made when something is written.
+        settle: called with the companion before it is first read.
+    """
+
+    def __init__(
+        self, collection: chromadb.Collection, settle: Callable[[chromadb.Collection], None] = lambda _: None
+    ) -> None:
+        self._collection = collection
+        self._settle = settle
+        self._companion: chromadb.Collection | None = None
+        self._is_settled = False
+
+    def move_to(self, collection: chromadb.Collection) -> None:
+        """Go on with the collection of a reopened database."""
+        self._collection, self._companion, self._is_settled = collection, None, False
+
+    @property
+    def collection_id(self) -> str:
+        """Return Chroma's id of the collection."""
+        return str(self._collection.id)
+
+    def rows(self, kind: str) -> Mapping[str, Mapping[str, Any]]:
+        """Return the rows of a kind, by id."""
+        companion = self._open(create=False)
         if companion is None:
             return {}
         rows = companion.get(where={"kind": kind}, include=["metadatas"])
         return dict(zip(rows["ids"], rows["metadatas"] or [], strict=True))
 
-    def _mark(self, *, is_open: bool) -> None:
-        is_first = not self._has_swept
-        companion = self._open_companion(create=True)
+    def put(self, rows: Mapping[str, StateRow]) -> None:
+        """Write rows by id."""
+        companion = self._open(create=True)
         assert companion is not None  # noqa: S101  # it was just made
-        mark: Metadata = {"kind": "writer", "open": is_open, "token": uuid.uuid4().hex, "time": time.time()}
-        companion.upsert(ids=[self._writer], embeddings=np.ones((1, 1), np.float32), metadatas=[mark])
-        if is_first:
-            self._has_swept = True
-            # Rows of long-gone writers. Our own is there already: the rows never become again what they once were.
-            long_gone: Any = {"time": {"$lt": time.time() - MARK_LIFETIME_S}}
-            companion.delete(where=long_gone)
+        vectors = np.ones((len(rows), 1), np.float32)
+        companion.upsert(ids=list(rows), embeddings=vectors, metadatas=list(rows.values()))
 
-    def _open_companion(self, *, create: bool) -> chromadb.Collection | None:
+    def remove(self, ids: Collection[str]) -> None:
+        """Delete rows by id."""
+        if (companion := self._open(create=False)) is not None:
+            companion.delete(ids=list(ids))
+
+    def remove_marks_before(self, moment: float) -> None:
+        """Delete the rows of writers whose ``time`` is earlier."""
+        if (companion := self._open(create=False)) is not None:
+            earlier: Any = {"time": {"$lt": moment}}
+            companion.delete(where=earlier)
+
+    def _open(self, *, create: bool) -> chromadb.Collection | None:
         if self._companion is not None:
             return self._companion
         client, tenant, database = self._collection._client, self._collection.tenant, self._collection.database

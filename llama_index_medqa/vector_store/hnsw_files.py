@@ -1,4 +1,4 @@
-"""Chroma's files of vectors (HNSW), held against one another before Chroma loads them.
+"""Checks of Chroma's vector files (HNSW) before Chroma loads them.
 
 Chroma follows whatever counts, neighbours and levels it finds in these files, and a process that follows damaged ones
 dies with a segmentation fault. The layout is that of hnswlib as chromadb 1.5 writes it: ``header.bin`` has the sizes,
@@ -12,6 +12,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 _HEADER_FILE, _LEVEL0_FILE, _NORMS_FILE, _LINKS_FILE = "header.bin", "data_level0.bin", "length.bin", "link_lists.bin"
 _NAMES_FILE = "index_metadata.pickle"
+_SET_ASIDE = "damaged-"
 _FOLDER_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HEADER = struct.Struct("<i6QiI3QdQ")
 _VERSION = 1
@@ -34,7 +36,7 @@ _BLOCK_BYTES = 1 << 24
 
 
 class DamagedVectorFilesError(Exception):
-    """The files of vectors in a folder contradict one another.
+    """The files of vectors in a folder are inconsistent.
 
     Args:
         folder: the folder.
@@ -48,7 +50,10 @@ class DamagedVectorFilesError(Exception):
 
 @dataclass(frozen=True)
 class _Header:
-    """The fields of ``header.bin`` that the other files are read by; sizes in bytes."""
+    """The fields of ``header.bin`` that describe other files.
+
+    Sizes are in bytes.
+    """
 
     capacity: int
     elements: int
@@ -62,13 +67,29 @@ class _Header:
 
 
 def vector_folders(database: Path) -> list[Path]:
-    """The folders of a database that hold files of vectors."""
+    """Return the folders of a database with vector files."""
     named = (folder for folder in database.iterdir() if _FOLDER_NAME.fullmatch(folder.name) and folder.is_dir())
     return sorted(folder for folder in named if (folder / _HEADER_FILE).exists() or (folder / _NAMES_FILE).exists())
 
 
+def set_aside(folder: Path) -> Path:
+    """Rename a folder of damaged files; those of one collection may be damaged more than once.
+
+    Args:
+        folder: one of :func:`vector_folders`.
+
+    Returns:
+        Where it is now.
+    """
+    name = f"{_SET_ASIDE}{folder.name}"
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return folder.rename(next(path for path in map(folder.with_name, names) if not path.exists()))
+
+
 def require_sound(folder: Path) -> None:
-    """Looks at every number that Chroma follows, and at whether the vectors are numbers.
+    """Check every number that Chroma follows.
+
+    And that the vectors are numbers.
 
     It reads each file once and holds a block of it in memory.
 
@@ -90,7 +111,10 @@ def require_sound(folder: Path) -> None:
 
 
 def _require_whole_names(folder: Path) -> None:
-    """The ids of the vectors lie in a pickle, which Chroma reads with care: here it only has to be one, and whole."""
+    """Check that the file of ids is a whole pickle.
+
+    Chroma reads it with care.
+    """
     path = folder / _NAMES_FILE
     if path.is_file() and path.stat().st_size:
         with path.open("rb") as file:
@@ -124,7 +148,10 @@ def _read_header(folder: Path) -> _Header:
 
 
 def _require_level0(folder: Path, header: _Header) -> None:
-    """Every element has a label of its own, neighbours that are there, and a vector of numbers."""
+    """Check labels, neighbours and vectors of elements.
+
+    Every element has a label of its own, neighbours that are there, and a vector of numbers.
+    """
     labels = np.empty(header.elements, np.uint64)
     start = 0
     for rows in _level0_blocks(folder, header):
@@ -148,12 +175,12 @@ def _level0_blocks(folder: Path, header: _Header) -> Iterator[npt.NDArray[np.uin
 
 
 def _words(rows: npt.NDArray[np.uint8], offset: int, count: int) -> npt.NDArray[np.uint32]:
-    """Columns of rows as 32-bit words."""
+    """Return columns of rows as 32-bit words."""
     return np.ascontiguousarray(rows[:, offset : offset + count * _WORD]).view(np.uint32)
 
 
 def _are_sound(counts: npt.NDArray[np.uint32], neighbours: npt.NDArray[np.uint32], elements: int) -> bool:
-    """Whether no row has more neighbours than room for them, and all are elements."""
+    """Return whether neighbours are elements, and not too many."""
     width = neighbours.shape[1]
     if (counts > width).any():
         return False
@@ -162,7 +189,10 @@ def _are_sound(counts: npt.NDArray[np.uint32], neighbours: npt.NDArray[np.uint32
 
 
 def _require_levels(folder: Path, header: _Header) -> None:
-    """Neighbours on a higher level are on that level themselves, and the search begins on the highest."""
+    """Check the higher levels.
+
+    Neighbours on a level are on it themselves, and the search begins on the highest.
+    """
     path = folder / _LINKS_FILE
     words = np.fromfile(path, "<u4") if path.is_file() else np.empty(0, np.uint32)
     levels, starts = _higher_levels(folder, header, words)
@@ -180,7 +210,9 @@ def _require_levels(folder: Path, header: _Header) -> None:
 def _higher_levels(
     folder: Path, header: _Header, words: npt.NDArray[np.uint32]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The highest level of each element, and where its lists begin, in words.
+    """Return each element's highest level and its lists.
+
+    The latter as the position of their first word.
 
     The file holds for each element the bytes of its lists, mostly none, and then the lists.
     """

@@ -1,4 +1,4 @@
-"""Nodes as rows of a Chroma collection, each fact once, and rows as the same nodes again.
+"""Conversion of nodes to rows of a Chroma collection and back.
 
 A row is the vector, the text, and a flat metadata mapping that holds the node's metadata under their own keys, beside
 them ``document_id``, ``_start`` and ``_end``. A node of
@@ -43,7 +43,10 @@ _ORDER = {key: number for number, key in enumerate((*_RECORD_KEYS, *_CHUNK_KEYS)
 
 
 def to_row(node: BaseNode) -> dict[str, Any]:
-    """What is stored of a node beside its id, its text and its vector."""
+    """Convert a node to a row.
+
+    Without its id, its text and its vector.
+    """
     if type(node) is not TextNode:
         whole = node_to_metadata_dict(node, remove_text=True)
         return {key: value for key, value in whole.items() if key in _ROW_KEYS or _is_flat(key, value)}
@@ -56,7 +59,7 @@ def to_row(node: BaseNode) -> dict[str, Any]:
 
 
 def to_node(node_id: str, text: str, row: Mapping[str, Any]) -> BaseNode:
-    """The node that a row was made of, without its vector."""
+    """Convert a row to its node, without its vector."""
     if CONTENT_KEY in row:
         return metadata_dict_to_node(dict(row), text=text)
     rest: dict[str, Any] = json.loads(row[_REST]) if _REST in row else {}
@@ -67,7 +70,7 @@ def to_node(node_id: str, text: str, row: Mapping[str, Any]) -> BaseNode:
 
 
 def rounded(vectors: Any) -> "NDArray[np.float32]":
-    """Vectors with 20 significant bits, which is what they keep in the database.
+    """Round vectors to the 20 bits that are stored.
 
     Chroma gives a vector back with its length divided out and multiplied in again, so that the last bits differ by
     what happened to it. Rounded before writing and after reading, every vector comes back as the same bits; its
@@ -84,19 +87,22 @@ def rounded(vectors: Any) -> "NDArray[np.float32]":
 
 
 def flat_metadata(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a node's metadata that filters see."""
+    """Return the part of a node's metadata that filters see."""
     return {key: value for key, value in row.items() if key not in _ROW_KEYS}
 
 
 def to_node_metadata(row: Mapping[str, Any]) -> dict[str, Any]:
-    """All metadata of the node that a row was made of; their order is kept for chunks of records only."""
+    """Return all metadata of the node of a row.
+
+    Their order is kept for chunks of records only.
+    """
     odd = json.loads(row[_REST]).get("metadata", {}) if _REST in row else {}
     metadata = {**flat_metadata(row), **odd}
     return {key: metadata[key] for key in _ordered(metadata)}
 
 
 def _rest(node: TextNode, flat: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the flat metadata do not say, or say otherwise."""
+    """Return what the flat metadata do not say."""
     fields = _fields(node)
     metadata = fields.pop("metadata")
     expected = _expected_fields(node.node_id, row)
@@ -110,12 +116,15 @@ def _rest(node: TextNode, flat: Mapping[str, Any], row: Mapping[str, Any]) -> di
 
 
 def _fields(node: TextNode) -> dict[str, Any]:
-    """Everything of a node but its id, text and vector, as JSON gives it back."""
+    """Return a node's fields as JSON gives them back.
+
+    Without id, text and vector.
+    """
     return node.model_dump(mode="json", exclude={"id_", "embedding", "text"})
 
 
 def _expected_fields(node_id: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a node is if it is a chunk as TokenNodeParser makes it."""
+    """Return the fields of a chunk of TokenNodeParser."""
     known = [key for key in _RECORD_KEYS if key in row or (key == "section_spans" and "section" in row)]
     excluded = [*known, "section", "chunk_count", "record_hash"]
     return {
@@ -149,7 +158,7 @@ def _related(node_id: str, node_type: str | None) -> dict[str, Any]:
 
 
 def _is_flat(key: str, value: Any) -> bool:
-    """Whether Chroma takes the value."""
+    """Return whether Chroma takes the value."""
     if not key or key in _ROW_KEYS or key.startswith(_RESERVED):
         return False
     if isinstance(value, list):
@@ -159,7 +168,10 @@ def _is_flat(key: str, value: Any) -> bool:
 
 
 def _is_kept_exactly(value: Any) -> bool:
-    """Whether Chroma gives back what it was given: it rounds numbers to 15 digits and drops the sign of zero."""
+    """Return whether Chroma gives back the same value.
+
+    It rounds numbers to 15 digits and drops the sign of zero.
+    """
     numbers = [item for item in (value if isinstance(value, list) else [value]) if type(item) is float]
     return all(float(f"{item:.15g}") == item and (item or math.copysign(1.0, item) > 0) for item in numbers)
 
@@ -171,7 +183,10 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _ordered(keys: Mapping[str, Any]) -> list[str]:
-    """Keys of a record and its chunks in the order in which they are made, then all others."""
+    """Order keys as records and chunks make them.
+
+    All others come last.
+    """
     return sorted(keys, key=lambda key: (_ORDER.get(key, len(_ORDER)), key))
 
 
@@ -179,5 +194,8 @@ _DEFAULTS = _fields(TextNode())
 
 
 def replacing(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what replaces stored metadata: Chroma keeps keys that are not given, and removes those with None."""
+    """Return an update that replaces stored metadata.
+
+    Chroma keeps keys that are not given, and removes those with None.
+    """
     return {**dict.fromkeys(stored), **given}

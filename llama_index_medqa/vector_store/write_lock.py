@@ -1,4 +1,4 @@
-"""The locks of an index folder: held by one process at a time, and freed by the system however that process ends."""
+"""The locks of an index folder, freed by the system when a process ends."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ def _nothing() -> None:
 
 
 class FolderLock:
-    """A lock file that one process holds at a time, with all of its threads.
+    """A lock file for one process with all of its threads.
 
     Args:
         path: the lock file, which is made where it is missing.
@@ -43,7 +43,9 @@ class FolderLock:
     def held(
         self, *, timeout: float | None = None, patience: float = 0.0, waiting: Callable[[], None] = _nothing
     ) -> Iterator[None]:
-        """Holds the lock for the length of the ``with`` block; may be nested, and entered by several threads.
+        """Hold the lock for a ``with`` block.
+
+        It may be nested, and entered by several threads.
 
         Args:
             timeout: how long to wait for another process, seconds; None for as long as it takes.
@@ -82,7 +84,7 @@ class FolderLock:
 
 
 class WriterLock:
-    """Lets one process at a time write to an index, and tells others which one it is.
+    """A lock for one writing process, with a note of which.
 
     Args:
         folder: of the index.
@@ -96,7 +98,9 @@ class WriterLock:
 
     @contextmanager
     def held(self, *, wait: bool = True) -> Iterator[None]:
-        """Holds the lock for the length of the ``with`` block; may be nested, and entered by several threads.
+        """Hold the lock for a ``with`` block.
+
+        It may be nested, and entered by several threads.
 
         Args:
             wait: whether to wait for another process that writes; the log says for which.
@@ -116,7 +120,7 @@ class WriterLock:
             yield
 
     def holder(self) -> str:
-        """The process that holds the lock, or held it last."""
+        """Return the process that holds the lock, or held it last."""
         try:
             return described(json.loads(self._note.read_text("utf-8")))
         except (OSError, ValueError):
@@ -124,7 +128,7 @@ class WriterLock:
             return described({})
 
     def tell_of_waiting(self) -> None:
-        """Says in the log for whom this process waits."""
+        """Log for whom this process waits."""
         _logger.warning("Waiting for %s, which writes to the index in %s.", self.holder(), self._folder)
 
     def _note_holder(self) -> None:
@@ -132,7 +136,10 @@ class WriterLock:
 
 
 def about_this_process() -> dict[str, str | int]:
-    """Return what tells others which process holds a lock, and since when."""
+    """Return what identifies this process to others.
+
+    And since when it holds the lock.
+    """
     return {
         "command": _command(),
         "pid": os.getpid(),
@@ -142,7 +149,10 @@ def about_this_process() -> dict[str, str | int]:
 
 
 def described(process: Any) -> str:
-    """Return in words what :func:`about_this_process` told, or that nothing is known."""
+    """Describe the process of :func:`about_this_process`.
+
+    Or that nothing is known of it.
+    """
     try:
         return f"{process['command']} (process {process['pid']} on {process['host']}, since {process['since']})"
     except (KeyError, TypeError):
@@ -150,6 +160,9 @@ def described(process: Any) -> str:
 
 
 def _command() -> str:
-    """The program and its command, such as ``medqa index``; without arguments, which may hold keys."""
+    """Return the program and its command: ``medqa index``.
+
+    Without arguments, which may hold keys.
+    """
     program = Path(sys.argv[0] or sys.executable).name
     return " ".join([program, *(word for word in sys.argv[1:2] if word.isalpha())])

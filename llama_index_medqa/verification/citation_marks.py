@@ -1,4 +1,4 @@
-"""What a model adds to a sentence: its own citation marks, and words that it says are quoted."""
+"""Citation marks and quotations that a model writes into a sentence."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _MARK = re.compile(
 )
 _NUMBER = re.compile(r"(?<![\d.])\d{1,9}(?![\d.]\d)")
 _SHA = re.compile(r"SHA\s*:\s*([0-9a-f]{6,})", re.IGNORECASE)
-# "[3]" names a text by its place in a list that no reader sees; "[3–11]" is an interval.
+# "[3]" names a text by its number in a list that no reader sees; "[3–11]" is an interval.
 _PLACE = re.compile(
     r"(?<!CI)(?<!CI,)(?<!interval)(?<!range)\s*\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\](?=\s*(?:[.,;!?]|\Z|\[))"
 )
@@ -42,11 +42,11 @@ _SAME_SIGNS = str.maketrans("‘’‚‛′“”„″«»‐‑‒–—―�
 
 @dataclass(frozen=True)
 class MarkedSentence:
-    """A sentence as a model wrote it, taken apart.
+    """A drafted sentence, separated from its marks.
 
     Attributes:
         text: without citation marks and list marker.
-        claimed: ids of the documents that it cites, in order: ``PMID:123``, ``SHA:…``; ``[3]`` for a place in a list.
+        claimed: ids of the documents that it cites, in order: ``PMID:123``, ``SHA:…``; ``[3]`` for a number in a list.
         quotes: what it puts in quotation marks.
     """
 
@@ -56,7 +56,7 @@ class MarkedSentence:
 
 
 def take_apart(sentence: str) -> MarkedSentence:
-    """Separates what a sentence says from the marks in it."""
+    """Separate a sentence from the citation marks in it."""
     claimed: list[str] = []
     for match in _MARK.finditer(sentence):
         hashes = _SHA.findall(match.group())
@@ -71,7 +71,9 @@ def take_apart(sentence: str) -> MarkedSentence:
 
 
 def sentences_with_marks(text: str) -> list[tuple[int, int]]:
-    """Where the sentences of a draft lie, as :func:`split_sentences` finds them.
+    """Split a draft into sentences with their marks.
+
+    Spans as of :func:`split_sentences`.
 
     Marks that follow a full stop ("It fell. [PMID:1] It rose.") belong to the sentence before them.
     """
@@ -89,7 +91,7 @@ def sentences_with_marks(text: str) -> list[tuple[int, int]]:
 
 
 def _marks_end(text: str, start: int, end: int, *, is_marked: bool) -> int:
-    """Where the marks at the beginning of a sentence end that belong to the one before it."""
+    """Return where the marks end that belong to the previous sentence."""
     if _ONLY_MARKS.fullmatch(text, start, end):
         return end
     marks = None if is_marked else _LEADING_MARKS.match(text, start, end)
@@ -107,7 +109,7 @@ def _quotes(text: str) -> Iterator[str]:
 
 
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:
-    """Where a text holds a quotation word for word.
+    """Return where a text holds a quotation word for word.
 
     The kind of quotation marks, dashes and spaces does not matter, nor upper or lower case, nor a stop at its end.
     What is left out ("…", "[…]") may be anything; the pieces must follow one another.

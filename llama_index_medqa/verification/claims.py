@@ -1,4 +1,4 @@
-"""What a drafted sentence claims: without its "Yes", and clause by clause where it joins several statements."""
+"""The claims of a drafted sentence, clause by clause."""
 
 import re
 from dataclasses import dataclass
@@ -62,7 +62,10 @@ _LEAST_WORDS = 4
 
 
 def statement_of(sentence: str) -> str:
-    """Return what a sentence states, without "Yes," and "The study found that"; empty where that is all it says."""
+    """Return what a sentence states, without its opening.
+
+    "Yes," and "The study found that" are removed; empty where nothing else is said.
+    """
     bare = _YES_OR_NO.sub("", sentence.strip())
     bare = _LEAD.sub("", bare).strip()
     return bare[:1].upper() + bare[1:] if re.search(r"\w", bare) else ""
@@ -86,7 +89,9 @@ class _Predicate:
 
 
 def clauses_of(claim: str) -> list[str]:
-    """Return the statements that a claim joins, in order; the claim alone where it is one.
+    """Split a claim into the statements that it joins, in order.
+
+    The claim alone where it is one statement.
 
     Each stands alone: a second predicate without a subject gets that of the first ("X lowered pain and prolonged life"
     states "X lowered pain." and "X prolonged life."). Lists of nouns stay whole, and so do halves that say something
@@ -109,12 +114,18 @@ def clauses_of(claim: str) -> list[str]:
 
 
 def is_finite_verb(word: str) -> bool:
-    """Return whether a word is one of the finite verbs that findings are told with: is, lowered, showed."""
+    """Return whether a word is a finite verb of findings.
+
+    Such as "is", "lowered" or "showed".
+    """
     return _ANY_VERB.fullmatch(word) is not None
 
 
 def _joins_clauses(before: str, joint: re.Match[str], after: str) -> bool:
-    """Whether both sides of a joint have a subject and a verb of their own."""
+    """Return whether both sides of a conjunction are clauses.
+
+    Each has a subject and a verb of its own.
+    """
     if joint["firm"]:
         return all(len(text.split()) >= _LEAST_WORDS and _ANY_VERB.search(text) for text in (before, after))
     if joint["comma"] or _WAITING.search(before):
@@ -124,33 +135,45 @@ def _joins_clauses(before: str, joint: re.Match[str], after: str) -> bool:
 
 
 def _has_subject(text: str, verb: re.Pattern[str]) -> bool:
-    """Whether a text opens with a few words that are a subject, and their verb."""
+    """Return whether a text opens with a short subject and its verb."""
     if _PREDICATE.match(text) or _PREPOSITION.match(text):
         return False
-    before = next((text[:place] for place in _verb_places(text, verb)), "")
+    before = next((text[:position] for position in _verb_positions(text, verb)), "")
     return bool(_SUBJECT.fullmatch(before)) and not _NO_SUBJECT.search(before)
 
 
 def _whole(text: str, verb: re.Pattern[str]) -> bool:
-    """Whether a text is a clause, and no list that goes on: "it is known that zinc", "patients who were given zinc"."""
-    places = _verb_places(text, verb)
-    return len(places) > len(_SUBORDINATE.findall(text)) and not _LIST.search(text, places[-1])
+    """Return whether a text is a complete clause.
+
+    No list that goes on, "it is known that zinc", or "patients who were given zinc".
+    """
+    positions = _verb_positions(text, verb)
+    return len(positions) > len(_SUBORDINATE.findall(text)) and not _LIST.search(text, positions[-1])
 
 
-def _verb_places(text: str, verb: re.Pattern[str]) -> list[int]:
-    """Where the finite verbs of a text begin, each with a word before it that may end a subject."""
+def _verb_positions(text: str, verb: re.Pattern[str]) -> list[int]:
+    """Return where the finite verbs of a text begin.
+
+    Before each stands a word that may end a subject.
+    """
     return [match.start() for match in verb.finditer(text) if _is_finite(text, match)]
 
 
 def _is_finite(text: str, verb: re.Match[str]) -> bool:
-    """Whether a verb is no adjective ("the increased risk") and no participle ("levels lowered by zinc")."""
+    """Return whether a verb is finite.
+
+    It is no adjective ("the increased risk") and no participle ("levels lowered by zinc").
+    """
     before = text[: verb.start()].split()
     participle = verb.group().lower() not in _AUXILIARY and _PARTICIPLE_BEHIND.match(text, verb.end())
     return bool(before) and before[-1][-1].isalnum() and before[-1].lower() not in _NO_SUBJECT_END and not participle
 
 
 def _predicate(clause: str) -> _Predicate | None:
-    """The finite verb of a clause; None where it is not plain which it is, or what its subject is."""
+    """Return the finite verb of a clause.
+
+    None where the verb or its subject is ambiguous.
+    """
     match = next((match for match in _FINITE.finditer(clause) if _is_finite(clause, match)), None)
     if match is None:
         return None
@@ -161,7 +184,7 @@ def _predicate(clause: str) -> _Predicate | None:
 
 
 def _goes_on(first: _Predicate, joint: re.Match[str], after: str) -> bool:
-    """Whether what follows a joint is a second predicate of the same subject."""
+    """Return whether a second predicate of the same subject follows a conjunction."""
     second = _PREDICATE.match(after)
     if joint["firm"] or not second or not first.rest.split() or not after[second.end() :].strip(" ."):
         return False

@@ -1,4 +1,4 @@
-"""Tell how likely a premise supports or contradicts a claim: the interface, and the small encoder that is shipped."""
+"""Entailment models: the interface, and the packaged encoder."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ _PAIRS_AT_ONCE = 16
 
 
 class Entailment(NamedTuple):
-    """What a model thinks of a claim beside a premise; the three chances add up to 1.
+    """Chances that a premise supports or contradicts a claim; they add up to 1.
 
     Attributes:
         supported: chance that the premise supports the claim, 0 to 1.
@@ -43,12 +43,18 @@ class EntailmentModel(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """What decides its judgements, fit for JSON: part of the identity of every answer and score."""
+        """Return what decides the judgements, fit for JSON.
+
+        Part of the identity of every answer and score.
+        """
         ...
 
     @property
     def thresholds(self) -> Mapping[str, float]:
-        """Least chance of support for ``strict``, ``balanced`` and ``open``, and of contradiction: ``contradicted``."""
+        """Return the thresholds by name.
+
+        Least chance of support for ``strict``, ``balanced`` and ``open``, and of contradiction: ``contradicted``.
+        """
         ...
 
     def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Entailment]:
@@ -57,7 +63,9 @@ class EntailmentModel(Protocol):
 
 
 class EntailmentEncoder:
-    """The shipped encoder: a BERT of 12 layers in int8, run by ONNX Runtime without torch, network or key.
+    """The packaged encoder: a 12-layer BERT in int8 on ONNX Runtime.
+
+    It needs no torch, network or key.
 
     The model is read at the first use. It may be used from several threads.
 
@@ -81,18 +89,18 @@ class EntailmentEncoder:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """The version, and the hash of the model's file."""
+        """Return the version, and the hash of the model's file."""
         return {"verifier": self.card["name"], "version": self.card["version"], "sha256": self.card["sha256"]}
 
     @property
     def thresholds(self) -> Mapping[str, float]:
-        """Least chances, as they were chosen when the model was made; see its card."""
+        """Return the thresholds that the model's card states."""
         thresholds: Mapping[str, float] = self.card["thresholds"]
         return thresholds
 
     @cached_property
     def card(self) -> Mapping[str, Any]:
-        """What is known of the model: version, hash, temperature, thresholds."""
+        """Return the model's card: version, hash, temperature, thresholds."""
         if self._folder is None:
             return packaged_card()
         return _read_card((self._folder / "card.json").read_text(encoding="utf-8"), self._folder / "card.json")
@@ -116,7 +124,7 @@ class EntailmentEncoder:
         return words <= _FEW_WORDS or len(self._loaded[1].encode(claim).ids) <= _MOST_TOKENS // 2
 
     def logits(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
-        """Return the model's figures before they are made chances: (n, 3) float32."""
+        """Return the model's logits: (n, 3) float32."""
         session, tokenizer = self._loaded
         encoded = tokenizer.encode_batch(list(pairs))
         order = sorted(range(len(encoded)), key=lambda number: len(encoded[number].ids))
@@ -168,7 +176,7 @@ def _load(folder: Path, threads: int | None) -> tuple[Any, Any]:
 
 
 def checked_card() -> Mapping[str, Any]:
-    """Return the card of the model in the package, once the model's file has the hash that it states.
+    """Return the packaged card after checking the hash of the model's file.
 
     Raises:
         WeightsError: the file is missing or another.
@@ -178,11 +186,11 @@ def checked_card() -> Mapping[str, Any]:
 
 
 def _checked(folder: Path) -> tuple[bytes, Mapping[str, Any]]:
-    """Return the model's file and its card."""
-    model, place = folder / "model.onnx", folder / "card.json"
+    """Return the model's file and its card after checking its hash."""
+    model, card_file = folder / "model.onnx", folder / "card.json"
     advice = "Install the package again, or make the model again with: python -m training verifier"
     try:
-        content, card = model.read_bytes(), _read_card(place.read_text(encoding="utf-8"), place)
+        content, card = model.read_bytes(), _read_card(card_file.read_text(encoding="utf-8"), card_file)
     except OSError as error:
         raise WeightsError(f"The verifier's model cannot be read: {error}. {advice}") from error
     if (found := hashlib.sha256(content).hexdigest()) != card["sha256"]:
@@ -192,7 +200,7 @@ def _checked(folder: Path) -> tuple[bytes, Mapping[str, Any]]:
 
 @cache
 def packaged_card() -> Mapping[str, Any]:
-    """Return the card of the model in the package."""
+    """Return the card of the packaged model."""
     card = files(__package__) / "model" / "card.json"
     return _read_card(card.read_text(encoding="utf-8"), card)
 

@@ -10,6 +10,7 @@ from llama_index_medqa.text.abbreviations import find_acronyms
 from llama_index_medqa.text.words import FUNCTION_WORDS
 from llama_index_medqa.verification.entity_names import (
     EntityMention,
+    american,
     entity_mentions,
     is_symbol,
     latin_symbol_key,
@@ -23,8 +24,29 @@ _MOST_WORDS_ABBREVIATED = 6
 # A name and another form of it ("thrombosis", "thromboses") share five letters and three quarters of the longer.
 _SHARED_LETTERS = 5
 _SHARED_PART = 0.75
-# "Ugandan" and "Uganda", "Kenyan" and "Kenya".
+# What stands behind the shared letters, as one word and its forms differ: vaccin-e and vaccin-ation, anesthe-sia and
+# anesthe-tic, ventilat-or and ventilat-ion. With other ends it is another word: warfar-in and warfar-e, lacta-se and
+# lacta-te, bronch-itis and bronch-ial. Of salts and their acids there is one pair.
+_FORM_ENDS = frozenset(
+    {
+        *(
+            "",
+            *"s e es ed ing y ies ic ics ical ically al ally ar ous ious ion ions um us a i ae ia ian ians ity".split(),
+        ),
+        *"ation ations ational ated ating ative ator ators atory or ors ory er ers ry ment ments eutic eutics".split(),
+        *"sis ses tic tics sia sed zed zing sing nt nts tion tions tional ted ting tor tive osis oses iasis".split(),
+        *"ity ist ists ism ize ized izing ization ise ised ising isation".split(),
+    }
+)
+_SALT_AND_ACID = frozenset({"ate", "ic"})
+# "Ugandan" and "Uganda", "Swedish" and "Sweden"; but not "Austria" and "Australia".
 _PLACE_LETTERS = 4
+_PLACE_ENDS = frozenset(
+    {
+        *("", *"s a an ans n ns e es ese i is ian ians ean eans ish tish ic y o um us on al uese ay egian".split()),
+        *"egians ey en land and ce k iot iots vian vians lese".split(),
+    }
+)
 # Two letters in a row are found in the initials of any long text.
 _INITIALS = 3
 # "quality of life" is QoL or QL.
@@ -55,20 +77,20 @@ class _NearText:
 
     @cached_property
     def sequence(self) -> str:
-        """The keys of its words in order, with a space before and after each."""
+        """Return the keys of its words in order, with a space before and after each."""
         return f" {' '.join(map(name_key, self._parts))} "
 
     @cached_property
-    def keys(self) -> dict[str, list[str]]:
-        """The keys of its words by their first letters."""
-        keys: dict[str, list[str]] = {}
-        for key in set(map(name_key, self._parts)):
-            keys.setdefault(key[:_SHARED_LETTERS], []).append(key)
-        return keys
+    def by_start(self) -> dict[str, list[str]]:
+        """Its words by the first letters of their keys; function words left out."""
+        words: dict[str, list[str]] = {}
+        for word in self.words - FUNCTION_WORDS:
+            words.setdefault(name_key(word)[:_SHARED_LETTERS], []).append(word)
+        return words
 
     @cached_property
     def symbols(self) -> frozenset[str]:
-        """The keys of its symbols, and of its words of one or two letters with a capital (Na, K)."""
+        """Return the keys of its symbols, and of its words of one or two letters with a capital (Na, K)."""
         written = [symbol for _, parts in self._tokens for symbol in symbols(parts)]
         joined = {key(symbol) for symbol in written for key in (symbol_key, latin_symbol_key)}
         short = {part for part in self._parts if is_symbol(part) or (len(part) <= _SHORT_SYMBOL and part[0].isupper())}
@@ -82,7 +104,7 @@ class _NearText:
 
     @cached_property
     def initials(self) -> str:
-        """The first letters of its words in order, function words left out, a space between sentences."""
+        """Return the first letters of its words in order, function words left out, a space between sentences."""
         letters = []
         for start, parts in self._tokens:
             if _SENTENCE_END.fullmatch(self._text[max(0, start - 2) : start]):
@@ -102,7 +124,7 @@ class _Equivalence:
 def entity_conflicts(
     claim: str, evidence: str, context: str = "", *, abbreviations: Collection[tuple[str, str]] = ()
 ) -> list[str]:
-    """Finds the names in a claim that neither the evidence nor its context has, in any form or under another name.
+    """Find the names in a claim that neither the evidence nor its context has, in any form or under another name.
 
     Args:
         claim: the sentence to check.
@@ -123,7 +145,7 @@ def entity_conflicts(
 def missing_names(
     claim: str, evidence: str, context: str = "", *, abbreviations: Collection[tuple[str, str]] = ()
 ) -> frozenset[EntityMention]:
-    """Finds the same names as :func:`entity_conflicts`, each time that the claim mentions them."""
+    """Find the same names as :func:`entity_conflicts`, each time that the claim mentions them."""
     missing = _unnamed(claim, evidence)
     if missing and context:
         missing &= _unnamed(claim, context)
@@ -133,7 +155,7 @@ def missing_names(
 
 
 def says_word(word: str, claim: str, evidence: str, *, abbreviations: Collection[tuple[str, str]] = ()) -> bool:
-    """Tells whether a text has a word of a claim in any form, under another name, or as part of an abbreviation.
+    """Tell whether a text has a word of a claim in any form, under another name, or as part of an abbreviation.
 
     Args:
         word: one word of the claim, without hyphens.
@@ -153,7 +175,7 @@ def says_word(word: str, claim: str, evidence: str, *, abbreviations: Collection
 
 @lru_cache(maxsize=20_000)
 def _unnamed(claim: str, text: str) -> frozenset[EntityMention]:
-    """The names of a claim that a text does not have."""
+    """Return the names of a claim that a text does not have."""
     return frozenset(mention for mention in _mentions(claim) if not _is_named(mention, claim, _near_text(text)))
 
 
@@ -163,7 +185,7 @@ def _mentions(claim: str) -> tuple[EntityMention, ...]:
 
 
 def _other_forms(near: Iterable[_NearText], abbreviations: Collection[tuple[str, str]]) -> str:
-    """The abbreviations of which a text has either form, both forms."""
+    """Return the abbreviations of which a text has either form, both forms."""
     return "\n".join(
         f"{short} {long}"
         for short, long in abbreviations
@@ -182,7 +204,7 @@ def _is_named(mention: EntityMention, claim: str, near: _NearText) -> bool:
 
 
 def _has_symbol(key: str, near: _NearText) -> bool:
-    """Whether a text has a symbol, a special kind of it (HDL-C for HDL) or words that it is the initials of."""
+    """Return whether a text has a symbol, a special kind of it (HDL-C for HDL) or words that it is the initials of."""
     if key in near.symbols or key in near.joined:
         return True
     if len(key) < _INITIALS:
@@ -191,7 +213,7 @@ def _has_symbol(key: str, near: _NearText) -> bool:
 
 
 def _has_form(mention: EntityMention, near: _NearText) -> bool:
-    """Whether a text has a word that differs from a name in its ending only."""
+    """Return whether a text has a word that differs from a name in its ending only."""
     key = mention.key
     written = symbol_key(mention.text)
     if f" {key} " in near.sequence or not near.joined.isdisjoint((written, written.removesuffix("s"))):
@@ -199,16 +221,33 @@ def _has_form(mention: EntityMention, near: _NearText) -> bool:
     name, _, letter = key.partition(" ")
     if letter:
         return _has_letter(name, letter, near)
-    if mention.kind == "proper" and any(word.startswith(mention.text[:_PLACE_LETTERS].lower()) for word in near.words):
+    if mention.kind == "proper" and any(_is_of_one_place(mention.text.lower(), word) for word in near.words):
         return True
-    return any(
-        _shared_letters(key, other) >= max(_SHARED_LETTERS, _SHARED_PART * max(len(key), len(other)))
-        for other in near.keys.get(key[:_SHARED_LETTERS], ())
-    )
+    return any(_is_form(mention.text, word) for word in near.by_start.get(key[:_SHARED_LETTERS], ()))
+
+
+def _is_form(name: str, other: str) -> bool:
+    """Return whether two words share so much, and end in such a way, that they are forms of one."""
+    keys = name_key(name), name_key(other)
+    if _shared_letters(*keys) < max(_SHARED_LETTERS, _SHARED_PART * max(map(len, keys))):
+        return False
+    ends = _ends(american(name), american(other))
+    return ends <= _FORM_ENDS or ends == _SALT_AND_ACID
+
+
+def _is_of_one_place(name: str, other: str) -> bool:
+    """Return whether two words name a place and its people: Uganda and Ugandan."""
+    return _shared_letters(name, other) >= min(_PLACE_LETTERS, len(name)) and _ends(name, other) <= _PLACE_ENDS
+
+
+def _ends(first: str, second: str) -> frozenset[str]:
+    """Return what stands behind the letters that two words share."""
+    shared = _shared_letters(first, second)
+    return frozenset({first[shared:], second[shared:]})
 
 
 def _has_letter(name: str, letter: str, near: _NearText) -> bool:
-    """Whether a text has a name with a letter, perhaps after others: "hepatitis A, B and C"."""
+    """Return whether a text has a name with a letter, perhaps after others: "hepatitis A, B and C"."""
     return bool(re.search(rf" {re.escape(name)}(?: \w{{1,3}}){{0,{_MOST_LETTERS}}} {letter} ", near.sequence))
 
 
@@ -219,7 +258,7 @@ def _shared_letters(first: str, second: str) -> int:
 
 @lru_cache(maxsize=10_000)
 def _possible_abbreviations(claim: str, position: int) -> frozenset[str]:
-    """The initials of a word of a claim and of the words next to it, as its text may abbreviate them."""
+    """Return the initials of a word of a claim and of the words next to it, as its text may abbreviate them."""
     words = [parts[0].lower() for _, parts in tokens(claim)]
     found = set()
     for first in range(max(0, position - _MOST_WORDS_ABBREVIATED + 1), position + 1):

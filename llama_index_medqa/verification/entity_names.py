@@ -78,6 +78,7 @@ _FORMS = (
     (re.compile(r"emic$"), "emia"),
     (re.compile(r"(?:pathic|pathies)$"), "pathy"),
     (re.compile(r"(?:omatous|omata)$"), "oma"),
+    (re.compile(r"metasta(?:ses|tic)$"), "metastasis"),
     (re.compile(r"ptic$"), "psy"),
     (re.compile(r"(?:graph|gram|graphic|graphies)$"), "graphy"),
     (re.compile(r"(?:scopic|scopies|scope)$"), "scopy"),
@@ -88,7 +89,12 @@ _INFLECTION = re.compile(
     r"(?<=...)(?:i[sz]ations?|i[sz](?:ed|ing)|ically|atic|istic|ism|ists?|ical|ics?|ally?|ous|ed|es|ies|ia|ives?|ions?|"
     r"us|um|ity|is|y|i|a|e|)s?$"
 )
-_BRITISH = ((re.compile("ae|oe"), "e"), (re.compile("our"), "or"), (re.compile("sulph"), "sulf"))
+_BRITISH = (
+    (re.compile("ae|oe"), "e"),
+    (re.compile("our"), "or"),
+    (re.compile("sulph"), "sulf"),
+    (re.compile("trophin"), "tropin"),
+)
 
 
 @dataclass(frozen=True)
@@ -110,8 +116,8 @@ class EntityMention:
 
 @lru_cache(maxsize=50_000)
 def name_key(word: str) -> str:
-    """What the forms of a word have in common, such as British and American spelling, plural and adjective."""
-    key = _american(word)
+    """Return what the forms of a word have in common, such as British and American spelling, plural and adjective."""
+    key = american(word)
     for form, noun in _FORMS:
         key, changed = form.subn(noun, key)
         if changed:
@@ -129,23 +135,23 @@ def symbol_key(symbol: str) -> str:
 
 
 def latin_symbol_key(symbol: str) -> str:
-    """The key of a symbol whose Greek letters are written as Latin ones: IL-1β is IL-1b, NF-κB is NF-kB."""
+    """Return the key of a symbol whose Greek letters are written as Latin ones: IL-1β is IL-1b, NF-κB is NF-kB."""
     return symbol_key(symbol.translate(_LATIN))
 
 
 def tokens(text: str) -> list[tuple[int, list[str]]]:
-    """The tokens of a text, each with its first character and its parts: GLP-1-treated is GLP, 1 and treated."""
+    """Return the tokens of a text, each with its first character and its parts: GLP-1-treated is GLP, 1 and treated."""
     return [(match.start(), [part for part in _JOINT.split(match.group()) if part]) for match in _TOKEN.finditer(text)]
 
 
 @lru_cache(maxsize=50_000)
 def is_symbol(part: str) -> bool:
-    """Whether a word is an abbreviation or code, by its capitals and digits."""
+    """Return whether a word is an abbreviation or code, by its capitals and digits."""
     return bool(_SYMBOL.fullmatch(part)) and not _NOT_SYMBOL.fullmatch(part)
 
 
 def symbols(parts: list[str]) -> Iterator[str]:
-    """The symbols of a token, each with the numbers and letters that belong to it: FGF-19, TNF-alpha."""
+    """Yield the symbols of a token, each with the numbers and letters that belong to it: FGF-19, TNF-alpha."""
     current: list[str] = []
     for part in [*parts, ""]:
         if is_symbol(part) or (current and _SYMBOL_TAIL.fullmatch(part)):
@@ -156,7 +162,7 @@ def symbols(parts: list[str]) -> Iterator[str]:
 
 
 def entity_mentions(text: str) -> list[EntityMention]:
-    """The names in a text, in order. Ordinary words, however rare, and words for people and organs are none."""
+    """Return the names in a text, in order. Ordinary words, however rare, and words for people and organs are none."""
     found, split = [], tokens(text)
     title_case = sum(parts[0][:1].isupper() for _, parts in split) > max(3, len(split) / 2)
     institutions = [] if title_case else [match.span() for match in _INSTITUTION.finditer(text)]
@@ -195,9 +201,9 @@ def _is_named_by_neighbour(part: str, before: str, following: str) -> bool:
 
 @lru_cache(maxsize=50_000)
 def _is_ordinary(word: str) -> bool:
-    """Whether a word with a capital names nothing: "Friday", "the United States", "Group A"."""
+    """Return whether a word with a capital names nothing: "Friday", "the United States", "Group A"."""
     lists = _listed()
-    singular = _singular(_american(word))
+    singular = _singular(american(word))
     return singular in lists.ordinary or (is_common(word) and singular not in lists.places)
 
 
@@ -205,15 +211,15 @@ def _is_ordinary(word: str) -> bool:
 def is_name(word: str) -> bool:
     """Whether a word, without regard to capitals, names one particular thing, by its ending or because it is listed."""
     lists = _listed()
-    singular = _singular(_american(word))
+    singular = _singular(american(word))
     return singular in lists.names or (singular not in lists.ordinary and bool(_NAME_LIKE.fullmatch(singular)))
 
 
-def _american(word: str) -> str:
-    """A word in small letters and American spelling, Greek letters spelt."""
+def american(word: str) -> str:
+    """Return a word in small letters and American spelling, Greek letters spelt."""
     plain = word.lower().translate(_GREEK)
-    for spelling, american in _BRITISH:
-        plain = spelling.sub(american, plain)
+    for spelling, replacement in _BRITISH:
+        plain = spelling.sub(replacement, plain)
     return plain
 
 
@@ -231,11 +237,11 @@ class _Lists(NamedTuple):
 
 @cache
 def _listed() -> _Lists:
-    """The words of entity_names.txt, in American spelling and the singular."""
+    """Return the words of entity_names.txt, in American spelling and the singular."""
     sections: dict[str, set[str]] = {}
     for line in (files(__package__) / "entity_names.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             current = sections.setdefault(line.strip("[]"), set())
         elif line and not line.startswith("#"):
-            current.update(_singular(_american(word)) for word in line.split())
+            current.update(_singular(american(word)) for word in line.split())
     return _Lists(**{section: frozenset(words) for section, words in sections.items()})

@@ -1,4 +1,4 @@
-"""Whether a claim's list holds an item of which its evidence has no word: "eased pain, nausea and fatigue".
+"""Checks that a text has every item of a claim's lists: "eased pain, nausea and fatigue".
 
 A small model passes an item that is added to a list of others that are there. Only nouns are checked, and only beside
 an item that the evidence has: where it has none, the claim says all of it in other words.
@@ -42,7 +42,9 @@ _NO_NOUN = re.compile(rf"{_ENDINGS}|{'|'.join(_OTHERS)}", re.IGNORECASE)
 
 
 def list_conflicts(claim: str, passage: str, *, abbreviations: Collection[tuple[str, str]] = ()) -> list[str]:
-    """Finds the items of a claim's lists of which a passage has no word, beside others that it has.
+    """Return the items of a claim's lists that a passage lacks.
+
+    Other items of the same list must be there.
 
     Args:
         claim: the sentence to check.
@@ -60,7 +62,10 @@ def list_conflicts(claim: str, passage: str, *, abbreviations: Collection[tuple[
 
 
 def lists_of(claim: str) -> Iterator[list[str]]:
-    """Yields the items of each list of a few words an item: "pain", "nausea" and "severe fatigue"."""
+    """Yield the items of each list of short items.
+
+    "pain", "nausea" and "severe fatigue".
+    """
     if _NOT_ONE_BY_ONE.search(claim):
         return
     claim = " ".join(claim.split())
@@ -78,7 +83,10 @@ def _added(items: list[str], claim: str, passage: str, abbreviations: Collection
 
 
 def _is_said(item: str, claim: str, passage: str, abbreviations: Collection[tuple[str, str]]) -> bool:
-    """Whether a passage has any word of an item, in any form or under another name."""
+    """Return whether a passage has any word of an item.
+
+    In any form or under another name.
+    """
     return bool(terms(item) & terms(passage)) or any(
         says_word(word, claim, passage, abbreviations=abbreviations) for word in _words(item)
     )
@@ -94,7 +102,10 @@ def _words(item: str) -> list[str]:
 
 
 def _items_before(text: str) -> tuple[list[str], str]:
-    """Return the items at the end of a text, in order, and what stands before them: commas part them."""
+    """Return the items at the end of a text, in order, and the text before.
+
+    Commas separate them.
+    """
     items: list[str] = []
     while item := _closing(text):
         items.insert(0, item)
@@ -107,7 +118,7 @@ def _items_before(text: str) -> tuple[list[str], str]:
 
 
 def _closing(text: str) -> str:
-    """Return the words at the end of a text that may be an item; empty where there are too many."""
+    """Return the item at the end of a text; empty for too many words."""
     chosen: list[str] = []
     for word in reversed(_WORD.findall(text)):
         if _MARK.search(word) or _ends_item(word):
@@ -117,7 +128,7 @@ def _closing(text: str) -> str:
 
 
 def _opening(text: str) -> str:
-    """Return the words at the start of a text that may be an item; empty where there are too many."""
+    """Return the item at the start of a text; empty for too many words."""
     chosen: list[str] = []
     for word in _WORD.findall(text):
         bare = _MARK.sub("", word)
@@ -130,7 +141,10 @@ def _opening(text: str) -> str:
 
 
 def _ends_item(word: str) -> bool:
-    """Whether a word stands in no item: function words, verbs, and numbers, which have a check of their own."""
+    """Return whether a word cannot stand in an item.
+
+    Function words, verbs, and numbers, which have a check of their own.
+    """
     return (
         word.lower() in FUNCTION_WORDS
         or word.startswith("(")

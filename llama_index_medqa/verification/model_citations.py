@@ -1,4 +1,4 @@
-"""Hold what a model cites and quotes itself against the records: its marks, and its words in quotation marks."""
+"""Checks of a model's own citations and quotations against the records."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -8,13 +8,16 @@ from llama_index_medqa.verification.verdicts import Citation, Finding
 
 
 def cite(passage: Passage, start: int, end: int) -> Citation:
-    """Return a stretch of a passage as a citation; positions are in the record's text."""
+    """Return a span of a passage as a citation, by the record's positions."""
     quote = passage.text[start - passage.start : end - passage.start]
     return Citation(passage.document_id, passage.pmid, passage.title, start, end, quote)
 
 
 def quotations(sentence: MarkedSentence, document_id: str, passages: Sequence[Passage]) -> list[Citation] | None:
-    """Return where a record holds a sentence's quotations word for word; None where it lacks one."""
+    """Return where a record holds a sentence's quotations.
+
+    Word for word; None where it lacks one.
+    """
     found = []
     for quote in sentence.quotes:
         held = (
@@ -33,7 +36,7 @@ def quotations(sentence: MarkedSentence, document_id: str, passages: Sequence[Pa
 def mark_findings(
     sentence: MarkedSentence, supporting: Collection[str], retrieved: Collection[str]
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the citation marks that a model wrote itself.
+    """Yield the errors in the citation marks of a model.
 
     Args:
         sentence: with the documents that it cites.
@@ -48,7 +51,7 @@ def mark_findings(
 
 
 def with_quotations(citations: Sequence[Citation], quoted: Sequence[Citation]) -> tuple[Citation, ...]:
-    """Return citations with those quotations that none of them holds."""
+    """Add those quotations that no citation holds yet."""
     return (*citations, *(extra for extra in quoted if not any(_holds(citation, extra) for citation in citations)))
 
 

@@ -1,15 +1,20 @@
-"""Retrieved chunks as evidence: stretches of records, cut into sentences, each with its span in the record."""
+"""Passages: stretches of records, cut into sentences with their spans."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-
-from llama_index.core.schema import BaseNode, NodeWithScore, TextNode
+from typing import TYPE_CHECKING
 
 from llama_index_medqa.text.injection.detector import suspicion
 from llama_index_medqa.text.injection.directives import is_directive
 from llama_index_medqa.text.injection.foreign_sentences import is_foreign
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.verification.rhetorical_roles import reports_no_result
+
+if TYPE_CHECKING:
+    from llama_index.core.schema import BaseNode, NodeWithScore, TextNode
+
+TEXT_ID = "TEXT"
+"""Stands where the id of a document would, for a text that is none."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,10 @@ class EvidenceSentence:
 
     @property
     def states_something(self) -> bool:
-        """Whether it can support a claim: a title, a question, an aim or an order to the reader cannot."""
+        """Return whether the sentence can support a claim.
+
+        A title, a question, an aim or an order to the reader cannot.
+        """
         return not (self.in_title or self.steered or reports_no_result(self.text))
 
 
@@ -59,40 +67,57 @@ class Passage:
 
     @property
     def with_title(self) -> str:
-        """The record's title, and the stretch on a line of its own."""
+        """Return the record's title, with the stretch on the next line."""
         return f"{self.title}\n{self.text}"
 
     @property
     def pmid(self) -> str | None:
-        """PubMed identifier; None for a record without one."""
+        """Return the PubMed identifier; None for a record without one."""
         kind, _, identifier = self.document_id.partition(":")
         return identifier if kind == "PMID" else None
 
 
-def document_id_of(node: BaseNode) -> str:
-    """The id of the document that a chunk was cut from; the node's own id where it belongs to none."""
+def document_id_of(node: "BaseNode") -> str:
+    """Return the id of a chunk's document; else the node's own id."""
     return node.ref_doc_id or node.node_id
 
 
-def passages_of(nodes: Sequence[NodeWithScore]) -> list[Passage]:
-    """Joins the overlapping chunks of each record; the record with the best chunk comes first.
+def passages_of(nodes: Sequence["NodeWithScore"]) -> list[Passage]:
+    """Join the overlapping chunks of each record, the best record first.
 
     Args:
         nodes: retrieved chunks, the best first, with ``start_char_idx`` set. A chunk without it stands alone.
     """
+    # LlamaIndex takes seconds to import, and a text of one's own is verified without it.
+    from llama_index.core.schema import TextNode
+
     by_document: dict[str, list[TextNode]] = {}
     for item in nodes:
         if isinstance(item.node, TextNode):
             by_document.setdefault(document_id_of(item.node), []).append(item.node)
     return [
-        _passage(document_id, chunks[0], text, start)
+        _passage(document_id, str(chunks[0].metadata.get("title", "")), text, start)
         for document_id, chunks in by_document.items()
         for start, text in _joined(chunks)
     ]
 
 
-def _joined(chunks: Iterable[TextNode]) -> list[tuple[int, str]]:
-    """Stretches ``(start, text)`` of overlapping or touching chunks of one record, in the order of the record."""
+def passage_of_text(text: str, title: str = "", document_id: str = TEXT_ID) -> Passage:
+    """Make a passage of a whole text.
+
+    Args:
+        text: spans of its sentences are positions in it.
+        title: read with every sentence, and no evidence itself; the text may begin with it.
+        document_id: named by citations.
+    """
+    return _passage(document_id, title, text, 0, is_whole=True)
+
+
+def _joined(chunks: Iterable["TextNode"]) -> list[tuple[int, str]]:
+    """Join overlapping or touching chunks of one record into ``(start, text)``.
+
+    In the order of the record.
+    """
     stretches: list[tuple[int, str]] = []
     for chunk in sorted(chunks, key=lambda chunk: chunk.start_char_idx or 0):
         start, text = chunk.start_char_idx or 0, chunk.get_content()
@@ -104,9 +129,8 @@ def _joined(chunks: Iterable[TextNode]) -> list[tuple[int, str]]:
     return stretches
 
 
-def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passage:
+def _passage(document_id: str, title: str, text: str, start: int, *, is_whole: bool = False) -> Passage:
     spans = split_sentences(text)
-    title = str(chunk.metadata.get("title", ""))
     title_end = len(title) if start == 0 and text.startswith(title) else 0
     steered = _steered([text[first:last] if last > title_end else "" for first, last in spans])
     sentences = tuple(
@@ -115,7 +139,8 @@ def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passag
             start=start + first,
             end=start + last,
             # A stretch may begin or end inside a sentence, because windows are cut between words.
-            complete=(number > 0 or start == 0) and (number < len(spans) - 1 or text[last - 1] in ".!?)”\"'"),
+            complete=is_whole
+            or ((number > 0 or start == 0) and (number < len(spans) - 1 or text[last - 1] in ".!?)”\"'")),
             in_title=last <= title_end,
             steered=steered[number],
         )
@@ -125,7 +150,7 @@ def _passage(document_id: str, chunk: TextNode, text: str, start: int) -> Passag
 
 
 def _steered(sentences: Sequence[str]) -> list[bool]:
-    """Return for each sentence of a stretch whether it may give orders; titles are empty."""
+    """Return for each sentence whether it may give orders; titles are empty."""
     suspicions = [suspicion(sentence) for sentence in sentences]
     foreign = [is_foreign(sentence) for sentence in sentences]
     # Among English sentences, one in another language was put there or repeats them; a record may be in that language.

@@ -1,4 +1,6 @@
-"""What of a text may hold a quantity of a claim: the same kind of quantity, or another one that says the same.
+"""Quantities of a text that may hold a quantity of a claim.
+
+They are of the same kind, or of another one that says the same.
 
 "0.51" of a hazard ratio may be told as "51 %" or as "49 % lower", "5 mg/day" as "5 mg daily", 8.9 against 2.9 as "three
 times". Everything here only offers; whether the number is the same is decided in `quantity_check`.
@@ -61,8 +63,8 @@ _OMITTED = {
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """The quantities of the text that is offered for a claim.
+class EvidenceQuantities:
+    """The quantities of the text that a claim is verified against.
 
     Attributes:
         text: the text.
@@ -75,26 +77,26 @@ class Evidence:
     units: frozenset[Unit]
 
     def of(self, dimension: str) -> list[Quantity]:
-        """The quantities of one dimension."""
+        """Return the quantities of one dimension."""
         return self.by_dimension.get(dimension, [])
 
 
 @lru_cache(maxsize=10_000)
-def read_evidence(text: str) -> Evidence:
-    """Read the quantities of a text once."""
+def read_evidence(text: str) -> EvidenceQuantities:
+    """Read the quantities of a text."""
     by_dimension: dict[str, list[Quantity]] = {}
     for quantity in parsed_quantities(text):
         by_dimension.setdefault(quantity.dimension, []).append(quantity)
-    return Evidence(text, by_dimension, unattached_units(text))
+    return EvidenceQuantities(text, by_dimension, unattached_units(text))
 
 
 def number_of(quantity: Quantity) -> float:
-    """The number as written, whatever its unit."""
+    """Return the number as written, whatever its unit."""
     return float(f"{quantity.value / quantity.factor:.9g}")
 
 
-def candidates(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
-    """Offer the quantities of the evidence that may hold one of the claim, turned into its dimension."""
+def candidates(claim: str, quantity: Quantity, evidence: EvidenceQuantities) -> Iterator[Quantity]:
+    """Yield the quantities that may hold one of the claim, in its dimension."""
     dimension = quantity.dimension
     yield from evidence.of(dimension)
     yield from _turned(claim, quantity, evidence)
@@ -107,8 +109,8 @@ def candidates(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Q
         yield from _without_unit(quantity, evidence)
 
 
-def _turned(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
-    """Quantities of other dimensions that say the same as one of this dimension may."""
+def _turned(claim: str, quantity: Quantity, evidence: EvidenceQuantities) -> Iterator[Quantity]:
+    """Yield quantities of other dimensions that may say the same."""
     dimension = quantity.dimension
     if dimension == COUNT:
         yield from _as_counts(claim, quantity, evidence)
@@ -124,8 +126,11 @@ def _turned(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quan
         yield from _as_daily_doses(dimension, evidence)
 
 
-def _as_counts(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
-    """Numbers whose unit stands elsewhere or is left out in the claim: "at three years than at five"."""
+def _as_counts(claim: str, quantity: Quantity, evidence: EvidenceQuantities) -> Iterator[Quantity]:
+    """Yield numbers whose unit the claim leaves out or has elsewhere.
+
+    "at three years than at five".
+    """
     yield from (fold for fold in evidence.of(FOLD) if fold.value % 1)
     if sum(number.dimension == COUNT and number.value == quantity.value for number in parsed_quantities(claim)) == 1:
         yield from _totals(evidence)  # 50 and 50 are no totals of 25 and 25
@@ -135,14 +140,14 @@ def _as_counts(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Q
 
 
 def _units_of(claim: str) -> set[str]:
-    """The dimensions that a claim tells or takes for granted."""
-    told = {quantity.dimension for quantity in parsed_quantities(claim)}
-    told |= {unit.dimension for unit in unattached_units(claim)}
-    return (told | {dimension for dimension, said in _OMITTED.items() if said.search(claim)}) - {COUNT}
+    """Return the dimensions that a claim names or implies."""
+    named = {quantity.dimension for quantity in parsed_quantities(claim)}
+    named |= {unit.dimension for unit in unattached_units(claim)}
+    return (named | {dimension for dimension, said in _OMITTED.items() if said.search(claim)}) - {COUNT}
 
 
 def is_elliptical(text: str, quantity: Quantity) -> bool:
-    """Whether a number stands without what it counts."""
+    """Return whether a number stands without what it counts."""
     return bool(_NOTHING_COUNTED.match(text, quantity.end)) and not _N_EQUALS.search(text, 0, quantity.start)
 
 
@@ -151,8 +156,11 @@ def _bare(quantity: Quantity) -> Quantity:
     return replace(quantity, value=number_of(quantity), step=step, factor=1.0, dimension=COUNT)
 
 
-def _without_unit(quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
-    """Numbers of the evidence that leave out the unit, where it is named apart or stands with another number."""
+def _without_unit(quantity: Quantity, evidence: EvidenceQuantities) -> Iterator[Quantity]:
+    """Yield numbers without a unit whose unit the text names elsewhere.
+
+    It is named apart, or stands with another number.
+    """
     dimension, factor = quantity.dimension, quantity.factor
     apart = any(unit.dimension == dimension and unit.factor == factor for unit in evidence.units)
     nearby = any(other.factor == factor for other in evidence.of(dimension))
@@ -163,8 +171,11 @@ def _without_unit(quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
             yield replace(other, value=other.value * factor, step=other.step * factor, factor=factor)
 
 
-def _as_percentages(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
-    """Turn "0.94" into 94 %, and a ratio of 0.71 or 1.29 into 29 % where the claim tells a change."""
+def _as_percentages(claim: str, quantity: Quantity, evidence: EvidenceQuantities) -> Iterator[Quantity]:
+    """Turn "0.94" into 94 %, and a ratio into a change.
+
+    A ratio of 0.71 or 1.29 is 29 % where the claim states a change.
+    """
     changes = tells_change(claim, quantity)
     for other in evidence.of(COUNT):
         if other.step < 1 and other.value > 0:
@@ -184,8 +195,11 @@ def _as_percentages(claim: str, quantity: Quantity, evidence: Evidence) -> Itera
         yield from _as_fractions(claim, quantity, evidence)
 
 
-def _as_fractions(claim: str, quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
-    """What two numbers make, for "half of the 36", "cut by two thirds", "half as many" and "half of them"."""
+def _as_fractions(claim: str, quantity: Quantity, evidence: EvidenceQuantities) -> Iterator[Quantity]:
+    """Yield what two numbers make, for fractions in words.
+
+    "half of the 36", "cut by two thirds", "half as many" and "half of them".
+    """
     if whole := _number_divided(claim, quantity):
         for count in evidence.of(COUNT):
             if count.value <= whole and not count.value % 1:
@@ -200,7 +214,7 @@ def _as_fractions(claim: str, quantity: Quantity, evidence: Evidence) -> Iterato
 
 
 def _number_divided(claim: str, quantity: Quantity) -> float:
-    """The 36 of "half of the 36 women"; 0 where no number follows."""
+    """Return the 36 of "half of the 36 women"; 0 without such a number."""
     link = _OF_A_NUMBER.match(claim, quantity.end)
     following = (other for other in parsed_quantities(claim) if link and other.start == link.end())
     return next((other.value for other in following if other.dimension == COUNT and not other.value % 1), 0.0)
@@ -211,13 +225,16 @@ def _in_percent(quantity: Quantity, share: float) -> Quantity:
 
 
 def tells_change(claim: str, quantity: Quantity) -> bool:
-    """Whether a percentage says by how much something changed or differed: "by 29 %", "29 % lower"."""
+    """Return whether a percentage states a change or difference.
+
+    "by 29 %", "29 % lower".
+    """
     before = _CHANGE_BEFORE.search(claim, max(0, quantity.start - 40), quantity.start)
     return bool(before or _CHANGE_BEHIND.match(claim, quantity.end))
 
 
 def tells_relation(claim: str, quantity: Quantity) -> bool:
-    """Whether a fraction compares two sides, and is no share of a group.
+    """Return whether a fraction compares two sides, and is no share of a group.
 
     "Half as many", "halved" and "fell to a third" compare; "half of them" does not.
     """
@@ -226,7 +243,7 @@ def tells_relation(claim: str, quantity: Quantity) -> bool:
     return bool(_TO.search(claim, max(0, quantity.start - 12), quantity.start))
 
 
-def _as_folds(quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
+def _as_folds(quantity: Quantity, evidence: EvidenceQuantities) -> Iterator[Quantity]:
     yield from evidence.of(COUNT)
     for other in evidence.of(PERCENT):
         if tells_change(evidence.text, other):  # a rise by 100 % doubles
@@ -235,8 +252,10 @@ def _as_folds(quantity: Quantity, evidence: Evidence) -> Iterator[Quantity]:
         yield from _ratios(quantity, evidence, 1.0, of_groups=False)
 
 
-def _ratios(quantity: Quantity, evidence: Evidence, scale: float, *, of_groups: bool) -> Iterator[Quantity]:
-    """The ratios of two numbers of a sentence with the same unit, for a claim that tells one in a word.
+def _ratios(quantity: Quantity, evidence: EvidenceQuantities, scale: float, *, of_groups: bool) -> Iterator[Quantity]:
+    """Yield ratios of two numbers of a sentence with the same unit.
+
+    For a claim that states a ratio in one word.
 
     Of groups: of two whole counts, wherever they stand.
     """
@@ -256,26 +275,35 @@ def _in_one_sentence(text: str, first: Quantity, second: Quantity) -> bool:
 
 
 def tells_difference(claim: str, quantity: Quantity) -> bool:
-    """Whether a quantity says by how much two others differ: "2.8 points lower", "by 13 days"; no relative change."""
+    """Return whether a quantity states an absolute difference.
+
+    "2.8 points lower", "by 13 days".
+    """
     if quantity.dimension in _NO_DIFFERENCES or (quantity.dimension == PERCENT and "point" not in quantity.written):
         return False
     before = _BY.search(claim, max(0, quantity.start - 20), quantity.start)
     return bool(before or _CHANGE_BEHIND.match(claim, quantity.end))
 
 
-def _differences(evidence: Evidence, dimension: str) -> Iterator[Quantity]:
-    """The differences of neighbours of one kind within a sentence: 2.8 of "4.1 (SD 2.9) and 1.3"."""
+def _differences(evidence: EvidenceQuantities, dimension: str) -> Iterator[Quantity]:
+    """Yield differences of neighbours of one kind within a sentence.
+
+    2.8 of "4.1 (SD 2.9) and 1.3".
+    """
     known = evidence.of(dimension)
-    for place, first in enumerate(known):
-        for second in known[place + 1 : place + 1 + _MOST_APART]:
+    for number, first in enumerate(known):
+        for second in known[number + 1 : number + 1 + _MOST_APART]:
             if _in_one_sentence(evidence.text, first, second):
                 step = max(first.step, second.step)
                 value = float(f"{abs(first.value - second.value):.9g}")
                 yield replace(second, value=value, step=step, comparator="", per_day=0.0)
 
 
-def _totals(evidence: Evidence) -> Iterator[Quantity]:
-    """The sums of the sizes of groups that a sentence lists: 196 of "(n = 65), (n = 65) or (n = 66)"."""
+def _totals(evidence: EvidenceQuantities) -> Iterator[Quantity]:
+    """Yield sums of the sizes of groups that a sentence lists.
+
+    196 of "(n = 65), (n = 65) or (n = 66)".
+    """
     sizes = [count for count in evidence.of(COUNT) if _N_EQUALS.search(evidence.text, 0, count.start)]
     run = sizes[:1]
     for size in [*sizes[1:], None]:
@@ -287,15 +315,15 @@ def _totals(evidence: Evidence) -> Iterator[Quantity]:
         run = [size] if size else []
 
 
-def _as_periods(evidence: Evidence) -> Iterator[Quantity]:
-    """The 8 hours of "every 8 hours"."""
+def _as_periods(evidence: EvidenceQuantities) -> Iterator[Quantity]:
+    """Yield the 8 hours of "every 8 hours"."""
     for rate in evidence.of(RATE):
         if rate.written.lower().startswith(("every", "each", "q")):
             yield replace(rate, value=1 / rate.value, dimension="time")
 
 
-def _as_daily_doses(dimension: str, evidence: Evidence) -> Iterator[Quantity]:
-    """The 800 mg/day of "400 mg twice daily"."""
+def _as_daily_doses(dimension: str, evidence: EvidenceQuantities) -> Iterator[Quantity]:
+    """Yield the 800 mg/day of "400 mg twice daily"."""
     for dose in evidence.of(dimension.removesuffix("/time")):
         for rate in evidence.of(RATE):
             yield replace(dose, value=dose.value * rate.value, step=0.0)

@@ -1,4 +1,6 @@
-"""Whether a text holds every quantity of a claim: the same number with the same unit.
+"""Checks that a text holds every quantity of a claim.
+
+The same number must stand there with the same unit.
 
 A number that the text does not hold never passes, whatever a model says of the sentence. What the number counts is the
 model's to judge; here it has to stand, with its unit, in the text that is offered as evidence.
@@ -10,7 +12,7 @@ from dataclasses import replace
 from llama_index_medqa.text.quantities.quantity import COUNT, FOLD, P_VALUE, PERCENT, Quantity
 from llama_index_medqa.text.quantities.reading import parsed_quantities
 from llama_index_medqa.text.quantities.units import MONTH
-from llama_index_medqa.verification.quantity_candidates import Evidence, candidates, number_of, read_evidence
+from llama_index_medqa.verification.quantity_candidates import EvidenceQuantities, candidates, number_of, read_evidence
 
 _EXACT = 1e-9
 _WORD_SLACK = 0.10  # "a third" may be 34 %, "three times" 3.07-fold
@@ -43,7 +45,7 @@ _NOUN_BEHIND = re.compile(r"[- ]([A-Za-z]{3,})")
 
 
 def quantity_conflicts(claim: str, evidence: str, context: str = "") -> list[str]:
-    """Name the quantities of a claim that its evidence does not hold.
+    """Return the quantities of a claim that its evidence lacks.
 
     Args:
         claim: the sentence to check.
@@ -73,7 +75,7 @@ def quantity_conflicts(claim: str, evidence: str, context: str = "") -> list[str
     return conflicts
 
 
-def _describe(quantity: Quantity, there: Evidence) -> str:
+def _describe(quantity: Quantity, there: EvidenceQuantities) -> str:
     if any(
         _taken_otherwise(quantity, other) and _same_value(quantity, other) for other in there.of(quantity.dimension)
     ):
@@ -89,30 +91,33 @@ def _describe(quantity: Quantity, there: Evidence) -> str:
     return f"{quantity.written!r} is not in the evidence"
 
 
-def _is_held(claim: str, quantity: Quantity, there: Evidence) -> bool:
+def _is_held(claim: str, quantity: Quantity, there: EvidenceQuantities) -> bool:
     if quantity.parts and _parts_are_held(*quantity.parts, there):
         return True
     return any(_agrees(claim, quantity, other, there.text) for other in candidates(claim, quantity, there))
 
 
-def _rhythm_is_held(quantity: Quantity, there: Evidence) -> bool:
-    """Whether the text speaks of the weeks of a "weekly"; other implied quantities need no support."""
+def _rhythm_is_held(quantity: Quantity, there: EvidenceQuantities) -> bool:
+    """Return whether the text has the weeks of a "weekly".
+
+    Other implied quantities need no support.
+    """
     rhythm = _RHYTHMS.get(quantity.written.lower())
     return rhythm is None or re.search(rhythm, there.text, re.IGNORECASE) is not None
 
 
-def _parts_are_held(top: float, bottom: float, there: Evidence) -> bool:
+def _parts_are_held(top: float, bottom: float, there: EvidenceQuantities) -> bool:
     counts = {count.value for count in there.of(COUNT)}
     return bottom in counts and (top in counts or top == 1)
 
 
 def _agrees(claim: str, ours: Quantity, other: Quantity, text: str) -> bool:
-    """Whether a quantity of the evidence holds one of the claim."""
+    """Return whether a quantity of the evidence holds one of the claim."""
     if _taken_otherwise(ours, other):
         return False
     if ours.value * other.value < 0:
-        told, whole = (ours, claim) if other.value < 0 else (other, text)
-        if not _FALL.search(whole, max(0, told.start - _FALL_REACH), told.end + _FALL_REACH):
+        signed, whole = (ours, claim) if other.value < 0 else (other, text)
+        if not _FALL.search(whole, max(0, signed.start - _FALL_REACH), signed.end + _FALL_REACH):
             return False
         other = replace(other, value=-other.value)
     if ours.comparator or other.comparator:
@@ -121,12 +126,18 @@ def _agrees(claim: str, ours: Quantity, other: Quantity, text: str) -> bool:
 
 
 def _taken_otherwise(ours: Quantity, other: Quantity) -> bool:
-    """Whether two doses are told with different frequencies: 5 mg once a day, 5 mg twice a day."""
+    """Return whether two doses have different frequencies.
+
+    5 mg once a day, 5 mg twice a day.
+    """
     return bool(ours.per_day and other.per_day) and abs(ours.per_day - other.per_day) > _EXACT * other.per_day
 
 
 def _bound_agrees(ours: Quantity, other: Quantity) -> bool:
-    """Compare where one side is a bound: a claim may say less than its evidence ("more than 30 %" of 34 %)."""
+    """Return whether two quantities agree where one is a bound.
+
+    A claim may say less than its evidence ("more than 30 %" of 34 %).
+    """
     upwards, other_upwards = _UPWARDS[ours.comparator], _UPWARDS[other.comparator]
     if not upwards:
         return other.comparator == "over" and other.dimension == "time" and _same_value(ours, other)
@@ -134,6 +145,9 @@ def _bound_agrees(ours: Quantity, other: Quantity) -> bool:
         return False
     if other_upwards == upwards and _same_value(replace(ours, approximate=False), other):
         return True
+    if other_upwards == upwards and ours.dimension != P_VALUE:
+        # A cut-off ("values below 0.7 are abnormal") is no measured value that lies within another one.
+        return False
     beyond = (other.value - ours.value) * upwards
     if beyond == 0:
         return ours.comparator in {"≥", "≤", "over"}
@@ -142,7 +156,7 @@ def _bound_agrees(ours: Quantity, other: Quantity) -> bool:
 
 
 def _same_value(ours: Quantity, other: Quantity) -> bool:
-    """Whether two numbers are the same; the claim may be rounded, the evidence not."""
+    """Return whether two numbers agree; only the claim may be rounded."""
     difference, size = abs(ours.value - other.value), max(abs(ours.value), abs(other.value))
     if difference <= _EXACT * size:
         return True
@@ -157,7 +171,10 @@ def _same_value(ours: Quantity, other: Quantity) -> bool:
 
 
 def _is_name(claim: str, quantity: Quantity, evidence: str, context: str) -> bool:
-    """Whether a number belongs to a name that the evidence or the context has: "MEND 2-4", "the 12-item scale"."""
+    """Return whether a number is part of a name in evidence or context.
+
+    "MEND 2-4", "the 12-item scale".
+    """
     if quantity.dimension != COUNT or quantity.value % 1:
         return False
     if name := _NAMED_BEFORE.search(claim, 0, quantity.start):

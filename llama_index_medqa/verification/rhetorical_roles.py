@@ -1,4 +1,6 @@
-"""Sentences that tell what was asked, planned or unknown: they name all that a finding names, and support none.
+"""Rhetorical roles of sentences: questions, aims, methods, conclusions.
+
+Those that say what was asked, planned or unknown name all that a finding names, and support none.
 
 Rhetorical roles of the sentences of abstracts (argumentative zoning: Teufel and Moens, 2002, Computational Linguistics
 28(4)), of which only those are told here that no finding can rest on. Plain descriptions of methods are none of them:
@@ -8,9 +10,11 @@ they support what is said of the methods.
 import re
 
 from llama_index_medqa.text.headings import OPTIONAL_HEADING
+from llama_index_medqa.verification.role_chances import role_chances
 
+_LEAST_FINDING_CHANCE = 0.5
 _STUDY_VERBS = (
-    r"(?:address|analy[sz]e|assess|characteri[sz]e|clarify|compare|describe|determine|develop|establish|estimate|"
+    r"(?:address|analy[sz]e|assess|characteri[sz]e|clarify|compare|define|describe|determine|develop|establish|estimate|"
     r"evaluate|examine|explore|find out|identify|investigate|measure|quantify|see|stud(?:y|ied)|"
     r"summari[sz]e|test|understand|validate|verify)(?:e?s|e?d)?"
 )
@@ -65,6 +69,9 @@ _OPEN = re.compile(
     r"|\b(?:has|have) (?:not|never)(?: yet)? been (?:\w+ly )?"
     r"(?:assessed|evaluated|examined|explored|investigated|studied|tested)\b"
     r"|\blittle (?:is|was) known\b"
+    r"|\b(?:is|are|was|were|remains?) (?:(?:currently|largely|still) )?(?:not (?:yet )?|poorly |incompletely )"
+    r"(?:\w+ly )?"
+    r"(?:well |yet )?(?:characteri[sz]ed|clarified|defined|determined|elucidated|established|known|understood)\b"
     r"|\b(?:few|not enough) (?:\w+ )?(?:data|evidence|research|studies|trials)\b)"
     rf"(?:\s+(?:how|if|whether|which|why)\b{_CLAUSE})?",
     re.IGNORECASE,
@@ -125,18 +132,24 @@ _QUESTION = re.compile(
 
 
 def is_question(text: str) -> bool:
-    """Whether a sentence asks something, with or without a question mark."""
+    """Return whether a sentence asks, with or without a question mark."""
     return text.rstrip(" \"'”’)").endswith("?") or bool(_QUESTION.match(text.strip()))
 
 
 def states_objective(text: str) -> bool:
-    """Whether a sentence tells an aim, a plan, a hypothesis or an expectation, and no result beside it."""
+    """Return whether a sentence states an objective and no result.
+
+    An aim, a plan, a hypothesis or an expectation.
+    """
     rest = _OBJECTIVE.sub(" ", _LEADING_OBJECTIVE.sub(" ", text))
     return rest != text and not _RESULT.search(rest)
 
 
 def reports_no_result(text: str) -> bool:
-    """Whether a sentence asks, tells an aim or says that something is not known, and reports nothing."""
+    """Return whether a sentence reports no result.
+
+    It asks, states an aim, or says that something is not known.
+    """
     if is_question(text) or states_objective(text):
         return True
     rest = _OPEN.sub(" ", _OBJECTIVE.sub(" ", text))
@@ -144,10 +157,21 @@ def reports_no_result(text: str) -> bool:
 
 
 def describes_method(text: str) -> bool:
-    """Whether a sentence tells what was done in a study and not what was found."""
+    """Return whether a sentence describes what was done, not what was found."""
     return bool(_METHOD.search(text)) and not _FOUND.search(text)
 
 
 def draws_conclusion(text: str) -> bool:
-    """Whether a sentence says that it concludes, or what its findings show."""
+    """Return whether a sentence concludes, or says what its findings show."""
     return bool(_CONCLUSION.search(text))
+
+
+def reports_finding(text: str) -> bool:
+    """Return whether a sentence more likely reports a finding, or a conclusion, than background, aims or methods."""
+    return role_chances(text).finding >= _LEAST_FINDING_CHANCE or draws_conclusion(text)
+
+
+def tells_of_study(text: str) -> bool:
+    """Return whether a sentence tells what a study aimed at or did, or what is unknown, and likely no finding."""
+    chances = role_chances(text)
+    return (describes_method(text) or reports_no_result(text)) and chances.finding < max(chances)

@@ -1,4 +1,4 @@
-"""A sentence of an answer: what it says, what supports or opposes it, and what was wrong with it."""
+"""Verdicts on the sentences of an answer, with their citations."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,7 +24,7 @@ FindingKind = Literal[
 
 @dataclass(frozen=True)
 class Citation:
-    """Where a record supports a sentence.
+    """The span of a record that supports a sentence.
 
     Attributes:
         document_id: ``PMID:123``, or ``SHA:…`` for a record without a PMID.
@@ -44,13 +44,13 @@ class Citation:
 
     @property
     def mark(self) -> str:
-        """The citation as it stands in an answer: ``[PMID:123]``, or the title in brackets."""
+        """Return the citation as an answer shows it: ``[PMID:123]``, or the title."""
         return f"[PMID:{self.pmid}]" if self.pmid else f"[{self.title}]"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Why a sentence is not supported or not shown, or what was wrong with a mark or quotation in it.
+    """A reason why a sentence is unsupported, or an error in its marks or quotations.
 
     Attributes:
         kind: ``no_claim``: it states nothing, or asks; ``no_evidence``: no retrieved text speaks of it;
@@ -79,6 +79,7 @@ class AnswerSentence:
         citations: the supporting texts, the best first; empty unless it is supported.
         opposing: texts that say the contrary, the nearest first.
         findings: why it is not supported, and what was wrong with the model's own marks and quotations.
+        is_quote: whether it is a record's own sentence, in quotation marks, in place of a drafted one.
     """
 
     text: str
@@ -87,10 +88,11 @@ class AnswerSentence:
     citations: tuple[Citation, ...] = ()
     opposing: tuple[Citation, ...] = ()
     findings: tuple[Finding, ...] = ()
+    is_quote: bool = False
 
     @property
     def supported(self) -> bool:
-        """Whether a text supports it."""
+        """Return whether a text supports the sentence."""
         return self.verdict == "supported"
 
     def __str__(self) -> str:

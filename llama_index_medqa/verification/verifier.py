@@ -1,26 +1,27 @@
-"""Verify the sentences of an answer: which are supported, by which words, and which are contradicted."""
+"""Verifies the sentences of an answer against passages."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, get_args
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.text.abbreviations import acronyms_of
-from llama_index_medqa.verification.citation_marks import MarkedSentence, take_apart
+from llama_index_medqa.text.sentences import unwrapped
+from llama_index_medqa.verification.citation_marks import MarkedSentence, sentences_with_marks, take_apart
 from llama_index_medqa.verification.claims import clauses_of, statement_of
 from llama_index_medqa.verification.entailment import Entailment, EntailmentEncoder, EntailmentModel
 from llama_index_medqa.verification.entity_check import entity_conflicts
 from llama_index_medqa.verification.list_check import list_conflicts
 from llama_index_medqa.verification.model_citations import cite, mark_findings, quotations, with_quotations
-from llama_index_medqa.verification.passages import EvidenceSentence, Passage
+from llama_index_medqa.verification.passages import EvidenceSentence, Passage, passage_of_text
 from llama_index_medqa.verification.quantity_check import quantity_conflicts
 from llama_index_medqa.verification.rhetorical_roles import is_question
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Finding, Strictness
 from llama_index_medqa.verification.windows import Window, copied_window, title_window, windows_of_all
 
 # Another number where the checks or the choice of windows change: part of every identity.
-CHECKS_VERSION = 4
+CHECKS_VERSION = 6
 _MOST_CITATIONS = 3
 # Another record is cited beside the best one where it supports the claim nearly as surely.
 _NEARLY = 0.1
@@ -28,11 +29,14 @@ _COPIED = Entailment(supported=1.0, not_enough=0.0, contradicted=0.0)
 
 
 class Verifier(Protocol):
-    """Tells of sentences whether passages support them."""
+    """Verifies sentences against passages."""
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """What decides its verdicts, fit for JSON: part of the identity of every answer and score."""
+        """Return what decides the verdicts, fit for JSON.
+
+        Part of the identity of every answer and score.
+        """
         ...
 
     def verify(self, sentences: Sequence[str], passages: Sequence[Passage], question: str = "") -> list[AnswerSentence]:
@@ -48,7 +52,7 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True)
 class Reading:
-    """A window beside a claim, as the model and the checks see it.
+    """The judgement of model and checks on a window beside a claim.
 
     Attributes:
         window: what was read.
@@ -62,12 +66,15 @@ class Reading:
 
     @property
     def support(self) -> float:
-        """Chance that the window supports the claim, 0 to 1; 0 where a check found something."""
+        """Return the chance that the window supports the claim, 0 to 1.
+
+        0 where a check found something.
+        """
         return 0.0 if self.findings else self.entailment.supported
 
 
 class ClaimVerifier:
-    """Decides with a trained entailment model, and with exact checks of numbers and names beside it.
+    """Verifies with an entailment model and exact checks of numbers and names.
 
     A claim is held against windows of the nearest passages: a few sentences with the title. A window supports it where
     the model's chance of support reaches the threshold, every number stands there or right beside it with its unit, and
@@ -92,7 +99,7 @@ class ClaimVerifier:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """The model, the version of the checks, and the strictness."""
+        """Return the model, the version of the checks, and the strictness."""
         return {**self._model.identity, "checks": CHECKS_VERSION, "strictness": self.strictness}
 
     def verify(self, sentences: Sequence[str], passages: Sequence[Passage], question: str = "") -> list[AnswerSentence]:
@@ -108,11 +115,11 @@ class ClaimVerifier:
     async def averify(
         self, sentences: Sequence[str], passages: Sequence[Passage], question: str = ""
     ) -> list[AnswerSentence]:
-        """Return the verdicts as :meth:`verify` does, without blocking the event loop."""
+        """Verify without blocking the event loop; see :meth:`verify`."""
         return await asyncio.to_thread(self.verify, sentences, passages, question)
 
     def readings(self, claim: str, passages: Sequence[Passage], cited: Collection[str] = ()) -> list[Reading]:
-        """Return how each window that may decide a claim reads beside it.
+        """Judge the windows that may decide a claim.
 
         Args:
             claim: without citation marks.
@@ -147,10 +154,10 @@ class ClaimVerifier:
         citations = self._citations(claim, supporting, evidence, sentence.claimed)
         support = max((reading.support for reading in evidence.best.values()), default=0.0)
         if parts and not supporting:
-            told = [self._clause(clause, part, sentence.claimed) for clause, part in parts.items()]
-            if all(found for found, _ in told):
-                citations = tuple(dict.fromkeys(citation for found, _ in told for citation in found))
-                support = min(chance for _, chance in told)
+            judged = [self._clause(clause, part, sentence.claimed) for clause, part in parts.items()]
+            if all(found for found, _ in judged):
+                citations = tuple(dict.fromkeys(citation for found, _ in judged for citation in found))
+                support = min(chance for _, chance in judged)
         documents = {citation.document_id for citation in citations}
         opposing = evidence.opposing(self._model.thresholds["contradicted"], documents)
         marks = mark_findings(
@@ -177,7 +184,7 @@ class ClaimVerifier:
         return with_quotations(spans, quoted)
 
     def _spans(self, claim: str, reading: Reading) -> list[Citation]:
-        """Return the words of a window that support a claim.
+        """Return the spans of a window that support a claim.
 
         They are the one whole sentence that supports it by itself, with the title and without; else all sentences of
         the window. A title that supports it alone, and more surely than they do without it, takes their place.
@@ -198,7 +205,10 @@ class ClaimVerifier:
         return _cited(window)
 
     def _supports(self, claim: str, windows: Sequence[Window], premises: Sequence[str]) -> list[float]:
-        """Return the chance that each premise supports a claim; 0 where a check finds something in its window."""
+        """Return the chance that each premise supports a claim.
+
+        0 where a check finds something in its window.
+        """
         judged = self._model.judge([(premise, claim) for premise in premises])
         return [
             Reading(window, entailment, _findings(claim, window)).support
@@ -206,8 +216,58 @@ class ClaimVerifier:
         ]
 
 
+def verify_text(
+    sentences: str | Sequence[str],
+    text: str,
+    *,
+    title: str = "",
+    strictness: Strictness = "balanced",
+    verifier: Verifier | None = None,
+) -> list[AnswerSentence]:
+    """Return the verdict on each sentence beside one text, in order.
+
+    Citation marks are taken off: only an index knows which record they name.
+
+    Args:
+        sentences: what may be said of the text; a text of several sentences is split.
+        text: the evidence; ``text[start:end]`` is the quote of every citation.
+        title: of the text, where it has one.
+        strictness: see :class:`ClaimVerifier`.
+        verifier: in place of a :class:`ClaimVerifier` of this strictness.
+
+    Raises:
+        InputError: there is no sentence, or the text is empty.
+    """
+    if isinstance(sentences, str):
+        draft = unwrapped(sentences)
+        sentences = [draft[start:end] for start, end in sentences_with_marks(draft)]
+    if not sentences:
+        raise InputError("There is nothing to verify: give one sentence or more.")
+    if not text.strip():
+        raise InputError("The text to verify against is empty: give one that says something.")
+    judge = verifier or ClaimVerifier(strictness=strictness)
+    claims = [take_apart(sentence).text for sentence in sentences]
+    return [with_quotes_of(judged, text) for judged in judge.verify(claims, [passage_of_text(unwrapped(text), title)])]
+
+
+def with_quotes_of(judged: AnswerSentence, text: str) -> AnswerSentence:
+    """Return a verdict with its quotes taken from a text.
+
+    For a text whose wrapped lines were joined before it was verified.
+
+    Args:
+        judged: a verdict beside a text with the same positions.
+        text: in which the quotes stand.
+    """
+
+    def quoted(citation: Citation) -> Citation:
+        return replace(citation, quote=text[citation.start : citation.end])
+
+    return replace(judged, citations=tuple(map(quoted, judged.citations)), opposing=tuple(map(quoted, judged.opposing)))
+
+
 class _Evidence:
-    """The readings of a claim, record by record."""
+    """The readings of a claim, by record."""
 
     def __init__(self, readings: Sequence[Reading], sentence: MarkedSentence, passages: Sequence[Passage]) -> None:
         by_document: dict[str, list[Reading]] = {}
@@ -225,7 +285,7 @@ class _Evidence:
         return any(reading.support >= threshold for reading in self.readings)
 
     def supporting(self, threshold: float) -> list[Reading]:
-        """Return the best reading of each record that supports the claim, the surest first."""
+        """Return the best supporting reading of each record, the surest first."""
         found = [
             reading
             for name, reading in self.best.items()
@@ -236,7 +296,7 @@ class _Evidence:
         return sorted(found, key=lambda reading: -reading.support)
 
     def opposing(self, threshold: float, supporting: Iterable[str]) -> tuple[Citation, ...]:
-        """Return what says the contrary, but of records that support the claim."""
+        """Return citations of the records that only contradict the claim."""
         found = [
             reading
             for name, reading in self.against.items()
@@ -246,11 +306,11 @@ class _Evidence:
         return tuple(citation for reading in found for citation in _cited(reading.window))
 
     def documents_of(self, readings: Iterable[Reading]) -> set[str]:
-        """Return the records of some readings."""
+        """Return the document ids of some readings."""
         return {reading.window.passage.document_id for reading in readings}
 
     def reasons(self, threshold: float) -> list[Finding]:
-        """Return why nothing supports the claim."""
+        """Return the reasons why nothing supports the claim."""
         reasons = []
         if self.quoted and all(found is None for found in self.quoted.values()):
             reasons.append(Finding("quote", "no record holds the words in quotation marks"))
@@ -263,7 +323,10 @@ class _Evidence:
 
 
 def _findings(claim: str, window: Window) -> tuple[Finding, ...]:
-    """Return the numbers that a window and the sentences beside it lack, and what its passage does not name."""
+    """Return the numbers, names and items of a claim that a window lacks.
+
+    Numbers may stand right beside the window, names anywhere in its passage.
+    """
     passage = window.passage.text
     numbers = quantity_conflicts(claim, window.context)
     names = entity_conflicts(claim, window.text, passage, abbreviations=acronyms_of(passage))
@@ -275,7 +338,10 @@ def _findings(claim: str, window: Window) -> tuple[Finding, ...]:
 
 
 def _to_cite(supporting: Sequence[Reading], claimed: Sequence[str]) -> list[Reading]:
-    """Return the surest readings and those nearly as sure; a record that the model named comes before others."""
+    """Choose the surest readings and those nearly as sure.
+
+    A record that the model named comes before others.
+    """
     if not supporting:
         return []
     least = supporting[0].support - _NEARLY
@@ -285,7 +351,7 @@ def _to_cite(supporting: Sequence[Reading], claimed: Sequence[str]) -> list[Read
 
 
 def _cited(window: Window) -> list[Citation]:
-    """Return a citation for each run of a window's sentences that follow one another in its passage."""
+    """Return a citation for each run of adjacent sentences."""
     everything = window.passage.sentences
     runs: list[tuple[EvidenceSentence, EvidenceSentence]] = []
     for sentence in window.sentences:

@@ -1,10 +1,13 @@
-"""Choose the sentences of a passage that a claim is held against: few enough for a small model, enough to decide."""
+"""Windows: the sentences of a passage that a claim is verified against.
+
+Few enough for a small model, enough to decide.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from llama_index_medqa.text.headings import without_heading
-from llama_index_medqa.text.term_weights import idf, terms
+from llama_index_medqa.text.term_weights import idf_sum, terms
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 from llama_index_medqa.verification.rhetorical_roles import reports_no_result
 
@@ -35,28 +38,30 @@ class Window:
 
     @property
     def text(self) -> str:
-        """The sentences without the title."""
+        """Return the sentences without the title."""
         return " ".join(sentence.text for sentence in self.sentences)
 
     @property
     def premise(self) -> str:
-        """The title and the sentences, as the entailment model reads them."""
+        """Return the title and the sentences, as the entailment model reads them."""
         title = self.passage.title.rstrip(".")
         return f"{title}. {self.text}" if title else self.text
 
     @property
     def context(self) -> str:
-        """The title, the sentences, and those right before and after them."""
+        """Return the title, the sentences, and their neighbours."""
         everything = self.passage.sentences
-        places = [everything.index(sentence) for sentence in self.sentences]
-        near = sorted({place + step for place in places for step in (-1, 0, 1)} & set(range(len(everything))))
+        positions = [everything.index(sentence) for sentence in self.sentences]
+        near = sorted({position + step for position in positions for step in (-1, 0, 1)} & set(range(len(everything))))
         return " ".join(
-            [self.passage.title, *(everything[place].text for place in near if not everything[place].steered)]
+            [self.passage.title, *(everything[position].text for position in near if not everything[position].steered)]
         )
 
 
 def windows_of(claim: str, passage: Passage) -> list[Window]:
-    """Return the windows of a passage that may decide a claim; none where it tells of other things.
+    """Return the windows of a passage that may decide a claim.
+
+    None where it is about other things.
 
     The first holds the sentences that cover most of the claim's words; the others the nearest sentences with those
     around them, so that "it" and "the drug" are resolved.
@@ -67,16 +72,16 @@ def windows_of(claim: str, passage: Passage) -> list[Window]:
     """
     stating = [sentence for sentence in passage.sentences if sentence.states_something]
     wanted = terms(claim)
-    total = sum(map(idf, wanted))
+    total = idf_sum(wanted)
     if not (stating and total):
         return []
     held = {sentence: wanted & terms(sentence.text) for sentence in stating}
     in_title = wanted & terms(passage.title)
-    if sum(map(idf, frozenset[str]().union(in_title, *held.values()))) < _LEAST_OVERLAP * total:
+    if idf_sum(frozenset[str]().union(in_title, *held.values())) < _LEAST_OVERLAP * total:
         return []
     if sum(len(sentence.text.split()) for sentence in stating) <= WHOLE_WORDS:
         return [Window(passage, tuple(stating))]
-    ranked = sorted(stating, key=lambda sentence: -sum(map(idf, held[sentence])))
+    ranked = sorted(stating, key=lambda sentence: -idf_sum(held[sentence]))
     chosen = [_covering(ranked[0], stating, held, in_title, total)]
     read: set[EvidenceSentence] = set()
     while len(chosen) < MOST_WINDOWS and (unread := [sentence for sentence in ranked if sentence not in read]):
@@ -86,7 +91,9 @@ def windows_of(claim: str, passage: Passage) -> list[Window]:
 
 
 def windows_of_all(claim: str, passages: Sequence[Passage], cited: Collection[str] = ()) -> list[Window]:
-    """Return the windows that a claim is held against: the first of each near passage, then the others, nearest first.
+    """Return the windows of all passages that may decide a claim.
+
+    The first of each near passage, then the others, nearest first.
 
     Args:
         claim: without citation marks.
@@ -96,7 +103,7 @@ def windows_of_all(claim: str, passages: Sequence[Passage], cited: Collection[st
     wanted = terms(claim)
 
     def nearness(window: Window) -> tuple[bool, float]:
-        return window.passage.document_id in cited, sum(map(idf, wanted & terms(window.premise)))
+        return window.passage.document_id in cited, idf_sum(wanted & terms(window.premise))
 
     found = [windows_of(claim, passage) for passage in passages]
     first = sorted((windows[0] for windows in found if windows), key=nearness, reverse=True)
@@ -105,7 +112,10 @@ def windows_of_all(claim: str, passages: Sequence[Passage], cited: Collection[st
 
 
 def copied_window(claim: str, passage: Passage) -> Window | None:
-    """Return the sentence of a passage that says a claim in the same words; None where there is none."""
+    """Return the sentence of a passage that repeats a claim.
+
+    None where no sentence has the same words.
+    """
     wanted = _plain(claim)
     for sentence in passage.sentences:
         if sentence.states_something and sentence.complete and _plain(sentence.text) == wanted:
@@ -114,7 +124,10 @@ def copied_window(claim: str, passage: Passage) -> Window | None:
 
 
 def title_window(passage: Passage) -> Window | None:
-    """Return the title of a passage; None where the passage begins after it, or it asks or orders something."""
+    """Return the title of a passage as a window.
+
+    None where the passage begins after it, or it asks or orders something.
+    """
     title = tuple(sentence for sentence in passage.sentences if sentence.in_title)
     if not title or any(sentence.steered or reports_no_result(sentence.text) for sentence in title):
         return None
@@ -144,8 +157,8 @@ def _covering(
         if not fitting:
             break
         # The one that adds most; of equals the one that is nearest to the claim.
-        best = max(fitting, key=lambda sentence: (sum(map(idf, held[sentence] - there)), sum(map(idf, held[sentence]))))
-        if sum(map(idf, held[best] - there)) < _LEAST_GAIN * total:
+        best = max(fitting, key=lambda sentence: (idf_sum(held[sentence] - there), idf_sum(held[sentence])))
+        if idf_sum(held[best] - there) < _LEAST_GAIN * total:
             break
         chosen.append(best)
         there |= held[best]
@@ -154,10 +167,13 @@ def _covering(
 
 
 def _around(nearest: EvidenceSentence, stating: Sequence[EvidenceSentence]) -> tuple[EvidenceSentence, ...]:
-    """Return the nearest sentence with the one before it, then the one after it, as far as there is room."""
-    place, chosen = stating.index(nearest), [nearest]
+    """Return the nearest sentence and its neighbours, as far as there is room.
+
+    The one before it comes first, then the one after it.
+    """
+    position, chosen = stating.index(nearest), [nearest]
     words = len(nearest.text.split())
-    for other in (place - 1, place + 1, place - 2):
+    for other in (position - 1, position + 1, position - 2):
         if 0 <= other < len(stating) and words + len(stating[other].text.split()) <= MOST_WORDS:
             chosen.append(stating[other])
             words += len(stating[other].text.split())

@@ -1,4 +1,4 @@
-"""Model weights by path, or out of packages: found, verified, converted.
+"""Model weights by path or out of packages: found, verified, converted.
 
 May import ``_common`` and ``errors``.
 """

@@ -1,4 +1,4 @@
-"""The table of weights and data files that can be taken out of packages: what, whence, which bytes."""
+"""The packaged weights and data files: names, packages, hashes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One file of a package registry, pinned to its exact bytes.
+    """A file of a package registry, pinned to its exact bytes.
 
     Attributes:
         package: name of the package.
@@ -27,7 +27,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class PackagedWeights:
-    """Model weights, or a data file, that come inside packages.
+    """Model weights or a data file inside packages.
 
     Attributes:
         name: what the user writes.
@@ -60,17 +60,20 @@ class PackagedWeights:
 
     @property
     def version(self) -> str:
-        """The version that all its packages share."""
+        """Return the version that all its packages share."""
         return self.distributions[0].version
 
     @property
     def folder_name(self) -> str:
-        """``<name>-<version>``: where it lies in the cache."""
+        """Return the folder in the cache: ``<name>-<version>``."""
         return f"{self.name}-{self.version}"
 
 
 def _parts(package: str, member: str, version: str, files: tuple[tuple[int, str], ...]) -> tuple[Distribution, ...]:
-    """Distributions of a file that was cut in parts; ``{0}`` in the names counts them from 1."""
+    """Return the distributions of a file that is cut in parts.
+
+    ``{0}`` in the names counts them from 1.
+    """
     return tuple(
         Distribution(package.format(number), version, size, sha256, (member.format(number),))
         for number, (size, sha256) in enumerate(files, start=1)

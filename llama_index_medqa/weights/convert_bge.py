@@ -1,4 +1,4 @@
-"""Complete a BGE model that comes without what says how its tokens become a vector."""
+"""Completes a BGE model with pooling, normalisation and prompts."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,9 @@ _PROMPTS = {"query": "Represent this sentence for searching relevant passages: "
 
 
 def complete(folder: Path) -> None:
-    """Write CLS pooling, normalisation, the longest text and the prompts of BGE into the folder of a model.
+    """Write the missing files of a BGE sentence encoder.
+
+    They set CLS pooling, normalisation, the longest text and the prompts.
 
     Args:
         folder: with the model's ``config.json``.

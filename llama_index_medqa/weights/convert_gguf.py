@@ -1,14 +1,15 @@
-"""Expand a quantised Llama model in GGUF into a folder that transformers, peft and vLLM load: bfloat16 safetensors.
+"""Converts a quantised Llama model in GGUF to bfloat16 safetensors.
+
+transformers, peft and vLLM load the folder.
 
 GGUF is llama.cpp's format (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). The package of the same name
 reads it and expands the blocks; the names of the tensors, the order of the rows of queries and keys, and the
 tokenizer are put back into their first form here.
 """
 
-import json
 import re
-import struct
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from llama_index_medqa.errors import WeightsError
 from llama_index_medqa.weights.encoder_folder import write_json
 from llama_index_medqa.weights.fetch import Progress
+from llama_index_medqa.weights.safetensors_file import write_safetensors
 
 if TYPE_CHECKING:
     from gguf import GGUFReader
@@ -43,7 +45,7 @@ _PRE_TOKENIZER = "smollm"
 
 
 def convert(source: Path, folder: Path, progress: Progress) -> None:
-    """Writes the folder of a Llama model with its tokenizer and chat template.
+    """Write the folder of a Llama model with tokenizer and chat template.
 
     Nothing of the precision comes back that quantisation took.
 
@@ -74,24 +76,11 @@ def convert(source: Path, folder: Path, progress: Progress) -> None:
 
 
 def _write_weights(reader: "GGUFReader", fields: Mapping[str, Any], path: Path, progress: Progress) -> None:
-    """Writes all tensors in bfloat16, one at a time: the header of safetensors in JSON, then the bytes."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    total = 0
-    for tensor in reader.tensors:
-        size = 2 * int(tensor.n_elements)
-        # GGUF names the fastest dimension first.
-        shape = [int(length) for length in reversed(tensor.shape)]
-        header[_name(tensor.name)] = {"dtype": "BF16", "shape": shape, "data_offsets": [total, total + size]}
-        total += size
-    encoded = json.dumps(header, separators=(",", ":")).encode()
-    encoded += b" " * (-len(encoded) % 8)
-    written = 0
-    with path.open("wb") as output:
-        output.write(struct.pack("<Q", len(encoded)) + encoded)
-        for values in _tensors(reader, fields):
-            output.write(_bfloat16(values).tobytes())
-            written += 2 * values.size
-            progress("Converting the language model", written, total)
+    """Write all tensors in bfloat16, one at a time."""
+    # GGUF names the fastest dimension first.
+    shapes = ((_name(tensor.name), [int(length) for length in reversed(tensor.shape)]) for tensor in reader.tensors)
+    pieces = (_bfloat16(values) for values in _tensors(reader, fields))
+    write_safetensors(path, "BF16", shapes, pieces, partial(progress, "Converting the language model"))
 
 
 def _name(name: str) -> str:
@@ -103,7 +92,7 @@ def _name(name: str) -> str:
 
 
 def _tensors(reader: "GGUFReader", fields: Mapping[str, Any]) -> Iterator[NDArray[np.float32]]:
-    """The tensors in the order of the file, expanded to float32."""
+    """Yield the tensors in the order of the file, in float32."""
     from gguf.quants import dequantize
 
     heads = {"attn_q": fields["llama.attention.head_count"], "attn_k": fields["llama.attention.head_count_kv"]}
@@ -114,7 +103,7 @@ def _tensors(reader: "GGUFReader", fields: Mapping[str, Any]) -> Iterator[NDArra
 
 
 def _unpermuted(values: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
-    """The rows of a matrix of queries or keys in transformers' order.
+    """Return the rows of queries or keys in transformers' order.
 
     llama.cpp rotates neighbouring rows, transformers row i with row i + half of each head.
 
@@ -128,13 +117,16 @@ def _unpermuted(values: NDArray[np.float32], heads: int) -> NDArray[np.float32]:
 
 
 def _bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """The upper halves of the floats, rounded to the nearest, ties to even."""
+    """Return the upper halves of floats, rounded to nearest, ties to even."""
     bits = np.ascontiguousarray(values).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
 
 
 def _write_tokenizer(fields: Mapping[str, Any], folder: Path) -> None:
-    """Writes the byte-level BPE of SmolLM2, which cuts digits one by one before the words."""
+    """Write SmolLM2's byte-level BPE tokenizer.
+
+    It splits digits one by one before the words.
+    """
     tokens: list[str] = fields["tokenizer.ggml.tokens"]
     merges = [tuple(merge.split(" ")) for merge in fields["tokenizer.ggml.merges"]]
     tokenizer = Tokenizer(models.BPE({token: number for number, token in enumerate(tokens)}, merges))
@@ -160,7 +152,10 @@ def _write_tokenizer(fields: Mapping[str, Any], folder: Path) -> None:
 
 
 def _write_configuration(fields: Mapping[str, Any], folder: Path, *, tied: bool) -> None:
-    """Writes what transformers and vLLM need to know of the model, in words of transformers 4 and 5 alike."""
+    """Write the configuration for transformers and vLLM.
+
+    In words that transformers 4 and 5 both read.
+    """
     token_ids = {
         "bos_token_id": fields["tokenizer.ggml.bos_token_id"],
         "eos_token_id": fields["tokenizer.ggml.eos_token_id"],

@@ -1,4 +1,4 @@
-"""The files that make a folder of weights a sentence encoder, in the layout of sentence-transformers."""
+"""Files that make a folder of weights a sentence encoder for sentence-transformers."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,9 @@ _POOLINGS = {
 def write_encoder_files(
     folder: Path, *, dimension: int, pooling: str, most_tokens: int, prompts: Mapping[str, str]
 ) -> None:
-    """Write what sentence-transformers needs to know: modules, pooling, the longest text and the prompts.
+    """Write the settings of a sentence encoder.
+
+    Modules, pooling, the longest text and the prompts.
 
     Args:
         folder: an existing folder with the weights and the tokenizer.

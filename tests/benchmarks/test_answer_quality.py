@@ -8,8 +8,8 @@ from benchmarks.answering.answer_quality import earlier, results_name, results_o
 from benchmarks.answering.answer_summary import bootstrap_statistic, changes, question_list
 from benchmarks.answering.answer_tables import as_markdown
 from benchmarks.answering.gold_answers import GoldAnswer, load_gold_answers
-from benchmarks.answering.label_measures import macro_f1
 from benchmarks.answering.question_scores import exact_items, said_label, scored
+from llama_index_medqa.evaluation.measures.labels import macro_f1
 from tests.benchmarks.answered import GOLD_TEXT, row, sentence
 
 LIST = GoldAnswer("list", items=(("erenumab", "Aimovig"), ("fremanezumab",)), ideal=("Erenumab and fremanezumab.",))

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from benchmarks.verification.draft_scoreboard import (
-    JudgedSentence,
     LabelledSentence,
+    LabelledVerdict,
     judge_labelled,
     labels_of,
     measure,
@@ -30,7 +30,7 @@ def answer(**changes):
 
 
 def judged(label, verdict, question="q", support=0.0):
-    return JudgedSentence(LabelledSentence(question, "PubMedQA", "A.", label), verdict, support)
+    return LabelledVerdict(LabelledSentence(question, "PubMedQA", "A.", label), verdict, support)
 
 
 def test_what_became_of_each_sentence():
@@ -106,7 +106,7 @@ def test_labelled_sentences_are_judged_with_their_passages():
         seen.append((sentence, passages[0].text, question))
         return AnswerSentence(sentence, "supported", 0.9)
 
-    assert list(judge_labelled([label], [row], judge)) == [JudgedSentence(label, "supported", 0.9)]
+    assert list(judge_labelled([label], [row], judge)) == [LabelledVerdict(label, "supported", 0.9)]
     assert seen == [("It is dear.", "Aspirin prevents stroke. It is dear.", "Does it?")]
 
 
@@ -118,7 +118,7 @@ def test_what_the_engine_does_not_verify_does_not_pass(became):
     def judge(*_):
         pytest.fail("must not be asked")
 
-    assert list(judge_labelled([label], [row], judge)) == [JudgedSentence(label, became, 0.0)]
+    assert list(judge_labelled([label], [row], judge)) == [LabelledVerdict(label, became, 0.0)]
 
 
 def test_a_label_counts_where_its_sentence_was_drafted_for_its_question():

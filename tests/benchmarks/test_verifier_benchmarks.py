@@ -15,9 +15,9 @@ from benchmarks.verification.labelled_sets import LabelledClaim, drawn, passage,
 from benchmarks.verification.measured_model import KeptJudgements
 from benchmarks.verification.mutants import mutants_of
 from benchmarks.verification.mutation_runs import call_tests
-from benchmarks.verification.mutations import Task, modules, read_journal, report, tasks
+from benchmarks.verification.mutations import MutantRun, modules, read_journal, report, tasks
 from benchmarks.verification.planted_edits import EDITS, aim_as_finding, is_reworded, reworded
-from benchmarks.verification.planted_errors import Abstract, Planted, Planter, is_caught, is_kept, measure, wilson
+from benchmarks.verification.planted_errors import Planted, Planter, PoolAbstract, is_caught, is_kept, measure, wilson
 from benchmarks.verification.public_sets import (
     claim_only,
     measure_set,
@@ -147,7 +147,7 @@ def test_an_edit_changes_what_it_returns(words, seed):
 
 def pool():
     words = "Doses of metoprolol utilized for {n} days reduced mortality in patients with heart failure in a clinic."
-    return [Abstract(str(n), f"Trial {n} of metoprolol.", words.format(n=n)) for n in range(100, 130)]
+    return [PoolAbstract(str(n), f"Trial {n} of metoprolol.", words.format(n=n)) for n in range(100, 130)]
 
 
 def test_planted_errors_come_with_a_true_twin_beside_the_same_text():
@@ -385,7 +385,11 @@ def test_tests_without_fixtures_are_called_case_by_case():
 
 def test_survivors_are_told_with_the_reason_why_they_stay(tmp_path):
     first, second = mutants_of("A = 1\nB = 2\n")
-    chosen = [Task("m", first, 1, "A = 1", "s"), Task("m", second, 2, "B = 2", "s"), Task("n", first, 1, "A = 1", "s")]
+    chosen = [
+        MutantRun("m", first, 1, "A = 1", "s"),
+        MutantRun("m", second, 2, "B = 2", "s"),
+        MutantRun("n", first, 1, "A = 1", "s"),
+    ]
     journal = tmp_path / "journal.jsonl"
     rows = [{"key": chosen[0].key, "noticed": True}, {"key": chosen[1].key, "noticed": False}]
     journal.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"key": "bro')

@@ -18,7 +18,7 @@ from data_tools.sft.grounded_recipe import GroundedItems, GroundedSettings
 from data_tools.sft.output import draw
 from data_tools.sft.screening import is_english
 from llama_index_medqa import PubMedIndex, PubMedRetriever, TokenNodeParser
-from llama_index_medqa.answering.drafting import GenerativeAnswerer
+from llama_index_medqa.answering.drafting import GenerativeDrafter
 from llama_index_medqa.answering.sentence_selection import EvidenceSelector
 from llama_index_medqa.prompts import ABSTENTION, GROUNDED_ANSWER, template_hash
 from llama_index_medqa.pubmed.formats.jsonl import write_jsonl
@@ -311,7 +311,7 @@ def test_the_prompt_is_the_one_that_is_served(tmp_path, word_piece) -> None:
     assert set(passages) >= {f"PMID:{pmid}" for pmid in shown}
     llm = ScriptedLLM(["x"])
     selected = EvidenceSelector().select(question, [passages[f"PMID:{pmid}"] for pmid in shown], most_tokens=5000)
-    list(GenerativeAnswerer(llm, GROUNDED_ANSWER).stream(question, selected))
+    list(GenerativeDrafter(llm, GROUNDED_ANSWER).stream(question, selected))
     assert llm.prompts == [row["instruction"]]
 
 

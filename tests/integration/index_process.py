@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.chunk_hashes import chunk_hashes
-from llama_index_medqa import PubMedIndex, PubMedReader, PubMedVectorStore, TokenNodeParser
+from llama_index_medqa import PubMedIndex, PubMedReader, TokenNodeParser
 from llama_index_medqa.indexing import ingestion
 from llama_index_medqa.testing import HashEmbedding
-from llama_index_medqa.vector_store import client, server_lock
-from llama_index_medqa.vector_store.client import place_arguments
+from llama_index_medqa.vector_store import client, leased_lock
+from llama_index_medqa.vector_store.addresses import open_store
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Not this module: before Python 3.12 the server of processes does not know where tests lie.
@@ -45,14 +45,14 @@ def opened(place: str, tokenizer: str) -> PubMedIndex:
     """The index at a place, with the embedder and the splitter of all these tests."""
     parser = TokenNodeParser(tokenizer=tokenizer, chunk_size=96, chunk_overlap=24)
     embedder = HashEmbedding(dimension=DIMENSION)
-    return PubMedIndex.open(**place_arguments(place), embed_model=embedder, node_parser=parser, create=True)
+    return PubMedIndex.open(place, embed_model=embedder, node_parser=parser, create=True)
 
 
 def in_small_steps() -> None:
     """Let this process write in small batches, and do after few rows and seconds what otherwise takes many."""
     ingestion.DOCUMENTS_PER_LOOKUP, ingestion.DOCUMENTS_PER_BATCH = 4 * BATCH, BATCH
     client._COSINE = SMALL_SYNC
-    server_lock.LEASE_S, server_lock.RENEWAL_S = LEASE_S, LEASE_S / 10
+    leased_lock.LEASE_S, leased_lock.RENEWAL_S = LEASE_S, LEASE_S / 10
 
 
 def _ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | None, told: Connection) -> None:
@@ -71,13 +71,13 @@ def _ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | Non
 
 def _hold(place: str, told: Connection) -> None:
     in_small_steps()
-    with PubMedVectorStore.at(place).sole_writer():
+    with open_store(place).sole_writer():
         told.send("held")
         time.sleep(600)
 
 
 def _lost(place: str, told: Connection) -> None:
-    store = PubMedVectorStore.at(place, create=False)
+    store = open_store(place, create=False)
     embedder = HashEmbedding(dimension=DIMENSION)
     texts = store.texts(store.ids())
     vectors = {name: embedder.get_text_embedding(text) for name, text in texts.items()}
@@ -87,7 +87,7 @@ def _lost(place: str, told: Connection) -> None:
 
 
 def _read(place: str, told: Connection) -> None:
-    told.send(chunk_hashes(PubMedVectorStore.at(place, create=False)))
+    told.send(chunk_hashes(open_store(place, create=False)))
 
 
 class Running:

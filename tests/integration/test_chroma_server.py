@@ -22,7 +22,7 @@ from llama_index_medqa.errors import IndexBusyError, IndexIdentityError, IndexNo
 from llama_index_medqa.indexing.archive import export_index, import_index
 from llama_index_medqa.indexing.info import describe
 from llama_index_medqa.testing import HashEmbedding, synthetic_records
-from llama_index_medqa.vector_store import server_lock
+from llama_index_medqa.vector_store import leased_lock
 
 # The processes are asked for over a UNIX socket.
 pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]
@@ -157,7 +157,7 @@ def test_of_two_revisions_the_newer_stays_whoever_writes_last(server, tmp_path, 
 
 def test_one_process_writes_to_a_server_at_a_time(server, monkeypatch, caplog):
     for name in ("LEASE_S", "RENEWAL_S"):
-        monkeypatch.setattr(server_lock, name, getattr(server_lock, name))
+        monkeypatch.setattr(leased_lock, name, getattr(leased_lock, name))
     in_small_steps()
     place = f"{server.address}/one-at-a-time"
     holder = hold(place)
@@ -174,8 +174,8 @@ def test_one_process_writes_to_a_server_at_a_time(server, monkeypatch, caplog):
 
 
 def test_a_writer_that_was_stopped_for_longer_than_its_lease_writes_no_more(server, monkeypatch):
-    monkeypatch.setattr(server_lock, "LEASE_S", 0.5)
-    monkeypatch.setattr(server_lock, "RENEWAL_S", 600.0)
+    monkeypatch.setattr(leased_lock, "LEASE_S", 0.5)
+    monkeypatch.setattr(leased_lock, "RENEWAL_S", 600.0)
     first, second = (PubMedVectorStore.at(f"{server.address}/stopped") for _ in range(2))
     with first.sole_writer():
         with second.sole_writer(), pytest.raises(ServerError, match="was lost"):

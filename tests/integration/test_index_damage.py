@@ -5,14 +5,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from index_process import ROWS_PER_SYNC, SMALL_SYNC, ingest, ingest_all, read
-from llama_index.core.schema import TextNode
+from index_process import ROWS_PER_SYNC, SMALL_SYNC, ingest, ingest_all, lost, opened, read
+from llama_index.core.schema import Document, TextNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
-from llama_index_medqa import PubMedVectorStore
-from llama_index_medqa.errors import StorageError
+from llama_index_medqa import PubMedReader, PubMedVectorStore
+from llama_index_medqa.errors import DamagedVectorsError, StorageError
 from llama_index_medqa.testing import synthetic_records
 from llama_index_medqa.vector_store import client
+from llama_index_medqa.vector_store.database import close_databases
+from llama_index_medqa.vector_store.hnsw_files import vector_folders
 
 # The processes are asked for over a UNIX socket.
 pytestmark = [pytest.mark.integration, pytest.mark.enable_socket]
@@ -78,6 +80,52 @@ def scramble(path: Path) -> None:
     kept = 3 * 4096 if path.suffix == ".sqlite3" else 0
     data = path.read_bytes()
     path.write_bytes(data[:kept] + os.urandom(len(data) - kept))
+
+
+def tear(folder: Path) -> None:
+    """Leaves half of the files of vectors."""
+    parts = [path for path in vector_folders(folder) if (path / "data_level0.bin").stat().st_size]
+    assert parts
+    for path in parts:
+        halve(path / "data_level0.bin")
+
+
+@pytest.fixture(scope="module")
+def parted(file) -> tuple[list[Document], list[Document]]:
+    documents = list(PubMedReader().lazy_load_changes([file]))
+    return documents[:-5], documents[-5:]
+
+
+@pytest.fixture
+def torn(tmp_path, word_piece, parted) -> Path:
+    """An index of all but five records, with the vector file that a writer was killed in the middle of."""
+    folder = tmp_path / "torn"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "_COSINE", SMALL_SYNC)
+        opened(str(folder), word_piece).ingest(parted[0])
+    close_databases()
+    tear(folder)
+    return folder
+
+
+def test_whoever_opens_a_torn_index_to_write_repairs_it(torn, word_piece, parted, calm, caplog):
+    with pytest.raises(DamagedVectorsError, match="medqa doctor --repair"):
+        PubMedVectorStore(persist_dir=str(torn), create=False)
+    index = opened(str(torn), word_piece)
+    assert "they are made again from the texts" in caplog.text
+    assert index.store.without_vectors(index.store.ids()) == []
+    assert index.ingest(parted[1]).added == 5
+    assert read(str(torn)) == calm
+    assert lost(str(torn)) == []
+
+
+def test_an_index_torn_while_it_is_open_is_repaired_by_the_next_write(torn, word_piece, parted, calm):
+    index = opened(str(torn), word_piece)
+    tear(torn)
+    (torn / "medqa.generation").write_text("another process, killed in the middle of its write")
+    assert index.ingest(parted[1]).added == 5
+    assert read(str(torn)) == calm
+    assert lost(str(torn)) == []
 
 
 @pytest.mark.parametrize("damage", [halve, scramble, Path.unlink])

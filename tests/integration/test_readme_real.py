@@ -1,9 +1,16 @@
-"""The README's commands and Python, run word for word with the real models on a record of our own."""
+"""The commands and Python of README and docs/usage.md, run word for word with the real models."""
 
+import json
+import os
 import re
+import shlex
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
+import httpx
 import pytest
 
 from llama_index_medqa.testing import EutilsDouble, synthetic_records
@@ -11,7 +18,10 @@ from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.integration
 
-README = (REPOSITORY / "README.md").read_text()
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+USAGE = (REPOSITORY / "docs/usage.md").read_text(encoding="utf-8")
+MAIN = "from llama_index_medqa.cli.command import main; main()"
+START_SECONDS = 300
 FINDING = "Caffeine slowed the recovery of the heart rate after strength exercise."
 ARTICLE = f"""<PubmedArticle><MedlineCitation><PMID Version="1">301</PMID><Article>
 <Journal><JournalIssue><PubDate><Year>2021</Year></PubDate></JournalIssue><Title>Invented</Title></Journal>
@@ -53,13 +63,40 @@ def run(folder, script: str) -> str:
 
 def command(folder, arguments: list[str], entrez: str) -> str:
     prelude = f"import os, sys; sys.argv = {arguments!r}; os.environ['MEDQA_ENTREZ_URL'] = {entrez!r}\n"
-    return run(folder, f"{prelude}from llama_index_medqa.cli.command import main; main()")
+    return run(folder, prelude + MAIN)
 
 
-def test_the_commands(folder):
-    import shlex
+def commands_of(page: str) -> list[str]:
+    return re.findall(r"^(medqa .*)$", page, re.MULTILINE)
 
-    lines = re.findall(r"^(medqa .*)$", README, re.MULTILINE)
+
+def test_the_commands_of_the_readme(tmp_path):
+    demo, app = commands_of(README)
+    output = command(tmp_path, shlex.split(demo, comments=True), "http://127.0.0.1:9")
+    shown = re.search(r"```text\n(Question: .*\nAnswer: .*)\.\n```", README)[1]
+    assert shown in output
+    # A browser that only has to be started.
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "400", "BROWSER": "true"}
+    arguments = [*shlex.split(app, comments=True)[1:], "--port", "0"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN, *arguments], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        address = re.search(r"medqa listens on (http://127\.0\.0\.1:\d+) ", process.stdout.readline())[1]
+        deadline = time.monotonic() + START_SECONDS
+        while httpx.get(f"{address}/readyz").status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert "200 records" in httpx.get(address).text
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_the_commands_of_the_page(folder):
+    lines = commands_of(USAGE)
     named = [line.split()[1] for line in lines]
     assert named == ["index", "index", "update", "ask", "ask", "ask", "ask", "info", "evaluate", "gate"]
     made_up = synthetic_records(3)
@@ -67,7 +104,7 @@ def test_the_commands(folder):
     records["301"] = ARTICLE.encode()
     with EutilsDouble(records).serve() as address:
         outputs = {line: command(folder, shlex.split(line, comments=True), address) for line in lines[:-1]}
-        # The candidate of the README is the baseline of the next comparison.
+        # The candidate of the page is the baseline of the next comparison.
         (folder / "baseline.json").write_bytes((folder / "candidate.json").read_bytes())
         assert "Gate:" in command(folder, shlex.split(lines[-1]), address)
     for line, output in outputs.items():
@@ -79,8 +116,18 @@ def test_the_commands(folder):
     assert (folder / "report.html").exists()
 
 
-def test_the_python(folder):
-    block = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+def test_the_python_of_the_readme(tmp_path):
+    shutil.copytree(REPOSITORY / "examples", tmp_path / "examples")
+    block, shown = re.search(r"```python\n(.*?)```\n```text\n(.*?)```", README, re.DOTALL).groups()
+    assert run(tmp_path, block) == shown
+    pmid, start, end, quote = shown.rstrip("\n").split(" ", 3)
+    papers = [json.loads(line) for line in (tmp_path / "examples/papers.jsonl").read_text().splitlines()]
+    [text] = [f"{paper['title']}\n{paper['abstract']}" for paper in papers if paper["pmid"] == pmid]
+    assert text[int(start) : int(end)] == quote
+
+
+def test_the_python_of_the_page(folder):
+    block = re.search(r"```python\n(.*?)```", USAGE, re.DOTALL)
     start = len("Caffeine and exercise.\n")
     output = run(folder, block.group(1))
     assert f"[('301', {start}, {start + len(FINDING)})]" in output

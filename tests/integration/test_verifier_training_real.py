@@ -82,7 +82,7 @@ def test_an_earlier_verifier_is_read_back_with_its_own_figures(claim):
     encoder = EntailmentEncoder()
     cooled = torch.softmax(logits[0] / encoder.card["temperature"], -1).numpy()
     found = np.array(encoder.judge([pair])[0])
-    assert found == pytest.approx(cooled, abs=0.03)
+    assert found == pytest.approx(cooled, abs=0.04)
 
 
 def test_two_rounds_make_a_folder_that_the_verifier_opens_and_a_finished_round_is_not_repeated(data, tmp_path):

@@ -17,12 +17,12 @@ from llama_index.core.bridge.pydantic import BaseModel
 from llama_index.core.prompts import PromptTemplate
 
 from llama_index_medqa import VllmLora
+from llama_index_medqa._common.jsonl import read_rows
 from llama_index_medqa.errors import AdapterNotActive, ServerError
 from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
-from llama_index_medqa.evaluation.line_file import read_rows
 from llama_index_medqa.evaluation.measures.catalogue import measures_of
 from llama_index_medqa.llms.adapter_canaries import make_manifest
 from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME, read_manifest, write_manifest

@@ -201,9 +201,20 @@ def test_the_release_checks_what_it_publishes():
 
 def test_pictures_are_small_and_are_shown():
     readme = text_of(REPOSITORY / "README.md")
+    pages = "".join(text_of(path) for path in (REPOSITORY / "docs").glob("*.md"))
     pictures = list((REPOSITORY / "docs/pictures").iterdir())
-    assert {path.name for path in pictures} == {"terminal.svg", "answer.png", "gate.png"}
+    assert {path.name for path in pictures} == {
+        *("terminal.svg", "answer.png", "gate.png"),
+        *("page.png", "page-dark.png", "page-phone.png", "page-phone-dark.png"),
+    }
+    assert re.findall(r"\]\(docs/pictures/([^)]+)\)", readme) == ["page.png"]
     for path in pictures:
         assert path.stat().st_size < 200_000
-        assert f"](docs/pictures/{path.name})" in readme
+        assert f"](pictures/{path.name})" in pages
     assert "@font-face" not in text_of(REPOSITORY / "docs/pictures/terminal.svg")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "pictures/" in text_of(REPOSITORY / name)])
+def test_pictures_of_invented_papers_are_said_to_be(name):
+    """The pictures are made of papers that were written for this repository."""
+    assert re.search(r"invented|虚构", text_of(REPOSITORY / name)), name

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
 
+from llama_index_medqa.cli.command import app as command_line
 from tests.conftest import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"
@@ -54,7 +57,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         (
             "agent_tool.py",
             [
-                "the tool said: Walking for 15 minutes after each meal lowered blood glucose by 12 mg/dL",
+                "the tool said: Walking for 15 minutes after each meal lowered blood glucose by 12",
                 "with 1 checked citation(s)",
                 "the agent said: Walking for 15 minutes",
             ],
@@ -74,6 +77,14 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
                 "1.00: Does green tea lower the resting heart rate?\n  0.00: Does walking",
                 "0.00: Does music before surgery lessen pain after surgery?",
                 "not scored, no gold label: Is vitrification of ovarian tissue safer than slow freezing?",
+            ],
+        ),
+        (
+            "evaluate_text_files.py",
+            [
+                "Recall@1: 1.000 (1.000 to 1.000), 2 cases; 1 no gold document",
+                "Accuracy: 1.000 (1.000 to 1.000), 1 case; 2 no gold label",
+                "Gate: not enough evidence",
             ],
         ),
         (
@@ -137,6 +148,19 @@ def test_the_workflow_runs_the_gate():
     kept = next(step["with"]["path"] for step in steps if step.get("if") == "always()").split()
     script = (EXAMPLES / "ci_gate/gate.sh").read_text()
     assert all(Path(path).name in script for path in kept)
+
+
+def test_the_workflow_of_the_installed_package_gives_commands_that_exist(tmp_path):
+    """Each command line is parsed by the command's own parser, and only the package and the job's files are named."""
+    text = (EXAMPLES / "ci_gate/installed_package.yml").read_text()
+    steps = yaml.safe_load(text)["jobs"]["gate"]["steps"]
+    lines = [step["run"].replace("\\\n", " ") for step in steps if step.get("run", "").startswith("medqa")]
+    assert [line.split()[1] for line in lines] == ["evaluate", "gate"]
+    app = get_command(command_line)
+    for line in lines:
+        _, name, *words = shlex.split(line.partition("||")[0])
+        app.commands[name].make_context(name, words)
+    assert "examples/" not in text
 
 
 def copy(folder: Path) -> None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from llama_index_medqa.answering.questions.statement import question_statement
 from llama_index_medqa.errors import WeightsError
 from llama_index_medqa.verification.entailment import Entailment, EntailmentEncoder
 from llama_index_medqa.verification.windows import windows_of
@@ -15,14 +16,19 @@ from training.verifier.calibrate import Judged, at_temperature, calibrated, judg
 from training.verifier.encoder import float_weights
 from training.verifier.export import export
 from training.verifier.pairs import (
+    OWN_CLAIMS,
     KeptOut,
     TrainingPair,
     claim_pairs,
     kept_out,
+    own_claim_abstracts,
+    own_claim_pairs,
     passage_of,
     premise_of,
     public_pairs,
 )
+from training.verifier.question_statements import statement_pairs
+from training.verifier.rows import read_rows
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
@@ -158,10 +164,41 @@ def test_no_training_pair_rests_on_a_kept_out_question(shared_data):
     pairs = claim_pairs(shared_data / "claims", "train", 0)
     caps = dict.fromkeys(["mnli_train15k", "citint", "kqa_nli", "bioasq_ideal", "pubmedqa_dev_concl"], 10_000)
     pairs += public_pairs(shared_data / "nli" / "redist.train.jsonl.gz", caps, 0, 400)
+    pairs += own_claim_pairs(shared_data, "train", 0)
+    asked = [pair for pair in statement_pairs(shared_data / "qa") if pair.hypothesis]
+    assert len(asked) > 300
+    # A gold paper of a training question may be one of a kept-out question too: the recipe leaves those out.
+    questions = kept_out_questions(shared_data / "qa")
+    assert not [pair for pair in asked if pair.hypothesis in questions]
     assert not [pair for pair in pairs if forbidden.holds(pair)]
     split = json.loads((shared_data / "qa" / "split.json").read_text())
     pmid = split["PubMedQA"]["final"][0]
     assert forbidden.holds(TrainingPair("Other text.", "Other.", "neutral", "x", pmid))
+
+
+def kept_out_questions(folder) -> set[str]:
+    split = json.loads((folder / "split.json").read_text())
+    ids = {id_ for parts in split.values() for part in ("final", "calibration") for id_ in parts[part]}
+    rows = [
+        *read_rows(folder / "pubmedqa_dev.jsonl"),
+        *read_rows(folder / "bioasq" / "questions.jsonl"),
+    ]
+    kept = [row["question"] for row in rows if (row["pmid"] if "pmid" in row else row["id"]) in ids]
+    return {statement for question in kept if (statement := question_statement(question))}
+
+
+def test_every_own_claim_has_its_deciding_sentences(shared_data):
+    abstracts = own_claim_abstracts(shared_data)
+    rows = list(read_rows(OWN_CLAIMS))
+    assert len(rows) > 6_000
+    for row in rows:
+        assert row["label"] in ("supported", "contradicted", "not_stated")
+        assert all(1 <= number <= len(abstracts[row["pmid"]]["sentences"]) for number in row["sentences"])
+    held_back = {row["pmid"] for row in rows if row["part"] == "dev"}
+    assert held_back.isdisjoint(row["pmid"] for row in rows if row["part"] == "train")
+    # Those kept back by the given claims are kept back here too.
+    given = {row["pmid"] for row in read_rows(shared_data / "claims" / "claims.jsonl.gz") if row["part"] == "dev"}
+    assert given.isdisjoint(row["pmid"] for row in rows)
 
 
 PAIRS = [

@@ -15,7 +15,7 @@ from training.verifier.abstracts import Abstract, kept_out_pmids, read_abstracts
 from training.verifier.places import title
 from training.verifier.rewording import reworded, shortened
 from training.verifier.scopes import names_by_class, restrictions
-from training.verifier.twin import Source, capitalized
+from training.verifier.twin import TwinSource, capitalized
 from training.verifier.twins import GENERATORS, Pair, make_twins, overlap
 
 PADDING = (
@@ -37,10 +37,10 @@ HEDGED = "Losartan may reduce the rate of stroke in old age."
 NAMED = "Patients took losartan for six weeks without any complaint."
 
 
-def source(sentence: str, others: tuple[str, ...] = PADDING) -> Source:
+def source(sentence: str, others: tuple[str, ...] = PADDING) -> TwinSource:
     abstract = Abstract("1", "Losartan on the ward", (*others, sentence))
     pool = [abstract, Abstract("2", "", ("Among men with gout, valsartan worked well for years.",))]
-    return Source(abstract, len(others), random.Random(4), names_by_class(pool), restrictions(pool))
+    return TwinSource(abstract, len(others), random.Random(4), names_by_class(pool), restrictions(pool))
 
 
 def told(kind: str, sentence: str) -> dict[tuple[str, str], str]:

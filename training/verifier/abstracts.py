@@ -1,4 +1,4 @@
-"""Read the open abstracts that training pairs are made from, without those kept for checking."""
+"""Reads the open abstracts for training pairs, without those kept out."""
 
 import json
 import re
@@ -33,7 +33,10 @@ class Abstract:
 
 
 def read_abstracts(path: Path, kept_out: frozenset[str]) -> Iterator[Abstract]:
-    """Yield the abstracts of a JSONL file {pmid, title, abstract}, but those whose PMID is kept out."""
+    """Yield the abstracts of a JSONL file but for those kept out.
+
+    Lines are {pmid, title, abstract}.
+    """
     for row in read_rows(path):
         if row["pmid"] not in kept_out:
             text = row["abstract"]
@@ -42,7 +45,9 @@ def read_abstracts(path: Path, kept_out: frozenset[str]) -> Iterator[Abstract]:
 
 
 def kept_out_pmids(split: Path, bioasq_questions: Path, claims: Path) -> frozenset[str]:
-    """Return the PMIDs of `final` and `calibration` questions and of the `dev` part of the claims.
+    """Return the PMIDs that nothing may be trained on.
+
+    Those of `final` and `calibration` questions and of the `dev` part of the claims.
 
     Args:
         split: JSON object {set: {part: [question ids]}}; the ids of PubMedQA are PMIDs.
@@ -60,5 +65,5 @@ def kept_out_pmids(split: Path, bioasq_questions: Path, claims: Path) -> frozens
 
 
 def without_section_label(sentence: str) -> str:
-    """Return the sentence without a leading "RESULTS:" or the like."""
+    """Remove a leading "RESULTS:" or the like."""
     return _SECTION_LABEL.sub("", sentence).strip()

@@ -1,7 +1,7 @@
-"""Choose the verifier's temperature and thresholds on one half of the kept-back claims, and measure on the other."""
+"""Chooses temperature and thresholds on half of the kept-back claims, and measures on the other."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from zlib import crc32
 
 from llama_index_medqa.verification.entailment import Entailment, EntailmentEncoder
 from llama_index_medqa.verification.verifier import ClaimVerifier, Reading
-from training.verifier.pairs import passage_of
+from training.verifier.pairs import OWN_CLAIMS, own_claim_abstracts, passage_of
 from training.verifier.rows import read_rows
 
 # Of the wrong claims of the choosing half the share that may pass.
@@ -20,7 +20,7 @@ _TEMPERATURES = tuple(number / 10 for number in range(5, 41))
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim that the verifier has read beside its abstract.
+    """A claim with the verifier's readings of its abstract.
 
     Attributes:
         label: ``supported``, ``contradicted`` or ``not_stated``.
@@ -36,13 +36,16 @@ class Judged:
 
     @property
     def support(self) -> float:
-        """Chance of support, as the verifier holds it against a threshold: 0 where it contradicts more surely."""
+        """Return the chance of support, compared with a threshold.
+
+        0 where the abstract contradicts more surely.
+        """
         support = max((reading.support for reading in self.readings), default=0.0)
         return support if support >= self.contradicted else 0.0
 
     @property
     def contradicted(self) -> float:
-        """The greatest chance of contradiction."""
+        """Return the greatest chance of contradiction."""
         return max((reading.entailment.contradicted for reading in self.readings), default=0.0)
 
 
@@ -53,8 +56,27 @@ def judge_claims(folder: Path, model: EntailmentEncoder) -> list[Judged]:
         folder: holds ``claims.jsonl.gz`` and ``abstracts.jsonl.gz``.
         model: with temperature 1.
     """
-    verifier = ClaimVerifier(model)
     abstracts = {row["pmid"]: row for row in read_rows(folder / "abstracts.jsonl.gz")}
+    return _judged(read_rows(folder / "claims.jsonl.gz"), abstracts, model)
+
+
+def judge_own_claims(data: Path, model: EntailmentEncoder) -> list[Judged]:
+    """Return our own kept-back claims whose abstracts are available.
+
+    They lie beside this module.
+
+    Args:
+        data: the folder with ``claims`` and ``sft``, which hold their abstracts.
+        model: with temperature 1.
+    """
+    abstracts = own_claim_abstracts(data)
+    return _judged((row for row in read_rows(OWN_CLAIMS) if row["pmid"] in abstracts), abstracts, model)
+
+
+def _judged(
+    rows: Iterable[Mapping[str, Any]], abstracts: Mapping[str, Mapping[str, Any]], model: EntailmentEncoder
+) -> list[Judged]:
+    verifier = ClaimVerifier(model)
     return [
         Judged(
             row["label"],
@@ -62,13 +84,15 @@ def judge_claims(folder: Path, model: EntailmentEncoder) -> list[Judged]:
             crc32(row["pmid"].encode()) % 2 == 0,
             tuple(verifier.readings(row["claim"], [passage_of(abstracts[row["pmid"]])])),
         )
-        for row in read_rows(folder / "claims.jsonl.gz")
+        for row in rows
         if row["part"] == "dev"
     ]
 
 
 def calibrated(judged: Sequence[Judged]) -> dict[str, Any]:
-    """Return temperature and thresholds chosen on the choosing half, and what they do on the other.
+    """Return temperature and thresholds, with their quality.
+
+    Chosen on one half, measured on the other.
 
     Args:
         judged: by a model with temperature 1.
@@ -89,8 +113,19 @@ def calibrated(judged: Sequence[Judged]) -> dict[str, Any]:
     }
 
 
+def measured(judged: Sequence[Judged], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the quality of thresholds that were chosen on other claims.
+
+    Args:
+        judged: by a model with temperature 1.
+        found: ``temperature`` and ``thresholds`` of :func:`calibrated`.
+    """
+    cooled = [at_temperature(one, found["temperature"]) for one in judged]
+    return {"claims": len(cooled), **_passing(cooled, found["thresholds"])}
+
+
 def at_temperature(judged: Judged, temperature: float) -> Judged:
-    """Return a claim as a model of another temperature would have read it."""
+    """Return a claim as read at another temperature."""
 
     def cooled(chances: Entailment) -> Entailment:
         powers = [max(chance, 1e-9) ** (1.0 / temperature) for chance in chances]
@@ -100,7 +135,10 @@ def at_temperature(judged: Judged, temperature: float) -> Judged:
 
 
 def _surprise(judged: Sequence[Judged], temperature: float) -> float:
-    """Return the mean negative log-likelihood of the labels, by the window that is surest of support."""
+    """Return the mean negative log-likelihood of the labels.
+
+    By the window that is surest of support.
+    """
     total = 0.0
     for one in judged:
         support = max(
@@ -112,26 +150,29 @@ def _surprise(judged: Sequence[Judged], temperature: float) -> float:
 
 
 def _above(descending: Sequence[float], share: float) -> float:
-    """Return the least threshold, in thousandths, that at most a share of the figures reach."""
+    """Return the least threshold that at most a share of figures reach.
+
+    In thousandths.
+    """
     allowed = int(share * len(descending))
     highest = descending[allowed] if allowed < len(descending) else 0.0
     return (math.floor(highest * 1000 + 1e-6) + 1) / 1000
 
 
 def _precise(judged: Sequence[Judged]) -> float:
-    """Return the least threshold above .5 from which claims told as contradicted are so."""
+    """Return the least threshold above .5 for precise contradictions."""
     for thousandths in range(500, 1000, 5):
-        told = [one.label == "contradicted" for one in judged if one.contradicted >= thousandths / 1000]
-        if told and sum(told) >= _CONTRADICTION_PRECISION * len(told):
+        right = [one.label == "contradicted" for one in judged if one.contradicted >= thousandths / 1000]
+        if right and sum(right) >= _CONTRADICTION_PRECISION * len(right):
             return thousandths / 1000
     return 1.0
 
 
 def _passing(judged: Sequence[Judged], thresholds: Mapping[str, float]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     for name in WRONG_THAT_MAY_PASS:
         passes = _at_least(thresholds[name])
-        told[name] = {
+        figures[name] = {
             "true_kept": _share(passes, (one for one in judged if one.label == "supported")),
             "wrong_passed": _share(passes, (one for one in judged if one.label != "supported")),
             "passed_by_kind": {
@@ -140,11 +181,11 @@ def _passing(judged: Sequence[Judged], thresholds: Mapping[str, float]) -> dict[
             },
         }
     contradicted = [one.label == "contradicted" for one in judged if one.contradicted >= thresholds["contradicted"]]
-    told["contradicted"] = {
+    figures["contradicted"] = {
         "told": len(contradicted),
         "precision": round(sum(contradicted) / len(contradicted), 3) if contradicted else None,
     }
-    return told
+    return figures
 
 
 def _at_least(threshold: float) -> Callable[[Judged], bool]:

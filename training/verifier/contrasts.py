@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from training.verifier.rewording import without_lead, without_parentheses
-from training.verifier.twin import Label, Source, Twin, capitalized, crossed, states_aim, uncapitalized
+from training.verifier.twin import Label, Twin, TwinSource, capitalized, crossed, states_aim, uncapitalized
 
 _PAIRS = (
     "higher/lower greater/smaller more/less better/worse longer/shorter larger/smaller increased/decreased "
@@ -99,7 +99,7 @@ _OTHER_UNITS = {
 }  # fmt: skip
 
 
-def comparison(source: Source) -> Iterator[Twin]:
+def comparison(source: TwinSource) -> Iterator[Twin]:
     """Swap the sides of a comparison, turn the comparative, or both."""
     sentence = without_lead(without_parentheses(source.sentence))
     found = _sides(sentence)
@@ -117,7 +117,7 @@ def comparison(source: Source) -> Iterator[Twin]:
             yield source.twin(statement, claim, label, (more, opposite))
 
 
-def direction(source: Source) -> Iterator[Twin]:
+def direction(source: TwinSource) -> Iterator[Twin]:
     """Turn the only word of direction: *increased* to *decreased*."""
     words = list(_DIRECTION.finditer(source.sentence))
     if len(words) == 1 and not _NOT_A_FINDING.search(source.sentence) and not states_aim(source.sentence):
@@ -126,7 +126,7 @@ def direction(source: Source) -> Iterator[Twin]:
         yield from crossed(source, changed, "contradiction", (word, OPPOSITES[word]))
 
 
-def negation(source: Source) -> Iterator[Twin]:
+def negation(source: TwinSource) -> Iterator[Twin]:
     """Remove the denial of a sentence that has one; deny a sentence that has none."""
     if states_aim(source.sentence):
         return
@@ -135,8 +135,11 @@ def negation(source: Source) -> Iterator[Twin]:
         yield from crossed(source, changed, "contradiction", ("not", "no", "significant", "significantly"))
 
 
-def rate(source: Source) -> Iterator[Twin]:
-    """Swap two numbers, the groups that they are told of, or both: in the sentence and in the claim."""
+def rate(source: TwinSource) -> Iterator[Twin]:
+    """Swap two numbers, their groups, or both.
+
+    In the sentence and in the claim.
+    """
     sentence = source.sentence
     match = _RATES.search(sentence) or _RESPECTIVELY.search(sentence)
     if match is None and not _DIRECTION.search(sentence):
@@ -156,7 +159,7 @@ def rate(source: Source) -> Iterator[Twin]:
             yield source.twin(statement, capitalized(claim), label, keep)
 
 
-def number(source: Source) -> Iterator[Twin]:
+def number(source: TwinSource) -> Iterator[Twin]:
     """Change one number or its unit."""
     matches = list(_MEASURED.finditer(source.sentence))
     if not matches or states_aim(source.sentence):
@@ -171,7 +174,7 @@ def number(source: Source) -> Iterator[Twin]:
         yield from crossed(source, _with(source.sentence, match.span(), new), "contradiction", (match[0], new))
 
 
-def _value_claim(source: Source, match: re.Match[str], swapped: bool, more: str) -> str:
+def _value_claim(source: TwinSource, match: re.Match[str], swapped: bool, more: str) -> str:
     one, other = (match["other"], match["one"]) if swapped else (match["one"], match["other"])
     value = f"{match['verb']} {match['adverb'] or ''}{more}{match['middle']}"
     subject, preposition, than = match["subject"], match["preposition"], _than(more)
@@ -188,8 +191,8 @@ def _than(more: str) -> str:
     return "compared with" if more.endswith("ed") else "than"
 
 
-def _sides(sentence: str) -> tuple[re.Match[str], Callable[[Source, re.Match[str], bool, str], str]] | None:
-    """Return the two sides of a comparison, and how to tell them in a claim."""
+def _sides(sentence: str) -> tuple[re.Match[str], Callable[[TwinSource, re.Match[str], bool, str], str]] | None:
+    """Return the two sides of a comparison, and how a claim states them."""
     for pattern, claim in (
         (_VALUE_FIRST, _value_claim),
         (_VALUE_OF_GROUP, _value_of_group_claim),
@@ -200,7 +203,7 @@ def _sides(sentence: str) -> tuple[re.Match[str], Callable[[Source, re.Match[str
     return None
 
 
-def _value_of_group_claim(source: Source, match: re.Match[str], swapped: bool, more: str) -> str:
+def _value_of_group_claim(source: TwinSource, match: re.Match[str], swapped: bool, more: str) -> str:
     one, other = (match["other"], match["one"]) if swapped else (match["one"], match["other"])
     subject, preposition = match["subject"], match["preposition"]
     value = f"{match['verb']} {match['adverb'] or ''}{more}"
@@ -212,7 +215,7 @@ def _value_of_group_claim(source: Source, match: re.Match[str], swapped: bool, m
     )
 
 
-def _group_claim(source: Source, match: re.Match[str], swapped: bool, more: str) -> str:
+def _group_claim(source: TwinSource, match: re.Match[str], swapped: bool, more: str) -> str:
     one, other = (match["other"], match["one"]) if swapped else (match["one"], match["other"])
     value = f"{match['verb']} {match['adverb']}{more} {match['subject'].strip()}"
     claim = source.random.choice(
@@ -248,8 +251,11 @@ def _past(verb: str) -> str:
     return "led" if verb == "lead" else verb + ("d" if verb.endswith("e") else "ed")
 
 
-def _other_value(source: Source, match: re.Match[str]) -> str:
-    """Return another number with the same unit: one that stands near, or else a made one."""
+def _other_value(source: TwinSource, match: re.Match[str]) -> str:
+    """Return another number with the same unit.
+
+    One that stands near, or else an invented one.
+    """
     value, unit = match["value"], match["unit"]
     near = source.abstract.sentences[max(0, source.index - 2) : source.index + 3]
     others = {other["value"] for text in near for other in _MEASURED.finditer(text) if other["unit"] == unit} - {value}
@@ -275,16 +281,19 @@ def _exchanged(text: str, spans: tuple[int, int, int, int]) -> str:
 def _moved(
     numbers: tuple[int, int, int, int], groups: tuple[int, int, int, int], swapped: bool
 ) -> tuple[int, int, int, int]:
-    """Return where the numbers stand after the groups, of unlike length, have changed places."""
+    """Return where the numbers stand after their groups are swapped.
+
+    The groups may differ in length.
+    """
     grown = (groups[3] - groups[2]) - (groups[1] - groups[0]) if swapped else 0
     start, end, later_start, later_end = (
-        place + grown if groups[1] <= place <= groups[2] else place for place in numbers
+        position + grown if groups[1] <= position <= groups[2] else position for position in numbers
     )
     return start, end, later_start, later_end
 
 
 def _agreeing_article(text: str) -> str:
-    """Write "a" or "an" as the next word of direction wants it."""
+    """Write "a" or "an" to fit the next word of direction."""
     text = re.sub(r"\b([Aa]) (?=(?:increase|improve|elevat|earl|ineffect|inhibit)\w*\b)", r"\1n ", text)
     return re.sub(
         r"\b([Aa])n (?=(?:decrease|reduc|lower|larger|higher|greater|small|later|fast|slow|wors)\w*\b)", r"\1 ", text

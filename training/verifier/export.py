@@ -1,4 +1,4 @@
-"""Write a trained encoder as the package ships it: int8 ONNX, its tokenizer, and a card with its hash."""
+"""Writes a trained encoder as packaged: int8 ONNX, tokenizer, card."""
 
 import hashlib
 import json
@@ -36,14 +36,14 @@ def export(model: Any, tokenizer: Path, card: Mapping[str, Any], out: Path) -> P
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
-    """Write what is said of the model in a folder, with the hash of its file."""
+    """Write the model's card with the hash of its file."""
     sha256 = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
-    told = {**card, "labels": list(LABELS), "sha256": sha256}
-    (folder / "card.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    full_card = {**card, "labels": list(LABELS), "sha256": sha256}
+    (folder / "card.json").write_text(json.dumps(full_card, indent=2) + "\n", encoding="utf-8")
 
 
 def to_onnx(model: Any, file: Path) -> None:
-    """Write a model as ONNX with float32 weights, for batches and texts of any length."""
+    """Write a model as float32 ONNX, for batches and texts of any length."""
     import torch
 
     model.eval()
@@ -64,7 +64,7 @@ def _Logits(model: Any) -> Any:  # noqa: N802  # makes a module
     import torch
 
     class Logits(torch.nn.Module):
-        """The model's figures alone."""
+        """Returns the model's logits alone."""
 
         def __init__(self) -> None:
             super().__init__()

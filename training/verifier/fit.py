@@ -1,4 +1,7 @@
-"""Fit the verifier's encoder: three labels, some rows without one of them, interrupted and resumed at any step."""
+"""Fits the verifier's encoder, and resumes at any step.
+
+It has three labels; some rows lack one of them.
+"""
 
 import random
 import time
@@ -17,7 +20,7 @@ _STEPS_BETWEEN_CHECKPOINTS = 100
 
 @dataclass(frozen=True)
 class Fitting:
-    """How the encoder is fitted.
+    """Settings of the fit.
 
     Attributes:
         learning_rate: the highest.
@@ -50,7 +53,7 @@ def fit(
     checkpoint: Path,
     report: Report,
 ) -> list[tuple[int, float]]:
-    """Fit a model on stages of pairs, one after the other, and go on from a checkpoint where there is one.
+    """Fit a model on stages of pairs, resuming from a checkpoint if any.
 
     Args:
         model: a ``BertForSequenceClassification``; changed in place.
@@ -71,19 +74,12 @@ def fit(
         for number, pairs in enumerate(stages)
         for batch in _batches(_rows(tokenizer, pairs), fitting, random.Random(f"{fitting.seed} {number}"))  # noqa: S311
     ]
-    total, warmup = len(batches), max(1, int(_WARMUP * len(batches)))
+    total = len(batches)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=fitting.learning_rate, weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / warmup, (total - step) / (total - warmup + 1))
-    )
-    first, curve = 0, list[tuple[int, float]]()
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        first, curve = state["step"], [(int(step), float(loss)) for step, loss in state["curve"]]
+    schedule = _learning_rates(optimizer, total)
+    first, curve = _resume(checkpoint, model, optimizer, schedule)
+    if first:
         report(f"goes on from step {first}")
     model.train()
     begun, losses, in_bfloat16 = time.monotonic(), list[float](), computes_bfloat16()
@@ -104,11 +100,38 @@ def fit(
     return curve
 
 
-def computes_bfloat16() -> bool:
-    """Return whether the processor multiplies bfloat16 matrices itself; elsewhere they are slower than float32."""
+def _learning_rates(optimizer: Any, total: int) -> Any:
+    """Return a schedule that rises linearly at first, and falls linearly to the last step."""
     import torch
 
-    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+    warmup = max(1, int(_WARMUP * total))
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warmup, (total - step) / (total - warmup + 1))
+    )
+
+
+def _resume(checkpoint: Path, model: Any, optimizer: Any, schedule: Any) -> tuple[int, list[tuple[int, float]]]:
+    """Load a checkpoint if there is one, and return its step and loss curve."""
+    import torch
+
+    if not checkpoint.exists():
+        return 0, []
+    state = torch.load(checkpoint, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    schedule.load_state_dict(state["schedule"])
+    return state["step"], [(int(step), float(loss)) for step, loss in state["curve"]]
+
+
+def computes_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16 natively.
+
+    Elsewhere such products are slower than float32.
+    """
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
 
 
 def _rows(tokenizer: Any, pairs: Sequence[TrainingPair]) -> list[_Row]:
@@ -118,7 +141,7 @@ def _rows(tokenizer: Any, pairs: Sequence[TrainingPair]) -> list[_Row]:
 
 
 def _batches(rows: Sequence[_Row], fitting: Fitting, rng: random.Random) -> list[list[_Row]]:
-    """Return batches of rows of like length, in random order."""
+    """Return batches of rows of similar length, in random order."""
     order, batches = list(rows), list[list[_Row]]()
     rng.shuffle(order)
     for start in range(0, len(order), _SORTED_TOGETHER):
@@ -134,7 +157,10 @@ def _batches(rows: Sequence[_Row], fitting: Fitting, rng: random.Random) -> list
 
 
 def _loss(model: Any, batch: Sequence[_Row]) -> Any:
-    """Return the mean loss; of a row that is not entailed, the chances of neutral and contradiction are added."""
+    """Return the mean loss.
+
+    For a row that is not entailed, the chances of neutral and contradiction are added.
+    """
     import torch
 
     longest = max(len(row.tokens) for row in batch)
@@ -153,7 +179,7 @@ def _loss(model: Any, batch: Sequence[_Row]) -> Any:
 
 
 def _save(file: Path, model: Any, optimizer: Any, schedule: Any, step: int, curve: Sequence[tuple[int, float]]) -> None:
-    """Write a state whole or not at all."""
+    """Save a state atomically."""
     import torch
 
     partial = file.with_suffix(".partial")

@@ -1,4 +1,4 @@
-"""Mix the training pairs of the verifier: public sets, twins made by code, and claims written on abstracts."""
+"""Mixes the verifier's training pairs: public sets, twins made by code, written claims."""
 
 import json
 import random
@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.text.words import content_words
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 from llama_index_medqa.verification.windows import windows_of
+from training.verifier.abstracts import without_section_label
 from training.verifier.rows import read_rows
+
+# 6,312 claims that a language model wrote by reading 493 CC BY and CC0 abstracts, in the form of answers to questions;
+# by PMID and number of sentence, without the abstracts. The claims may be used as CC0.
+OWN_CLAIMS = Path(__file__).parent / "claims.jsonl.gz"
 
 # The share of claims that are shown a window as the verifier cuts it; the others are shown the sentences that decide.
 _AS_READ = 0.5
@@ -48,7 +54,7 @@ class TrainingPair:
 
 
 def public_pairs(file: Path, caps: Mapping[str, int], seed: int, most_words: int) -> list[TrainingPair]:
-    """Return pairs of the public sets, at most so many of each set.
+    """Return pairs of the public sets, capped for each set.
 
     Args:
         file: JSON lines, gzip: {premise, hypothesis, label, source, group}.
@@ -70,7 +76,9 @@ def public_pairs(file: Path, caps: Mapping[str, int], seed: int, most_words: int
 
 
 def claim_pairs(folder: Path, part: str, seed: int) -> list[TrainingPair]:
-    """Return pairs of the written claims, each with the sentences that decide it and some around them.
+    """Return pairs of the written claims with their evidence.
+
+    The sentences that decide a claim, and some around them.
 
     Args:
         folder: holds ``claims.jsonl.gz`` and ``abstracts.jsonl.gz``.
@@ -78,9 +86,46 @@ def claim_pairs(folder: Path, part: str, seed: int) -> list[TrainingPair]:
         seed: decides what stands around the deciding sentences; take another one for each epoch.
     """
     abstracts = {row["pmid"]: row for row in read_rows(folder / "abstracts.jsonl.gz")}
+    return _pairs_of_claims(read_rows(folder / "claims.jsonl.gz"), abstracts, part, seed)
+
+
+def own_claim_pairs(data: Path, part: str, seed: int) -> list[TrainingPair]:
+    """Return pairs of our own claims.
+
+    They lie beside this module; arguments as of :func:`claim_pairs`.
+
+    Args:
+        data: the folder with ``claims`` and ``sft``, which hold their abstracts.
+        part: ``train`` or ``dev``.
+        seed: as of :func:`claim_pairs`.
+    """
+    return _pairs_of_claims(read_rows(OWN_CLAIMS), own_claim_abstracts(data), part, seed)
+
+
+def own_claim_abstracts(data: Path) -> dict[str, dict[str, Any]]:
+    """Return the abstracts of our own claims, by PMID.
+
+    Each is {pmid, title, sentences}.
+
+    Args:
+        data: the folder with ``claims`` and ``sft``.
+    """
+    wanted = {row["pmid"] for row in read_rows(OWN_CLAIMS)}
+    found = {row["pmid"]: row for row in read_rows(data / "claims" / "abstracts.jsonl.gz") if row["pmid"] in wanted}
+    for row in read_rows(data / "sft" / "pmcoa_ccby_cc0.jsonl"):
+        if row["pmid"] in wanted - found.keys():
+            spans = split_sentences(row["abstract"])
+            sentences = [without_section_label(row["abstract"][start:end]) for start, end in spans]
+            found[row["pmid"]] = {"pmid": row["pmid"], "title": row["title"], "sentences": sentences}
+    return found
+
+
+def _pairs_of_claims(
+    rows: Iterable[Mapping[str, Any]], abstracts: Mapping[str, Mapping[str, Any]], part: str, seed: int
+) -> list[TrainingPair]:
     rng = random.Random(f"{seed} claims")  # noqa: S311
     pairs: list[TrainingPair] = []
-    for row in read_rows(folder / "claims.jsonl.gz"):
+    for row in rows:
         if row["part"] == part:
             pairs += _pairs_of_claim(row, abstracts[row["pmid"]], rng)
     return pairs
@@ -124,7 +169,10 @@ def _with_neighbours(sentences: Sequence[str], deciding: Sequence[int], rng: ran
 
 
 def _elsewhere(claim: str, sentences: Sequence[str], deciding: Sequence[int]) -> list[int]:
-    """Return the sentences that share so few words with a claim that they hardly support it."""
+    """Return the sentences that hardly support a claim.
+
+    They share few words with it.
+    """
     wanted = content_words(claim)
     near = {number + step for number in deciding for step in (-1, 0, 1)}
     return [
@@ -135,13 +183,19 @@ def _elsewhere(claim: str, sentences: Sequence[str], deciding: Sequence[int]) ->
 
 
 def premise_of(title: str | None, sentences: Sequence[str], chosen: Iterable[int]) -> str:
-    """Return the evidence as the verifier reads it: the title, then the chosen sentences in their order."""
+    """Return the evidence as the verifier reads it.
+
+    The title, then the chosen sentences in their order.
+    """
     body = " ".join(sentences[number] for number in chosen)
     return f"{title.rstrip('.')}. {body}" if title else body
 
 
 def passage_of(abstract: Mapping[str, Any]) -> Passage:
-    """Return an abstract {pmid, title, sentences} as a passage: title, then the sentences with a space between."""
+    """Return an abstract {pmid, title, sentences} as a passage.
+
+    Title, then the sentences with a space between.
+    """
     text = f"{abstract['title']}\n"
     sentences = [EvidenceSentence(abstract["title"], 0, len(abstract["title"]), complete=True, in_title=True)]
     for sentence in abstract["sentences"]:
@@ -152,7 +206,7 @@ def passage_of(abstract: Mapping[str, Any]) -> Passage:
 
 
 class KeptOut:
-    """Finds rows that rest on a question which nothing may be trained on.
+    """Finds rows on questions that nothing may be trained on.
 
     Args:
         texts: questions, answers and passages that are kept out.
@@ -164,7 +218,7 @@ class KeptOut:
         self._pmids = frozenset(pmids)
 
     def holds(self, pair: TrainingPair) -> bool:
-        """Return whether a pair's claim, evidence or paper is one of those."""
+        """Return whether a pair's claim, evidence or paper is kept out."""
         return (
             _plain(pair.premise) in self._texts
             or _plain(pair.hypothesis) in self._texts

@@ -1,11 +1,14 @@
-"""Twins made of whole sentences: told elsewhere in the abstract or not, and titles against conclusions."""
+"""Twins made of whole sentences and of titles.
+
+Sentences are told elsewhere in the abstract or not; titles are paired with conclusions.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from training.verifier.abstracts import Abstract
 from training.verifier.contrasts import direction, negation
-from training.verifier.twin import Source, Twin
+from training.verifier.twin import Twin, TwinSource
 
 _LONG = 110
 _LIKE = 0.35
@@ -24,26 +27,34 @@ _NOTICE = re.compile(
 )
 
 
-def elsewhere(source: Source) -> Iterator[Twin]:
-    """Test a result with its numbers against another part of the same abstract that tells none of them."""
+def elsewhere(source: TwinSource) -> Iterator[Twin]:
+    """Test a numeric result against another part of its abstract.
+
+    That part tells none of the numbers.
+    """
     sentences, index = source.abstract.sentences, source.index
-    told = set(_NUMBER.findall(source.sentence))
-    if len(told) < 2:
+    numbers = set(_NUMBER.findall(source.sentence))
+    if len(numbers) < 2:
         return
-    places = [
-        place
-        for place, text in enumerate(sentences)
-        if abs(place - index) > 2 and not told & set(_NUMBER.findall(text)) and _overlap(source.sentence, text) >= _LIKE
+    others = [
+        other
+        for other, text in enumerate(sentences)
+        if abs(other - index) > 2
+        and not numbers & set(_NUMBER.findall(text))
+        and _overlap(source.sentence, text) >= _LIKE
     ]
-    if not places:
+    if not others:
         return
-    place = max(places, key=lambda other: _overlap(source.sentence, sentences[other]))
-    yield Twin(sentences[max(0, place - 1) : place + 2], min(1, place), source.sentence, "neutral")
+    chosen = max(others, key=lambda number: _overlap(source.sentence, sentences[number]))
+    yield Twin(sentences[max(0, chosen - 1) : chosen + 2], min(1, chosen), source.sentence, "neutral")
     yield source.twin(source.sentence, source.sentence, "entailment")
 
 
-def title(abstract: Abstract, others: Sequence[Abstract], source: Source) -> Iterator[Twin]:
-    """Test a title that states a finding against its own conclusion and against the most similar other one."""
+def title(abstract: Abstract, others: Sequence[Abstract], source: TwinSource) -> Iterator[Twin]:
+    """Test a title against its own and another conclusion.
+
+    The title states a finding; the other conclusion is the most similar one.
+    """
     claim = abstract.title.partition(":")[0].rstrip(". ") + "."
     own = conclusion(abstract)
     if not _FINDING.search(claim) or "?" in abstract.title or _overlap(claim, own) < _ENTAILED:
@@ -52,17 +63,20 @@ def title(abstract: Abstract, others: Sequence[Abstract], source: Source) -> Ite
     near = max((conclusion(other) for other in others), key=lambda text: _overlap(claim, text))
     yield Twin((near,), 0, claim, "neutral")
     # A title turned round contradicts the conclusion that it was written for.
-    turned = Source(Abstract(abstract.pmid, "", (claim,)), 0, source.random)
+    turned = TwinSource(Abstract(abstract.pmid, "", (claim,)), 0, source.random)
     changed = next((twin for twin in (*direction(turned), *negation(turned)) if twin.claim != claim), None)
     if changed is not None:
         yield Twin((own,), 0, changed.claim, "contradiction", keep=changed.keep)
 
 
 def conclusion(abstract: Abstract) -> str:
-    """Return the last two sentences that are no registration or other notice, or the last where two are long."""
-    told = [text for text in abstract.sentences if not _NOTICE.search(text)]
-    both = " ".join(told[-2:])
-    return both if len(both.split()) <= _LONG else told[-1]
+    """Return the conclusion of an abstract.
+
+    The last two sentences that are no registration or other notice, or the last where two are long.
+    """
+    sentences = [text for text in abstract.sentences if not _NOTICE.search(text)]
+    both = " ".join(sentences[-2:])
+    return both if len(both.split()) <= _LONG else sentences[-1]
 
 
 def _overlap(claim: str, text: str) -> float:

@@ -1,4 +1,4 @@
-"""Say a sentence in other words, lightly and without a change of meaning."""
+"""Rewords a sentence lightly without a change of meaning."""
 
 import random
 import re
@@ -65,7 +65,9 @@ _CLOSING_PHRASE = re.compile(r"(?P<rest>[^,]{15,}?) (?P<phrase>(?:after|during|a
 
 
 def shortened(sentence: str, rng: random.Random, keep: Sequence[str] = ()) -> str:
-    """Return the sentence, which it still supports, perhaps without parentheses or "We found that".
+    """Return a shorter sentence that the original still supports.
+
+    Perhaps without parentheses or "We found that".
 
     Args:
         sentence: The sentence.
@@ -79,7 +81,9 @@ def shortened(sentence: str, rng: random.Random, keep: Sequence[str] = ()) -> st
 
 
 def reworded(sentence: str, rng: random.Random, keep: Sequence[str] = ()) -> str:
-    """Return the sentence with up to three synonyms, its opening phrase perhaps moved to the end or the reverse.
+    """Return the sentence reworded.
+
+    Up to three synonyms, its opening phrase perhaps moved to the end or the reverse.
 
     Args:
         sentence: The sentence; nothing that it says is dropped.
@@ -92,7 +96,7 @@ def reworded(sentence: str, rng: random.Random, keep: Sequence[str] = ()) -> str
 
 
 def without_lead(sentence: str) -> str:
-    """Return the sentence without "However," or "We found that" before what it says."""
+    """Remove "However," or "We found that" before the statement."""
     return capitalized(_LEAD.sub("", sentence))
 
 
@@ -111,7 +115,7 @@ def _with_synonyms(sentence: str, rng: random.Random, words: int, keep: Sequence
 
 
 def _replaced(text: str, span: tuple[int, int], new: str) -> str:
-    """Put a word in the place of another, with "a" or "an" before it as it needs."""
+    """Replace a word, and fit "a" or "an" before it."""
     before, after = text[: span[0]], text[span[1] :]
     if (text[span[0]] in "aeiou") != (new[0] in "aeiou"):
         before = _ARTICLE.sub(r"\1n " if new[0] in "aeiou" else r"\1 ", before)
@@ -119,7 +123,7 @@ def _replaced(text: str, span: tuple[int, int], new: str) -> str:
 
 
 def without_parentheses(sentence: str) -> str:
-    """Return the sentence without what stands in parentheses."""
+    """Remove what stands in parentheses."""
     return _PARENTHESIS.sub("", sentence)
 
 

@@ -1,4 +1,4 @@
-"""Train the verifier from the data to the folder that the package ships, going on where an earlier run stopped."""
+"""Trains the verifier up to the packaged folder, resuming an earlier run."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from llama_index_medqa.verification.entailment import EntailmentEncoder
-from training.verifier.calibrate import calibrated, judge_claims
+from training.verifier.calibrate import calibrated, judge_claims, judge_own_claims, measured
 from training.verifier.encoder import new_encoder
 from training.verifier.export import export, write_card
 from training.verifier.fit import fit
@@ -19,7 +19,7 @@ from training.verifier.recipe import VerifierRecipe, stages_of
 
 NAME = "medqa-verifier"
 # Another number for each model that is committed.
-VERSION = 2
+VERSION = 3
 _CARD = MappingProxyType(
     {
         "name": NAME,
@@ -31,7 +31,9 @@ _CARD = MappingProxyType(
 
 
 def train(rounds: Sequence[VerifierRecipe], data: Path, start: Path, work: Path, report: Callable[[str], None]) -> Path:
-    """Return the folder with the model, its tokenizer and its card: what ``verification/model`` in the package holds.
+    """Return the folder with model, tokenizer and card.
+
+    What ``verification/model`` in the package holds.
 
     Each round starts from the int8 weights of the one before it.
 
@@ -42,7 +44,7 @@ def train(rounds: Sequence[VerifierRecipe], data: Path, start: Path, work: Path,
         work: folder of the checkpoints and of the result.
         report: takes a line for people.
     """
-    told = []
+    trained = []
     for number, recipe in enumerate(rounds, start=1):
         folder = work / f"round-{number}"
         if not (folder / "card.json").exists():
@@ -50,14 +52,14 @@ def train(rounds: Sequence[VerifierRecipe], data: Path, start: Path, work: Path,
             model, card = _round(recipe, data, start, folder, report)
             export(model, start / "tokenizer.json", {**_CARD, "training": [card]}, folder)
         start = folder
-        told += json.loads((folder / "card.json").read_text(encoding="utf-8"))["training"]
-    return finish(start, told, data, work / "model", report)
+        trained += json.loads((folder / "card.json").read_text(encoding="utf-8"))["training"]
+    return finish(start, trained, data, work / "model", report)
 
 
 def _round(
     recipe: VerifierRecipe, data: Path, start: Path, folder: Path, report: Callable[[str], None]
 ) -> tuple[Any, dict[str, Any]]:
-    """Return the encoder that a round has fitted, and what its card says of it."""
+    """Return a round's fitted encoder, and its part of the card."""
     import torch
     from tokenizers import Tokenizer
 
@@ -75,18 +77,20 @@ def _round(
 def finish(
     fitted: Path, training: Sequence[Mapping[str, Any]], data: Path, out: Path, report: Callable[[str], None]
 ) -> Path:
-    """Calibrate a fitted encoder as it will be run, and write it with its whole card.
+    """Calibrate a fitted encoder as it will run, and write it with its card.
 
     Args:
         fitted: the folder that the last round has exported.
         training: what each round says of itself.
-        data: the folder with ``claims``.
+        data: the folder with ``claims`` and ``sft``.
         out: the folder of the result.
         report: takes a line for people.
     """
     report("calibrating on the kept-back claims")
     shutil.copytree(fitted, out, ignore=shutil.ignore_patterns("checkpoint*"), dirs_exist_ok=True)
-    found = calibrated(judge_claims(data / "claims", EntailmentEncoder(fitted)))
+    model = EntailmentEncoder(fitted)
+    found = calibrated(judge_claims(data / "claims", model))
+    found["measured_on_own"] = measured(judge_own_claims(data, model), found)
     chosen = {name: found[name] for name in ("temperature", "thresholds")}
     write_card(out, {**_CARD, **chosen, "training": list(training), "claims": found})
     return out

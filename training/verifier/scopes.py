@@ -1,4 +1,4 @@
-"""Twins that leave open: who was studied, what was shown, and how surely."""
+"""Twins that change scope: who was studied, what was shown, how surely."""
 
 import re
 from collections import defaultdict
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from training.verifier.abstracts import Abstract
 from training.verifier.rewording import without_lead
-from training.verifier.twin import Label, Source, Twin, capitalized, crossed, states_aim, uncapitalized
+from training.verifier.twin import Label, Twin, TwinSource, capitalized, crossed, states_aim, uncapitalized
 
 _PEOPLE = (
     "patients|women|men|children|subjects|those|participants|individuals|adults|infants|people|persons|girls|boys|"
@@ -102,7 +102,10 @@ _NO_NAMES = frozenset(
 
 
 def names_by_class(abstracts: Iterable[Abstract]) -> Mapping[str, Sequence[str]]:
-    """Return the names of drugs, diseases, genes and abbreviations that the abstracts hold."""
+    """Return the abstracts' names by class.
+
+    Drugs, diseases, genes and abbreviations.
+    """
     names: dict[str, set[str]] = defaultdict(set)
     for abstract in abstracts:
         for sentence in abstract.sentences:
@@ -112,13 +115,16 @@ def names_by_class(abstracts: Iterable[Abstract]) -> Mapping[str, Sequence[str]]
 
 
 def restrictions(abstracts: Iterable[Abstract]) -> Sequence[str]:
-    """Return the restrictions to a part of the people ("among women with ...") that the abstracts hold."""
+    """Return the abstracts' restrictions to groups of people.
+
+    "among women with ...".
+    """
     sentences = (sentence for abstract in abstracts for sentence in abstract.sentences)
     return sorted({match["restriction"] for match in map(_restricted, sentences) if match})
 
 
-def subgroup(source: Source) -> Iterator[Twin]:
-    """Drop the restriction of a finding to some people, or put another one in its place."""
+def subgroup(source: TwinSource) -> Iterator[Twin]:
+    """Drop or replace the restriction of a finding to some people."""
     match = _restricted(source.sentence)
     if match is None or states_aim(source.sentence):
         return
@@ -136,25 +142,28 @@ def subgroup(source: Source) -> Iterator[Twin]:
     yield source.twin(_told_of(source, other, finding), restricted, "neutral", keep)
 
 
-def aim(source: Source) -> Iterator[Twin]:
-    """Tell what was asked as what was found; where two clauses can be asked, ask one and state the other."""
+def aim(source: TwinSource) -> Iterator[Twin]:
+    """State an aim as a finding.
+
+    Where two clauses can be asked, ask one and state the other.
+    """
     clause = _askable(source.sentence)
     if clause is None:
         return
     sentences = source.abstract.sentences
-    others = [place for place, text in enumerate(sentences) if place != source.index and _askable(text)]
+    others = [position for position, text in enumerate(sentences) if position != source.index and _askable(text)]
     if others:
-        place = source.random.choice(others)
-        other = _askable(sentences[place]) or ""
+        position = source.random.choice(others)
+        other = _askable(sentences[position]) or ""
         # What stands before both seldom states what is asked here; what follows often does.
-        yield from _asked_and_found(source, sentences[: min(place, source.index)], clause, other)
+        yield from _asked_and_found(source, sentences[: min(position, source.index)], clause, other)
         return
     claim = capitalized(clause) + "."
     yield source.twin(source.random.choice(_AIMS).format(clause), claim, "neutral")
     yield source.twin(_found(source, clause), claim, "entailment")
 
 
-def _asked_and_found(source: Source, before: Sequence[str], clause: str, other: str) -> Iterator[Twin]:
+def _asked_and_found(source: TwinSource, before: Sequence[str], clause: str, other: str) -> Iterator[Twin]:
     for asked, found in ((clause, other), (other, clause)):
         told = [source.random.choice(_AIMS).format(asked), _found(source, found)]
         source.random.shuffle(told)
@@ -163,12 +172,15 @@ def _asked_and_found(source: Source, before: Sequence[str], clause: str, other: 
         yield Twin(sentences, len(before), capitalized(found) + ".", "entailment", altered=True)
 
 
-def _found(source: Source, clause: str) -> str:
+def _found(source: TwinSource, clause: str) -> str:
     return capitalized(source.random.choice((*_FINDINGS, "{}.", "{}.")).format(clause))
 
 
 def _askable(sentence: str) -> str | None:
-    """Return what a sentence asks or says as a clause that can follow "whether" and "that"."""
+    """Return what a sentence asks or says as a clause.
+
+    It can follow "whether" and "that".
+    """
     match = _CLAUSE.fullmatch(sentence)
     if match and re.search(r"\b(?:not|no)\b", match["lead"]):
         return None
@@ -180,8 +192,8 @@ def _askable(sentence: str) -> str | None:
     return None if unfit else uncapitalized(clause)
 
 
-def cause(source: Source) -> Iterator[Twin]:
-    """Tell an association as a cause, and a question about an association as an answer."""
+def cause(source: TwinSource) -> Iterator[Twin]:
+    """State an association as a cause, and a question as an answer."""
     sentence = source.sentence
     if states_aim(sentence) or re.search(r"\bnot?\b|\b[Aa]s predicted|\bpredicted (?:that|to|by)", sentence):
         return
@@ -199,8 +211,8 @@ def cause(source: Source) -> Iterator[Twin]:
             return
 
 
-def population(source: Source) -> Iterator[Twin]:
-    """Tell what was seen in rats as seen in patients, or in women as seen in men."""
+def population(source: TwinSource) -> Iterator[Twin]:
+    """State a result in rats as one in patients, or in women as in men."""
     groups = set(_POPULATION.findall(source.sentence))
     if len(groups) != 1:
         return
@@ -211,8 +223,11 @@ def population(source: Source) -> Iterator[Twin]:
     yield from _renamed(source, old, new)
 
 
-def entity(source: Source) -> Iterator[Twin]:
-    """Put another name of the same class in the place of a drug, a disease, a gene or an abbreviation."""
+def entity(source: TwinSource) -> Iterator[Twin]:
+    """Replace a name by another of the same class.
+
+    A drug, a disease, a gene or an abbreviation.
+    """
     found = list(_named(source.sentence))
     if not found:
         return
@@ -227,8 +242,8 @@ def entity(source: Source) -> Iterator[Twin]:
         yield from _renamed(source, old, new)
 
 
-def certainty(source: Source) -> Iterator[Twin]:
-    """Tell *may reduce* as *reduces*, and an asked possibility as a stated one."""
+def certainty(source: TwinSource) -> Iterator[Twin]:
+    """State *may reduce* as *reduces*, and an asked possibility as a fact."""
     sentence = source.sentence
     matches = list(_HEDGED_VERB.finditer(sentence))
     if len(matches) != 1 or states_aim(sentence):
@@ -249,8 +264,11 @@ def certainty(source: Source) -> Iterator[Twin]:
     yield asked
 
 
-def _asked(source: Source, keep: tuple[str, ...]) -> Twin | None:
-    """Return the twin in which the abstract asks whether what the sentence says is so, where that can be asked."""
+def _asked(source: TwinSource, keep: tuple[str, ...]) -> Twin | None:
+    """Return the twin in which the abstract asks what the sentence states.
+
+    None where that cannot be asked.
+    """
     stated = without_lead(source.sentence)
     if _REPORTS.search(stated) or _POINTS_BACK.match(stated) or ";" in stated:
         return None
@@ -259,7 +277,10 @@ def _asked(source: Source, keep: tuple[str, ...]) -> Twin | None:
 
 
 def _is_plural(text: str) -> bool | None:
-    """Return whether the subject that a text ends with looks plural; None where it is "which" or the like."""
+    """Return whether the subject at the end of a text looks plural.
+
+    None where it is "which" or the like.
+    """
     subject = re.split(r"[,;:]|\b(?:that|which|and|but|because)\b", text)[-1]
     words = re.split(r"\b(?:of|in|for|with|from|to|on|among|between|by|at)\b", subject)[0].split()
     if not words:
@@ -274,14 +295,14 @@ def _restricted(sentence: str) -> re.Match[str] | None:
     return _RESTRICTION_FIRST.fullmatch(sentence) or _RESTRICTION_LAST.fullmatch(sentence)
 
 
-def _told_of(source: Source, restriction: str, finding: str) -> str:
+def _told_of(source: TwinSource, restriction: str, finding: str) -> str:
     if source.random.random() < 0.5:
         return f"{capitalized(restriction)}, {finding}."
     return f"{capitalized(finding)} {restriction}."
 
 
-def _renamed(source: Source, old: str, new: str) -> Iterator[Twin]:
-    """Yield the twins of a renaming that holds in the whole abstract, not in one sentence alone."""
+def _renamed(source: TwinSource, old: str, new: str) -> Iterator[Twin]:
+    """Yield the twins of a renaming in the whole abstract."""
     renamed = tuple(re.sub(rf"(?<![\w-]){re.escape(old)}(?![\w-])", new, text) for text in source.abstract.sentences)
     if renamed[source.index] == source.sentence:
         return

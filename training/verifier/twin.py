@@ -1,4 +1,4 @@
-"""The parts that generators of twins share: a sentence with its abstract, a twin, and the four twins of one change."""
+"""Parts that generators of twins share."""
 
 import random
 import re
@@ -20,7 +20,7 @@ _AIM = re.compile(
 
 @dataclass(frozen=True)
 class Twin:
-    """One training pair before rewording: what the abstract is made to say, and what is claimed of it.
+    """A training pair before rewording: the abstract's statement and a claim.
 
     Attributes:
         sentences: The abstract's sentences, with the told statement at `index`.
@@ -40,7 +40,7 @@ class Twin:
 
 
 @dataclass(frozen=True)
-class Source:
+class TwinSource:
     """A sentence of an abstract, with what generators draw from."""
 
     abstract: Abstract
@@ -51,17 +51,17 @@ class Source:
 
     @property
     def sentence(self) -> str:
-        """The sentence itself."""
+        """Return the sentence itself."""
         return self.abstract.sentences[self.index]
 
     def twin(self, statement: str, claim: str, label: Label, keep: tuple[str, ...] = ()) -> Twin:
-        """Return the twin in which the abstract says `statement` in place of the sentence."""
+        """Return the twin with `statement` in place of the sentence."""
         sentences = (*self.abstract.sentences[: self.index], statement, *self.abstract.sentences[self.index + 1 :])
         return Twin(sentences, self.index, claim, label, altered=statement != self.sentence, keep=keep)
 
 
-def crossed(source: Source, changed: str, wrong: Label, keep: tuple[str, ...]) -> Iterator[Twin]:
-    """Yield four twins: the sentence and its changed form, each told of each."""
+def crossed(source: TwinSource, changed: str, wrong: Label, keep: tuple[str, ...]) -> Iterator[Twin]:
+    """Yield four twins: each form of a sentence stated of each."""
     forms = (source.sentence, changed) if changed != source.sentence else ()
     for statement in forms:
         for claim in forms:
@@ -69,15 +69,18 @@ def crossed(source: Source, changed: str, wrong: Label, keep: tuple[str, ...]) -
 
 
 def states_aim(sentence: str) -> bool:
-    """Return whether the sentence tells what was to be found out, which a change does not contradict."""
+    """Return whether a sentence states an aim.
+
+    A change does not contradict it.
+    """
     return _AIM.search(sentence) is not None
 
 
 def capitalized(text: str) -> str:
-    """Return the text with a capital first letter."""
+    """Capitalise the first letter of a text."""
     return text[:1].upper() + text[1:]
 
 
 def uncapitalized(text: str) -> str:
-    """Return the text with a small first letter, unless its first word is a name or an abbreviation."""
+    """Lower the first letter of a text, unless a name begins it."""
     return text if re.match(r"(?:[A-Z]\b|\w*[A-Z0-9]\w*[A-Z0-9]|[A-Z]-)", text) else text[:1].lower() + text[1:]

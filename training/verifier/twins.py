@@ -1,4 +1,4 @@
-"""Make hard training pairs from open abstracts by code, as balanced twins.
+"""Makes hard training pairs from open abstracts as balanced twins.
 
 A generator makes several twins of one sentence that differ by changes which cancel out: the premise's statement is
 changed in one half of them and the claim in one half, so that each claim is right as often as it is wrong, and neither
@@ -24,9 +24,9 @@ from training.verifier.scopes import (
     restrictions,
     subgroup,
 )
-from training.verifier.twin import Label, Source, Twin
+from training.verifier.twin import Label, Twin, TwinSource
 
-Generator = Callable[[Source], Iterator[Twin]]
+Generator = Callable[[TwinSource], Iterator[Twin]]
 
 GENERATORS: dict[str, Generator] = {
     "comparison": comparison,
@@ -57,7 +57,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class Pair:
-    """One training pair; pairs of one group (an abstract) belong to the same part of the data."""
+    """A training pair; pairs of one abstract share the part of the data."""
 
     premise: str
     hypothesis: str
@@ -67,7 +67,7 @@ class Pair:
 
 
 def make_twins(abstracts: Iterable[Abstract], seed: int = 0, most_of_a_kind: int = 1600) -> list[Pair]:
-    """Return training pairs made from the abstracts, the same for the same abstracts and seed.
+    """Return training pairs of abstracts, reproducible by seed.
 
     Args:
         abstracts: The abstracts, without those kept for checking.
@@ -101,12 +101,15 @@ def _pairs_of_kind(abstracts: Sequence[Abstract], kind: str, rng: random.Random,
 def overlap(pair: Pair) -> float:
     """Return the share of the hypothesis's words that the premise holds."""
     words = _WORD.findall(pair.hypothesis.lower())
-    told = set(_WORD.findall(pair.premise.lower()))
-    return sum(word in told for word in words) / len(words)
+    words_of_premise = set(_WORD.findall(pair.premise.lower()))
+    return sum(word in words_of_premise for word in words) / len(words)
 
 
 def _excess_overlap(pairs: Sequence[Pair]) -> float:
-    """Return how much more of its words a right hypothesis shares with its premise than a wrong one of the same set."""
+    """Return how much more words right hypotheses share than wrong ones.
+
+    With their premises, within the same set.
+    """
     right = [overlap(pair) for pair in pairs if pair.label == "entailment"]
     wrong = [overlap(pair) for pair in pairs if pair.label != "entailment"]
     return sum(right) / len(right) - sum(wrong) / len(wrong)
@@ -115,33 +118,36 @@ def _excess_overlap(pairs: Sequence[Pair]) -> float:
 def _sets_of_twins(
     abstracts: Sequence[Abstract], kind: str, rng: random.Random
 ) -> Iterator[tuple[str, str, list[Twin]]]:
-    """Yield the twins of one sentence after the other, in random order."""
+    """Yield the twins of one sentence after another, in random order."""
     if kind == "title":
         yield from _sets_of_titles(abstracts, rng)
         return
     names = names_by_class(abstracts) if kind == "entity" else {}
     parts = restrictions(abstracts) if kind == "subgroup" else ()
-    places = [
+    twin_sources = [
         (abstract, index)
         for abstract in abstracts
         for index, sentence in enumerate(abstract.sentences)
         if len(sentence.split()) in _SENTENCE_WORDS and sentence.endswith(".") and sentence[0].isalnum()
     ]
-    rng.shuffle(places)
-    for abstract, index in places:
-        if twins := list(GENERATORS[kind](Source(abstract, index, rng, names, parts))):
+    rng.shuffle(twin_sources)
+    for abstract, index in twin_sources:
+        if twins := list(GENERATORS[kind](TwinSource(abstract, index, rng, names, parts))):
             yield abstract.pmid, abstract.title, twins
 
 
 def _sets_of_titles(abstracts: Sequence[Abstract], rng: random.Random) -> Iterator[tuple[str, str, list[Twin]]]:
     for abstract in rng.sample(abstracts, len(abstracts)):
         others = [other for other in rng.sample(abstracts, min(len(abstracts), 200)) if other is not abstract]
-        if twins := list(title(abstract, others, Source(abstract, 0, rng))):
+        if twins := list(title(abstract, others, TwinSource(abstract, 0, rng))):
             yield abstract.pmid, "", twins
 
 
 def _pair(twin: Twin, kind: str, pmid: str, abstract_title: str, rng: random.Random) -> Pair:
-    """Return the twin as a pair: its premise cut out of the abstract, both sides lightly reworded."""
+    """Return a twin as a pair.
+
+    Its premise is cut out of the abstract, and both sides are lightly reworded.
+    """
     # A right claim would share more words with its premise than a wrong one. So both sides are reworded: a right one's
     # on their own, a wrong one's alike. Then neither side alone shows which it is.
     statement, claim = twin.sentences[twin.index], shortened(twin.claim, rng, twin.keep)
@@ -153,7 +159,10 @@ def _pair(twin: Twin, kind: str, pmid: str, abstract_title: str, rng: random.Ran
 
 
 def _premise(twin: Twin, statement: str, abstract_title: str, rng: random.Random) -> str:
-    """Return the statement with some of its neighbours, and at times the title, within the bounds of length."""
+    """Return a statement with neighbours, and sometimes the title.
+
+    Within the bounds of length.
+    """
     least, most = _PREMISE_WORDS
     chosen, wanted = [statement], rng.randint(0, _MOST_NEIGHBOURS)
     first, last = twin.index, twin.index
@@ -163,14 +172,14 @@ def _premise(twin: Twin, statement: str, abstract_title: str, rng: random.Random
         before = first > 0 and (
             twin.altered or last + 1 >= len(twin.sentences) or _prefers_before(twin, first, last, rng)
         )
-        place = first - 1 if before else last + 1
-        if (wanted <= 0 and length >= least) or place >= len(twin.sentences):
+        neighbour_index = first - 1 if before else last + 1
+        if (wanted <= 0 and length >= least) or neighbour_index >= len(twin.sentences):
             break
-        neighbour = twin.sentences[place]
+        neighbour = twin.sentences[neighbour_index]
         if length + len(neighbour.split()) > most:
             break
         chosen = [neighbour, *chosen] if before else [*chosen, neighbour]
-        first, last, wanted = min(first, place), max(last, place), wanted - 1
+        first, last, wanted = min(first, neighbour_index), max(last, neighbour_index), wanted - 1
     if abstract_title and not twin.altered and rng.random() < 0.3:
         titled = abstract_title.rstrip(". ") + "."
         if sum(len(part.split()) for part in (titled, *chosen)) <= most:
@@ -179,6 +188,9 @@ def _premise(twin: Twin, statement: str, abstract_title: str, rng: random.Random
 
 
 def _prefers_before(twin: Twin, first: int, last: int, rng: random.Random) -> bool:
-    """Return which neighbour to take: one that holds the changed words, so that these alone give nothing away."""
-    holds = [any(part in twin.sentences[place] for part in twin.keep) for place in (first - 1, last + 1)]
+    """Return whether to take the neighbour before.
+
+    One that holds the changed words, so that these alone give nothing away.
+    """
+    holds = [any(part in twin.sentences[index] for part in twin.keep) for index in (first - 1, last + 1)]
     return holds[0] if holds[0] != holds[1] else rng.random() < 0.5

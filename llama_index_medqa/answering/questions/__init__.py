@@ -1,4 +1,4 @@
-"""What a question is about, which aspect it asks for, what it asks in parts, and what "yes" to it asserts.
+"""Analysis of a question: subject, aspect, parts, and what "yes" asserts.
 
 May import ``text``, and from ``verification`` how names are found.
 """

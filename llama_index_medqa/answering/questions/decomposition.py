@@ -1,4 +1,4 @@
-"""A question that asks several things, cut into questions that can be searched one by one."""
+"""Splitting a question with several parts into questions to search for."""
 
 import re
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class QuestionPart:
 
 
 def question_parts(question: str) -> list[QuestionPart]:
-    """The parts of a question; itself where it asks one thing.
+    """Return the parts of a question; itself where it has one.
 
     It is cut where another question begins: after a question mark, or at "and what", "; how" and the like. A piece
     with fewer than two meaningful words ("and why?") stays with the one before it.

@@ -1,4 +1,4 @@
-"""What a question asks about its subject (how it is treated, how often it occurs, …), and the form of its answer."""
+"""The aspect that a question asks about (treatment, frequency, …), and the form of its answer."""
 
 import re
 from collections.abc import Mapping
@@ -25,19 +25,19 @@ Form = Literal["yes_no", "list", "comparison", "description"]
 
 
 class _Cues(NamedTuple):
-    """How an aspect shows.
+    """The cues by which an aspect is recognised.
 
     Attributes:
         asked: found in a question that asks about it.
-        told: found in a sentence that tells about it.
+        answered: found in a sentence that tells about it.
     """
 
     asked: re.Pattern[str]
-    told: re.Pattern[str]
+    answered: re.Pattern[str]
 
 
-def _cues(asked: str, told: str) -> _Cues:
-    return _Cues(re.compile(rf"(?:^|\b)(?:{asked})", re.IGNORECASE), re.compile(rf"\b(?:{told})", re.IGNORECASE))
+def _cues(asked: str, answered: str) -> _Cues:
+    return _Cues(re.compile(rf"(?:^|\b)(?:{asked})", re.IGNORECASE), re.compile(rf"\b(?:{answered})", re.IGNORECASE))
 
 
 _RATE = (
@@ -136,6 +136,9 @@ _CUES: Mapping[Aspect, _Cues] = MappingProxyType(
     }
 )
 
+_QUESTION_WORD = re.compile(
+    r"\b(?:wh(?:at|ich|o|om|ose|en|ere|y)|how|define|describe|explain|list|name|tell|summari[sz]e)\b", re.IGNORECASE
+)
 _SINGULAR_VERB = r"(?:is|was|does|has|are|were|do|have|causes|means)\b"
 # A plural behind "which" or "what" ("which other genes do …"); "lupus", "virus" and "analysis" are one thing.
 _PLURAL = (
@@ -165,22 +168,28 @@ _COMPARISON = re.compile(
 
 @lru_cache(maxsize=1_000)
 def aspects_of(question: str) -> tuple[Aspect, ...]:
-    """Return what a question asks about its subject; empty where no word of it tells."""
+    """Return the aspects that a question asks about.
+
+    Empty where no word shows one.
+    """
     return tuple(aspect for aspect, cues in _CUES.items() if cues.asked.search(question))
 
 
 def tells_of(sentence: str, aspect: Aspect) -> bool:
-    """Return whether a sentence tells something about an aspect, by its words."""
-    return bool(_CUES[aspect].told.search(sentence))
+    """Return whether a sentence has a cue of an aspect."""
+    return bool(_CUES[aspect].answered.search(sentence))
 
 
 def tells_what_is_asked(question: str, sentence: str) -> bool:
-    """Return whether a sentence tells something about an aspect that a question asks about."""
+    """Return whether a sentence has a cue of an aspect in the question."""
     return any(tells_of(sentence, aspect) for aspect in aspects_of(question))
 
 
 def form_of(question: str) -> Form:
-    """Return the form of the answer: yes or no, several things, two sides held against each other, or a description."""
+    """Return the form of the answer that a question asks for.
+
+    Yes or no, several things, a comparison of two sides, or a description.
+    """
     if _COMPARISON.search(question):
         return "comparison"
     if _YES_NO.search(question.strip()):
@@ -188,3 +197,13 @@ def form_of(question: str) -> Form:
     if _LIST.search(question):
         return "list"
     return "description"
+
+
+def asks_for_results(question: str) -> bool:
+    """Return whether only what a study found can answer: yes or no, a comparison, or a title with a question mark.
+
+    "Inhibin: a new circulating marker of hydatidiform mole?" has no word that asks for a thing.
+    """
+    if form_of(question) in ("yes_no", "comparison"):
+        return True
+    return form_of(question) == "description" and not _QUESTION_WORD.search(question)

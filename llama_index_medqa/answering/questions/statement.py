@@ -1,4 +1,4 @@
-"""A question of yes or no as the statement that "yes" asserts."""
+"""Rewriting a yes/no question as the statement that "yes" asserts."""
 
 import re
 
@@ -17,11 +17,20 @@ _SAID_OF_IT = re.compile(
     r"relevant|resistant|responsible|safe|safer|seen|sensitive|sex|shorter|shown|significant|similar|specific|stronger|"
     r"sufficient|superior|true|under|used|useful|worse|worth)\b"
 )
+# "Double balloon enteroscopy: is it safe?" names what it asks about first.
+_TOPIC = re.compile(
+    r"^(?P<topic>[^?:]{8,}?)\s*(?::|--|–|—|\.)\s*"
+    r"(?P<question>(?:is|are|was|were|has|have|does|do|did|can|could|may|might)\s+(?!not\b)\w.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_PRONOUN = re.compile(r"^(?:it|they|this|these)\b", re.IGNORECASE)
 _QUESTION_MARKS = re.compile(r"[?？]")
 
 
 def question_statement(question: str) -> str | None:
-    """Return the statement that "yes" to a question asserts; None where the question is none of yes or no.
+    """Return the statement that "yes" to a question asserts.
+
+    None where it is no yes/no question.
 
     "Does green tea lower the heart rate?" becomes "Green tea lower the heart rate.": the form of the verb is left, as
     an entailment model reads it as well. What someone *should* do, or *will*, is no statement of a paper.
@@ -29,6 +38,8 @@ def question_statement(question: str) -> str | None:
     text = question.strip().rstrip("?？. ").strip()
     if _QUESTION_MARKS.search(text):
         return None
+    if found := _TOPIC.match(text):
+        return _of_topic(found["topic"].strip(), question_statement(found["question"]))
     for pattern in (_TRUE_THAT, _DO, _CAN):
         if found := pattern.match(text):
             return _sentence(text[found.end() :])
@@ -38,8 +49,20 @@ def question_statement(question: str) -> str | None:
     return _sentence(_with_verb(found.group(1).lower(), text[found.end() :]))
 
 
+def _of_topic(topic: str, statement: str | None) -> str | None:
+    """Return a statement about a topic that was named before it."""
+    if statement is None:
+        return None
+    if _PRONOUN.match(statement):
+        return _sentence(_PRONOUN.sub(lambda _: topic, statement).rstrip("."))
+    return _sentence(f"{topic}: {statement}".rstrip("."))
+
+
 def _with_verb(verb: str, rest: str) -> str:
-    """Puts the verb that opened a question behind its subject, where the subject can be told."""
+    """Move the opening verb of a question behind its subject.
+
+    Where the subject can be told.
+    """
     if there := _THERE.match(rest):
         return f"there {verb} {rest[there.end() :]}"
     said = _SAID_OF_IT.search(rest)

@@ -1,4 +1,4 @@
-"""The names or numbers that answer a question, or yes or no, out of verified sentences.
+"""Short answers from verified sentences: names, numbers, yes or no.
 
 May import ``answering.questions``, ``verification`` and ``text``.
 """

@@ -1,4 +1,4 @@
-"""What kind of thing a question asks for: a drug, a gene, a disease, a number with its unit or a date."""
+"""The type of a question's short answer: a drug, a gene, a disease, a number or a date."""
 
 import re
 from collections.abc import Mapping
@@ -121,7 +121,7 @@ _TARGETS = re.compile(r"\b(?:inhibit|target|bind|block|encod|activat)\w*\b", re.
 
 @dataclass(frozen=True, slots=True)
 class AnswerType:
-    """What a question wants as its short answer.
+    """The short answer that a question asks for.
 
     Attributes:
         wanted: a yes or no, one thing, a list of things, or a description, to which there is no short answer.
@@ -137,13 +137,13 @@ class AnswerType:
 
     @property
     def asks_for_number(self) -> bool:
-        """Whether only a number with its unit, or a date, answers."""
+        """Return whether only a number with its unit, or a date, answers."""
         return any(kind in NUMBER_KINDS for kind in self.kinds)
 
 
 @lru_cache(maxsize=1_000)
 def answer_type(question: str) -> AnswerType:
-    """Return what a question wants as its short answer, by its words."""
+    """Return the type of short answer by the question's words."""
     form = form_of(question)
     if _LONG_FORM.search(question):
         return AnswerType("one", ("long_form",))
@@ -163,7 +163,10 @@ def answer_type(question: str) -> AnswerType:
 
 
 def _asked_noun(question: str) -> str:
-    """Return the last word of the noun phrase behind "which", "what" or "list", where no verb stands between."""
+    """Return the noun behind "which", "what" or "list".
+
+    The last word of the noun phrase; no verb may stand between.
+    """
     opening = _OPENING.search(question)
     if opening is None:
         return ""

@@ -1,4 +1,4 @@
-"""What in a sentence may be the short answer to a question: its names, noun phrases and numbers, and what tells it."""
+"""Candidates for a short answer in a sentence, with their features."""
 
 import math
 import re
@@ -103,7 +103,7 @@ _VAGUE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What candidates are held against.
+    """What the candidates for an answer are compared with.
 
     Attributes:
         question: the question.
@@ -120,7 +120,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What may be a short answer.
+    """A candidate for the short answer.
 
     Attributes:
         text: as the sentence has it.
@@ -136,7 +136,7 @@ class Candidate:
 
 
 def asked(question: str, wanted: AnswerType, texts: Sequence[str] = ()) -> Asked:
-    """Return what the candidates of a question are held against.
+    """Return what the candidates of a question are compared with.
 
     Args:
         question: what was asked.
@@ -151,7 +151,7 @@ def asked(question: str, wanted: AnswerType, texts: Sequence[str] = ()) -> Asked
 
 
 def candidates(question: Asked, sentence: str) -> list[Candidate]:
-    """Return what in a sentence may be the short answer to a question, in the order of the sentence.
+    """Return the candidates in a sentence, in its order.
 
     Nothing that only repeats the question, in its own words or by an abbreviation of them, is a candidate.
     """
@@ -186,7 +186,7 @@ def _numbers(question: Asked, sentence: str) -> Iterator[Candidate]:
 
 
 def _number_spans(kind: Kind, sentence: str) -> list[tuple[int, int]]:
-    """Return where a text has numbers that may answer, by their dimension."""
+    """Return where a text has numbers of a kind."""
     if kind == "date":
         return [found.span() for found in _DATE.finditer(sentence)]
     return [
@@ -195,7 +195,7 @@ def _number_spans(kind: Kind, sentence: str) -> list[tuple[int, int]]:
 
 
 def _measures(kind: Kind, dimension: str) -> bool:
-    """Return whether a number of a dimension may answer a question for a kind of number."""
+    """Return whether a dimension fits a kind of number."""
     if kind == "count":
         return dimension not in _NO_COUNT
     if kind == "dose":
@@ -228,7 +228,10 @@ def _names(question: Asked, sentence: str) -> Iterator[Candidate]:
 def _pieces(
     wanted: AnswerType, sentence: str, words: Sequence[Token], phrases: Sequence[tuple[int, int]], number: int
 ) -> Iterator[tuple[int, int, str]]:
-    """Yield a noun phrase, its ends, its parts that end with a name, and what "of" joins to it, by their words."""
+    """Yield noun phrases and their parts as candidate spans.
+
+    A phrase, its ends, its parts that end with a name, and what "of" joins to it, by their words.
+    """
     first, last = phrases[number]
     yield first, last, "whole"
     for start in range(first + 1, last):
@@ -244,7 +247,10 @@ def _pieces(
 
 
 def _may_end(wanted: AnswerType, word: str) -> bool:
-    """Return whether an answer may end with a word: with a name, or with "receptor" where a receptor is asked for."""
+    """Return whether an answer may end with a word.
+
+    A name, or "receptor" where a receptor is asked for.
+    """
     if is_name(word) or is_symbol(word) or (word[:1].isupper() and len(word) > 2):
         return True
     return _fits(wanted, word) or bool(wanted.noun and stem(word.lower()) == wanted.noun)
@@ -260,7 +266,7 @@ def _repeats(question: Asked, text: str) -> bool:
 
 
 def _tells(text: str) -> bool:
-    """Return whether a text is more than a number, or a word that names nothing."""
+    """Return whether a text is more than a number or a common word."""
     own = [stem(word.text.lower()) for word in words_with_places(text)]
     return any(len(word) > 1 and not word[0].isdigit() and word not in _VAGUE for word in own)
 
@@ -289,10 +295,8 @@ def _own_features(question: Asked, text: str) -> dict[str, float]:
     return found
 
 
-def _surroundings(
-    wanted: AnswerType, sentence: str, words: Sequence[Token], place: tuple[int, int]
-) -> dict[str, float]:
-    first, last = place
+def _surroundings(wanted: AnswerType, sentence: str, words: Sequence[Token], span: tuple[int, int]) -> dict[str, float]:
+    first, last = span
     start, end = words[first].start, words[last - 1].end
     before, behind = sentence[max(0, start - 40) : start], sentence[end : end + 2]
     beside = [stem(words[other].text.lower()) for other in (first - 1, last) if 0 <= other < len(words)]
@@ -309,7 +313,7 @@ def _surroundings(
 
 
 def _distances(near: Sequence[int], first: int, last: int) -> dict[str, float]:
-    """Return how near words of the question stand, and on which side."""
+    """Return the closeness of the question's words on either side."""
     outside = [other for other in near if not first <= other < last]
     nearest = min((first - other if other < first else other - last + 1 for other in outside), default=20)
     return {
@@ -319,7 +323,7 @@ def _distances(near: Sequence[int], first: int, last: int) -> dict[str, float]:
 
 
 def _enumerated(sentence: str, words: Sequence[Token], phrases: Sequence[tuple[int, int]]) -> set[int]:
-    """Return the numbers of the noun phrases that are members of an enumeration."""
+    """Return the noun phrases that are members of an enumeration."""
     members = set[int]()
     for number in range(1, len(phrases)):
         between = sentence[words[phrases[number - 1][1] - 1].end : words[phrases[number][0]].start]

@@ -1,4 +1,6 @@
-"""The short answer to a question: yes or no, or up to five names or numbers, or a list, each with its span.
+"""The short answer to a question, each item with its span.
+
+Yes or no, up to five names or numbers, or a list.
 
 Whatever it holds stands word for word in a text that supports a sentence of the answer, or in a quoted finding. Which
 of the names answers is told by a logistic regression on how a name is written and what stands around it; its weights
@@ -62,10 +64,13 @@ class ExactAnswer:
 
     Attributes:
         kind: ``yes_no``; ``factoid``: up to five candidates, the best first; ``list``: all items.
-        label: ``yes`` or ``no``, where the verifier says that of the question; None for the other kinds.
+        label: ``yes`` or ``no``, as the verifier says it of the question, or as a model reads it; None for the other
+            kinds.
         items: the names or numbers, the best first; empty for yes and no.
         citations: what says yes, or no.
         is_from_findings: whether the items stand in quoted findings alone, which nobody verified as an answer.
+        is_model_reading: whether yes or no is what a model reads out of the evidence, which the verifier could not
+            decide.
     """
 
     kind: ExactAnswerKind
@@ -73,10 +78,14 @@ class ExactAnswer:
     items: tuple[ExactAnswerItem, ...] = ()
     citations: tuple[Citation, ...] = ()
     is_from_findings: bool = False
+    is_model_reading: bool = False
 
     @property
     def shown(self) -> str:
-        """The answer in a line for people: a factoid's best candidate; empty where none is likely enough."""
+        """Return the answer in a line for people.
+
+        A factoid's best candidate; empty where none is likely enough.
+        """
         if self.label:
             return self.label.capitalize()
         if self.kind == "list":
@@ -105,7 +114,9 @@ class Mention(NamedTuple):
 def exact_answer(
     question: str, sentences: Sequence[AnswerSentence], findings: Sequence[Citation]
 ) -> ExactAnswer | None:
-    """Return the names or numbers that answer a question; None where it asks for none, or none is found.
+    """Return the names or numbers that answer a question.
+
+    None where it asks for none, or none is found.
 
     Args:
         question: what was asked.
@@ -126,21 +137,19 @@ def exact_answer(
     return ExactAnswer(kind, items=items, is_from_findings=not sentences)
 
 
-def yes_or_no(question: str, label: Label | None, citations: Sequence[Citation]) -> ExactAnswer | None:
-    """Return yes or no as the short answer to a question that asks for it; None where it does not, or without a label.
+def yes_or_no(label: Label, citations: Sequence[Citation], *, is_model_reading: bool = False) -> ExactAnswer:
+    """Return yes or no as the short answer.
 
     Args:
-        question: what was asked.
-        label: what the verifier says to the question.
-        citations: the texts that say so.
+        label: what is said to the question.
+        citations: the texts that say so; of a model's reading, those that are shown.
+        is_model_reading: whether a model read it out of the evidence, and the verifier could not tell.
     """
-    if label is None or answer_type(question).wanted != "yes_no":
-        return None
-    return ExactAnswer("yes_no", label, citations=tuple(citations))
+    return ExactAnswer("yes_no", label, citations=tuple(citations), is_model_reading=is_model_reading)
 
 
 def mentions(question: str, texts: Sequence[str]) -> list[Mention]:
-    """Return the candidates of some sentences, with what tells whether they answer a question."""
+    """Return the candidates of some sentences with their features."""
     held: Asked = asked(question, answer_type(question), texts)
     long_forms = {_key(short): _key(long) for text in texts for short, long in find_acronyms(text)}
     found = [(number, item) for number, text in enumerate(texts) for item in candidates(held, text)]
@@ -156,7 +165,7 @@ def mentions(question: str, texts: Sequence[str]) -> list[Mention]:
 
 
 def chance(features: Mapping[str, float]) -> float:
-    """Return how likely a candidate answers, 0 to 1."""
+    """Return the chance that a candidate answers, 0 to 1."""
     constant, weights = _weights()
     score = constant + sum(weights.get(name, 0.0) * value for name, value in features.items())
     return 1 / (1 + math.exp(-score))
@@ -165,7 +174,10 @@ def chance(features: Mapping[str, float]) -> float:
 def _items(
     wanted: AnswerType, found: Iterable[Mention], spans: Sequence[Sequence[Citation]]
 ) -> tuple[ExactAnswerItem, ...]:
-    """Return the best candidates that stand in a cited text; of two that share words the better one."""
+    """Return the best candidates that stand in a cited text.
+
+    Of two that share words the better one.
+    """
     best: dict[str, ExactAnswerItem] = {}
     for mention, likely in sorted(((item, chance(item.features)) for item in found), key=lambda pair: -pair[1]):
         if mention.key in best or any(_overlap(mention.key, other) for other in best):
@@ -181,18 +193,21 @@ def _items(
 
 
 def _located(mention: Mention, likely: float, citations: Iterable[Citation]) -> ExactAnswerItem | None:
-    """Return a candidate as the first cited text has it."""
+    """Return a candidate with its span in the first cited text that has it."""
     written = r"\s+".join(map(re.escape, mention.candidate.text.split()))
     pattern = re.compile(rf"(?<![^\W_]){written}(?![^\W_])", re.IGNORECASE)
     for citation in citations:
         if found := pattern.search(citation.quote):
-            start, end = (citation.start + place for place in found.span())
+            start, end = (citation.start + offset for offset in found.span())
             return ExactAnswerItem(found.group(), citation.document_id, start, end, mention.sentence, round(likely, 3))
     return None
 
 
 def _key(text: str) -> str:
-    """Return what a text has in common with other ways to write it: its words without brackets, in the singular."""
+    """Return a text's words without brackets, in the singular.
+
+    Other ways to write it have the same.
+    """
     words = _WORD.findall(_BRACKETED.sub("", text).lower()) or _WORD.findall(text.lower())
     return " ".join([*words[:-1], stem(words[-1])]) if words else text
 

@@ -1,11 +1,11 @@
-"""What becomes of a question in another language before the search, and of its answer after the verification."""
+"""Translation around the query engine: questions before the search, answers after verification."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from llama_index.core.schema import QueryBundle
 
-from llama_index_medqa._common.timer import Stopwatch
+from llama_index_medqa._common.timer import StageTimer
 from llama_index_medqa.answering.questions.decomposition import QuestionPart, question_parts
 from llama_index_medqa.answering.translation.notices import NOTICES
 from llama_index_medqa.answering.translation.translator import (
@@ -17,36 +17,38 @@ from llama_index_medqa.answering.translation.translator import (
 )
 from llama_index_medqa.retrieval.paper_filter import with_question
 from llama_index_medqa.text.language import foreign_language
-from llama_index_medqa.text.personal_questions import PersonalQuestion
+from llama_index_medqa.text.personal_questions import PersonalQuestion, personal_question
 
 
 class Translatable(Protocol):
-    """An English answer that is complete but for its translation.
+    """An English answer that is ready for translation.
 
     Attributes:
-        watch: counts the seconds.
+        timer: counts the seconds.
         translation: of the answer, where one was made.
     """
 
-    watch: Stopwatch
+    timer: StageTimer
     translation: AnswerTranslation | None
 
     @property
     def asked(self) -> TranslatedQuestion | None:
-        """The question as it was asked, where it was not in English."""
+        """Return the question as it was asked, if it was not in English."""
         ...
 
     def shown(self) -> list[CitedText]:
-        """What is to be translated."""
+        """Return the texts to translate."""
         ...
 
     def lead(self, language: str) -> str:
-        """What is said before it in a language."""
+        """Return the line before them in a language."""
         ...
 
 
 def recognised(question: str, message: str, translator: Translator | None, drafter: str) -> TranslatedQuestion | None:
-    """Return a question that is not in English, not yet translated, or with the reason why it cannot be; else None.
+    """Return a question that is not in English; else None.
+
+    It is not translated yet, or has the reason why it cannot be.
 
     Args:
         question: what is to be answered.
@@ -64,7 +66,9 @@ def recognised(question: str, message: str, translator: Translator | None, draft
 
 
 def untranslatable(language: str, drafter: str | None = None) -> str:
-    """Return why a question in a language cannot be answered, in a sentence; empty where a model may translate it.
+    """Return why a language cannot be answered.
+
+    Empty where a model may translate it.
 
     Args:
         language: of the question.
@@ -82,7 +86,9 @@ def untranslatable(language: str, drafter: str | None = None) -> str:
 
 
 def searched(query_bundle: QueryBundle, asked: TranslatedQuestion | None) -> tuple[QueryBundle, list[QuestionPart]]:
-    """Return a question in English, and its parts that are searched for: none where it could not be translated.
+    """Return a question in English, and the parts to search for.
+
+    No parts where it could not be translated.
 
     Args:
         query_bundle: the question as it was asked.
@@ -94,20 +100,26 @@ def searched(query_bundle: QueryBundle, asked: TranslatedQuestion | None) -> tup
     return english, question_parts(english.query_str)
 
 
-def in_both(text: str, kind: PersonalQuestion, asked: TranslatedQuestion | None) -> str:
-    """Return what is said before an answer, in the question's language too.
+def caution(
+    texts: Iterable[str], asked: TranslatedQuestion | None, cautions: Mapping[PersonalQuestion, str]
+) -> str | None:
+    """Return the caution for a personal question, in English and in its language.
 
     Args:
-        text: in English.
-        kind: what it is said to.
+        texts: the question as it was asked, and as it was rewritten.
         asked: the question; None where it is in English.
+        cautions: the English ones, the most urgent first.
     """
+    kinds = {personal_question(text) for text in texts}
+    kind = next((kind for kind in cautions if kind in kinds), None)
+    if kind is None:
+        return None
     own = NOTICES[asked.language].cautions[kind] if asked and asked.language in NOTICES else ""
-    return f"{own}\n{text}" if own else text
+    return f"{own}\n{cautions[kind]}" if own else cautions[kind]
 
 
 def translated(answer: Translatable, translator: Translator | None) -> Iterator[str]:
-    """Translate an answer into the language of its question; yield the text as it is made.
+    """Translate an answer, and yield the text as it is made.
 
     Args:
         answer: to which the translation is added.
@@ -117,22 +129,22 @@ def translated(answer: Translatable, translator: Translator | None) -> Iterator[
         assert translator is not None  # noqa: S101  # there is no translation without one
         yield f"\n\n{translation.text}"
         sentences = translator.from_english(answer.shown(), translation.question.language)
-        for sentence in answer.watch.iterate("translate", sentences):
+        for sentence in answer.timer.iterate("translate", sentences):
             yield _joined(translation, sentence)
 
 
 async def atranslated(answer: Translatable, translator: Translator | None) -> AsyncIterator[str]:
-    """As :func:`translated`, asynchronously."""
+    """Translate an answer asynchronously; see :func:`translated`."""
     if translation := _begun(answer, translator):
         assert translator is not None  # noqa: S101  # there is no translation without one
         yield f"\n\n{translation.text}"
         sentences = translator.afrom_english(answer.shown(), translation.question.language)
-        async for sentence in answer.watch.iterate_async("translate", sentences):
+        async for sentence in answer.timer.iterate_async("translate", sentences):
             yield _joined(translation, sentence)
 
 
 def _begun(answer: Translatable, translator: Translator | None) -> AnswerTranslation | None:
-    """A translation that has no sentence yet; None where there is nothing to translate into."""
+    """Return an empty translation; None where none is needed."""
     asked = answer.asked
     if asked is None or asked.language not in NOTICES or translator is None:
         return None
@@ -142,6 +154,6 @@ def _begun(answer: Translatable, translator: Translator | None) -> AnswerTransla
 
 
 def _joined(translation: AnswerTranslation, sentence: TranslatedSentence) -> str:
-    """What comes out when a sentence is added to a translation."""
+    """Add a sentence to a translation, and return the new text."""
     translation.sentences.append(sentence)
     return f"\n{sentence.shown(translation.question.language)}"

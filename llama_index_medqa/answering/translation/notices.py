@@ -1,4 +1,4 @@
-"""The fixed sentences around an answer in the languages that questions are translated from; written, not generated."""
+"""Fixed sentences around an answer in other languages; written by hand, not generated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from llama_index_medqa.text.personal_questions import PersonalQuestion
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """What is said in a language.
+    """The fixed sentences of one language.
 
     Attributes:
         code: of the language, as HTML has it.

@@ -1,4 +1,7 @@
-"""A question into English for the search, and verified sentences back, each held against the sentence it translates."""
+"""The translator of questions and verified sentences.
+
+Each translated sentence is checked against its original.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -35,7 +38,7 @@ _QUOTES = "\"'“”„«»「」"
 
 @dataclass(frozen=True, slots=True)
 class TranslatedQuestion:
-    """A question in another language, and what became of it.
+    """A question in another language, and its translation.
 
     Attributes:
         language: its language, such as ``German``.
@@ -51,13 +54,13 @@ class TranslatedQuestion:
 
     @property
     def is_pending(self) -> bool:
-        """Whether nobody has tried to translate it yet."""
+        """Return whether the translation has not been tried yet."""
         return not (self.english or self.problem)
 
 
 @dataclass(frozen=True, slots=True)
 class CitedText:
-    """A verified sentence, or a quote, with the marks of its citations.
+    """A verified sentence or quote with its citation marks.
 
     Attributes:
         text: in English, without marks.
@@ -85,7 +88,9 @@ class TranslatedSentence:
     problem: str = ""
 
     def shown(self, language: str) -> str:
-        """Return the translation as a reader sees it: with its marks, or the English sentence and why.
+        """Return the translation with its marks.
+
+        Where there is none, the English sentence and why.
 
         Args:
             language: of the translation.
@@ -96,7 +101,7 @@ class TranslatedSentence:
 
 @dataclass
 class AnswerTranslation:
-    """An answer in the language of its question. Nobody verified it: what is verified is the English answer.
+    """An unverified translation of a verified English answer.
 
     Attributes:
         question: the question, and the English one that was searched and answered.
@@ -116,12 +121,12 @@ class AnswerTranslation:
 
     @property
     def heading(self) -> str:
-        """What stands over the translation, in its language and in English."""
+        """Return the heading over the translation, in its language and in English."""
         return f"{NOTICES[self.question.language].machine_translation} ({self.note}):"
 
     @property
     def text(self) -> str:
-        """The translation as a reader sees it, a line a sentence."""
+        """Return the translation as a reader sees it, one sentence a line."""
         language = self.question.language
         return "\n".join(
             [self.heading, *([self.lead] if self.lead else []), *(s.shown(language) for s in self.sentences)]
@@ -129,7 +134,9 @@ class AnswerTranslation:
 
 
 class Translator:
-    """Lets the model that drafts the answers translate: one request for a question, at most two for a sentence.
+    """Translates with the model that drafts the answers.
+
+    One request for a question, at most two for a sentence.
 
     A translated sentence is shown where it is in the language, holds the numbers of the English sentence, and what the
     same model makes of it in English and that sentence support each other, each as the only evidence.
@@ -146,7 +153,7 @@ class Translator:
 
     @property
     def prompts(self) -> dict[str, str]:
-        """Hashes of the templates, by their versions."""
+        """Return the hashes of the templates, by their versions."""
         return {
             QUESTION_TO_ENGLISH_VERSION: template_hash(QUESTION_TO_ENGLISH),
             SENTENCE_FROM_ENGLISH_VERSION: template_hash(SENTENCE_FROM_ENGLISH),
@@ -166,12 +173,12 @@ class Translator:
         return self._question(question, language, self._ask(QUESTION_TO_ENGLISH, language=language, question=question))
 
     async def ato_english(self, question: str, language: str) -> TranslatedQuestion:
-        """As :meth:`to_english`, asynchronously."""
+        """Translate a question asynchronously; see :meth:`to_english`."""
         answer = await self._aask(QUESTION_TO_ENGLISH, language=language, question=question)
         return self._question(question, language, answer)
 
     def from_english(self, sentences: Sequence[CitedText], language: str) -> Iterator[TranslatedSentence]:
-        """Translate verified sentences one by one, and each translation back to compare it.
+        """Translate verified sentences, and check each by translating it back.
 
         Args:
             sentences: of an answer, or quotes.
@@ -189,7 +196,7 @@ class Translator:
             yield result
 
     async def afrom_english(self, sentences: Sequence[CitedText], language: str) -> AsyncIterator[TranslatedSentence]:
-        """As :meth:`from_english`, asynchronously."""
+        """Translate sentences asynchronously; see :meth:`from_english`."""
         for sentence in sentences:
             answer = await self._aask(SENTENCE_FROM_ENGLISH, language=language, sentence=sentence.text)
             result = _checked(sentence, answer, language)
@@ -199,7 +206,10 @@ class Translator:
             yield result
 
     def _compared(self, sentence: TranslatedSentence, back: str) -> TranslatedSentence:
-        """The translation where its translation back into English and the English sentence support each other."""
+        """Return a translation that means the same as its original.
+
+        Original and translation back must support each other.
+        """
         english = sentence.english
         is_english = back and not foreign_language(back)
         # One way finds what was changed or added; that a half was lost ("but not …") is seen only the other way.
@@ -208,7 +218,7 @@ class Translator:
         return replace(sentence, translation="", problem=_NOT_THE_SAME)
 
     def _supports(self, evidence: str, claim: str) -> bool:
-        """Whether a sentence is supported by another one alone."""
+        """Return whether one sentence supports another."""
         [judged] = self._verifier.verify([claim], [_passage(evidence)])
         return judged.supported
 
@@ -220,8 +230,8 @@ class Translator:
             problem = f"lost {', '.join(lost)} on the way to English"
         if not problem:
             return TranslatedQuestion(language, question, answer)
-        told = f"The question is in {language}, and {self.name} {problem}: ask it in English."
-        return TranslatedQuestion(language, question, problem=told)
+        problem_text = f"The question is in {language}, and {self.name} {problem}: ask it in English."
+        return TranslatedQuestion(language, question, problem=problem_text)
 
     def _ask(self, template: BasePromptTemplate, **fields: str) -> str:
         response: CompletionResponse | ChatResponse
@@ -247,7 +257,7 @@ class Translator:
 
 
 def _answer_of(response: CompletionResponse | ChatResponse) -> str:
-    """The line that a model wrote; nothing of what was cut off."""
+    """Return the line that a model wrote; nothing of an answer cut off."""
     if is_cut_off(response):
         return ""
     text = response.text if isinstance(response, CompletionResponse) else response.message.content or ""
@@ -256,13 +266,13 @@ def _answer_of(response: CompletionResponse | ChatResponse) -> str:
 
 
 def _passage(sentence: str) -> Passage:
-    """A passage of one sentence."""
+    """Return a passage of one sentence."""
     whole = EvidenceSentence(sentence, 0, len(sentence), complete=True, in_title=False)
     return Passage("SHA:sentence", "", sentence, 0, (whole,))
 
 
 def _checked(sentence: CitedText, answer: str, language: str) -> TranslatedSentence:
-    """The translation where it is one in the language and holds the sentence's numbers."""
+    """Return a translation in the language that keeps the numbers."""
     problem = ""
     if not answer or foreign_language(answer) != language:
         problem = f"the model wrote no {language}"

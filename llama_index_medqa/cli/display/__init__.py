@@ -1,4 +1,6 @@
-"""What commands show on a terminal: answers, reports, progress. No markup or control character of others is obeyed.
+"""What commands show on a terminal: answers, reports, progress.
+
+No markup or control character of others is obeyed.
 
 May import ``rendering``, ``evaluation`` and what stands below them.
 """

@@ -1,4 +1,4 @@
-"""A console that shows texts as they are: it obeys no markup in them and sends the terminal no control characters."""
+"""A console that obeys no markup and prints no control characters of texts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,9 @@ from llama_index_medqa.text.printable import printable
 
 
 class SafeConsole(Console):
-    """Rich's console for texts that others wrote: titles, abstracts, what models and servers say, names of files.
+    """Rich's console for texts of others.
+
+    Titles, abstracts, names of files, and what models and servers say.
 
     Square brackets and ``:names:`` stay as they are; control characters that are not Rich's own become
     :data:`~llama_index_medqa.text.printable.REPLACEMENT`.
@@ -25,7 +27,7 @@ class SafeConsole(Console):
         super().__init__(**{"highlight": False, **settings, "markup": False, "emoji": False})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """The segments of what is shown; Rich's own control codes pass."""
+        """Yield the segments to show; Rich's own control codes pass."""
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else printable(text), style, control)
 
@@ -34,5 +36,5 @@ class SafeConsole(Console):
         self.print(Text(text, style=style), soft_wrap=True)
 
     def status(self, status: RenderableType, **settings: Any) -> Status:
-        """A spinner with a text, which Rich's own would read as markup."""
+        """Return a spinner with a text, read without markup."""
         return super().status(Text(status) if isinstance(status, str) else status, **settings)

@@ -1,4 +1,4 @@
-"""What a crawl shows on a terminal, for every command that crawls."""
+"""A crawl on a terminal, for every command that crawls."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -6,17 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from llama_index_medqa.cli.display.console import SafeConsole
+from llama_index_medqa.cli.display.progress import progress_bars
 from llama_index_medqa.pubmed.crawl.crawler import CrawlProgress, CrawlSummary
 
 _FAILURES_SHOWN = 20
 
 
 @contextmanager
-def crawl_progress(console: Console) -> Iterator[Callable[[CrawlProgress], None]]:
-    """A progress bar for each stage, and the function that moves them."""
+def crawl_progress(console: SafeConsole) -> Iterator[Callable[[CrawlProgress], None]]:
+    """Show a progress bar for each stage, and yield what moves them."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -24,7 +26,7 @@ def crawl_progress(console: Console) -> Iterator[Callable[[CrawlProgress], None]
         TextColumn("{task.fields[rate]}", markup=False),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress_bars(console, *columns) as bar:
         searching = bar.add_task("Searching", total=None, rate="")
         fetching = bar.add_task("Fetching", total=None, rate="", start=False)
 
@@ -44,7 +46,7 @@ def crawl_progress(console: Console) -> Iterator[Callable[[CrawlProgress], None]
 
 
 def print_summary(summary: CrawlSummary, out: Path, console: Console) -> None:
-    """Shows what became of every hit of a crawl, PubMed's own remarks, and the first failures."""
+    """Print the outcome of every hit, with PubMed's remarks and the first failures."""
     table = Table("", "records", show_header=False)
     table.add_row("found", f"{summary.found:,}")
     table.add_row("fetched", f"{summary.fetched:,} ({summary.from_earlier_runs:,} by earlier runs)")

@@ -1,4 +1,4 @@
-"""What an evaluation and its gate show on a terminal."""
+"""Evaluation, judges and gate on a terminal."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from llama_index_medqa.cli.display.console import SafeConsole
+from llama_index_medqa.cli.display.progress import progress_bars
 from llama_index_medqa.evaluation.gate.comparison import GateReport
-from llama_index_medqa.evaluation.gate.junit_markdown import interval, judge_told, judges_told, number
+from llama_index_medqa.evaluation.gate.junit_markdown import describe_judge, describe_judges, interval, number
+from llama_index_medqa.evaluation.gate.leaderboard import Leaderboard
+from llama_index_medqa.evaluation.gate.verdicts import FAILING
 from llama_index_medqa.evaluation.judges.calibration import Quality
 from llama_index_medqa.evaluation.results import Results
 from llama_index_medqa.evaluation.statistics.intervals import RepeatedScores
@@ -20,10 +24,19 @@ from llama_index_medqa.evaluation.statistics.intervals import RepeatedScores
 if TYPE_CHECKING:
     from llama_index_medqa.evaluation.runs.runner import Progress as Asked
 
-_STYLES = {"pass": "green", "fail": "bold red", "not enough evidence": "yellow", "not gated": "dim"}
+_STYLES = {
+    "pass": "green",
+    "fail": "bold red",
+    "better": "green",
+    "not worse": "green",
+    "worse": "bold red",
+    "not scored": "bold red",
+    "not enough evidence": "yellow",
+    "not gated": "dim",
+}
 
 
-def _bar(console: Console) -> Progress:
+def _bar(console: SafeConsole) -> Progress:
     columns = (
         TextColumn("  {task.description}", markup=False),
         BarColumn(),
@@ -31,21 +44,20 @@ def _bar(console: Console) -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    shown = console.is_terminal and not console.quiet
-    return Progress(*columns, console=console, transient=True, disable=not shown)
+    return progress_bars(console, *columns)
 
 
 @contextmanager
-def judging_progress(console: Console) -> Iterator[Callable[[int, int], None]]:
-    """A bar of the cases that are scored."""
+def judging_progress(console: SafeConsole) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar of the scored cases."""
     with _bar(console) as bar:
         task = bar.add_task("Scoring", total=None)
         yield lambda done, cases: bar.update(task, total=cases, completed=done)
 
 
 @contextmanager
-def asking_progress(console: Console) -> Iterator[Callable[[Asked], None]]:
-    """A bar of the questions that are answered, with time and tokens."""
+def asking_progress(console: SafeConsole) -> Iterator[Callable[[Asked], None]]:
+    """Show a bar of the answered questions, with time and tokens."""
     with _bar(console) as bar:
         task = bar.add_task("Asking", total=None)
 
@@ -58,14 +70,12 @@ def asking_progress(console: Console) -> Iterator[Callable[[Asked], None]]:
 
 
 def print_results(results: Results, console: Console) -> None:
-    """A row a measure: its mean with the interval, and what has no score."""
+    """Print a row for each measure: mean, interval, cases without a score."""
     table = Table("measure", "mean", "95 % interval", "cases", "without a score")
     for info in results.measures:
         summary = results.summary(info.name)
         estimate = summary.estimate
-        missing = ", ".join(
-            f"{count} {reason}" for reason, count in {**summary.unscored, **summary.not_applicable}.items()
-        )
+        missing = ", ".join(f"{count} {reason}" for reason, count in summary.missing.items())
         table.add_row(
             Text(info.name),
             number(estimate.mean) if estimate else "–",
@@ -73,21 +83,24 @@ def print_results(results: Results, console: Console) -> None:
             str(estimate.cases if estimate else 0),
             Text(missing),
         )
+    for name, estimate in results.figures.items():
+        shown = f"{number(estimate.low)} to {number(estimate.high)}"
+        table.add_row(Text(name), number(estimate.mean), shown, str(estimate.cases), Text(""))
     console.print(table)
     for info in results.measures:
         judging = results.summary(info.name).judging
         if judging:
             console.print(Text(f"{info.name}: {_scatter(judging)}"), soft_wrap=True)
-    _print_judges(map(judge_told, results.measures), console)
+    _print_judges(map(describe_judge, results.measures), console)
 
 
 def _print_judges(lines: Iterable[str], console: Console) -> None:
-    for told in filter(None, lines):
-        console.print(Text(f"{told}."), soft_wrap=True)
+    for line in filter(None, lines):
+        console.print(Text(f"{line}."), soft_wrap=True)
 
 
 def _scatter(judging: RepeatedScores) -> str:
-    """What repeated judging says of a mean."""
+    """Return how much repeated judging moves a mean."""
     within, between = (number(variance**0.5) for variance in (judging.within, judging.between))
     return (
         f"from one judging to the next a case's score scatters by {within} (standard deviation), from case to case by "
@@ -96,24 +109,36 @@ def _scatter(judging: RepeatedScores) -> str:
 
 
 def print_judge_quality(found: Mapping[str, Mapping[str, Quality]], console: Console) -> None:
-    """A row a set and a score: the judge first, then what it has to beat."""
-    figures = ("AUROC", "supported against refuted", "balanced accuracy", "calibration error")
-    table = Table("set", "score", *figures, "pairs", "without a score")
+    """Print a row for each set and score, the judge first.
+
+    Then the scores that the judge has to beat.
+    """
+    headings = ("AUROC", "supported against refuted", "balanced accuracy", "calibration error")
+    table = Table("set", "score", *headings, "pairs", "without a score")
     for name, rows in found.items():
         for row, one in rows.items():
-            told = (one.auroc, one.supported_against_refuted, one.balanced_accuracy, one.calibration_error)
+            figures = (one.auroc, one.supported_against_refuted, one.balanced_accuracy, one.calibration_error)
             table.add_row(
                 Text(name),
                 Text(row),
-                *("–" if value is None else "{:.3f} ({:.3f} to {:.3f})".format(*value) for value in told),
+                *("–" if value is None else "{:.3f} ({:.3f} to {:.3f})".format(*value) for value in figures),
                 str(sum(one.pairs.values())),
                 Text(", ".join(f"{count} {reason}" for reason, count in one.unscored.items())),
             )
     console.print(table)
 
 
+def print_leaderboard(table: Leaderboard, console: Console) -> None:
+    """Print a row for each system, the best first."""
+    shown = Table(*table.heads())
+    for row in table.cells():
+        shown.add_row(*map(Text, row))
+    console.print(shown)
+    console.print(Text(table.note()), soft_wrap=True)
+
+
 def print_gate(report: GateReport, console: Console) -> None:
-    """A row a measure with its verdict, and below it why."""
+    """Print a row for each measure: its verdict, and below it why."""
     table = Table("measure", "better by", "margin", "would catch", "cases", "verdict")
     for one in report.comparisons:
         table.add_row(
@@ -128,7 +153,7 @@ def print_gate(report: GateReport, console: Console) -> None:
     for problem in report.problems:
         console.print(Text(problem, style="bold red"), soft_wrap=True)
     for one in report.comparisons:
-        if one.verdict in ("fail", "not enough evidence"):
+        if one.verdict in {"not enough evidence", *FAILING}:
             console.print(Text(f"{one.measure.name}: {one.reason}.", style=_STYLES[one.verdict]), soft_wrap=True)
-    _print_judges(map(judges_told, report.comparisons), console)
+    _print_judges(map(describe_judges, report.comparisons), console)
     console.print(Text(f"Gate: {report.verdict}", style=_STYLES[report.verdict]))

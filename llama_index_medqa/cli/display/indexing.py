@@ -1,4 +1,4 @@
-"""What is told on a terminal of an index: what went into it, what it holds, what an update found."""
+"""Ingestion, index and update on a terminal."""
 
 from datetime import UTC, datetime
 
@@ -42,7 +42,7 @@ def print_info(info: IndexInfo, folder: str, out: SafeConsole) -> None:
 
 
 def print_update(report: UpdateReport, out: SafeConsole) -> None:
-    """Print what an update found, with the papers that a reader must know of."""
+    """Print what an update found, with the papers that matter to readers."""
     out.write_line(
         f"{report.checked} records checked: {len(report.revised)} revised, {len(report.deleted)} deleted, "
         f"{len(report.newly_retracted)} newly retracted, {len(report.newly_of_concern)} newly of concern; "

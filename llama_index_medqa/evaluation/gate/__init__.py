@@ -1,4 +1,4 @@
-"""Two files of results compared: what may get worse, whether it did, and how it is reported.
+"""Comparison of two result files: margins, tests and reports.
 
 May import ``evaluation.results``, ``evaluation.statistics``, ``_common`` and ``errors``.
 """

@@ -1,4 +1,4 @@
-"""Plots as SVG text, to stand in an HTML page: no library, no script, nothing to load."""
+"""Plots as SVG text for an HTML page, without scripts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ _WIDTH, _ROW, _LABELS, _EDGE = 720.0, 44.0, 210.0, 50.0
 
 @dataclass(frozen=True)
 class _Axis:
-    """Places of values on a line from left to right."""
+    """A linear scale from values to horizontal positions."""
 
     low: float
     high: float
     left: float
     right: float
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         return self.left + (value - self.low) / (self.high - self.low) * (self.right - self.left)
 
 
@@ -34,7 +34,9 @@ _ALONE = (
 
 
 def means_plot(rows: Sequence[tuple[str, Estimate | None, Estimate | None]], title: str = _PAIR) -> str:
-    """Means with intervals on an axis from 0 to 1: baseline above candidate, a row a measure.
+    """Draw means with intervals on an axis from 0 to 1.
+
+    Each measure has a row, with the baseline above the candidate.
 
     Args:
         rows: name, baseline and candidate of each measure.
@@ -55,14 +57,19 @@ def means_plot(rows: Sequence[tuple[str, Estimate | None, Estimate | None]], tit
 
 
 def standalone(svg: str) -> str:
-    """A plot as a file of its own, with its title in the picture."""
+    """Return a plot as a file of its own.
+
+    The title is part of the picture.
+    """
     return svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
         "<title>", f"<style>{_ALONE}</style><title>", 1
     )
 
 
 def difference_plot(name: str, difference: Estimate, margin: float | None, verdict: str) -> str:
-    """A mean difference with its interval, the line of no difference and that of the margin, on an axis of its own.
+    """Draw a mean difference with its interval.
+
+    The axis is its own. Lines mark no difference and the margin.
 
     Args:
         name: of the measure.
@@ -73,16 +80,16 @@ def difference_plot(name: str, difference: Estimate, margin: float | None, verdi
     reach = max(abs(difference.low), abs(difference.high), 1.3 * (margin or 0.0)) * 1.1 or 0.1
     axis = _Axis(-reach, reach, _LABELS, _WIDTH - _EDGE)
     parts = [_label(name, _ROW / 2), _tick(axis, 0.0, _ROW, "0")]
-    parts.extend(_text(axis.place(end), _ROW + 15, number(end), "tick") for end in (-reach, reach))
+    parts.extend(_text(axis.position(end), _ROW + 15, number(end), "tick") for end in (-reach, reach))
     if margin:
-        x = axis.place(-margin)
+        x = axis.position(-margin)
         parts.append(f'<line class="margin" x1="{x:.1f}" y1="2" x2="{x:.1f}" y2="{_ROW:.1f}"/>')
     parts.append(_whisker(axis, difference, _ROW / 2, verdict.replace(" ", "-")))
     return _svg(parts, _ROW + 22, f"{name}: candidate minus baseline")
 
 
 def cases_plot(name: str, differences: Sequence[float]) -> str:
-    """A bar for each case, from the worst worsening to the best improvement.
+    """Draw a bar for each case, the worst change first.
 
     Args:
         name: of the measure.
@@ -93,11 +100,11 @@ def cases_plot(name: str, differences: Sequence[float]) -> str:
     left, right, middle, height = _EDGE, _WIDTH - _EDGE, 60.0, 52.0
     width = (right - left) / len(ordered)
     parts = [f'<line class="axis" x1="{left}" y1="{middle}" x2="{right}" y2="{middle}"/>']
-    for place, value in enumerate(ordered):
+    for position, value in enumerate(ordered):
         size = abs(value) / reach * height
         if size:
             top, kind = (middle - size, "better") if value > 0 else (middle, "worse")
-            corner = f'x="{left + place * width:.2f}" y="{top:.2f}"'
+            corner = f'x="{left + position * width:.2f}" y="{top:.2f}"'
             parts.append(f'<rect class="{kind}" {corner} width="{max(width * 0.9, 0.4):.2f}" height="{size:.2f}"/>')
     parts.extend(
         _text(left - 6, y, text, "tick end") for y, text in ((14, f"+{number(reach)}"), (116, f"-{number(reach)}"))
@@ -119,13 +126,13 @@ def _label(name: str, middle: float) -> str:
 
 
 def _tick(axis: _Axis, value: float, bottom: float, text: str) -> str:
-    x = axis.place(value)
+    x = axis.position(value)
     line = f'<line class="grid" x1="{x:.1f}" y1="2" x2="{x:.1f}" y2="{bottom:.1f}"/>'
     return line + _text(x, bottom + 15, text, "tick")
 
 
 def _whisker(axis: _Axis, estimate: Estimate, y: float, kind: str) -> str:
-    low, mean, high = (axis.place(value) for value in (estimate.low, estimate.mean, estimate.high))
+    low, mean, high = (axis.position(value) for value in (estimate.low, estimate.mean, estimate.high))
     return (
         f'<g class="{kind}"><line x1="{low:.1f}" y1="{y:.1f}" x2="{high:.1f}" y2="{y:.1f}"/>'
         f'<circle cx="{mean:.1f}" cy="{y:.1f}" r="4.5"/></g>'

@@ -1,4 +1,4 @@
-"""What the gate found, as one HTML page that needs nothing else: plots, figures, and the worst regressions' texts."""
+"""The gate's report as one HTML page that loads nothing."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from llama_index_medqa.evaluation.gate.charts import cases_plot, difference_plot, means_plot
 from llama_index_medqa.evaluation.gate.comparison import CaseDifference, Comparison, GateReport
-from llama_index_medqa.evaluation.gate.junit_markdown import interval, judges_told, number, outcomes
+from llama_index_medqa.evaluation.gate.junit_markdown import describe_judges, interval, number, outcomes
 from llama_index_medqa.evaluation.results import CaseResult, Results
 
 _WORST = 5
@@ -23,7 +23,8 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem } h3 { font
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top }
 th { color: var(--soft); font-weight: 600 } .wide { overflow-x: auto }
-.verdict { font-weight: 700; white-space: nowrap } .pass { color: var(--good) } .fail { color: var(--bad) }
+.verdict { font-weight: 700; white-space: nowrap }
+.pass, .better, .not-worse { color: var(--good) } .fail, .worse, .not-scored { color: var(--bad) }
 .not-enough-evidence { color: var(--open) } .not-gated, .soft { color: var(--soft) }
 svg { width: 100%; max-width: 760px; height: auto; display: block }
 svg text { font: 12px system-ui, sans-serif; fill: var(--ink) }
@@ -42,7 +43,7 @@ svg g.not-gated { color: var(--before) } svg rect.better { fill: var(--good) } s
 
 
 def as_html(report: GateReport, baseline: Results, candidate: Results) -> str:
-    """The page.
+    """Render a gate report as an HTML page.
 
     Args:
         report: what the gate found.
@@ -109,8 +110,8 @@ def _table(report: GateReport) -> str:
 
 def _cells(comparison: Comparison) -> str:
     missing = outcomes(comparison)
-    told = judges_told(comparison).removeprefix(f"{comparison.measure.name}: ")
-    notes = "; ".join(filter(None, (comparison.reason, missing and f"without a score: {missing}", told)))
+    judges = describe_judges(comparison).removeprefix(f"{comparison.measure.name}: ")
+    notes = "; ".join(filter(None, (comparison.reason, missing and f"without a score: {missing}", judges)))
     cells = (
         escape(comparison.measure.name),
         interval(comparison.baseline.estimate),
@@ -171,8 +172,8 @@ def _side(name: str, case: CaseResult) -> str:
 
 
 def _systems(baseline: Results, candidate: Results) -> str:
-    told = {
+    facts = {
         name: {"system": results.system, "adapter": results.adapter, "run": results.run}
         for name, results in (("baseline", baseline), ("candidate", candidate))
     }
-    return f"<pre>{escape(json.dumps(told, indent=1, ensure_ascii=False, default=str))}</pre>"
+    return f"<pre>{escape(json.dumps(facts, indent=1, ensure_ascii=False, default=str))}</pre>"

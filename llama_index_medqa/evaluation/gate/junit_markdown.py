@@ -1,45 +1,61 @@
-"""What the gate found, as Markdown for people and as JUnit XML for continuous integration."""
+"""The gate's report as Markdown and as JUnit XML."""
 
 import re
 from xml.etree import ElementTree
 
 from llama_index_medqa.evaluation.gate.comparison import Comparison, GateReport
+from llama_index_medqa.evaluation.gate.verdicts import FAILING
 from llama_index_medqa.evaluation.results import MeasureInfo
 from llama_index_medqa.evaluation.statistics.intervals import Estimate
 
-_MARKS = {"pass": "✅", "fail": "❌", "not enough evidence": "❔", "not gated": ""}
+_MARKS = {
+    "pass": "✅",
+    "fail": "❌",
+    "better": "✅",
+    "not worse": "✅",
+    "worse": "❌",
+    "not scored": "❌",
+    "not enough evidence": "❔",
+    "not gated": "",
+}
 # What XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def number(value: float) -> str:
-    """A number as the reports write it: three decimals below 10, none above 1,000."""
+    """Format a number for reports.
+
+    Three decimals below 10, none above 1,000.
+    """
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def interval(estimate: Estimate | None, *, signed: bool = False) -> str:
-    """A mean with its interval."""
+    """Format a mean with its interval."""
     if estimate is None:
         return "–"
     plus = "+" if signed and estimate.mean > 0 else ""
     return f"{plus}{number(estimate.mean)} ({number(estimate.low)} to {number(estimate.high)})"
 
 
-def judge_told(measure: MeasureInfo) -> str:
-    """How far a judged measure can be trusted, in a line; empty where no judge was asked."""
-    return _told(measure, measure.own_work or "")
+def describe_judge(measure: MeasureInfo) -> str:
+    """Describe in a line how far a measure's judge agrees.
+
+    Empty where no judge was asked.
+    """
+    return _judge_line(measure, measure.own_work or "")
 
 
-def judges_told(comparison: Comparison) -> str:
-    """The same of both runs of a measure."""
+def describe_judges(comparison: Comparison) -> str:
+    """Describe the judges of a measure in both runs."""
     runs = {"baseline": comparison.measure, "candidate": comparison.candidate_measure}
     own = {run: info.own_work for run, info in runs.items() if info and info.own_work}
     if len(set(own.values())) == 1 and len(own) == len(runs):
-        return judge_told(comparison.measure)
-    return _told(comparison.measure, "; ".join(f"the {run} was {told}" for run, told in own.items()))
+        return describe_judge(comparison.measure)
+    return _judge_line(comparison.measure, "; ".join(f"the {run} was {sentence}" for run, sentence in own.items()))
 
 
-def _told(measure: MeasureInfo, own_work: str) -> str:
+def _judge_line(measure: MeasureInfo, own_work: str) -> str:
     if measure.judge is None:
         return ""
     shares = ", ".join(
@@ -55,13 +71,16 @@ def _told(measure: MeasureInfo, own_work: str) -> str:
 
 
 def outcomes(comparison: Comparison) -> str:
-    """How many of the candidate's cases have no score, and why; empty where all have one."""
+    """Count a candidate's unscored cases by reason.
+
+    Empty where every case has a score.
+    """
     missing = {**comparison.candidate.unscored, **comparison.candidate.not_applicable}
     return ", ".join(f"{count} {reason}" for reason, count in missing.items())
 
 
 def as_markdown(report: GateReport) -> str:
-    """A summary, such as for ``$GITHUB_STEP_SUMMARY``."""
+    """Render a summary, such as for ``$GITHUB_STEP_SUMMARY``."""
     confidence = f"{1 - 2 * report.margins.level:.0%}"
     lines = [
         f"## {_MARKS[report.verdict]} Gate: {report.verdict}",
@@ -88,7 +107,7 @@ def as_markdown(report: GateReport) -> str:
             for one in report.comparisons
             if outcomes(one)
         ),
-        *(f"- {told}." for one in report.comparisons if (told := judges_told(one))),
+        *(f"- {sentence}." for one in report.comparisons if (sentence := describe_judges(one))),
         "",
         "A positive difference is an improvement. “Would catch” is the least true worsening that is caught with a "
         f"chance of {report.margins.power:.0%}; the chance of a false alarm is at most {report.margins.level:.0%} over "
@@ -112,7 +131,10 @@ def _row(comparison: Comparison) -> str:
 
 
 def as_junit(report: GateReport) -> str:
-    """A JUnit report: a test case for each gated measure, and one for what fails without a test."""
+    """Render a JUnit report.
+
+    Each gated measure is a test case, and so is what fails without a test.
+    """
     suite = ElementTree.Element("testsuite", name="medqa gate")
     problems = ElementTree.SubElement(suite, "testcase", classname="medqa.gate", name="run")
     for problem in report.problems:
@@ -122,7 +144,7 @@ def as_junit(report: GateReport) -> str:
             continue
         case = ElementTree.SubElement(suite, "testcase", classname="medqa.gate", name=comparison.measure.name)
         undecided = comparison.verdict == "not enough evidence"
-        if comparison.verdict == "fail" or (undecided and report.margins.not_enough_evidence == "fail"):
+        if comparison.verdict in FAILING or (undecided and report.margins.not_enough_evidence == "fail"):
             ElementTree.SubElement(case, "failure", message=_xml_text(comparison.reason))
         elif undecided:
             ElementTree.SubElement(case, "skipped", message=_xml_text(comparison.reason))

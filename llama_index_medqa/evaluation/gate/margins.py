@@ -1,4 +1,4 @@
-"""What a gate lets pass: how much worse a measure may get, read from a small TOML file."""
+"""Margins of a gate: how much worse each measure may get."""
 
 import math
 import tomllib
@@ -24,7 +24,7 @@ class Margins:
         level: most chance of a false alarm, over all gated measures together; at most 0.5.
         power: chance of catching the minimum detectable effect that is printed.
         unscored_limit: most share of the candidate's cases that may be unscored, of those for which a number was due.
-        not_enough_evidence: whether a comparison that can tell neither way passes or fails.
+        not_enough_evidence: whether a comparison without enough evidence passes or fails.
         adapter: ``if used``: where a LoRA adapter answers, it must have been proved; ``required``: one must answer.
     """
 
@@ -50,14 +50,14 @@ class Margins:
                 raise InputError(f"The margin of {name!r} must be 0 or more, in the measure's unit, got {margin!r}.")
 
     def margin_of(self, measure: MeasureInfo) -> float | None:
-        """The allowed worsening; None where the measure is not gated."""
+        """Return the allowed worsening; None if not gated."""
         if self.margins is None:
             return DEFAULT_MARGIN if measure.unit == "share" else None
         return self.margins.get(measure.name)
 
 
 def read_margins(path: str | Path) -> Margins:
-    """Reads a file of margins.
+    """Read margins from a TOML file.
 
     Such as::
 

@@ -1,13 +1,13 @@
 """Judges say whether a text supports a claim.
 
-May import ``evaluation.score``, ``evaluation.line_file``, ``serving``, ``embeddings``, ``llms``, ``verification`` and
-what stands below them.
+May import ``evaluation.score``, ``serving``, ``embeddings``, ``llms``, ``verification`` and what stands below them.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from llama_index_medqa.evaluation.score import Score
+from llama_index_medqa.verification.verdicts import Verdict
 
 
 class Judge(Protocol):
@@ -15,16 +15,21 @@ class Judge(Protocol):
 
     @property
     def name(self) -> str:
-        """What its measures are called by."""
+        """Return the name in the names of its measures."""
         ...
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """All that decides its scores, fit for JSON; scores that are kept are kept under it."""
+        """Return what decides its scores, as JSON values.
+
+        Cached scores are stored under it.
+        """
         ...
 
     async def score_all(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
-        """Of each claim from 0, not supported, to 1, supported; unscored where the judge failed.
+        """Score claims from 0, not supported, to 1, supported.
+
+        A claim is unscored where the judge failed.
 
         Claims of one answer come together, so that its evidence is read once.
 
@@ -37,8 +42,20 @@ class Judge(Protocol):
 
 @runtime_checkable
 class GivesChances(Protocol):
-    """A judge whose scores are verdicts, and that can tell how sure it was of each."""
+    """A judge that writes verdicts and knows how sure it was."""
 
     async def chances(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
-        """Of each claim the chance that it is supported, 0 to 1; see :meth:`Judge.score_all`."""
+        """Return the chance that each claim is supported.
+
+        From 0 to 1, otherwise as :meth:`Judge.score_all`.
+        """
+        ...
+
+
+@runtime_checkable
+class GivesVerdicts(Protocol):
+    """A judge that tells a contradiction from a want of support."""
+
+    async def verdicts(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Verdict]:
+        """Return the verdict on each claim."""
         ...

@@ -1,4 +1,4 @@
-"""The judges by their names, as the commands take them."""
+"""Judges by name, as the commands take them."""
 
 from llama_index_medqa.errors import UsageError
 from llama_index_medqa.evaluation.judges import Judge
@@ -14,7 +14,7 @@ _REPLACED = {"attribution": "verifier", "offline-without-model": "verifier"}
 
 
 def asks_model(name: str) -> bool:
-    """Whether a judge asks a language model.
+    """Return whether a judge asks a language model.
 
     Raises:
         UsageError: there is no such judge.

@@ -1,4 +1,4 @@
-"""How well a judge agrees with people, measured on pairs of a claim and a text that people labelled."""
+"""Agreement of a judge with people, on labelled pairs of claim and text."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from llama_index_medqa._common.jsonl import read_rows
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.judges import GivesChances, Judge
-from llama_index_medqa.evaluation.line_file import read_rows
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.text.sentences import split_sentences
 from llama_index_medqa.text.words import content_words
@@ -27,7 +27,7 @@ _Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class LabelledPair:
-    """A claim, the text that it is held against, and what people said.
+    """A claim, a text and the label that people gave.
 
     Attributes:
         claim: one sentence or several.
@@ -43,38 +43,45 @@ class LabelledPair:
 
     @property
     def supported(self) -> bool:
-        """Whether people called the claim supported, and not refuted, neutral or hallucinated."""
+        """Return whether people labelled the claim supported.
+
+        All other labels (refuted, neutral, hallucinated) count as not supported.
+        """
         return self.label == "supported"
 
 
 def load_pairs(path: str | Path) -> list[LabelledPair]:
-    """Reads pairs, a JSON object a line: ``claim``, ``evidence`` (a text or a list of them), ``label``, ``group``.
+    """Read labelled pairs from JSON lines.
+
+    Each line has ``claim``, ``evidence`` (a text or a list of them), ``label`` and ``group``.
 
     Raises:
         InputError: the file cannot be read, is empty, or a line is no labelled pair.
     """
-    pairs = [_pair(row, place) for place, row in read_rows(path)]
+    pairs = [_pair(row, location) for location, row in read_rows(path)]
     if not pairs:
         raise InputError(f"{path} holds no labelled pair.")
     return pairs
 
 
-def _pair(row: Any, place: str) -> LabelledPair:
+def _pair(row: Any, location: str) -> LabelledPair:
     try:
         evidence = row["evidence"]
         texts = [evidence] if isinstance(evidence, str) else list(evidence)
-        pair = LabelledPair(str(row["claim"]), "\n".join(texts), str(row["label"]), str(row.get("group", place)))
+        pair = LabelledPair(str(row["claim"]), "\n".join(texts), str(row["label"]), str(row.get("group", location)))
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{place} is no labelled pair ({error!r}): give claim, evidence and label.") from error
+        raise InputError(f"{location} is no labelled pair ({error!r}): give claim, evidence and label.") from error
     if pair.label not in LABELS:
-        raise InputError(f"{place} has the label {pair.label!r}: use {', '.join(LABELS)}.")
+        raise InputError(f"{location} has the label {pair.label!r}: use {', '.join(LABELS)}.")
     return pair
 
 
 async def judge_pairs(
     judge: Judge, pairs: Sequence[LabelledPair], progress: Callable[[int, int], None] | None = None
 ) -> list[Score]:
-    """The judge's score of every pair, its chances where it gives some beside verdicts.
+    """Score every pair with a judge.
+
+    Chances are used where a judge gives them beside verdicts.
 
     The score of a claim of several sentences is their mean.
 
@@ -95,24 +102,33 @@ async def judge_pairs(
 
 
 def sentences_of(claim: str) -> list[str]:
-    """The sentences of a claim, each judged by itself."""
+    """Split a claim into sentences that are judged alone."""
     return [claim[start:end] for start, end in split_sentences(claim)] or [claim]
 
 
 def mean_of(scores: Sequence[Score]) -> Score:
-    """The mean of several scores; the first that is missing where one is."""
+    """Return the mean of scores.
+
+    If some are missing, the first missing one is returned.
+    """
     missing = next((score for score in scores if score.value is None), None)
     return missing or Score.of(sum(score.value or 0.0 for score in scores) / len(scores))
 
 
 def word_overlap(pair: LabelledPair) -> float:
-    """What any judge has to beat: the share of the claim's meaningful words that stand anywhere in the evidence."""
+    """Return the share of the claim's words in the evidence.
+
+    Only meaningful words count. Any judge has to beat this baseline.
+    """
     words = content_words(pair.claim)
     return len(words & content_words(pair.evidence)) / max(len(words), 1)
 
 
 def length(pair: LabelledPair) -> float:
-    """Words of the claim: where people's labels go with it, a set rewards talking much."""
+    """Return the number of words of the claim.
+
+    A set whose labels go with it rewards length.
+    """
     return float(len(pair.claim.split()))
 
 
@@ -149,7 +165,7 @@ class Quality:
     calibration_error: Interval | None
 
     def as_data(self) -> dict[str, Any]:
-        """As plain data, fit for JSON, with four decimals."""
+        """Return the figures as JSON values with four decimals."""
         figures = ("auroc", "supported_against_refuted", "balanced_accuracy", "calibration_error")
         intervals: dict[str, Interval | None] = {name: getattr(self, name) for name in figures}
         return {
@@ -163,7 +179,7 @@ class Quality:
 def quality(
     scores: Sequence[Score], pairs: Sequence[LabelledPair], *, probabilities: bool = True, resamples: int = 1000
 ) -> Quality:
-    """How well scores agree with labels.
+    """Measure how well scores agree with labels.
 
     Args:
         scores: one for each pair.
@@ -207,7 +223,9 @@ def bootstrapped(
     groups: Sequence[str],
     resamples: int = 1000,
 ) -> Interval | None:
-    """A figure with its interval, by drawing groups with replacement; None where it has no value.
+    """Return a figure with its bootstrap interval.
+
+    Groups are drawn with replacement. None where the figure has no value.
 
     Args:
         of: the figure of scores, truths and weights.
@@ -227,7 +245,9 @@ def bootstrapped(
 
 
 def auroc(scores: _Floats, positive: _Flags, weights: _Floats) -> float:
-    """The share of pairs of a positive and a negative in which the positive scores higher; a tie counts half.
+    """Return the area under the ROC curve.
+
+    It is the share of pairs of a positive and a negative in which the positive scores higher; a tie counts half.
 
     Nan where there are not both.
     """
@@ -240,7 +260,10 @@ def auroc(scores: _Floats, positive: _Flags, weights: _Floats) -> float:
 
 
 def balanced_accuracy(scores: _Floats, positive: _Flags, weights: _Floats) -> float:
-    """The mean of the shares of positives and of negatives on their side of 0.5; nan where there are not both."""
+    """Return the balanced accuracy at a threshold of 0.5.
+
+    It is nan where there are not both positives and negatives.
+    """
     called = scores >= THRESHOLD
     yes, no = weights * positive, weights * ~positive
     if not (yes.sum() and no.sum()):
@@ -249,7 +272,10 @@ def balanced_accuracy(scores: _Floats, positive: _Flags, weights: _Floats) -> fl
 
 
 def calibration_error(scores: _Floats, positive: _Flags, weights: _Floats) -> float:
-    """Expected calibration error: mean over the scores of how far their bin's mean is from its share of positives."""
-    place = np.minimum((scores * _BINS).astype(int), _BINS - 1)
-    difference = np.bincount(place, weights * (scores - positive), minlength=_BINS)
+    """Return the expected calibration error.
+
+    It is the mean distance between a bin's mean score and its share of positives.
+    """
+    bins = np.minimum((scores * _BINS).astype(int), _BINS - 1)
+    difference = np.bincount(bins, weights * (scores - positive), minlength=_BINS)
     return float(np.abs(difference).sum() / weights.sum())

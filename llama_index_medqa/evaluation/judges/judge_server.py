@@ -1,4 +1,4 @@
-"""The model that judges: behind a server, or the profile's own weights."""
+"""The judge's language model: a server's, or the profile's own weights."""
 
 import os
 from collections.abc import Iterator
@@ -26,7 +26,9 @@ def open_judge(
     parallel: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[JudgeServer]:
-    """The model that judges, for the length of the ``with`` block: a server's, or else the profile's own weights.
+    """Open the model that judges for a ``with`` block.
+
+    It is a server's, or else made of the profile's own weights.
 
     Args:
         profile: whose weights llama.cpp serves where no address is given.
@@ -54,7 +56,7 @@ def open_judge(
 
 
 def require_judge_weights(profile: Profile) -> None:
-    """Tells that a profile has no model of its own to judge with.
+    """Raise if a profile has no model to judge with.
 
     Raises:
         UsageError: it has none.

@@ -1,4 +1,4 @@
-"""A language model as a judge: by how likely it finds each answer, or by the verdict that it writes."""
+"""Language models as judges, by token chances or by written verdict."""
 
 import asyncio
 import json
@@ -59,11 +59,11 @@ _NEVER = 1e-6
 
 
 class Opinion(NamedTuple):
-    """What a model thinks of a claim: three chances that make 1.
+    """A model's three chances for a claim, which add up to 1.
 
     Attributes:
         supports: that the evidence supports it.
-        contradicts: that it says the contrary.
+        contradicts: that the evidence contradicts it.
         silent: that it does not say.
     """
 
@@ -73,7 +73,10 @@ class Opinion(NamedTuple):
 
 
 def messages(claim: str, evidence: str) -> list[dict[str, str]]:
-    """The chat that asks for one word; claims with the same evidence share all but their ends."""
+    """Build the chat that asks for one word.
+
+    Claims with the same evidence share all but the end of the prompt.
+    """
     chat = [{"role": "system", "content": _INSTRUCTIONS}]
     for text, said, answer in _EXAMPLES:
         chat += [{"role": "user", "content": _question(said, text)}, {"role": "assistant", "content": answer}]
@@ -85,7 +88,7 @@ def _question(claim: str, evidence: str) -> str:
 
 
 class _ModelJudge:
-    """Asks a language model, and is known by it.
+    """A judge that asks a language model.
 
     Args:
         calls: asks the model.
@@ -98,12 +101,14 @@ class _ModelJudge:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """The model and the prompt."""
+        """Return the identity of the model and the prompt."""
         return {"judge": self.name, "prompt": PROMPT_VERSION, **self._calls.server.identity}
 
 
 class LogOddsJudge(_ModelJudge):
-    """How likely the next word is "Yes", beside "No" and "Maybe": one pass over the prompt, nothing is written.
+    """A judge by the chance of "Yes" as the next word.
+
+    It is compared with "No" and "Maybe" in one pass over the prompt; nothing is written.
 
     Args:
         calls: asks the model. Its server must give log-probabilities of chats, as llama.cpp and vLLM do.
@@ -112,12 +117,15 @@ class LogOddsJudge(_ModelJudge):
     name = "log-odds"
 
     async def score_all(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
-        """The chance that the evidence supports each claim, as the model sees it."""
+        """Return the chance that each claim is supported."""
         opinions = await self.opinions([(claim, "\n".join(evidence)) for claim in claims])
         return [one if isinstance(one, Score) else Score.of(one.supports) for one in opinions]
 
     async def opinions(self, questions: Sequence[tuple[str, str]]) -> list[Opinion | Score]:
-        """What the model thinks of claims, each with its evidence; a score that says why where it failed."""
+        """Return an opinion on each claim and its evidence.
+
+        A failed request gives a score with the reason.
+        """
         return list(await asyncio.gather(*(self._opinion(*question) for question in questions)))
 
     async def _opinion(self, claim: str, evidence: str) -> Opinion | Score:
@@ -130,7 +138,7 @@ class LogOddsJudge(_ModelJudge):
 
 
 def opinion_of(answer: Mapping[str, Any]) -> Opinion:
-    """Reads the chances of the first token.
+    """Read the chances of the first token.
 
     Raises:
         JudgeError: there are none, or none is of a verdict.
@@ -142,14 +150,16 @@ def opinion_of(answer: Mapping[str, Any]) -> Opinion:
         raise JudgeError("judge without log-probabilities", f"{error!r}: judge with --judge verdict") from error
     chances = [sum(chance for word, chance in likely if word == wanted) for wanted in ("yes", "no", "maybe")]
     if not sum(chances):
-        told = ", ".join(word for word, _ in likely[:3])
-        raise JudgeError("judge without verdict", f"the likeliest words are {told}")
+        likeliest = ", ".join(word for word, _ in likely[:3])
+        raise JudgeError("judge without verdict", f"the likeliest words are {likeliest}")
     kept = [max(chance, _NEVER) for chance in chances]
     return Opinion(*(chance / sum(kept) for chance in kept))
 
 
 class VerdictJudge(_ModelJudge):
-    """The verdict that a model writes as JSON: 1 for "supported", else 0. For servers without log-probabilities.
+    """A judge by a verdict that the model writes as JSON.
+
+    The score is 1 for "supported", else 0. For servers without log-probabilities.
 
     Args:
         calls: asks the model. Its server is asked to keep to a JSON schema, as llama.cpp, vLLM and OpenAI can.
@@ -158,7 +168,7 @@ class VerdictJudge(_ModelJudge):
     name = "verdict"
 
     async def score_all(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
-        """1 for each claim that the model calls supported, 0 for any other."""
+        """Score claims 1 if called supported, else 0."""
         return list(await asyncio.gather(*(self._score(claim, "\n".join(evidence)) for claim in claims)))
 
     async def _score(self, claim: str, evidence: str) -> Score:

@@ -1,4 +1,4 @@
-"""How well the judges of this package agreed with people when they were measured."""
+"""Measured agreement of this package's judges with people."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-# Decides what a judge says, but hardly: it is told, and a judge is not called unmeasured for it.
+# Parts of an identity that hardly change scores: a judge with other values still counts as measured.
 _PASSING = frozenset({"weights"})
 
 
@@ -18,7 +18,9 @@ def _measured() -> list[dict[str, Any]]:
 
 
 def measured_quality(identity: Mapping[str, Any]) -> Mapping[str, Sequence[float]] | None:
-    """AUROC against people's labels, by labelled set, each with the ends of its interval; None where not measured.
+    """Return a judge's AUROC by labelled set.
+
+    Each has the ends of its interval. None where the judge was not measured.
 
     From ``benchmarks/results/judge_quality.json``.
 

@@ -1,4 +1,4 @@
-"""Calls of a judge's model: so many at once, and what was answered once is never paid for again."""
+"""Requests to a judge's model, limited in number and kept on disk."""
 
 import asyncio
 import hashlib
@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
+from llama_index_medqa._common.jsonl import LineFile, read_rows
 from llama_index_medqa.errors import InputError, JudgeError
-from llama_index_medqa.evaluation.line_file import LineFile, read_rows
 from llama_index_medqa.llms.content_parts import text_of
 from llama_index_medqa.llms.vllm_api import is_loopback, loopback_tls
 from llama_index_medqa.redaction import cause, keep_address_secret, keep_secret
@@ -24,7 +24,7 @@ _DETAIL_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class JudgeServer:
-    """Where a judge's model is.
+    """Where a judge's model runs.
 
     Attributes:
         api_base: address of an OpenAI-compatible server, such as ``http://127.0.0.1:8000/v1``.
@@ -41,7 +41,10 @@ class JudgeServer:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What decides its answers. The address does not."""
+        """Return what decides its answers.
+
+        The address does not.
+        """
         return {"model": self.model, **self.more}
 
 
@@ -60,7 +63,7 @@ class ModelAnswer:
 
 @dataclass
 class CallTotals:
-    """What judging cost.
+    """The total cost of judging.
 
     Attributes:
         calls: requests of this run.
@@ -79,7 +82,7 @@ class CallTotals:
     seconds: float = 0.0
 
     def add(self, answer: ModelAnswer) -> None:
-        """Adds what an answer cost."""
+        """Add the cost of an answer."""
         usage = answer.data.get("usage") or {}
         self.prompt_tokens += usage.get("prompt_tokens") or 0
         self.answer_tokens += usage.get("completion_tokens") or 0
@@ -87,13 +90,16 @@ class CallTotals:
 
 
 def call_key(identity: Mapping[str, Any], path: str, body: Mapping[str, Any]) -> str:
-    """What an answer is kept under: 32 hexadecimal digits of the model's identity and the whole request."""
+    """Return the key under which an answer is stored.
+
+    It is 32 hexadecimal digits of the model's identity and the whole request.
+    """
     content = json.dumps([identity, path, body], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 class ModelCalls:
-    """Asks a judge's model; use :meth:`open`.
+    """A client of a judge's model; use :meth:`open`.
 
     Attributes:
         server: who is asked.
@@ -115,7 +121,7 @@ class ModelCalls:
         self._file = file
         self._known = known
         self._timeout = timeout
-        self._places = asyncio.Semaphore(concurrency)
+        self._slots = asyncio.Semaphore(concurrency)
         self._answers: dict[str, asyncio.Task[ModelAnswer]] = {}
 
     @classmethod
@@ -129,10 +135,10 @@ class ModelCalls:
         timeout: float = 600.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator["ModelCalls"]:
-        """Opens the journal of answers, for this process alone.
+        """Open the journal of answers for this process alone.
 
         An answer is in the journal before the next request takes its place, so that a run which is killed and started
-        again pays anew only for what was under way. A request that failed is not kept: another run asks again.
+        again pays only for what was under way. A request that failed is not kept: another run sends it again.
 
         Args:
             server: who is asked.
@@ -160,7 +166,7 @@ class ModelCalls:
             transport=transport,
         )
         with LineFile.open(journal) as file:
-            known = dict(_kept(place, row) for place, row in read_rows(journal))
+            known = dict(_kept(location, row) for location, row in read_rows(journal))
             async with client:
                 calls = cls(server, client, file, known, concurrency, timeout)
                 try:
@@ -169,7 +175,9 @@ class ModelCalls:
                     await calls._give_up()
 
     async def ask(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer to a request, whole, with all that the server says. The same request is made once.
+        """Return the server's whole answer to a request.
+
+        The same request is sent once.
 
         Args:
             path: below the address, such as ``chat/completions``.
@@ -184,7 +192,10 @@ class ModelCalls:
         return (await self._answers[key]).data
 
     async def _give_up(self) -> None:
-        """Ends what is under way: there is nothing, unless an error or a keyboard ended the run."""
+        """Cancel requests under way.
+
+        There are none, unless an error or a keyboard ended the run.
+        """
         for task in self._answers.values():
             task.cancel()
         await asyncio.gather(*self._answers.values(), return_exceptions=True)
@@ -192,7 +203,7 @@ class ModelCalls:
     async def _answer(self, key: str, path: str, body: Mapping[str, Any]) -> ModelAnswer:
         answer = self._known.get(key)
         if answer is None:
-            async with self._places:
+            async with self._slots:
                 answer = await self._paid(key, path, {"model": self.server.model, **body})
         else:
             self.totals.kept += 1
@@ -230,17 +241,17 @@ class ModelCalls:
         return data
 
 
-def _kept(place: str, row: Any) -> tuple[str, ModelAnswer]:
+def _kept(location: str, row: Any) -> tuple[str, ModelAnswer]:
     try:
         return str(row["key"]), ModelAnswer(dict(row["answer"]), float(row["seconds"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{place}: no answer of a judge's model. Give another file, or remove this one to ask anew."
+            f"{location}: no answer of a judge's model. Give another file, or remove this one to ask anew."
         ) from error
 
 
 def written_text(answer: Mapping[str, Any]) -> str:
-    """The text of a chat completion.
+    """Return the text of a chat completion.
 
     Raises:
         JudgeError: it was cut off, is empty, or is no chat completion.

@@ -1,4 +1,4 @@
-"""A judge without a key: the verifier and a small local language model, each with the same weight."""
+"""A judge without a key: the verifier and a small language model."""
 
 import asyncio
 import math
@@ -22,10 +22,12 @@ _MOST_WORDS_SHOWN = 60
 
 
 class OfflineJudge:
-    """The mean of two log-odds that evidence supports a claim, as a chance: the verifier's and a language model's.
+    """The verifier and a language model, weighed equally.
+
+    The score is the chance whose log-odds are the mean of theirs.
 
     Nothing in it is fitted, so that no labelled set made it. With what its journal holds it says the same to the last
-    digit; asked anew, llama.cpp can move a chance by a few hundredths.
+    digit; asked again, llama.cpp can move a chance by a few hundredths.
 
     Args:
         language_model: asks the language model.
@@ -40,12 +42,18 @@ class OfflineJudge:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """The language model with its prompt, and the verifier."""
+        """Return the identities of the model and the verifier.
+
+        The prompt belongs to that of the model.
+        """
         own = {"judge": self.name, "version": VERSION, "verifier": dict(self._verifier.identity)}
         return {**self._language_model.identity, **own}
 
     async def score_all(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
-        """The chance of each claim; unscored where the language model gave no opinion."""
+        """Return the chance that each claim is supported.
+
+        A claim is unscored where the language model gave no opinion.
+        """
         passages = passages_from(evidence)
         shown = [(claim, shown_to_model(claim, passages)) for claim in claims]
         opinions, verdicts = await asyncio.gather(
@@ -58,7 +66,7 @@ class OfflineJudge:
 
 
 def combined(support: float, opinion: Opinion) -> float:
-    """Return the chance whose log-odds are the mean of the verifier's and the language model's.
+    """Average two chances by their log-odds.
 
     Args:
         support: the verifier's chance of support, 0 to 1.
@@ -74,9 +82,11 @@ def _log_odds(chance: float) -> float:
 
 
 def shown_to_model(claim: str, passages: Sequence[Passage]) -> str:
-    """Return what a language model is shown: short evidence whole, of long evidence the windows nearest to a claim.
+    """Return the evidence that a language model is shown.
 
-    Their sentences stand in the order of the evidence.
+    Short evidence is shown whole; of long evidence the windows nearest to a claim.
+
+    Their sentences are in the order of the evidence.
     """
     whole = " ".join(passage.text for passage in passages)
     nearest = sorted(
@@ -85,18 +95,21 @@ def shown_to_model(claim: str, passages: Sequence[Passage]) -> str:
     )
     if len(whole.split()) <= _MOST_WORDS_SHOWN or not nearest:
         return " ".join(whole.split()[: 2 * _MOST_WORDS_SHOWN])
-    places = {passage: number for number, passage in enumerate(passages)}
+    positions = {passage: number for number, passage in enumerate(passages)}
     chosen: dict[tuple[int, int], str] = {}
     words = 0
     for window in nearest:
-        new = {(places[window.passage], one.start): one.text for one in window.sentences}
-        words += sum(len(text.split()) for place, text in new.items() if place not in chosen)
+        new = {(positions[window.passage], one.start): one.text for one in window.sentences}
+        words += sum(len(text.split()) for position, text in new.items() if position not in chosen)
         if chosen and words > _MOST_WORDS_SHOWN:
             break
         chosen |= new
-    return " ".join(chosen[place] for place in sorted(chosen))
+    return " ".join(chosen[position] for position in sorted(chosen))
 
 
 def _held(claim: str, window: Window) -> float:
-    """Return how much of a claim's words a window holds, each weighed by its rarity."""
+    """Return how much of a claim's words a window holds.
+
+    Each word is weighed by its rarity.
+    """
     return sum(map(idf, terms(claim) & terms(window.text)))

@@ -1,4 +1,4 @@
-"""The metrics of ragas 0.4.3. Nothing else imports ragas, and nothing else falls where it cannot be imported.
+"""The metrics of ragas 0.4.3; the only module that imports ragas.
 
 The "collections" metrics are taken: they ask for one thing only, a model that fills a given pydantic class, so that the
 request, its schema and every failure are ours to see. The older ones go through LangChain, ask the model again where
@@ -32,7 +32,7 @@ _COMPARES_QUESTIONS = "AnswerRelevancy"
 
 @cache
 def load_ragas() -> ModuleType:
-    """The metrics of ragas; telemetry is off before anything of it is loaded.
+    """Import ragas' metrics with telemetry switched off.
 
     Raises:
         MissingExtraError: ragas is not installed.
@@ -57,7 +57,9 @@ def load_ragas() -> ModuleType:
 
 
 class RagasJudge:
-    """Judges answers by ragas' metrics with a language model behind an OpenAI-compatible server.
+    """Scores answers by ragas' metrics.
+
+    The language model is behind an OpenAI-compatible server.
 
     The model's JSON is bound to ragas' schema where the server can do so (llama.cpp, vLLM, OpenAI), tightened by what
     ragas' prompts ask for in words: a verdict is 0 or 1, and there is one for each statement. Elsewhere the same is
@@ -93,14 +95,17 @@ class RagasJudge:
         self._settings = {"max_tokens": max_tokens, "temperature": temperature}
 
     def identity_of(self, metric: str) -> Mapping[str, Any]:
-        """What decides the scores of a metric: the version of ragas, the model, and how it is asked."""
+        """Return what decides the scores of a metric.
+
+        It is the version of ragas, the model, and how it is asked.
+        """
         settings: dict[str, Any] = {**self._settings, "repeats": self._repeats}
         if metric == _COMPARES_QUESTIONS:
             settings |= _identity_of_embedder(self._embedder)
         return {"judge": self.name, "ragas": version("ragas"), **self._calls.server.identity, **settings}
 
     async def score(self, metric: str, inputs: Mapping[str, Any]) -> Score:
-        """Scores one answer by one metric.
+        """Score one answer by one metric.
 
         Args:
             metric: name of a class of ``ragas.metrics.collections``.
@@ -134,7 +139,10 @@ def _identity_of_embedder(embedder: BaseEmbedding | None) -> dict[str, Any]:
 
 
 class _FillingModel:
-    """What ragas takes for a language model: it fills pydantic classes. One for each judging of a case."""
+    """A language model for ragas that fills pydantic classes.
+
+    There is one for each judging of a case.
+    """
 
     def __init__(self, calls: ModelCalls, settings: Mapping[str, Any], first_seed: int) -> None:
         self._calls = calls
@@ -144,7 +152,7 @@ class _FillingModel:
         self._statements: int | None = None
 
     async def agenerate(self, prompt: str, response_model: type[_Filled]) -> _Filled:
-        """Fills a class.
+        """Fill a class with the model's answer.
 
         Raises:
             JudgeError: the model's answer does not.
@@ -168,14 +176,20 @@ class _FillingModel:
         return filled
 
     def _seed(self, prompt: str) -> dict[str, int]:
-        """Of a drawn answer: the same in every run, another for each repeat and each time that ragas asks again."""
+        """Return the seed of a sampled answer.
+
+        It is the same in every run, and another for each repeat and each request of ragas.
+        """
         if not self._settings["temperature"]:
             return {}
         self._asked[prompt] += 1
         return {"seed": self._first_seed + self._asked[prompt]}
 
     def _check(self, filled: Mapping[str, Any]) -> None:
-        """What ragas takes as it comes: nothing to judge would be a score of 0, a verdict of 2 count double."""
+        """Raise on answers that ragas would score wrongly.
+
+        Nothing to judge would be a score of 0, and a verdict of 2 would count double.
+        """
         for name, value in filled.items():
             if isinstance(value, list):
                 self._check_list(name, value)
@@ -197,7 +211,10 @@ class _FillingModel:
 
 
 def _tightened(schema: Mapping[str, Any], statements: int | None) -> dict[str, Any]:
-    """A schema as OpenAI's strict mode takes it, with what ragas' prompts ask for in words."""
+    """Adapt a schema to OpenAI's strict mode.
+
+    What ragas' prompts ask for in words becomes part of it.
+    """
     tightened: dict[str, Any] = copy.deepcopy(dict(schema))
     for part in [tightened, *tightened.get("$defs", {}).values()]:
         part["additionalProperties"] = False
@@ -210,16 +227,16 @@ def _tightened(schema: Mapping[str, Any], statements: int | None) -> dict[str, A
 
 
 class _Questions:
-    """What ragas takes for an embedder: it only ever compares questions."""
+    """An embedder for ragas, which only compares questions."""
 
     def __init__(self, embedder: BaseEmbedding) -> None:
         self._embedder = embedder
 
     async def aembed_text(self, text: str) -> list[float]:
-        """The vector of one question."""
+        """Embed one question."""
         vector: list[float] = await self._embedder.aget_query_embedding(text)
         return vector
 
     async def aembed_texts(self, texts: Sequence[str]) -> list[list[float]]:
-        """The vectors of several."""
+        """Embed several questions."""
         return [await self.aembed_text(text) for text in texts]

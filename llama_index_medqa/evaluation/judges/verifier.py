@@ -1,4 +1,4 @@
-"""The verifier that decides in the query engine, as a judge."""
+"""The query engine's verifier as a judge."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from llama_index.core.schema import NodeWithScore, TextNode
 
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.verification.passages import Passage, passages_of
-from llama_index_medqa.verification.verdicts import AnswerSentence
+from llama_index_medqa.verification.verdicts import AnswerSentence, Verdict
 from llama_index_medqa.verification.verifier import ClaimVerifier, Verifier
 
 NAME = "verifier"
@@ -18,7 +18,9 @@ _OWN_WORK = "judged {}by the verifier that also decided in the engine: the syste
 
 
 class VerifierJudge:
-    """Calls a claim supported where the verifier does. Deterministic; needs no language model, network or key.
+    """A judge by the verifier's verdict.
+
+    It is deterministic and needs no language model, network or key.
 
     Args:
         verifier: what decides; None takes the :class:`ClaimVerifier` of the package.
@@ -31,12 +33,19 @@ class VerifierJudge:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """That of the verifier, its model's version and hash among it."""
+        """Return the verifier's identity.
+
+        It has the version and the hash of its model.
+        """
         return {**self._verifier.identity, "judge": self.name}
 
     async def score_all(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
-        """1 for each claim whose verdict is "supported", 0 for any other."""
+        """Score claims 1 if the verdict is "supported", else 0."""
         return [Score.of(one.supported) for one in await verified(self._verifier, claims, evidence)]
+
+    async def verdicts(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Verdict]:
+        """Return the verifier's verdicts."""
+        return [one.verdict for one in await verified(self._verifier, claims, evidence)]
 
     async def chances(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
         """Return the verifier's chance that the evidence supports each claim."""
@@ -44,24 +53,30 @@ class VerifierJudge:
 
 
 async def verified(verifier: Verifier, claims: Sequence[str], evidence: Sequence[str]) -> list[AnswerSentence]:
-    """Return the verdict on each claim, in order, without blocking the event loop."""
+    """Verify claims without blocking the event loop.
+
+    Verdicts are in the order of the claims.
+    """
     return await asyncio.to_thread(verifier.verify, claims, passages_from(evidence))
 
 
 def passages_from(evidence: Sequence[str]) -> list[Passage]:
     """Return texts as evidence, each a record of its own."""
     nodes = [
-        NodeWithScore(node=TextNode(id_=str(place), text=text, start_char_idx=0)) for place, text in enumerate(evidence)
+        NodeWithScore(node=TextNode(id_=str(number), text=text, start_char_idx=0))
+        for number, text in enumerate(evidence)
     ]
     return passages_of(nodes)
 
 
 def own_work(judge: Mapping[str, Any], decided: Mapping[str, Any]) -> str:
-    """Tell in a line where a judge stands on the verifier that decided in the system too; empty where it does not.
+    """Describe a judge that shares the system's verifier.
+
+    Empty where the judge is independent of it.
 
     Args:
         judge: identity of the judge.
-        decided: identity of the verifier that decided which sentences the system said.
+        decided: identity of the verifier that decided which sentences the system kept.
     """
     if judge.get("judge") == NAME:
         alone = {key: value for key, value in judge.items() if key != "judge"}

@@ -1,13 +1,18 @@
-"""Whether what cannot be answered is left unanswered, and what that costs: risk against coverage."""
+"""Measures of abstention: risk against coverage."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from llama_index_medqa.errors import InputError
+
+Floats = npt.NDArray[np.float64]
 
 
 class RiskPoint(NamedTuple):
-    """What a threshold gives.
+    """Risk and coverage at one threshold.
 
     Attributes:
         threshold: questions with at least this confidence are answered.
@@ -25,7 +30,9 @@ class RiskPoint(NamedTuple):
 
 
 def risk_coverage(confidences: Sequence[float], answerable: Sequence[bool]) -> list[RiskPoint]:
-    """The risk-coverage curve (El-Yaniv and Wiener 2010): a point for each confidence as the threshold.
+    """Return the risk-coverage curve.
+
+    It has a point for each confidence as the threshold (El-Yaniv and Wiener 2010).
 
     Args:
         confidences: of the questions, in any order.
@@ -50,8 +57,45 @@ def risk_coverage(confidences: Sequence[float], answerable: Sequence[bool]) -> l
     return points
 
 
+def selective_risk(confidences: Floats, losses: Floats) -> tuple[Floats, Floats]:
+    """Return coverage and risk where only the surest answers are given.
+
+    Answers of the same confidence are given together, or not at all.
+
+    Args:
+        confidences: of the answers, in any order.
+        losses: of each, 0 for a right one and 1 for a wrong one.
+
+    Returns:
+        Coverage and the mean loss of the answers given, from the fewest answers to all.
+
+    Raises:
+        InputError: lengths differ, or there is no answer.
+    """
+    if len(confidences) != len(losses) or not len(losses):
+        raise InputError(f"Each answer needs a confidence: got {len(confidences)} for {len(losses)} answers.")
+    order = np.argsort(-confidences, kind="stable")
+    sure, counts = confidences[order], np.arange(1, len(losses) + 1)
+    lasts = np.append(sure[1:] != sure[:-1], True)
+    return counts[lasts] / len(losses), (np.cumsum(losses[order]) / counts)[lasts]
+
+
+def area_under_risk_coverage(confidences: Floats, losses: Floats) -> float:
+    """Return the mean risk over all coverages (AURC, Geifman and El-Yaniv 2017).
+
+    An answer counts at the coverage at which it is given. Where all answers are equally sure, it is the mean loss.
+
+    Raises:
+        InputError: as :func:`selective_risk`.
+    """
+    coverage, risk = selective_risk(confidences, losses)
+    return float(np.sum(np.diff(coverage, prepend=0.0) * risk))
+
+
 def auroc(confidences: Sequence[float], answerable: Sequence[bool]) -> float:
-    """Chance that an answerable question has more confidence than an unanswerable one; a tie counts half.
+    """Return the AUROC of confidence for answerability.
+
+    It is the chance that an answerable question has more confidence than an unanswerable one; a tie counts half.
 
     Raises:
         InputError: as :func:`risk_coverage`.

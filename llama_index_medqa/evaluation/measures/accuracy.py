@@ -1,10 +1,11 @@
-"""Whether an answer is right: its one-word label, parsed strictly, and its words beside those of gold answers."""
+"""Measures of an answer's label and words against gold answers."""
 
 import re
 from collections import Counter
 
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase, Label
+from llama_index_medqa.evaluation.measures.choice_reading import read_choice
 from llama_index_medqa.evaluation.measures.measure import Measure, without_text
 from llama_index_medqa.evaluation.score import Score
 from llama_index_medqa.text.search_terms import lexical_terms
@@ -18,7 +19,9 @@ _LABELS: dict[str, Label] = {"yes": "yes", "no": "no", "maybe": "maybe"}
 
 
 def parse_label(text: str) -> Label | None:
-    """The label that an answer declares: its first word standing alone, or after "answer:" or "the answer is".
+    """Return the label that an answer declares.
+
+    It is the first word standing alone, or the word after "answer:" or "the answer is".
 
     Args:
         text: the answer.
@@ -40,6 +43,17 @@ def _accuracy(case: EvaluationCase, answer: Answer) -> Score:
     if label is None:
         return Score.unscored("unparsable", answer.text[:80])
     return Score.of(label == case.gold_label)
+
+
+def _choice_accuracy(case: EvaluationCase, answer: Answer) -> Score:
+    if not case.choices:
+        return Score.not_applicable("no choices")
+    if missing := without_text(answer):
+        return missing
+    taken = read_choice(answer.text, dict(case.choices))
+    return (
+        Score.of(taken.letter == case.gold_choice) if taken.letter else Score.unscored(taken.reason, answer.text[:80])
+    )
 
 
 def _word_f1(case: EvaluationCase, answer: Answer) -> Score:
@@ -66,6 +80,10 @@ Answered = Measure("Answered", _answered)
 Accuracy = Measure("Accuracy", _accuracy)
 """Whether the declared label is the gold label (PubMedQA, Jin et al. 2019). An answer without a label that can be
 parsed is unscored, never given a default."""
+
+ChoiceAccuracy = Measure("ChoiceAccuracy", _choice_accuracy)
+"""Whether the choice that the answer takes is the right one (as MIRAGE, Xiong et al. 2024, scores systems). An answer
+that takes none, or several, is unscored, never given a default."""
 
 WordF1 = Measure("WordF1", _word_f1)
 """F1 of the answer's words with those of the nearest gold answer (Rajpurkar et al. 2016), as stems without function

@@ -1,7 +1,8 @@
-"""The measures by their names, as the command takes them."""
+"""The measures by name, as the command takes them."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer
@@ -10,8 +11,10 @@ from llama_index_medqa.evaluation.document_ids import are_comparable, canonical_
 from llama_index_medqa.evaluation.judges import Judge
 from llama_index_medqa.evaluation.judges.ragas import RagasJudge
 from llama_index_medqa.evaluation.judges.verifier import VerifierJudge
-from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered, WordF1
+from llama_index_medqa.evaluation.measures.accuracy import Accuracy, Answered, ChoiceAccuracy, WordF1
+from llama_index_medqa.evaluation.measures.bioasq import measures as bioasq
 from llama_index_medqa.evaluation.measures.citation import CitationMeasure, CitationPrecision, CitationRecall
+from llama_index_medqa.evaluation.measures.citation_support import CitedSentences, citation_measures
 from llama_index_medqa.evaluation.measures.effort import Seconds, Tokens
 from llama_index_medqa.evaluation.measures.evidence import RetractedEvidence
 from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
@@ -21,6 +24,30 @@ from llama_index_medqa.evaluation.measures.retrieval import Precision, Recall, n
 from llama_index_medqa.evaluation.measures.terms import MedicalTerms, term_precision
 from llama_index_medqa.evaluation.score import Score
 
+_EXACT = (
+    bioasq.FactoidStrict,
+    bioasq.FactoidLenient,
+    bioasq.FactoidMRR,
+    bioasq.ListPrecision,
+    bioasq.ListRecall,
+    bioasq.ListF1,
+)
+_IDEAL = (bioasq.Rouge2, bioasq.RougeSU4)
+
+
+def _always(case: EvaluationCase) -> bool:
+    return True
+
+
+# Measures that are taken by themselves only where a case is of their kind.
+_FITS: Mapping[str, Callable[[EvaluationCase], bool]] = MappingProxyType(
+    {
+        ChoiceAccuracy.name: lambda case: bool(case.choices),
+        **{measure.name: lambda case: bool(case.gold_items) for measure in _EXACT},
+        **{measure.name: lambda case: bool(case.kind and case.gold_answers) for measure in _IDEAL},
+        CitedSentences.name: lambda case: False,
+    }
+)
 _RETRIEVAL = {measure.name.lower(): measure for measure in (nDCG, Recall, Precision)}
 _CUT_OFF = re.compile(r"(\w+)@([1-9]\d*)")
 _TERM_PRECISION = "TermPrecision"
@@ -33,19 +60,50 @@ def measures_of(
     judge: Judge | None = None,
     ragas: RagasJudge | None = None,
 ) -> list[Measure]:
-    """Measures by name.
+    """Return measures by name.
 
     Args:
-        names: such as ``nDCG@10`` or ``Accuracy``; none gives all but ragas'.
+        names: such as ``nDCG@10`` or ``Accuracy``; none gives all but ragas' and those of citations by a judge.
         headings: MeSH headings that ``TermPrecision`` looks for; without any it is left out of "all".
-        judge: says of ``Faithfulness`` and ``GoldSupport`` what is supported; None takes the verifier.
+        judge: decides what is supported, for ``Faithfulness`` and ``GoldSupport``; None takes the verifier.
         ragas: asks the model of ragas' measures, which are taken by name only.
 
     Raises:
         InputError: a name is not known, or needs what is not given.
     """
-    found = {measure.name.lower(): measure for measure in _all(list(headings), judge or VerifierJudge())}
-    return [_of_ragas(name, ragas) or _named(name, found) for name in names] or list(found.values())
+    decides = judge or VerifierJudge()
+    usual = _all(list(headings), decides)
+    found = {measure.name.lower(): measure for measure in [*usual, *citation_measures(decides)]}
+    return [_of_ragas(name, ragas) or _named(name, found) for name in names] or usual
+
+
+def measures_for(
+    cases: Sequence[EvaluationCase],
+    chosen: Iterable[str | Measure] = (),
+    *,
+    headings: Iterable[str] = (),
+    judge: Judge | None = None,
+    ragas: RagasJudge | None = None,
+) -> list[Measure]:
+    """Return measures by name or as they are, and all that fit the cases where none is chosen.
+
+    Args:
+        cases: to be scored.
+        chosen: names as :func:`measures_of` takes them, and measures.
+        headings: see :func:`measures_of`.
+        judge: see :func:`measures_of`.
+        ragas: see :func:`measures_of`.
+
+    Raises:
+        InputError: see :func:`measures_of`.
+    """
+    wanted = list(chosen)
+    names = [one for one in wanted if isinstance(one, str)]
+    if not wanted:
+        usual = measures_of(headings=headings, judge=judge, ragas=ragas)
+        return [one for one in usual if any(map(_FITS.get(one.name, _always), cases))]
+    named = iter(measures_of(names, headings=headings, judge=judge, ragas=ragas) if names else ())
+    return [next(named) if isinstance(one, str) else one for one in wanted]
 
 
 def _of_ragas(name: str, judge: RagasJudge | None) -> Measure | None:
@@ -65,6 +123,10 @@ def _all(headings: Sequence[str], judge: Judge) -> list[Measure]:
         Answered,
         Accuracy,
         WordF1,
+        ChoiceAccuracy,
+        *_EXACT,
+        *_IDEAL,
+        CitedSentences,
         faithfulness(judge),
         gold_support(judge),
         *terms,

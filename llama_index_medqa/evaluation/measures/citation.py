@@ -1,4 +1,4 @@
-"""Whether the papers that an answer cites are the right ones, and how its sentences were judged."""
+"""Measures of citations and of verified sentences."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from llama_index_medqa.errors import InputError
 
 @dataclass(frozen=True)
 class CitationMeasure:
-    """A measure of the cited papers against the papers that hold the answer.
+    """A measure of cited documents against gold documents.
 
     Attributes:
         name: such as ``citation precision``.
@@ -21,7 +21,9 @@ class CitationMeasure:
         return self.name
 
     def score(self, cited: Collection[str], gold: Collection[str]) -> float | None:
-        """The value for one answer, 0 to 1; None where it has none, which is to be counted, not averaged.
+        """Score one answer from 0 to 1.
+
+        None where it has no score; count those, do not average them.
 
         Args:
             cited: ids of the papers that the answer cites.
@@ -37,7 +39,7 @@ class CitationMeasure:
 
 @dataclass(frozen=True)
 class VerdictShare:
-    """The share of an answer's drafted sentences with one verdict.
+    """The share of drafted sentences with one verdict.
 
     Attributes:
         verdict: ``supported``, ``unsupported`` or ``contradicted``.
@@ -49,7 +51,10 @@ class VerdictShare:
         return f"{self.verdict} sentences"
 
     def score(self, verdicts: Sequence[str]) -> float | None:
-        """The value for one answer, 0 to 1; None where no sentence was drafted."""
+        """Score one answer from 0 to 1.
+
+        None where no sentence was drafted.
+        """
         return sum(verdict == self.verdict for verdict in verdicts) / len(verdicts) if verdicts else None
 
 

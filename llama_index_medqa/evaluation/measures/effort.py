@@ -1,4 +1,4 @@
-"""What an answer costs: time and tokens."""
+"""Measures of the cost of an answer: time and tokens."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the evidence of an answer is worth: retracted papers in it."""
+"""Measures of the evidence: retracted papers in it."""
 
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase

@@ -1,4 +1,4 @@
-"""Whether a text holds what an answer says, sentence by sentence, as a judge sees it."""
+"""Measures of an answer's sentences against texts, by a judge."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -13,12 +13,14 @@ SUPPORTED = 0.5
 
 
 def names_by(judge: str) -> tuple[str, str]:
-    """The names of the two measures, by that of their judge."""
+    """Return the names of a judge's two measures."""
     return f"Faithfulness({judge})", f"GoldSupport({judge})"
 
 
 def faithfulness(judge: Judge) -> Measure:
-    """Share of the answer's sentences that the retrieved texts support (RAGAS: Es et al. 2024, sentences as claims).
+    """Score the sentences that the retrieved texts support.
+
+    It is their share (RAGAS: Es et al. 2024, with sentences as claims).
 
     With :class:`VerifierJudge` it says nothing of a :class:`MedQAQueryEngine`, which keeps only what that very verifier
     supports; the results tell so.
@@ -27,7 +29,10 @@ def faithfulness(judge: Judge) -> Measure:
 
 
 def gold_support(judge: Judge) -> Measure:
-    """Share of the answer's sentences that the gold evidence supports: for answers that were given from memory."""
+    """Score the sentences that the gold evidence supports.
+
+    It is their share, for answers that were given from memory.
+    """
     return Measure(names_by(judge.name)[1], _judged(judge, _gold), judge=judge.identity)
 
 

@@ -1,4 +1,4 @@
-"""Our measures as LlamaIndex evaluators, for ``BatchEvalRunner`` and whatever else takes a ``BaseEvaluator``."""
+"""Measures as LlamaIndex evaluators, such as for ``BatchEvalRunner``."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +15,9 @@ from llama_index_medqa.evaluation.measures.measure import Measure
 
 
 class MeasureEvaluator(BaseEvaluator):
-    """A measure as a LlamaIndex evaluator; the case is looked up by the question.
+    """A measure as a LlamaIndex evaluator.
+
+    The case is found by what is asked: its question, with its choices where there are some.
 
     What could not be scored is an invalid result with its reason, never a score.
 
@@ -31,15 +33,15 @@ class MeasureEvaluator(BaseEvaluator):
         self._measure = measure
         self._cases: dict[str, EvaluationCase] = {}
         for case in cases:
-            if case.question in self._cases:
-                raise InputError(f"Two cases ask {case.question!r}: an evaluator tells cases apart by their question.")
-            self._cases[case.question] = case
+            if case.prompt in self._cases:
+                raise InputError(f"Two cases ask {case.prompt!r}: an evaluator tells cases apart by their question.")
+            self._cases[case.prompt] = case
 
     def _get_prompts(self) -> PromptDictType:
         return {}
 
     def _update_prompts(self, prompts_dict: PromptDictType) -> None:
-        """There are none."""
+        """Do nothing: there are no prompts."""
 
     async def aevaluate(
         self,
@@ -48,30 +50,33 @@ class MeasureEvaluator(BaseEvaluator):
         contexts: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> EvaluationResult:
-        """Scores a text; the ids of retrieved documents are known to :meth:`aevaluate_response` only."""
+        """Score a text.
+
+        Only :meth:`aevaluate_response` knows the ids of retrieved documents.
+        """
         evidence = None if contexts is None else tuple(Evidence("", text) for text in contexts)
         return await self._result(query, Answer(response or "", evidence))
 
     async def aevaluate_response(
         self, query: str | None = None, response: Response | None = None, **kwargs: Any
     ) -> EvaluationResult:
-        """Scores a response of a query engine."""
+        """Score a response of a query engine."""
         return await self._result(query, answer_of(response or Response(None)))
 
     def evaluate_response(
         self, query: str | None = None, response: Response | None = None, **kwargs: Any
     ) -> EvaluationResult:
-        """As :meth:`aevaluate_response`."""
+        """Score a response, as :meth:`aevaluate_response`."""
         result: EvaluationResult = asyncio_run(self._result(query, answer_of(response or Response(None))))
         return result
 
     async def _result(self, query: str | None, answer: Answer) -> EvaluationResult:
-        told: dict[str, Any] = {"query": query, "response": answer.text}
-        told["contexts"] = [piece.text for piece in answer.evidence or ()]
+        fields: dict[str, Any] = {"query": query, "response": answer.text}
+        fields["contexts"] = [piece.text for piece in answer.evidence or ()]
         case = self._cases.get(query or "")
         if case is None:
-            return EvaluationResult(**told, invalid_result=True, invalid_reason="no case asks this question")
+            return EvaluationResult(**fields, invalid_result=True, invalid_reason="no case asks this question")
         score = await self._measure.ascore(case, answer)
         if score.value is None:
-            return EvaluationResult(**told, invalid_result=True, invalid_reason=score.reason, feedback=score.detail)
-        return EvaluationResult(**told, score=score.value)
+            return EvaluationResult(**fields, invalid_result=True, invalid_reason=score.reason, feedback=score.detail)
+        return EvaluationResult(**fields, score=score.value)

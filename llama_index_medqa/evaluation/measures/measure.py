@@ -1,4 +1,4 @@
-"""What a measure is: a name, and a function that scores one case."""
+"""A measure: a name, and a function that scores one case."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,10 @@ from llama_index_medqa.evaluation.score import Score, Unit
 
 
 def without_text(answer: Answer) -> Score | None:
-    """Why measures of an answer's text have no number; None where there is a text to measure."""
+    """Return the score of an answer without text.
+
+    None where there is a text to measure.
+    """
     if answer.abstained:
         return Score.not_applicable("abstained")
     return Score.unscored("empty answer") if answer.is_empty else None
@@ -28,7 +31,7 @@ class Measure:
         unit: ``share`` is a number from 0 to 1.
         higher_is_better: whether more is better.
         repeatable: whether two runs of the same system give the same; times do not.
-        judge: identity of the judge that the scores stand on; None where no judge is asked.
+        judge: identity of the judge that gives the scores; None where no judge is asked.
     """
 
     name: str
@@ -42,11 +45,11 @@ class Measure:
         return self.name
 
     async def ascore(self, case: EvaluationCase, answer: Answer) -> Score:
-        """The score of one case; several may be awaited at a time."""
+        """Score one case; several may be awaited at a time."""
         scored = self.function(case, answer)
         return scored if isinstance(scored, Score) else await scored
 
     def score(self, case: EvaluationCase, answer: Answer) -> Score:
-        """As :meth:`ascore`, where nothing else is to go on meanwhile."""
+        """Score one case and wait for it, as :meth:`ascore`."""
         score: Score = asyncio_run(self.ascore(case, answer))
         return score

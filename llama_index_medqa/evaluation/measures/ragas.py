@@ -1,4 +1,4 @@
-"""ragas' metrics as measures: what of a case and an answer each of them takes."""
+"""ragas' metrics as measures."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
@@ -32,12 +32,15 @@ RAGAS_NAMES = {f"{metric}(ragas)": metric for metric in _INPUTS}
 
 
 def ragas_name(name: str) -> str | None:
-    """The name as it is written, where it is one of :data:`RAGAS_NAMES` in whatever case; None for any other."""
+    """Return a metric's name as ragas writes it.
+
+    Upper and lower case are ignored. None if it is not one of :data:`RAGAS_NAMES`.
+    """
     return {known.lower(): known for known in RAGAS_NAMES}.get(name.lower())
 
 
 def ragas_measure(name: str, judge: RagasJudge) -> Measure:
-    """A metric of ragas as a measure.
+    """Return a metric of ragas as a measure.
 
     The reference is the first gold answer, the contexts are the retrieved texts. ``Faithfulness(ragas)`` is the share
     of an answer's statements that the contexts hold, ``ContextRecall(ragas)`` the share of the reference's,

@@ -1,4 +1,4 @@
-"""How well a ranking of documents holds the relevant ones: ``nDCG @ 10``, ``Recall @ 5``."""
+"""Measures of a ranking: ``nDCG @ 10``, ``Recall @ 5``."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Judgements = Mapping[str, float]
 
 @dataclass(frozen=True)
 class RetrievalMeasure:
-    """A measure of a ranking, cut off at a rank: ``nDCG @ 10``.
+    """A measure of a ranking with a cutoff: ``nDCG @ 10``.
 
     Attributes:
         name: such as ``nDCG``.
@@ -37,7 +37,7 @@ class RetrievalMeasure:
         return self.name if self.cutoff is None else f"{self.name}@{self.cutoff}"
 
     def score(self, ranking: Ranking, judgements: Judgements) -> float:
-        """The value for one question, 0 to 1.
+        """Score one ranking from 0 to 1.
 
         Args:
             ranking: document ids, the best first, each once.
@@ -54,7 +54,7 @@ class RetrievalMeasure:
         return self._formula(ranking, relevant, self.cutoff or max(len(ranking), len(relevant)))
 
     def per_question(self, rankings: Mapping[str, Ranking], judgements: Mapping[str, Judgements]) -> dict[str, float]:
-        """The value for each judged question.
+        """Score the ranking of each judged question.
 
         Args:
             rankings: by question id.
@@ -91,9 +91,11 @@ def _precision(ranking: Ranking, relevant: Judgements, cutoff: int) -> float:
 
 
 def of_answers(measure: RetrievalMeasure) -> Measure:
-    """A measure of rankings as one of answers: of the documents of their evidence against the gold documents.
+    """Return a measure of rankings as one of answers.
 
-    Ids that are of another kind than the gold ones, such as UUIDs against PMIDs, tell nothing: ``ids unknown``.
+    It compares the documents of the evidence with the gold documents.
+
+    Ids of another kind than the gold ones, such as UUIDs against PMIDs, give no score: ``ids unknown``.
     """
 
     def score(case: EvaluationCase, answer: Answer) -> Score:

@@ -1,4 +1,4 @@
-"""Medical terms of an answer, and whether its evidence holds them."""
+"""Measures of medical terms in an answer and its evidence."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -21,7 +21,7 @@ _CHECK_TAGS = frozenset(
 
 
 class MedicalTerms:
-    """The MeSH headings that are looked for in texts.
+    """The MeSH headings to find in texts.
 
     A heading is found by the stems of its words, in its own order or, where it is inverted, in the natural one
     (``Diabetes Mellitus, Type 2`` as ``type 2 diabetes mellitus``). Of overlapping terms the longest counts. NLM's
@@ -42,35 +42,48 @@ class MedicalTerms:
         self._longest = max(map(len, self._terms))
 
     def found(self, text: str) -> frozenset[Term]:
-        """The terms of a text, as stems; of overlapping ones the longest."""
-        words, found, place = lexical_terms(text), set(), 0
-        while place < len(words):
-            longest = next(reversed(self._starting_at(words, place)), ())
+        """Return the terms of a text, as stems.
+
+        Of overlapping terms the longest counts.
+        """
+        words, found, position = lexical_terms(text), set(), 0
+        while position < len(words):
+            longest = next(reversed(self._starting_at(words, position)), ())
             if longest:
                 found.add(longest)
-            place += len(longest) or 1
+            position += len(longest) or 1
         return frozenset(found)
 
     def held(self, words: Sequence[str]) -> frozenset[Term]:
-        """The terms in the stems of a text, those included that are part of a longer one."""
-        return frozenset(term for place in range(len(words)) for term in self._starting_at(words, place))
+        """Return all terms in the stems of a text.
 
-    def _starting_at(self, words: Sequence[str], place: int) -> list[Term]:
-        """The terms that begin with a word, the shortest first."""
-        candidates = (tuple(words[place : place + n]) for n in range(1, min(self._longest, len(words) - place) + 1))
+        Terms within longer ones count too.
+        """
+        return frozenset(term for position in range(len(words)) for term in self._starting_at(words, position))
+
+    def _starting_at(self, words: Sequence[str], position: int) -> list[Term]:
+        """Return the terms that begin at a word, shortest first."""
+        candidates = (
+            tuple(words[position : position + n]) for n in range(1, min(self._longest, len(words) - position) + 1)
+        )
         return [term for term in candidates if term in self._terms]
 
 
 @lru_cache(maxsize=50_000)
 def forms(heading: str) -> frozenset[Term]:
-    """The ways in which a MeSH heading is written, as stems: as it is, and uninverted."""
+    """Return the ways in which a MeSH heading is written.
+
+    As stems: as it is, and with an inverted heading turned round.
+    """
     parts = heading.split(", ")
     ways = (heading, " ".join(reversed(parts)), f"{' '.join(parts[1:])} {parts[0]}")
     return frozenset(form for form in (tuple(lexical_terms(way)) for way in ways) if form)
 
 
 def term_precision(terms: MedicalTerms) -> Measure:
-    """Share of the answer's medical terms that its evidence holds, in its text or among its documents' headings.
+    """Score the answer's terms that the evidence holds.
+
+    It is their share; the evidence's text and its documents' headings count.
 
     A term that the answer brings along from elsewhere is what a hallucination is often made of.
     """

@@ -1,4 +1,4 @@
-"""Any query engine asked, each question once, its answers kept as they come.
+"""Running a query engine over cases, each question once.
 
 May import the rest of ``evaluation`` and what stands below it.
 """

@@ -1,4 +1,4 @@
-"""Asks a system all questions of a set of cases: several at once, each only once."""
+"""Asking a system all questions of a set of cases."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ _OUTCOMES = {
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of one case.
+    """The answer to one case, or why there is none.
 
     Attributes:
         answer: the answer; None where the system failed.
@@ -37,7 +37,10 @@ class Reply:
 
     @property
     def outcome(self) -> str:
-        """The failure in a word or two that can be counted; empty where the system answered."""
+        """Return the failure in a word or two; empty if none.
+
+        Equal failures can be counted by it.
+        """
         if not self.failure:
             return ""
         return next((name for name, pattern in _OUTCOMES.items() if pattern.search(self.failure)), "system failed")
@@ -45,7 +48,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         done: questions that are answered or failed.
@@ -69,10 +72,10 @@ async def collect(
     timeout: float = 600.0,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Reply]:
-    """Asks a system what the journal does not know yet.
+    """Ask a system what the journal does not know yet.
 
     An answer is in the journal before the next question is asked in its place, so that a run which is killed and
-    started again asks anew only what was under way. Failures are not kept: another run asks again.
+    started again asks only what was under way. Failures are not kept: another run asks again.
 
     Args:
         cases: the cases.
@@ -90,8 +93,8 @@ async def collect(
     """
     if concurrency < 1:
         raise InputError(f"At least one question must be under way: concurrency cannot be {concurrency}.")
-    keys = [answer_key(system.identity, case.question) for case in cases]
-    places = asyncio.Semaphore(concurrency)
+    keys = [answer_key(system.identity, case.prompt) for case in cases]
+    slots = asyncio.Semaphore(concurrency)
     replies: dict[str, Reply] = {}
 
     async def one(key: str, case: EvaluationCase) -> None:
@@ -99,7 +102,7 @@ async def collect(
         if kept is not None:
             replies[key] = Reply(kept, was_kept=True)
         else:
-            async with places:
+            async with slots:
                 reply = await _ask(case, system, timeout)
                 if reply.answer:
                     journal.put(key, case.case_id, reply.answer)

@@ -1,4 +1,4 @@
-"""Every reply scored by every measure: a run becomes results."""
+"""Scoring of every reply by every measure."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +12,7 @@ from llama_index_medqa.evaluation.judges.measured import measured_quality
 from llama_index_medqa.evaluation.judges.verifier import own_work
 from llama_index_medqa.evaluation.measures.measure import Measure
 from llama_index_medqa.evaluation.results import CaseResult, MeasureInfo, Results
+from llama_index_medqa.evaluation.runs.figures import figures_of
 from llama_index_medqa.evaluation.runs.runner import Reply
 from llama_index_medqa.evaluation.score import Score
 
@@ -29,7 +30,9 @@ async def score_all(
     run: Callable[[], Mapping[str, Any]] = dict,
     progress: Callable[[int, int], None] | None = None,
 ) -> Results:
-    """Scores every reply by every measure. Judges behind servers are asked for all cases together.
+    """Score every reply by every measure.
+
+    Judges behind servers are asked for all cases together.
 
     Args:
         cases: the cases.
@@ -37,7 +40,7 @@ async def score_all(
         measures: with names that differ.
         system: see :class:`Results`.
         adapter: see :class:`Results`.
-        run: gives what :class:`Results` tells of the run; called when all is scored.
+        run: returns the run block of :class:`Results`; called when all is scored.
         progress: called after every case, with the number of cases that are scored and of all.
 
     Raises:
@@ -56,13 +59,15 @@ async def score_all(
             progress(scored, len(cases))
         return result
 
+    scored_cases = await asyncio.gather(*(one(case, reply) for case, reply in zip(cases, replies, strict=True)))
     return Results(
         system,
         fingerprint_of_cases(cases),
         [_info(measure, replies) for measure in measures],
-        await asyncio.gather(*(one(case, reply) for case, reply in zip(cases, replies, strict=True))),
+        scored_cases,
         adapter,
         run(),
+        figures_of(cases, replies, [case.scores for case in scored_cases]),
     )
 
 
@@ -84,7 +89,9 @@ async def _case_result(case: EvaluationCase, reply: Reply, measures: Sequence[Me
     values = await asyncio.gather(*(measure.ascore(case, answer) for measure in measures))
     scores = {measure.name: value for measure, value in zip(measures, values, strict=True)}
     # Texts of evidence are in the file of answers; here the documents are enough.
-    shown = {"text": answer.text, "documents": answer.ranking, "cited": answer.cited, "abstained": answer.abstained}
+    # Named as the gold ones are: ids that LlamaIndex made up differ from run to run.
+    documents = answer.ranking_like(case.gold_documents)
+    shown = {"text": answer.text, "documents": documents, "cited": answer.cited, "abstained": answer.abstained}
     return CaseResult(
         case.case_id, case.question, case.cluster, {**shown, "answered_by": answer.answered_by}, "", scores
     )

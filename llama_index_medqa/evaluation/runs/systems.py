@@ -1,4 +1,4 @@
-"""Systems under test: any LlamaIndex query engine, or answers that were stored before."""
+"""Systems under test: query engines and stored answers."""
 
 import asyncio
 import hashlib
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.response.schema import AsyncStreamingResponse, Response, StreamingResponse
 
+from llama_index_medqa._common.files import file_sha256
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import Answer, answer_of
 from llama_index_medqa.evaluation.cases import EvaluationCase
@@ -28,21 +29,24 @@ _WITHOUT_EFFECT = ("api_base", "description", "follows_index")
 
 
 class System(Protocol):
-    """What answers the questions."""
+    """A system that answers questions."""
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """What decides its answers, as plain data: answers are kept under it, and it stands in the results."""
+        """Return what decides its answers, as plain data.
+
+        Answers are stored under it, and it is part of the results.
+        """
         ...
 
     async def answer(self, case: EvaluationCase) -> Answer:
-        """Answers one case; may be called for several at once."""
+        """Answer one case; several calls may run at once."""
         ...
 
 
 @dataclass(frozen=True)
 class QueryEngineSystem:
-    """Any LlamaIndex query engine.
+    """Any LlamaIndex query engine as a system.
 
     Attributes:
         engine: it; streams are read to their end.
@@ -53,10 +57,10 @@ class QueryEngineSystem:
     identity: Mapping[str, Any]
 
     async def answer(self, case: EvaluationCase) -> Answer:
-        """Asks the engine, and takes the time and the tokens."""
+        """Ask the engine, and measure time and tokens."""
         start = time.perf_counter()
         with counted_tokens() as usage:
-            response = await self.engine.aquery(case.question)
+            response = await self.engine.aquery(case.prompt)
             if isinstance(response, AsyncStreamingResponse):
                 response = await response.get_response()
             elif isinstance(response, StreamingResponse):
@@ -69,8 +73,31 @@ class QueryEngineSystem:
         return answer
 
 
-class StoredAnswers:
-    """Answers out of a file, such as those of a system that is no query engine.
+class KnownAnswers:
+    """Answers that are known already, as a system.
+
+    Args:
+        answers: by id of the case.
+        identity: see :class:`System`.
+    """
+
+    def __init__(self, answers: Mapping[str, Answer], identity: Mapping[str, Any]) -> None:
+        self._answers = answers
+        self.identity = identity
+
+    async def answer(self, case: EvaluationCase) -> Answer:
+        """Return the known answer.
+
+        Raises:
+            InputError: there is none.
+        """
+        if case.case_id not in self._answers:
+            raise InputError(f"the file of answers holds none for the case {case.case_id!r}")
+        return self._answers[case.case_id]
+
+
+class StoredAnswers(KnownAnswers):
+    """Answers from a file, for systems that are no query engine.
 
     A line holds ``id`` (of the case) and ``answer``: a text, or an object with ``text`` and whatever else is known of
     :class:`Answer`.
@@ -83,26 +110,16 @@ class StoredAnswers:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._answers: dict[str, Answer] = {}
+        answers: dict[str, Answer] = {}
         for row in read_answers(path):
-            if row.case_id in self._answers:
+            if row.case_id in answers:
                 raise InputError(f"{path} answers the case {row.case_id!r} twice: keep the answer of one system.")
-            self._answers[row.case_id] = row.answer
-        self.identity = {"answers": hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]}
-
-    async def answer(self, case: EvaluationCase) -> Answer:
-        """The stored answer.
-
-        Raises:
-            InputError: there is none.
-        """
-        if case.case_id not in self._answers:
-            raise InputError(f"the file of answers holds none for the case {case.case_id!r}")
-        return self._answers[case.case_id]
+            answers[row.case_id] = row.answer
+        super().__init__(answers, {"answers": file_sha256(path)[:16]})
 
 
 def load_engine(name: str) -> QueryEngineSystem:
-    """A query engine that a function of one's own makes.
+    """Make a query engine by a function of one's own.
 
     Args:
         name: ``package.module:function``; it is called without arguments. Modules of the working directory are found.
@@ -131,7 +148,7 @@ def load_engine(name: str) -> QueryEngineSystem:
 
 @dataclass(frozen=True)
 class IndexContent:
-    """What an index holds, as far as it decides answers.
+    """The content of an index, as far as it decides answers.
 
     Attributes:
         fingerprint: 16 hexadecimal digits that change when a record does.
@@ -143,7 +160,7 @@ class IndexContent:
 
 
 def content_of(index: PubMedIndex) -> IndexContent:
-    """Reads one row for each document of an index."""
+    """Read one row for each document of an index."""
     rows = index.store.metadata_of([f"{document_id}#0" for document_id in index.document_ids()])
     hashes = sorted((node_id, str(row.get("record_hash", ""))) for node_id, row in rows.items())
     headings = frozenset(str(heading) for row in rows.values() for heading in row.get("mesh") or ())
@@ -153,13 +170,15 @@ def content_of(index: PubMedIndex) -> IndexContent:
 def profile_identity(
     profile: Profile, index: PubMedIndex, content: IndexContent, verifier: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The identity of a profile's engine over an index. Addresses and folders decide nothing and are left out.
+    """Return the identity of a profile's engine.
+
+    Addresses and folders decide nothing and are left out.
 
     Args:
         profile: the profile.
         index: the index.
         content: what the index holds.
-        verifier: identity of the verifier that decides which sentences are said.
+        verifier: identity of the verifier that decides which sentences are kept.
     """
     settings = {key: value for key, value in asdict(profile).items() if key not in _WITHOUT_EFFECT}
     return {"profile": settings, "index": index.identity, "records": content.fingerprint, "verifier": dict(verifier)}

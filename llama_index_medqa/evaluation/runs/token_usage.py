@@ -1,4 +1,4 @@
-"""How many tokens models read and wrote for an answer, as LlamaIndex's events tell."""
+"""Tokens that models read and wrote, by LlamaIndex's events."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +15,11 @@ from llama_index_instrumentation import get_dispatcher
 
 @dataclass
 class TokenCount:
-    """Tokens of the model calls of one answer.
+    """The tokens of the model calls of one answer.
 
     Attributes:
-        prompt_tokens: tokens read; None until a model tells.
-        answer_tokens: tokens written; None until a model tells.
+        prompt_tokens: tokens read; None until a model reports some.
+        answer_tokens: tokens written; None until a model reports some.
     """
 
     prompt_tokens: int | None = None
@@ -27,7 +27,10 @@ class TokenCount:
     _counted: list[Any] = field(default_factory=list, repr=False)
 
     def add(self, response: Any) -> None:
-        """Adds what a model's response tells. A call that is told of twice, as chat and completion, counts once."""
+        """Add the tokens of a model's response.
+
+        A call with two events, as chat and completion, counts once.
+        """
         if response is None or response.raw is None or any(response.raw is raw for raw in self._counted):
             return
         self._counted.append(response.raw)
@@ -53,7 +56,10 @@ class _UsageHandler(BaseEventHandler):
 
 @contextmanager
 def counted_tokens() -> Iterator[TokenCount]:
-    """Counts the tokens of the calls that are made in the block, also in tasks and threads that it starts."""
+    """Count the tokens of model calls in the block.
+
+    Calls in tasks and threads that it starts count too.
+    """
     handlers = get_dispatcher().event_handlers
     if not any(isinstance(handler, _UsageHandler) for handler in handlers):
         get_dispatcher().add_event_handler(_UsageHandler())

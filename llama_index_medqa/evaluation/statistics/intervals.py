@@ -1,6 +1,6 @@
-"""Intervals for means and for differences of means, by the bootstrap over cases; and what judging adds to them."""
+"""Bootstrap intervals of means and differences, and the variance of judging."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from types import ModuleType
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from llama_index_medqa.errors import InputError, MissingExtraError
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 
 DEFAULT_RESAMPLES = 10_000
 # Resamples drawn at once: bounds the memory, and decides no value.
@@ -33,7 +34,10 @@ class Estimate(NamedTuple):
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether 0 lies outside the interval: a difference that chance alone would seldom bring."""
+        """Return whether 0 lies outside the interval.
+
+        Chance alone seldom brings such a difference.
+        """
         return self.low > 0 or self.high < 0
 
 
@@ -45,12 +49,14 @@ def bootstrap_mean(
     resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
-    """The mean of per-case values with a percentile bootstrap interval (Efron and Tibshirani 1993, chapter 13).
+    """Estimate a mean with a percentile bootstrap interval.
+
+    See Efron and Tibshirani 1993, chapter 13.
 
     Args:
         values: one for each case, all finite; an unscored case is to be counted, not averaged.
         groups: of each case; then whole groups are drawn (Field and Welsh 2007), because cases of one group, such as
-            questions on one abstract, tell less than as many of different ones. None draws each case by itself.
+            questions on one abstract, weigh less than as many of different ones. None draws each case by itself.
         confidence: share of intervals that hold the true mean, between 0 and 1.
         resamples: times that as many cases, or groups, are drawn with replacement.
         seed: of the random numbers; the same seed gives the same interval.
@@ -74,12 +80,49 @@ def bootstrap_mean(
     return Estimate(float(data.mean()), float(low), float(high), len(data))
 
 
-def _drawn_means(sums: Floats, sizes: Floats, places: npt.NDArray[np.int64]) -> Floats:
-    return np.asarray(sums[places].sum(axis=1) / sizes[places].sum(axis=1), dtype=np.float64)
+def _drawn_means(sums: Floats, sizes: Floats, positions: npt.NDArray[np.int64]) -> Floats:
+    return np.asarray(sums[positions].sum(axis=1) / sizes[positions].sum(axis=1), dtype=np.float64)
+
+
+def bootstrap_statistic(
+    statistic: Callable[[Indices], float],
+    groups: Sequence[Hashable],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1_000,
+    seed: int = 0,
+) -> Estimate:
+    """Estimate what is no mean with a percentile bootstrap interval.
+
+    Args:
+        statistic: of the cases at some positions, of which some may come more than once.
+        groups: of each case; whole groups are drawn.
+        confidence: see :func:`bootstrap_mean`.
+        resamples: see :func:`bootstrap_mean`.
+        seed: see :func:`bootstrap_mean`.
+
+    Raises:
+        InputError: there is no case, or ``confidence`` is not between 0 and 1.
+    """
+    _require_usable(np.zeros(len(groups)), confidence)
+    members: dict[Hashable, list[int]] = {}
+    for position, group in enumerate(groups):
+        members.setdefault(group, []).append(position)
+    sets = [np.asarray(positions) for positions in members.values()]
+    random = np.random.default_rng(seed)
+    numbers = (random.integers(0, len(sets), len(sets)) for _ in range(resamples))
+    if len(sets) < len(groups):
+        numbers = (np.concatenate([sets[one] for one in drawn]) for drawn in numbers)
+    values = [statistic(positions) for positions in numbers]
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(values, [tail, 1.0 - tail])
+    return Estimate(statistic(np.arange(len(groups))), float(low), float(high), len(groups))
 
 
 def group_sums(values: Floats, groups: Sequence[Hashable] | None) -> Floats:
-    """The sum of each group's values, in the order in which groups first appear; the values themselves for None.
+    """Sum the values of each group.
+
+    Groups are in the order of their first value. Without groups the values are returned.
 
     Raises:
         InputError: the two are of different lengths.
@@ -101,7 +144,9 @@ def paired_bootstrap(
     resamples: int = DEFAULT_RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
-    """The mean of ``first - second``, case by case, with its interval: both were measured on the same cases.
+    """Estimate the mean of ``first - second`` by case.
+
+    Both were measured on the same cases.
 
     Args:
         first: one value for each case.
@@ -121,7 +166,7 @@ def paired_bootstrap(
 
 
 class RepeatedScores(NamedTuple):
-    """Where the scatter of repeatedly judged scores comes from.
+    """Sources of variance in repeatedly judged scores.
 
     Attributes:
         between: variance of the cases' true scores.
@@ -140,7 +185,9 @@ class RepeatedScores(NamedTuple):
 
 
 def repeated_scores(scores: Sequence[Sequence[float]]) -> RepeatedScores:
-    """Splits the variance of scores that were judged several times (one-way analysis, Shrout and Fleiss 1979, ICC(1)).
+    """Split the variance of repeatedly judged scores.
+
+    One-way analysis, ICC(1) (Shrout and Fleiss 1979).
 
     Args:
         scores: of each case, as many repeats for each, at least two of both.
@@ -168,7 +215,7 @@ def repeated_scores(scores: Sequence[Sequence[float]]) -> RepeatedScores:
 
 
 def require_scipy(feature: str) -> ModuleType:
-    """``scipy.stats``, which the base install does not bring.
+    """Import ``scipy.stats``, which the base install lacks.
 
     Args:
         feature: what needs it, for the message.

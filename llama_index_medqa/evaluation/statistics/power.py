@@ -1,4 +1,4 @@
-"""What a comparison could have seen: the least worsening that it catches, and how many cases it would take."""
+"""Power of a comparison: the worsening it detects, the cases it needs."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -15,7 +15,7 @@ _HALVINGS = 50
 
 @dataclass(frozen=True)
 class Design:
-    """How much the differences of a comparison scatter, as far as its power depends on it.
+    """The spread of a comparison's differences.
 
     Attributes:
         cases: number of cases.
@@ -37,7 +37,7 @@ class Design:
 
 
 def design_of(differences: Sequence[float], *, share: bool, groups: Sequence[Hashable] | None = None) -> Design:
-    """The design of a comparison that has been made.
+    """Return the design of a comparison that has been made.
 
     Args:
         differences: of the cases. Where none differs and scores lie between 0 and 1, a case that changes is taken to
@@ -65,7 +65,9 @@ def design_of(differences: Sequence[float], *, share: bool, groups: Sequence[Has
 
 
 def minimum_detectable_effect(design: Design, *, margin: float = 0.0, level: float = 0.05, power: float = 0.8) -> float:
-    """The least true worsening that a one-sided test against a margin catches with a given probability.
+    """Return the least worsening that a test detects.
+
+    The test is one-sided against a margin and detects it with a given probability.
 
     The test rejects at ``margin + z(1 - level) s``, with ``s`` the standard error of the mean difference, and a true
     worsening must lie ``z(power) s`` beyond (Lehr 1992). Two things are added, so that the figure holds where systems
@@ -104,7 +106,10 @@ def _quantiles(level: float, power: float) -> float:
 
 
 def _needed(design: Design, worsening: float, factor: float, offset: float) -> float:
-    """What a worsening must reach, by the scatter that it brings; most where it is half a jump."""
+    """Return the worsening needed at a given spread.
+
+    The spread is widest where the worsening is half a jump.
+    """
     own = max(0.0, worsening * design.jump - worsening**2) * design.group_size
     return offset + factor * math.sqrt((design.variance + own) / design.cases)
 
@@ -112,7 +117,9 @@ def _needed(design: Design, worsening: float, factor: float, offset: float) -> f
 def cases_needed(
     design: Design, worsening: float, *, margin: float = 0.0, level: float = 0.05, power: float = 0.8
 ) -> int | None:
-    """How many cases of the same kind would catch a worsening with a given probability.
+    """Return the number of cases that detect a worsening.
+
+    They are of the same kind and detect it with a given probability.
 
     Args:
         design: of a comparison of such cases.

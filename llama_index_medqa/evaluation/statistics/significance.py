@@ -1,4 +1,4 @@
-"""Tests of differences between two systems on the same cases: sign flips, McNemar, and several measures at once."""
+"""Paired tests of two systems: sign flips, McNemar, and Holm's correction."""
 
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _TOLERANCE = 1e-9
 
 
 class SignFlips(NamedTuple):
-    """One-sided p-values of a mean difference against a value.
+    """One-sided p-values of a mean difference.
 
     Attributes:
         below: how often chance alone brings a mean as low as this or lower, where the true mean is that value.
@@ -35,7 +35,9 @@ class SignFlips(NamedTuple):
 def sign_flip_test(
     differences: Sequence[float], *, mean: float = 0.0, groups: Sequence[Hashable] | None = None, seed: int = 0
 ) -> SignFlips:
-    """Tests whether the true mean of paired differences is a given value, by flipping the signs of whole groups.
+    """Test whether a mean difference is a given value.
+
+    The signs of whole groups are flipped.
 
     Where both systems are equally good, a difference might as well have had the other sign; so for ``mean=0`` the test
     is exact for values of any kind (Pitman 1937), and for differences of right and wrong it is McNemar's exact test.
@@ -82,7 +84,7 @@ def _drawn_flips(sums: Floats, seed: int) -> Floats:
 
 
 class McNemar(NamedTuple):
-    """Two systems that are right or wrong on the same cases.
+    """Counts and p-value of two systems' right and wrong.
 
     Attributes:
         gained: cases that only the second has right.
@@ -96,7 +98,9 @@ class McNemar(NamedTuple):
 
 
 def mcnemar(first: Sequence[float], second: Sequence[float]) -> McNemar:
-    """McNemar's exact test (1947): whether chance alone would share out the cases that changed so unevenly.
+    """Run McNemar's exact test (1947).
+
+    Would chance alone share out the changed cases so unevenly?
 
     Args:
         first: 1 where the first system is right, 0 where it is wrong, one for each case.
@@ -116,7 +120,9 @@ def mcnemar(first: Sequence[float], second: Sequence[float]) -> McNemar:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for their number (Holm 1979): the chance of one or more false alarms keeps its bound.
+    """Correct p-values for their number (Holm 1979).
+
+    The chance of one or more false alarms keeps its bound.
 
     Args:
         p_values: of the tests, in any order.
@@ -125,7 +131,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
         The corrected ones in that order; each is to be compared with the level of a single test.
     """
     corrected, highest = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = highest
+    for rank, position in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[position]))
+        corrected[position] = highest
     return corrected

@@ -1,4 +1,4 @@
-"""A PubMed query brought onto disk whole: its plan, its slices, and a ledger that survives interruption.
+"""Downloading the records of a PubMed query, resumable at any point.
 
 May import ``pubmed.entrez`` and ``errors``.
 """

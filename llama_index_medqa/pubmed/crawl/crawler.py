@@ -1,4 +1,4 @@
-"""A PubMed search, or a list of PMIDs, brought onto disk whole.
+"""Downloading the records of a search or of a list of PMIDs.
 
 The records are kept as the XML that PubMed sent, byte for byte, in gzip files of a few hundred; any reader of
 PubMed XML reads them, ours among them. Records parsed into something smaller would have to be fetched again
@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from llama_index_medqa.errors import EntrezAnswerError
 from llama_index_medqa.pubmed.crawl.ledger import Ledger
-from llama_index_medqa.pubmed.crawl.plan import Plan, plan_crawl
+from llama_index_medqa.pubmed.crawl.plan import CrawlPlan, plan_crawl
 from llama_index_medqa.pubmed.crawl.request import CrawlRequest
 from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet
 from llama_index_medqa.pubmed.entrez.client import EntrezClient
@@ -31,7 +31,7 @@ _NOT_DELIVERED = "PubMed delivered no record for it, asked three times"
 
 @dataclass(frozen=True, slots=True)
 class CrawlProgress:
-    """How far a crawl is.
+    """The progress of a crawl.
 
     Attributes:
         stage: what it does.
@@ -52,7 +52,9 @@ class CrawlProgress:
 
 @dataclass(frozen=True, slots=True)
 class CrawlSummary:
-    """What became of every hit; ``found`` is the sum of fetched, deleted, skipped and failed ones.
+    """The outcome of every hit.
+
+    ``found`` is the sum of fetched, deleted, skipped and failed hits.
 
     Attributes:
         found: hits of the query, or PMIDs given.
@@ -77,7 +79,7 @@ class CrawlSummary:
     files: tuple[Path, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
+        """Return the fields as JSON values."""
         return asdict(self) | {"as_of": self.as_of.isoformat(), "files": [str(path) for path in self.files]}
 
 
@@ -89,7 +91,9 @@ def crawl(
     progress: Callable[[CrawlProgress], None] = lambda _: None,
     workers: int = 4,
 ) -> CrawlSummary:
-    """Bring the records of a request into a folder, or finish what an earlier run of it began.
+    """Download the records of a request into a folder.
+
+    An earlier run that was interrupted is finished.
 
     A record that PubMed does not deliver, or that cannot be read, is reported in the summary and does not
     stop the others. From asyncio, call it with ``asyncio.to_thread``.
@@ -117,7 +121,7 @@ def crawl(
         return _summary(plan, ledger, earlier)
 
 
-def _summary(plan: Plan, ledger: Ledger, from_earlier_runs: int) -> CrawlSummary:
+def _summary(plan: CrawlPlan, ledger: Ledger, from_earlier_runs: int) -> CrawlSummary:
     batches = dict(sorted(ledger.batches.items()))
     return CrawlSummary(
         found=plan.found,
@@ -140,7 +144,10 @@ def _fetch_all(
     progress: Callable[[CrawlProgress], None],
     workers: int,
 ) -> None:
-    """Fetch the batches that the ledger does not hold; only this thread writes."""
+    """Fetch the batches that the ledger lacks.
+
+    Only this thread writes.
+    """
     starts = range(0, len(pmids), batch_size)
     batches = {number: pmids[start : start + batch_size] for number, start in enumerate(starts, start=1)}
     waiting = iter([number for number in batches if number not in ledger.batches])
@@ -161,7 +168,7 @@ def _fetch_all(
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What came of a batch, before it is written down."""
+    """The result of a batch before it is written."""
 
     content: CitationSet
     failed: dict[str, str]
@@ -175,7 +182,10 @@ class _Outcome:
 
 
 def _fetch(client: EntrezClient, pmids: Sequence[str]) -> _Outcome:
-    """Fetch a batch, in halves where an answer cannot be read, down to the record that is to blame."""
+    """Fetch a batch, halved where an answer cannot be read.
+
+    It is halved down to the record that is to blame.
+    """
     try:
         result = client.fetch(pmids)
     except EntrezAnswerError as error:
@@ -187,7 +197,7 @@ def _fetch(client: EntrezClient, pmids: Sequence[str]) -> _Outcome:
 
 
 class _Meter:
-    """Tells from the ledger how far and how fast the fetching is."""
+    """Measures progress and speed by the ledger."""
 
     def __init__(self, ledger: Ledger, total: int) -> None:
         self._ledger = ledger

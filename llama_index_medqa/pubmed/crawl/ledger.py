@@ -1,4 +1,4 @@
-"""What a crawl has done so far, on disk.
+"""The ledger of a crawl: its state on disk.
 
 A crawl's folder holds::
 
@@ -25,6 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from llama_index_medqa._common.files import file_sha256, write_atomically
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet, join_citations
 
@@ -66,7 +67,7 @@ class Batch:
 
 
 class Ledger:
-    """The ledger of one crawl, held open by one process at a time.
+    """The ledger of one crawl, open in one process.
 
     Args:
         folder: the crawl's folder; made if need be.
@@ -96,12 +97,12 @@ class Ledger:
             raise
 
     def add_hits(self, slice_clause: str, hits: Hits) -> None:
-        """Note the outcome of a search."""
+        """Store the outcome of a search."""
         self._append({"slice": slice_clause, **asdict(hits)})
         self.hits[slice_clause] = hits
 
     def add_batch(self, number: int, content: CitationSet, failed: Mapping[str, str]) -> Batch:
-        """Write the records of a batch and note its outcome."""
+        """Write the records of a batch and store its outcome."""
         fetched = len(content.pmids.difference(content.deleted))
         digest = self._write_records(number, content) if content.pmids else None
         batch = Batch(fetched, content.deleted, dict(failed), digest)
@@ -110,7 +111,7 @@ class Ledger:
         return batch
 
     def records_file(self, number: int) -> Path:
-        """Where the records of a batch are."""
+        """Return the path of a batch's records."""
         return self.folder / f"records-{number:06d}.xml.gz"
 
     def __enter__(self) -> Self:
@@ -124,13 +125,8 @@ class Ledger:
     def _write_records(self, number: int, content: CitationSet) -> str:
         # mtime=0: the same records make the same bytes at any time.
         data = gzip.compress(join_citations(content), mtime=0)
-        path = self.records_file(number)
-        partial = path.with_name(f".{path.name}.partial")
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        with write_atomically(self.records_file(number)) as partial:
+            partial.write_bytes(data)
         return hashlib.sha256(data).hexdigest()
 
     def _append(self, entry: Mapping[str, Any]) -> None:
@@ -146,7 +142,7 @@ class Ledger:
         return started
 
     def _resume(self, request: Mapping[str, Any]) -> datetime | None:
-        """Read what is there; None for a ledger without a first line."""
+        """Read an existing ledger; None without a first line."""
         lines = self._complete_lines()
         if not lines:
             return None
@@ -182,7 +178,7 @@ class Ledger:
         path = self.records_file(number)
         if batch.sha256 is None:
             return True
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == batch.sha256:
+        if path.is_file() and file_sha256(path) == batch.sha256:
             return True
         _logger.warning("%s is missing or was changed; its records are fetched again", path)
         return False
@@ -208,7 +204,10 @@ def _short(value: object) -> str:
 
 
 def _lock(file: BinaryIO, folder: Path) -> None:
-    """Keep a second process out; the system lets go of the lock when this process ends, however it ends."""
+    """Lock a ledger file against other processes.
+
+    The system frees the lock when this process ends, however it ends.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt

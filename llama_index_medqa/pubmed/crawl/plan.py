@@ -1,4 +1,4 @@
-"""The PMIDs that a crawl has to fetch, in order, and what is known of the hits that it does not fetch."""
+"""The plan of a crawl: PMIDs to fetch, in order, and hits to skip."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.pubmed.crawl.ledger import Hits, Ledger
 from llama_index_medqa.pubmed.crawl.request import CrawlRequest
-from llama_index_medqa.pubmed.crawl.search_slices import DateKind, Slice
+from llama_index_medqa.pubmed.crawl.search_slices import DateKind, SearchSlice
 from llama_index_medqa.pubmed.entrez.client import EntrezClient
 from llama_index_medqa.pubmed.entrez.responses import MOST_HITS
 
@@ -18,8 +18,8 @@ _IN_NO_SLICE = "counted by PubMed, but listed in no slice"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be fetched.
+class CrawlPlan:
+    """The PMIDs to fetch.
 
     Attributes:
         pmids: each once, in order.
@@ -36,8 +36,10 @@ class Plan:
 
 def plan_crawl(
     client: EntrezClient, request: CrawlRequest, ledger: Ledger, on_search: Callable[[int, int], None]
-) -> Plan:
-    """List the hits of a request; searches that the ledger holds are not made again.
+) -> CrawlPlan:
+    """List the hits of a request.
+
+    Searches that the ledger holds are not repeated.
 
     Args:
         client: asks PubMed.
@@ -63,12 +65,15 @@ def plan_crawl(
     return _plan(pmids, found, {_OVER_MAXIMUM: over_maximum, _IN_NO_SLICE: in_no_slice}, tuple(warnings))
 
 
-def _plan(pmids: list[str], found: int, skipped: dict[str, int], warnings: tuple[str, ...]) -> Plan:
-    return Plan(pmids, found, {reason: count for reason, count in skipped.items() if count}, warnings)
+def _plan(pmids: list[str], found: int, skipped: dict[str, int], warnings: tuple[str, ...]) -> CrawlPlan:
+    return CrawlPlan(pmids, found, {reason: count for reason, count in skipped.items() if count}, warnings)
 
 
 def _once(pmids: Iterable[str]) -> Iterator[str]:
-    """Each PMID at its first place; a record with two publication dates may lie in two slices."""
+    """Remove repeated PMIDs and keep the first of each.
+
+    A record with two publication dates may lie in two slices.
+    """
     seen: set[str] = set()
     for pmid in pmids:
         if pmid not in seen:
@@ -78,7 +83,7 @@ def _once(pmids: Iterable[str]) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """Lists the hits of a query, in slices where there are too many to list at once."""
+    """Lists the hits of a query, in slices if they are many."""
 
     client: EntrezClient
     request: CrawlRequest
@@ -86,7 +91,7 @@ class _Search:
     on_search: Callable[[int, int], None]
 
     def listed(self) -> Iterator[str]:
-        """The hits in order."""
+        """Yield the hits in order."""
         whole = self.hits(_WHOLE, self.request.term)
         if self._is_listed(whole.count):
             yield from whole.pmids
@@ -98,10 +103,10 @@ class _Search:
             )
         kind: DateKind = "publication" if self.request.sort == "pub_date" else "entry"
         dates = self.request.dates
-        yield from self._slice(Slice(dates) if dates and dates.kind == kind else Slice.everything(kind))
+        yield from self._slice(SearchSlice(dates) if dates and dates.kind == kind else SearchSlice.everything(kind))
 
     def hits(self, name: str, term: str) -> Hits:
-        """The hits of a slice, from the ledger if they are there."""
+        """Return the hits of a slice, from the ledger if stored."""
         if name not in self.ledger.hits:
             size = min(self.request.maximum or MOST_HITS, MOST_HITS)
             result = self.client.search(term, sort=self.request.sort, size=size)
@@ -112,7 +117,7 @@ class _Search:
             self.on_search(found, min(whole, self.request.maximum or whole))
         return self.ledger.hits[name]
 
-    def _slice(self, part: Slice) -> Iterator[str]:
+    def _slice(self, part: SearchSlice) -> Iterator[str]:
         hits = self.hits(part.clause, f"{self.request.term} AND {part.clause}")
         if self._is_listed(hits.count):
             yield from hits.pmids
@@ -121,5 +126,5 @@ class _Search:
             yield from self._slice(half)
 
     def _is_listed(self, count: int) -> bool:
-        """Whether one search lists all hits of so many, or as many as are wanted."""
+        """Return whether one search lists all wanted hits."""
         return min(count, self.request.maximum or count) <= MOST_HITS

@@ -1,4 +1,4 @@
-"""What to crawl."""
+"""The request of a crawl."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,7 +13,7 @@ from llama_index_medqa.pubmed.entrez.responses import MOST_HITS
 
 @dataclass(frozen=True, kw_only=True)
 class CrawlRequest:
-    """A query, or PMIDs that are known already and are to be looked at again.
+    """A query, or known PMIDs to fetch again.
 
     Attributes:
         query: in PubMed's syntax.
@@ -52,7 +52,7 @@ class CrawlRequest:
 
     @property
     def term(self) -> str:
-        """The whole query in PubMed's syntax."""
+        """Return the whole query in PubMed's syntax."""
         clauses = [f"({self.query})"]
         if self.dates:
             clauses.append(self.dates.clause)
@@ -62,7 +62,7 @@ class CrawlRequest:
         return " AND ".join(clauses)
 
     def as_json(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
+        """Return the fields as JSON values."""
         return {
             "query": self.query,
             "pmids": list(self.pmids),

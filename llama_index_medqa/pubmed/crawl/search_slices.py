@@ -1,4 +1,4 @@
-"""Parts of a PubMed search that are small enough to be listed.
+"""Slices of a PubMed search that are small enough to be listed.
 
 PubMed lists the first 9,999 hits of a search. A search with more is cut into ranges of days, and a day with
 more into ranges of PMIDs. Every record has one entry date and one PMID, so these ranges neither overlap nor
@@ -23,7 +23,7 @@ _HIGHEST_PMID = 99_999_999  # NLM's DTD documentation: a PMID has 1 to 8 digits
 
 @dataclass(frozen=True, slots=True)
 class DateRange:
-    """Days, both ends included.
+    """A range of days, both ends included.
 
     Attributes:
         kind: which date of a record counts.
@@ -44,12 +44,14 @@ class DateRange:
 
     @property
     def clause(self) -> str:
-        """The range in PubMed's query syntax."""
+        """Return the range in PubMed's query syntax."""
         return f"{_day(self.first)}:{_day(self.last)}[{_FIELD[self.kind]}]"
 
 
 def date_range(kind: DateKind, first: date | None, last: date | None) -> DateRange | None:
-    """A range from what a user gave; None where no day is given.
+    """Return the range that a user gave.
+
+    None where no day is given.
 
     Raises:
         InputError: a last day without a first.
@@ -62,7 +64,10 @@ def date_range(kind: DateKind, first: date | None, last: date | None) -> DateRan
 
 
 def changed_since(day: date) -> str:
-    """A clause for records that are new or were changed on a day or later, in PubMed's query syntax."""
+    """Return a clause for records new or changed since a day.
+
+    It is in PubMed's query syntax.
+    """
     # A new record need not carry a modification date yet.
     return "(" + " OR ".join(f"{_day(day)}:3000[{field}]" for field in ("mdat", "edat", "crdt")) + ")"
 
@@ -72,8 +77,8 @@ def _day(day: date) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """The hits of a search that lie in a range of days and of PMIDs.
+class SearchSlice:
+    """The hits in a range of days and of PMIDs.
 
     Attributes:
         days: the days.
@@ -86,19 +91,19 @@ class Slice:
     highest: int = _HIGHEST_PMID
 
     @classmethod
-    def everything(cls, kind: DateKind) -> "Slice":
-        """The slice that holds all of PubMed."""
+    def everything(cls, kind: DateKind) -> "SearchSlice":
+        """Return the slice that holds all of PubMed."""
         return cls(DateRange(kind, _FIRST_DAY, _LAST_DAY))
 
     @property
     def clause(self) -> str:
-        """The slice in PubMed's query syntax."""
+        """Return the slice in PubMed's query syntax."""
         if (self.lowest, self.highest) == (1, _HIGHEST_PMID):
             return self.days.clause
         return f"{self.days.clause} AND {self.lowest}:{self.highest}[uid]"
 
-    def halves(self) -> tuple["Slice", "Slice"]:
-        """The two halves, newer first.
+    def halves(self) -> tuple["SearchSlice", "SearchSlice"]:
+        """Split the slice in two, the newer half first.
 
         Raises:
             InputError: the slice is a single PMID.
@@ -107,7 +112,7 @@ class Slice:
         if first < last:
             middle = (first + last) // 2
             newer = replace(self.days, first=date.fromordinal(middle + 1))
-            return Slice(newer), Slice(replace(self.days, last=date.fromordinal(middle)))
+            return SearchSlice(newer), SearchSlice(replace(self.days, last=date.fromordinal(middle)))
         if self.lowest == self.highest:
             raise InputError(f"The slice {self.clause} is a single record and cannot be cut further.")
         highest_of_older = (self.lowest + self.highest) // 2

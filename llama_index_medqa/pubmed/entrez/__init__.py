@@ -1,4 +1,4 @@
-"""How NCBI's E-utilities are asked: requests, their answers, retries and limits of rate.
+"""Requests to NCBI's E-utilities, with retries and rate limits.
 
 Knows nothing of records. May import ``errors`` only.
 """

@@ -1,4 +1,4 @@
-"""An efetch answer cut into its citations, byte for byte.
+"""Splitting an efetch answer into citations, byte for byte.
 
 The bytes of a citation are kept as they came, so that nothing can be lost by storing them; reading them is
 the business of :mod:`llama_index_medqa.pubmed.formats.xml`. The whole answer is checked to be well-formed on the way.
@@ -19,8 +19,10 @@ _FOOTER = b"</PubmedArticleSet>\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Citation:
-    """One ``PubmedArticle`` or ``PubmedBookArticle`` element, or one ``PMID`` of a ``DeleteCitation``.
+class CitationXml:
+    """The bytes of one citation or deletion.
+
+    A ``PubmedArticle`` or ``PubmedBookArticle`` element, or one ``PMID`` of a ``DeleteCitation``.
 
     Attributes:
         pmid: its PubMed identifier.
@@ -33,34 +35,37 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class CitationSet:
-    """What an answer holds.
+    """The citations of an answer.
 
     Attributes:
-        citations: in the order of the answer; a PMID stands twice where two versions were delivered.
+        citations: in the order of the answer; a PMID occurs twice where two versions were delivered.
         deletions: what the answer declares deleted.
     """
 
-    citations: tuple[Citation, ...] = ()
-    deletions: tuple[Citation, ...] = ()
+    citations: tuple[CitationXml, ...] = ()
+    deletions: tuple[CitationXml, ...] = ()
 
     @property
     def pmids(self) -> frozenset[str]:
-        """Every PMID that the set says something of."""
+        """Return all PMIDs of the set, deleted ones included."""
         return frozenset(item.pmid for item in self.citations + self.deletions)
 
     @property
     def deleted(self) -> tuple[str, ...]:
-        """The PMIDs that are declared deleted, each once."""
+        """Return the PMIDs that are declared deleted, each once."""
         return tuple(dict.fromkeys(deletion.pmid for deletion in self.deletions))
 
 
 def is_pmid(text: str) -> bool:
-    """Whether a text is a PubMed identifier: digits without a leading zero."""
+    """Return whether a text is a PMID.
+
+    Digits without a leading zero.
+    """
     return text.isascii() and text.isdecimal() and not text.startswith("0")
 
 
 def split_citations(xml: bytes) -> CitationSet:
-    """Cut a ``PubmedArticleSet`` document into its citations.
+    """Split a ``PubmedArticleSet`` into its citations.
 
     Args:
         xml: the whole document, UTF-8.
@@ -73,7 +78,10 @@ def split_citations(xml: bytes) -> CitationSet:
 
 
 def join_citations(content: CitationSet) -> bytes:
-    """Write citations as one ``PubmedArticleSet`` document, the inverse of :func:`split_citations`."""
+    """Write citations as one ``PubmedArticleSet``.
+
+    The inverse of :func:`split_citations`.
+    """
     parts = [_HEADER]
     parts += [citation.xml + b"\n" for citation in content.citations]
     if content.deletions:
@@ -85,7 +93,7 @@ def join_citations(content: CitationSet) -> bytes:
 
 
 class _Splitter:
-    """Follows expat through one document and notes where its citations start and end."""
+    """An expat parser that notes where citations lie."""
 
     def __init__(self, xml: bytes) -> None:
         self._xml = xml
@@ -93,9 +101,9 @@ class _Splitter:
         self._start = 0
         self._pmid_start = 0
         self._pmid: list[str] | None = None
-        self._pmids: list[Citation] = []
-        self._citations: list[Citation] = []
-        self._deletions: list[Citation] = []
+        self._pmids: list[CitationXml] = []
+        self._citations: list[CitationXml] = []
+        self._deletions: list[CitationXml] = []
         self._parser = expat.ParserCreate("UTF-8")
         self._parser.XmlDeclHandler = self._on_declaration
         self._parser.EntityDeclHandler = self._on_entity
@@ -139,7 +147,10 @@ class _Splitter:
             self._pmid_start = self._parser.CurrentByteIndex
 
     def _is_own_pmid(self, depth: int) -> bool:
-        """Whether the open PMID is the citation's own, not one of the papers that it refers to."""
+        """Return whether the open PMID is the citation's own.
+
+        Others are of papers that it refers to.
+        """
         kind = self._open[1]
         return depth == _PMID_DEPTH[kind] and (kind == _DELETION or self._open[2] == _CITATION_OF[kind])
 
@@ -150,7 +161,7 @@ class _Splitter:
     def _on_end(self, name: str) -> None:
         if self._pmid is not None:
             pmid = "".join(self._pmid).strip()
-            self._pmids.append(Citation(pmid, self._element_from(self._pmid_start)))
+            self._pmids.append(CitationXml(pmid, self._element_from(self._pmid_start)))
             self._pmid = None
         if len(self._open) == 2:
             self._close_citation(name)
@@ -162,8 +173,8 @@ class _Splitter:
         if name == _DELETION:
             self._deletions += self._pmids
             return
-        self._citations.append(Citation(self._pmids[0].pmid, self._element_from(self._start)))
+        self._citations.append(CitationXml(self._pmids[0].pmid, self._element_from(self._start)))
 
     def _element_from(self, start: int) -> bytes:
-        """The bytes from a start tag to the end tag that is being read."""
+        """Return the bytes from a start tag to the current end tag."""
         return self._xml[start : self._xml.index(b">", self._parser.CurrentByteIndex) + 1]

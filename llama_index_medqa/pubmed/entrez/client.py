@@ -1,4 +1,4 @@
-"""Clients of NCBI's E-utilities for PubMed, synchronous and asynchronous.
+"""Clients of NCBI's E-utilities, synchronous and asynchronous.
 
 Both keep NCBI's rules: they say who asks, stay under the allowed rate over all clients of the process, wait
 when told to, and give up after a deadline. Nothing that PubMed leaves out goes unnoticed: hits are counted,
@@ -35,7 +35,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, kw_only=True)
 class EntrezSettings:
-    """Who asks, where, and with how much patience.
+    """Settings of a client: contact, server and patience.
 
     Attributes:
         email: where NCBI can reach you before it blocks you; NCBI asks for it.
@@ -69,7 +69,7 @@ class EntrezSettings:
             )
 
     def protocol(self) -> EntrezProtocol:
-        """The rules of conversation under these settings."""
+        """Return the protocol under these settings."""
         base_url = self.base_url.rstrip("/") + "/"
         who = {"tool": self.tool, "email": self.email, "api_key": self.api_key}
         return EntrezProtocol(
@@ -82,7 +82,7 @@ class EntrezSettings:
 
 
 class EntrezClient:
-    """Searches PubMed and fetches its records; safe to share between threads.
+    """A client of PubMed; safe to share between threads.
 
     Args:
         settings: who asks, where, and with how much patience.
@@ -131,7 +131,9 @@ class EntrezClient:
         return self._run(self._protocol.search(term, sort=sort, start=start, size=size, history=history))
 
     def fetch(self, pmids: Sequence[str]) -> FetchResult:
-        """Fetch records in one request; those that PubMed drops are asked for twice more.
+        """Fetch records in one request.
+
+        Those that PubMed drops are asked for twice more.
 
         Args:
             pmids: up to 9,999 PMIDs; a repeated one counts once. NCBI answers a few hundred within seconds.
@@ -153,7 +155,7 @@ class EntrezClient:
         Raises:
             InputError: the page leaves the first 9,999 hits.
             HistoryExpiredError: the search is no longer kept.
-            EntrezAnswerError: fewer records came than the page holds, and nobody can tell which are missing.
+            EntrezAnswerError: fewer records came than the page holds, and it is unknown which are missing.
             EntrezError: see :mod:`llama_index_medqa.errors`.
         """
         return self._run(self._protocol.fetch_page(history, start=start, size=size))
@@ -193,7 +195,9 @@ class EntrezClient:
 
 
 class AsyncEntrezClient:
-    """:class:`EntrezClient` for asyncio; safe to share between the tasks of one event loop.
+    """:class:`EntrezClient` for asyncio.
+
+    Safe to share between the tasks of one event loop.
 
     Args:
         settings: who asks, where, and with how much patience.
@@ -226,15 +230,15 @@ class AsyncEntrezClient:
         size: int = MOST_HITS,
         history: bool = False,
     ) -> SearchResult:
-        """See :meth:`EntrezClient.search`."""
+        """Search PubMed; see :meth:`EntrezClient.search`."""
         return await self._run(self._protocol.search(term, sort=sort, start=start, size=size, history=history))
 
     async def fetch(self, pmids: Sequence[str]) -> FetchResult:
-        """See :meth:`EntrezClient.fetch`."""
+        """Fetch records; see :meth:`EntrezClient.fetch`."""
         return await self._run(self._protocol.fetch(pmids))
 
     async def fetch_page(self, history: History, *, start: int, size: int) -> CitationSet:
-        """See :meth:`EntrezClient.fetch_page`."""
+        """Fetch a page; see :meth:`EntrezClient.fetch_page`."""
         return await self._run(self._protocol.fetch_page(history, start=start, size=size))
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""The conversation with NCBI's E-utilities, without the network.
+"""The protocol of NCBI's E-utilities, without the network.
 
 Each operation is a generator that yields what is to be done next, a request to send or a time to wait, and is
 given the response. The synchronous and the asynchronous client only carry these steps out, so that the rules
@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 import httpx
 
 from llama_index_medqa.errors import EntrezAnswerError, EntrezUnavailableError, InputError
-from llama_index_medqa.pubmed.entrez.citation_splitter import Citation, CitationSet, is_pmid
+from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet, CitationXml, is_pmid
 from llama_index_medqa.pubmed.entrez.rate_limit import RateLimiter
 from llama_index_medqa.pubmed.entrez.responses import (
     MOST_HITS,
@@ -42,7 +42,9 @@ _ROUNDS_FOR_DROPPED = 3
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a form; the answer is to be handed back, or its :class:`httpx.RequestError` thrown in.
+    """A form to send.
+
+    The answer is handed back, or its :class:`httpx.RequestError` thrown in.
 
     Attributes:
         url: where to POST it.
@@ -58,7 +60,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing for some seconds.
+    """A pause of some seconds.
 
     Attributes:
         seconds: how long.
@@ -72,7 +74,7 @@ Conversation = Generator[Send | Wait, httpx.Response | None, _Result]
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how long to try.
+    """How often and how long a request is retried.
 
     Attributes:
         first_pause_s: seconds before the second attempt; doubled before every further one.
@@ -91,7 +93,10 @@ class RetryPolicy:
     jitter: Callable[[], float] = random.random
 
     def pause(self, attempt: int) -> float:
-        """Seconds to wait after a failed attempt, counted from 1."""
+        """Return the seconds to wait after a failed attempt.
+
+        Attempts are counted from 1.
+        """
         # The exponent is bounded because 2.0 ** 1024 overflows; 2 ** 30 is far above any longest pause.
         longest = min(self.longest_pause_s, self.first_pause_s * 2.0 ** min(attempt - 1, 30))
         return longest * (0.5 + 0.5 * self.jitter())
@@ -99,7 +104,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """The answer to a list of PMIDs, every one of which is accounted for.
+    """The answer to a list of PMIDs, all accounted for.
 
     Attributes:
         content: citations in the order in which they were asked for, and deletions.
@@ -112,7 +117,7 @@ class FetchResult:
 
 @dataclass(frozen=True)
 class EntrezProtocol:
-    """What is asked, how it is retried and what is checked.
+    """Requests with their retries and checks.
 
     Attributes:
         base_url: address of the E-utilities, with a final slash.
@@ -129,7 +134,7 @@ class EntrezProtocol:
     scrub: Scrubber
 
     def search(self, term: str, *, sort: Sort, start: int, size: int, history: bool) -> Conversation[SearchResult]:
-        """See :meth:`EntrezClient.search`."""
+        """Search PubMed; see :meth:`EntrezClient.search`."""
         if not term.strip():
             raise InputError("The PubMed query is empty. Give a query such as 'heart failure[mesh]'.")
         if not (0 <= start < MOST_HITS and 0 <= size <= MOST_HITS):
@@ -145,7 +150,7 @@ class EntrezProtocol:
         return self._ask("esearch", form, lambda body: read_search(body, start, size, self.scrub))
 
     def fetch(self, pmids: Sequence[str]) -> Conversation[FetchResult]:
-        """See :meth:`EntrezClient.fetch`."""
+        """Fetch records; see :meth:`EntrezClient.fetch`."""
         wanted = tuple(dict.fromkeys(pmids))
         if invalid := [pmid for pmid in wanted if not is_pmid(pmid)]:
             raise InputError(f"{invalid[0]!r} is not a PMID. Give digits without a leading zero.")
@@ -154,7 +159,7 @@ class EntrezProtocol:
         return self._fetch_until_complete(wanted)
 
     def fetch_page(self, history: History, *, start: int, size: int) -> Conversation[CitationSet]:
-        """See :meth:`EntrezClient.fetch_page`."""
+        """Fetch a page; see :meth:`EntrezClient.fetch_page`."""
         if start < 0 or size < 1 or start + size > MOST_HITS:
             raise InputError(
                 f"The page from {start} with {size} records leaves the first {MOST_HITS:,} hits, beyond "
@@ -191,7 +196,7 @@ class EntrezProtocol:
             missing = tuple(pmid for pmid in missing if pmid not in came)
         position = {pmid: number for number, pmid in enumerate(wanted)}
 
-        def in_order(items: Iterable[Citation]) -> tuple[Citation, ...]:
+        def in_order(items: Iterable[CitationXml]) -> tuple[CitationXml, ...]:
             return tuple(sorted(items, key=lambda item: position[item.pmid]))
 
         citations = in_order(item for content in delivered for item in content.citations)
@@ -210,7 +215,10 @@ class EntrezProtocol:
         return self._ask("efetch", {"id": ",".join(pmids), "retmode": "xml"}, read)
 
     def _ask(self, utility: str, form: dict[str, str], read: Callable[[bytes], _Result]) -> Conversation[_Result]:
-        """Send a request until its answer can be read, and pause between attempts."""
+        """Send a request until its answer can be read.
+
+        Attempts are separated by pauses.
+        """
         step = Send(f"{self.base_url}{utility}.fcgi", {"db": "pubmed", **form, **self.identity})
         unreadable, started = 0, None
         for attempt in itertools.count(1):
@@ -237,7 +245,10 @@ class EntrezProtocol:
     def _check_patience(
         self, utility: str, problem: TransientProblemError, unreadable: int, attempt: int, seconds: float
     ) -> None:
-        """Raise when no further attempt is to be made, ``seconds`` after the first."""
+        """Raise if no further attempt is allowed.
+
+        ``seconds`` is the time since the first.
+        """
         if unreadable >= self.retry.unreadable_attempts:
             raise EntrezAnswerError(
                 f"{unreadable} answers of {utility} could not be read; the last: {problem} "

@@ -1,4 +1,4 @@
-"""A limit on requests per second that threads and asyncio tasks share."""
+"""A limit on requests per second for threads and asyncio tasks."""
 
 import threading
 import time
@@ -33,7 +33,7 @@ class RateLimiter:
         self._free_at = clock() + self._interval
 
     def take(self) -> float:
-        """Take the right to send one request now.
+        """Wait for the right to send one request.
 
         Returns:
             0 when it is granted; else the seconds to wait before asking again. Nothing is reserved meanwhile,
@@ -47,13 +47,19 @@ class RateLimiter:
             return 0
 
     def hold(self, seconds: float) -> None:
-        """Grant nothing to anybody for some seconds, as a server asks with ``Retry-After``."""
+        """Stop all requests for some seconds.
+
+        A server asks for it with ``Retry-After``.
+        """
         with self._lock:
             self._free_at = max(self._free_at, self.clock() + seconds)
 
 
 def shared_limiter(address: str, api_key: str | None) -> RateLimiter:
-    """The limiter that all clients of this process share for one server and API key."""
+    """Return the limiter of a server and API key.
+
+    All clients of this process share it.
+    """
     per_second = REQUESTS_PER_SECOND_WITH_KEY if api_key else REQUESTS_PER_SECOND
     with _shared_lock:
         return _shared.setdefault((address, api_key), RateLimiter(per_second))

@@ -1,4 +1,4 @@
-"""What the E-utilities answered: values, or the reason why an answer cannot be used.
+"""Reading answers of the E-utilities, and their errors.
 
 The traps are those that public sources report of the live service: a rate-limit body with status 200, errors
 inside answers with status 200, a raw newline inside a JSON string, lists that are cut without a word, and the
@@ -28,7 +28,7 @@ _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, R
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A search that NCBI keeps on its history server for some hours.
+    """A search that NCBI's history server keeps for hours.
 
     Attributes:
         web_env: the address of the session.
@@ -59,7 +59,7 @@ class SearchResult:
 
 
 class TransientProblemError(Exception):
-    """An answer that another attempt may better.
+    """An error that another attempt may solve.
 
     Args:
         reason: what was wrong with it, free of secrets.
@@ -75,7 +75,9 @@ class TransientProblemError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scrubber:
-    """Takes the API key, and whatever NCBI echoes as one, out of texts that people will see.
+    """Removes API keys from texts that people will see.
+
+    What NCBI echoes as a key is removed too.
 
     Attributes:
         api_key: the key in use.
@@ -84,12 +86,15 @@ class Scrubber:
     api_key: str | None = None
 
     def __call__(self, text: str) -> str:
-        """The text without the key."""
+        """Return the text without the key."""
         text = re.sub(r'("api-key"\s*:\s*")[^"]*', r"\1[removed]", text)
         return text.replace(self.api_key, "[removed]") if self.api_key else text
 
     def excerpt(self, text: str | bytes) -> str:
-        """The start of an answer on one line, for an error message."""
+        """Return the start of an answer for an error message.
+
+        It is on one line.
+        """
         if isinstance(text, bytes):
             text = text.decode("utf-8", errors="replace")
         # Scrubbed before it is cut: half a key at the cut would not be recognised.
@@ -101,7 +106,7 @@ class Scrubber:
 
 
 def check_answer(response: httpx.Response, scrub: Scrubber) -> bytes:
-    """The body of an answer that is neither a refusal nor a sign of trouble.
+    """Return an answer's body, or raise its error.
 
     Raises:
         EntrezRequestError: refused; the same request will be refused again.
@@ -122,7 +127,10 @@ def check_answer(response: httpx.Response, scrub: Scrubber) -> bytes:
 
 
 def _check_error_body(body: bytes, response: httpx.Response, scrub: Scrubber) -> None:
-    """Recognise ``{"error": …}``, which comes with any status, 200 among them."""
+    """Raise on ``{"error": …}``.
+
+    It comes with any status, 200 among them.
+    """
     if not body.lstrip().startswith(b"{"):
         return
     try:
@@ -141,7 +149,10 @@ def _check_error_body(body: bytes, response: httpx.Response, scrub: Scrubber) ->
 
 
 def _check_error_element(body: bytes, status: int, scrub: Scrubber) -> None:
-    """Recognise ``<eFetchResult><ERROR>…``, which comes with status 200 as well as 400."""
+    """Raise on ``<eFetchResult><ERROR>…``.
+
+    It comes with status 200 as well as 400.
+    """
     if b"<eFetchResult" not in body[:1000]:
         return
     found = re.search(rb"<ERROR>(.*?)</ERROR>", body, re.DOTALL)
@@ -156,7 +167,10 @@ def _check_error_element(body: bytes, status: int, scrub: Scrubber) -> None:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds of the ``Retry-After`` header, given as seconds or as a date (RFC 9110, section 10.2.3)."""
+    """Return the seconds of the ``Retry-After`` header.
+
+    Given as seconds or as a date (RFC 9110, section 10.2.3).
+    """
     value = response.headers.get("Retry-After", "").strip()
     if value.isdecimal():
         return float(value)
@@ -169,7 +183,7 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def read_search(body: bytes, start: int, size: int, scrub: Scrubber) -> SearchResult:
-    """Read an esearch answer in JSON and check that no hit is missing from it.
+    """Read an esearch answer and check its number of hits.
 
     Args:
         body: the answer.
@@ -218,7 +232,10 @@ def _read_history(result: Mapping[str, Any], count: int) -> History | None:
 
 
 def _read_warnings(result: Mapping[str, Any]) -> list[str]:
-    """Every remark of PubMed on the query but that nothing was found, which the count says already."""
+    """Return PubMed's remarks on the query.
+
+    The remark that nothing was found is left out: the count says so.
+    """
     remarks = {**result.get("errorlist", {}), **result.get("warninglist", {})}
     return [f"{kind}: {text}" for kind, texts in remarks.items() for text in texts if text != "No items found."]
 

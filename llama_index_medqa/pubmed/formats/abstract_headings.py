@@ -1,4 +1,4 @@
-"""Abstracts of which the headings stand as words in the text, divided into sections."""
+"""Abstracts with headings in the text, divided into sections."""
 
 import re
 
@@ -19,7 +19,10 @@ _HEADING = re.compile(rf"(?:^|(?<=[.?!)\]] ))({_HEADINGS}): ")
 
 
 def divided_at_headings(abstract: str) -> tuple[AbstractSection, ...]:
-    """The sections of an abstract that begins with a common heading in capitals, else the whole as one."""
+    """Divide an abstract at its headings.
+
+    It is divided where it begins with a common heading in capitals, else returned as one section.
+    """
     if not _HEADING.match(abstract):
         return (AbstractSection(abstract),) if abstract else ()
     _, *parts = _HEADING.split(abstract)

@@ -1,4 +1,4 @@
-"""Where a paper appeared, told in one line: PubMed's and Ovid's ways of writing it."""
+"""Citation lines as PubMed and Ovid write them."""
 
 import re
 from typing import NamedTuple
@@ -24,7 +24,7 @@ _LONGEST = 2_000
 
 
 class CitationLine(NamedTuple):
-    """The parts of such a line; what it does not tell is empty."""
+    """The parts of a citation line; missing ones are empty."""
 
     journal: str = ""
     date: PublicationDate | None = None
@@ -34,12 +34,18 @@ class CitationLine(NamedTuple):
 
 
 def is_pubmed_citation(text: str) -> bool:
-    """Whether a text begins as PubMed's lines do: journal, period and date, as in ``J Ex. 2019 Jan 5;7(2):33-40.``."""
+    """Return whether a text begins as PubMed's citations do.
+
+    With journal, period and date, as in ``J Ex. 2019 Jan 5;7(2):33-40.``.
+    """
     return _PUBMED.match(text[:_LONGEST]) is not None
 
 
 def parse_citation(text: str) -> CitationLine:
-    """Reads a line such as ``J Ex. 2019 Jan 5;7(2):33-40.`` or ``Made Up Med. 44(2):101-5, 2018 Feb.``."""
+    """Parse a citation line.
+
+    Such as ``J Ex. 2019 Jan 5;7(2):33-40.`` or ``Made Up Med. 44(2):101-5, 2018 Feb.``.
+    """
     text = text[:_LONGEST]
     for form in (_PUBMED, _JOURNALS_AT_OVID, _OVID):
         if found := form.match(text):

@@ -1,4 +1,6 @@
-"""Many files read as one corpus by many processes: a plan says for every file which of its records to leave out.
+"""Plans for many processes that read files as one corpus.
+
+A plan says for each file which of its records to leave out.
 
 The functions are the steps of :mod:`llama_index_medqa.indexing.ray_ingestion` that need neither LlamaIndex nor a
 database, so that the processes that read start fast. Tables are Arrow's; only identities and positions are in them,
@@ -13,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from llama_index_medqa.errors import MedQAError
-from llama_index_medqa.pubmed.formats.reading import newest_places, read_identities_of, read_records
+from llama_index_medqa.pubmed.formats.reading import newest_positions, read_identities_of, read_records
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, known_details
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _NO_POSITION = -1
 
 
 def identity_table(batch: "pa.Table", paths: Sequence[str]) -> "pa.Table":
-    """Reads of one file which record stands at which position.
+    """Read which record stands at which position of a file.
 
     Args:
         batch: one row; its column ``file`` is a number.
@@ -41,7 +43,7 @@ def identity_table(batch: "pa.Table", paths: Sequence[str]) -> "pa.Table":
     try:
         found = list(read_identities_of(paths[number]))
     except MedQAError as failure:
-        found, error = [], _told(failure)
+        found, error = [], _error_text(failure)
     columns = {
         "document_id": ["", *(identity.document_id for identity in found)],
         "file": [number] * (len(found) + 1),
@@ -54,7 +56,7 @@ def identity_table(batch: "pa.Table", paths: Sequence[str]) -> "pa.Table":
 
 
 def partial_plans(identities: "pa.Table") -> "pa.Table":
-    """What a share of the records means for each file.
+    """Plan what a share of the records means for each file.
 
     Args:
         identities: rows of :func:`identity_table` of whichever files, in any order, among them all of each record.
@@ -63,7 +65,7 @@ def partial_plans(identities: "pa.Table") -> "pa.Table":
         A row for every file with the columns ``file``, ``superseded`` (positions not to read) and ``error``.
     """
     rows = identities.sort_by([("file", "ascending"), ("position", "ascending")]).to_pylist()
-    newest = newest_places(
+    newest = newest_positions(
         ((row["file"], row["position"]), Identity(row["document_id"], row["version"], row["deleted"]))
         for row in rows
         if row["position"] != _NO_POSITION
@@ -79,7 +81,7 @@ def partial_plans(identities: "pa.Table") -> "pa.Table":
 
 
 def whole_plan(partial: "pa.Table") -> "pa.Table":
-    """The plan of one file, of all its rows of :func:`partial_plans`."""
+    """Join the rows of :func:`partial_plans` of one file."""
     rows = partial.to_pylist()
     plan = {
         "superseded": [position for row in rows for position in row["superseded"]],
@@ -89,7 +91,7 @@ def whole_plan(partial: "pa.Table") -> "pa.Table":
 
 
 def planned_batches(plan: Mapping[str, Any], paths: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Reads a file by its plan, in batches.
+    """Read a file by its plan, in batches.
 
     Args:
         plan: a row of :func:`whole_plan`.
@@ -104,7 +106,7 @@ def planned_batches(plan: Mapping[str, Any], paths: Sequence[str]) -> Iterator[d
         for batch in _batched([] if error else _planned(plan["superseded"], paths[plan["file"]])):
             yield {"file": plan["file"], "records": pickle.dumps(batch), "error": ""}
     except MedQAError as failure:
-        error = _told(failure)
+        error = _error_text(failure)
     yield {"file": plan["file"], "records": pickle.dumps([]), "error": error}
 
 
@@ -126,7 +128,7 @@ def _batched(items: Iterable[PubMedRecord | Deletion]) -> Iterator[list[PubMedRe
         yield batch
 
 
-def _told(failure: MedQAError) -> str:
+def _error_text(failure: MedQAError) -> str:
     return f"{failure} (read on {socket.gethostname()})"
 
 
@@ -136,7 +138,10 @@ def _plan_table(plans: Mapping[int, Mapping[str, Any]]) -> "pa.Table":
 
 
 def _table(columns: Mapping[str, Iterable[Any]], **types: str) -> "pa.Table":
-    """A table with the given types, so that empty columns have one too; the others are integers."""
+    """Return a table whose empty columns have types too.
+
+    Columns without a given type are integers.
+    """
     import pyarrow as pa
 
     kinds = {"string": pa.string(), "bool": pa.bool_(), "list<int64>": pa.list_(pa.int64())}

@@ -1,4 +1,4 @@
-"""Which format a file has, told by its content: read, or refused by its name."""
+"""Detection of a file's format by its content."""
 
 import codecs
 import re
@@ -76,7 +76,7 @@ _LINES_BEFORE_RIS = 30
 
 
 def find_format(start: bytes) -> Reader | Foreign | None:
-    """The reader of a file, or what it is instead.
+    """Return the reader of a file, or its foreign format.
 
     Args:
         start: the first piece of the file.
@@ -125,7 +125,7 @@ def _ovid(text: str) -> Reader:
 
 
 def _exported(text: str, shown: str) -> Reader | None:
-    """The reader of a text with tags, or of a table."""
+    """Return the reader of a text with tags, or of a table."""
     first_lines = "\n".join(shown.split("\n")[:_LINES_BEFORE_RIS])
     if _RIS.search(first_lines):
         return read_ris

@@ -1,4 +1,7 @@
-"""Values of JSON and of tables as the values of a record: converted where nothing is lost, else refused by name."""
+"""Values of JSON and of tables as values of a record.
+
+They are converted where nothing is lost, else refused by name.
+"""
 
 import json
 import math
@@ -25,10 +28,10 @@ _SHOWN = 40
 
 
 def parse_json(content: bytes | str, name: str) -> Any:
-    """The value of a JSON text.
+    """Parse a JSON text.
 
     Raises:
-        SourceFormatError: it is none; the message says where.
+        SourceFormatError: it is not JSON; the message names the position.
     """
     try:
         return json.loads(content)
@@ -41,12 +44,17 @@ def parse_json(content: bytes | str, name: str) -> Any:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value says that there is none: null, or the NaN of data frames."""
+    """Return whether a value is missing.
+
+    It is null, or the NaN of data frames.
+    """
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def json_text(value: object, key: str) -> str:
-    """A text with its white space folded; a missing one is empty.
+    """Return a text with its white space folded.
+
+    A missing one is empty.
 
     Raises:
         TypeError: no text.
@@ -64,7 +72,9 @@ def json_text(value: object, key: str) -> str:
 
 
 def json_number_text(value: object, key: str) -> str:
-    """A text, or a number as the text that people write: 7, 7.0 and "7.0" are ``7``.
+    """Return a text, or a number as people write it.
+
+    7, 7.0 and "7.0" are ``7``.
 
     Raises:
         TypeError, ValueError: neither, or a number with a fraction.
@@ -83,7 +93,9 @@ def json_number_text(value: object, key: str) -> str:
 
 
 def json_pmid(value: object, key: str) -> str | None:
-    """A PMID: a number, ``PMID: 123``, or its address in PubMed; None where it is missing or empty.
+    """Return a PMID; None where it is missing or empty.
+
+    It may be a number, ``PMID: 123`` or an address in PubMed.
 
     Raises:
         TypeError, ValueError: anything else.
@@ -100,13 +112,18 @@ def json_pmid(value: object, key: str) -> str | None:
 
 
 def json_doi(value: object, key: str) -> str | None:
-    """A DOI without a resolver's address; None where it is missing or empty."""
+    """Return a DOI; None where it is missing or empty.
+
+    A resolver's address is removed.
+    """
     text = json_text(value, key)
     return None if text.lower() in _EMPTY_WORDS else _DOI_ADDRESS.sub("", text, count=1) or None
 
 
 def json_texts(value: object, key: str) -> tuple[str, ...]:
-    """A list of texts, or one text that is divided at semicolons or bars; empty ones are left out.
+    """Return a list of texts without empty ones.
+
+    One text is divided at semicolons or bars.
 
     Raises:
         TypeError: neither.
@@ -120,10 +137,12 @@ def json_texts(value: object, key: str) -> tuple[str, ...]:
 
 
 def json_date(value: object, key: str) -> PublicationDate | None:
-    """A date as an object with year, month and day, as ``date-parts``, a number or a text.
+    """Return a date.
+
+    It may be an object with year, month and day, ``date-parts``, a number or a text.
 
     Returns:
-        None where the text tells no date.
+        None where the text holds no date.
 
     Raises:
         TypeError, ValueError: another type.
@@ -143,7 +162,10 @@ def json_date(value: object, key: str) -> PublicationDate | None:
 
 
 def _date_of_parts(value: object, key: str) -> PublicationDate | None:
-    """The first date of CSL's ``date-parts``: ``[[2019, 1, 2]]``."""
+    """Return the first date of CSL's ``date-parts``.
+
+    Such as ``[[2019, 1, 2]]``.
+    """
     first = value[0] if isinstance(value, list) and value else None
     if not isinstance(first, list) or not first:
         raise TypeError(f"the date-parts of '{key}' are no list of [year, month, day]")
@@ -158,19 +180,19 @@ def _digits(number: int, key: str) -> str:
 
 
 class TypedValues:
-    """JSON values as the named tuples and data classes of a record.
+    """Converts JSON values to the types of a record.
 
     Args:
         remarks: where keys that are not known are counted.
-        place: where the values stand.
+        location: the position of the values in the file.
     """
 
-    def __init__(self, remarks: Remarks, place: str) -> None:
+    def __init__(self, remarks: Remarks, location: str) -> None:
         self._remarks = remarks
-        self._place = place
+        self._location = location
 
     def typed(self, value: object, kind: Any, key: str) -> Any:
-        """The value as the type that a record's field has.
+        """Convert a value to the type of a record's field.
 
         Raises:
             TypeError, ValueError: it cannot be that.
@@ -201,7 +223,7 @@ class TypedValues:
         hints = typing.get_type_hints(kind)
         for name in value:
             if name not in hints:
-                self._remarks.note(f"unknown key {f'{key}.{name}'[:_SHOWN]!r}, left out", self._place)
+                self._remarks.note(f"unknown key {f'{key}.{name}'[:_SHOWN]!r}, left out", self._location)
         known = {name: self.typed(item, hints[name], name) for name, item in value.items() if name in hints}
         return kind(**known)
 

@@ -1,4 +1,4 @@
-"""Records as JSON lines: everything that a record holds, one record or deletion a line."""
+"""Records as JSON lines: all of a record or deletion in a line."""
 
 import dataclasses
 import json
@@ -16,7 +16,9 @@ _DETAILS = "lazy_details"
 
 
 def write_jsonl(items: Iterable[PubMedRecord | Deletion], stream: TextIO) -> int:
-    """Write records and deletions, one a line; what is empty is left out.
+    """Write records and deletions, one a line.
+
+    What is empty is left out.
 
     Args:
         items: what to write.
@@ -33,7 +35,9 @@ def write_jsonl(items: Iterable[PubMedRecord | Deletion], stream: TextIO) -> int
 
 
 def read_jsonl(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
-    """Read what :func:`write_jsonl` wrote, or records of other sources by the schema of ``docs/formats.md``.
+    """Read records and deletions from JSON lines.
+
+    Those that :func:`write_jsonl` wrote, or records of other sources by the schema of ``docs/formats.md``.
 
     Args:
         source: a path, an open binary stream, or an input that is open already.
@@ -46,17 +50,20 @@ def read_jsonl(source: Source, name: str | None = None) -> Iterator[PubMedRecord
     with reading(source, name) as pieces:
         for number, line in enumerate(read_lines(pieces, pieces.name), start=1):
             if line.strip():
-                place = f"{pieces.name}, line {number}"
-                values = parse_json(line, place)
+                location = f"{pieces.name}, line {number}"
+                values = parse_json(line, location)
                 try:
                     item = record_from_values(values, pieces.remarks, f"line {number}")
                 except (TypeError, ValueError) as error:
-                    raise SourceFormatError(f"{place} is no record: {error}. Correct or remove the line.") from None
+                    raise SourceFormatError(f"{location} is no record: {error}. Correct or remove the line.") from None
                 yield item
 
 
 def as_data(item: PubMedRecord | Deletion) -> dict[str, Any]:
-    """A record or deletion as JSON values, which :func:`read_jsonl` reads back."""
+    """Convert a record or deletion to JSON values.
+
+    :func:`read_jsonl` reads them back.
+    """
     if isinstance(item, Deletion):
         return {"deleted": item.pmid, "version": item.version}
     data: dict[str, Any] = _plain(item)
@@ -64,7 +71,10 @@ def as_data(item: PubMedRecord | Deletion) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value of a record as JSON values; what equals its default is left out."""
+    """Convert a value of a record to JSON values.
+
+    What equals its default is left out.
+    """
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         return [_plain(item) for item in value]
     if dataclasses.is_dataclass(value):

@@ -1,4 +1,7 @@
-"""``medical_data.json``: a list of records; the seed project's has titles, abstracts and dates without PMIDs."""
+"""``medical_data.json``: a list of records.
+
+The seed project's has titles, abstracts and dates without PMIDs.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -15,7 +18,9 @@ _SHAPE = 'a list of {"article_title", "article_abstract", "pub_date": {"year", "
 
 
 def read_medical_data(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
-    """Read a ``medical_data.json``, or another list of records, by the schema of ``docs/formats.md``.
+    """Read a list of records from a JSON file.
+
+    By the schema of ``docs/formats.md``.
 
     The whole file is held in memory, as JSON demands. An abstract that is a text becomes one unlabelled section.
 
@@ -42,7 +47,9 @@ def read_medical_data(source: Source, name: str | None = None) -> Iterator[PubMe
 
 
 def write_medical_data(records: Iterable[PubMedRecord], stream: TextIO) -> int:
-    """Write records in the seed project's form: title, abstract and date; PMID, journal and DOI where it is known.
+    """Write records in the seed project's form.
+
+    Title, abstract and date; PMID, journal and DOI where it is known.
 
     Args:
         records: what to write; sections are joined by spaces.

@@ -21,7 +21,10 @@ _FIELDS = {alias: field for field, aliases in _KEYS.items() for alias in aliases
 
 
 def read_name(text: str) -> Author:
-    """One name: ``King, Martin L``, ``King ML``, or anything else, which is kept as it is written."""
+    """Parse the name of an author.
+
+    ``King, Martin L``, ``King ML``, or anything else, which is kept as it is written.
+    """
     text = text.strip().rstrip(";").strip()
     last_name, comma, rest = text.partition(",")
     if comma:
@@ -35,7 +38,9 @@ def read_name(text: str) -> Author:
 
 
 def read_authors(value: object, key: str) -> tuple[Author, ...]:
-    """Authors as a text, a list of texts, or a list of objects with their parts.
+    """Parse authors.
+
+    They may be a text, a list of texts, or a list of objects with their parts.
 
     A text is divided at semicolons, else at commas where each part is a name with initials (``King ML, Lovelace A``),
     else at ``and``.

@@ -176,7 +176,10 @@ def _link(kind: str, value: str) -> Link:
 
 
 def _authors(fields: list[Field]) -> tuple[Author, ...]:
-    """Authors in order: a full name, its short form, then what belongs to it."""
+    """Return the authors in order.
+
+    A full name comes first, then its short form and what belongs to it.
+    """
     authors: list[Author] = []
     full_names = any(field.tag == "FAU" for field in fields)
     for tag, value, _ in fields:

@@ -1,4 +1,4 @@
-"""What later notices say of a paper, where a source tells it in words."""
+"""Later notices on a paper, written in words."""
 
 import re
 
@@ -45,7 +45,10 @@ _STATUS_WORDS: dict[str, Status] = {
 
 
 def read_notice(text: str) -> Link | None:
-    """A line such as ``Retraction in: J Ex. 2003;1:2. PMID: 77``; None where it is none."""
+    """Parse the line of a notice; None where it is none.
+
+    Such as ``Retraction in: J Ex. 2003;1:2. PMID: 77``.
+    """
     found = _NOTICE.match(text)
     if found is None:
         return None
@@ -57,12 +60,18 @@ def read_notice(text: str) -> Link | None:
 
 
 def status_of_title(title: str) -> Status:
-    """What publishers write before a title, for sources that tell no publication type."""
+    """Return the status that a title's beginning states.
+
+    Publishers write it there; for sources without publication types.
+    """
     if _RETRACTED_TITLE.match(title):
         return "retracted"
     return "retraction_notice" if _NOTICE_TITLE.match(title) else "current"
 
 
 def status_of_word(word: str) -> Status:
-    """The status that a reference manager's note names, as our own export writes it; else ``current``."""
+    """Return the status that a note of an export states.
+
+    Our own export writes it so; else ``current``.
+    """
     return _STATUS_WORDS.get(word.strip().lower(), "current")

@@ -1,4 +1,4 @@
-"""Every kind of input that holds PubMed records: told apart by content, read one record at a time."""
+"""Reading of records from any input, one at a time."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ from llama_index_medqa.pubmed.formats.xml import read_identities, read_xml
 from llama_index_medqa.pubmed.limits import require_sound
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
 
-Place = TypeVar("Place")
+Position = TypeVar("Position")
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _NAMED_AT_MOST = 5
 def read_records(source: str | Source) -> Iterator[PubMedRecord | Deletion]:
     """Read the records of one file, whatever its format.
 
-    The format is told by the content, not by the name; gzip is undone on the way.
+    The format is recognised by content, not by name. Gzip is decompressed.
 
     Args:
         source: a path, ``-`` for standard input, or an open binary stream, which is left open.
@@ -49,18 +49,21 @@ def read_records(source: str | Source) -> Iterator[PubMedRecord | Deletion]:
 
 
 def read_identities_of(source: str | Source) -> Iterator[Identity]:
-    """Read of one file only which records it holds; arguments, order and errors as for :func:`read_records`."""
+    """Read only which records a file holds.
+
+    Arguments, order and errors are those of :func:`read_records`.
+    """
     pieces = open_source(_source(source))
     reader = _reader(pieces)
     if reader is read_xml:
         yield from read_identities(pieces)
     else:
-        # Remarks are told by the pass that reads the records.
+        # The pass that reads the records logs the remarks.
         yield from map(identity_of, reader(pieces))
 
 
 def read_newest(sources: Iterable[str | Path]) -> Iterator[PubMedRecord | Deletion]:
-    """Read files as one corpus in which the last word on each record wins.
+    """Read files as one corpus, the newest of each record.
 
     Of records with one identity the highest version is kept, and of equal versions the later one; a deletion
     removes what came before it. Every source is read twice: first for the identities only, which cost about
@@ -78,7 +81,7 @@ def read_newest(sources: Iterable[str | Path]) -> Iterator[PubMedRecord | Deleti
     with ExitStack() as stack:
         files = [_rereadable(source, stack) for source in expand_sources(sources)]
         identities = chain.from_iterable(read_identities_of(_rewound(file)) for file in files)
-        wanted = newest_places(enumerate(identities))
+        wanted = newest_positions(enumerate(identities))
         position = 0
         for file in files:
             for item in read_records(_rewound(file)):
@@ -174,21 +177,23 @@ def _rewound(file: Path | BinaryIO) -> Path | Pieces:
     return open_source(file, "standard input")
 
 
-def newest_places(identities: Iterable[tuple[Place, Identity]]) -> dict[str, Place]:
-    """Which of several versions of each record is the one to keep; the rule of :func:`read_newest`.
+def newest_positions(identities: Iterable[tuple[Position, Identity]]) -> dict[str, Position]:
+    """Return the position of each record's newest version.
+
+    The rule of :func:`read_newest`.
 
     Args:
         identities: what was found and where, in the order of the corpus.
 
     Returns:
-        The place of the kept version, by document id.
+        The position of the kept version, by document id.
     """
-    newest: dict[str, tuple[Place, Identity]] = {}
-    for place, identity in identities:
+    newest: dict[str, tuple[Position, Identity]] = {}
+    for position, identity in identities:
         known = newest.get(identity.document_id)
         if known is None or _supersedes(identity, known[1]):
-            newest[identity.document_id] = place, identity
-    return {document_id: place for document_id, (place, _) in newest.items()}
+            newest[identity.document_id] = position, identity
+    return {document_id: position for document_id, (position, _) in newest.items()}
 
 
 def _supersedes(later: Identity, earlier: Identity) -> bool:

@@ -1,4 +1,6 @@
-"""The one schema of records that other programs write: known keys, their other names, and lossless conversions.
+"""The schema of records that other programs write.
+
+Known keys, their other names, and lossless conversions.
 
 JSON lines, ``medical_data.json``, tables and the exports of other programs all become records here. It is described for
 users in ``docs/formats.md``; a test compares the two.
@@ -87,34 +89,34 @@ _RANKS = {name: rank for rank, name in enumerate(_FIELDS)}
 
 
 def is_known_key(key: str) -> bool:
-    """Whether the schema has the key, by any of its names."""
+    """Return whether the schema has a key, by any name."""
     return _plain(key) in _FIELDS or _plain(key) in _SAID_OTHERWISE
 
 
-def record_from_values(values: object, remarks: Remarks, place: str) -> PubMedRecord | Deletion:
-    """A record or deletion from values under known keys.
+def record_from_values(values: object, remarks: Remarks, location: str) -> PubMedRecord | Deletion:
+    """Return a record or deletion of values by known keys.
 
     Args:
         values: an object of JSON, a row of a table, or what a reader has found out.
         remarks: where is noted what was left out.
-        place: where the values stand, such as ``line 3``.
+        location: the position of the values, such as ``line 3``.
 
     Raises:
         TypeError: a value is of the wrong type.
-        ValueError: a value cannot be read, or nothing tells which record it is.
+        ValueError: a value cannot be read, or nothing identifies the record.
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"it is a {type(values).__name__}, not an object")
-    return _Values(values, remarks, place).item()
+    return _Values(values, remarks, location).item()
 
 
 class _Values:
     """The values of one record by the schema's keys."""
 
-    def __init__(self, values: Mapping[Any, object], remarks: Remarks, place: str) -> None:
+    def __init__(self, values: Mapping[Any, object], remarks: Remarks, location: str) -> None:
         self._remarks = remarks
-        self._place = place
-        self._types = TypedValues(remarks, place)
+        self._location = location
+        self._types = TypedValues(remarks, location)
         self._found: dict[str, tuple[str, object]] = {}
         if not any(_FIELDS.get(_plain(str(key))) in _IDENTIFYING for key in values):
             raise ValueError(f"it has none of {', '.join(_IDENTIFYING)}")
@@ -171,7 +173,7 @@ class _Values:
         return self._types.typed(value, kind, key)
 
     def _note(self, remark: str) -> None:
-        self._remarks.note(remark, self._place)
+        self._remarks.note(remark, self._location)
 
     def _sections(self) -> tuple[AbstractSection, ...]:
         sections: tuple[AbstractSection, ...] = self._get("sections", self._paragraphs, ())
@@ -183,7 +185,10 @@ class _Values:
         return sections
 
     def _paragraphs(self, value: object, key: str) -> tuple[AbstractSection, ...]:
-        """A text, a list of texts or sections, or an object of texts by their headings."""
+        """Return the paragraphs of an abstract.
+
+        It is a text, a list of texts or sections, or an object of texts by their headings.
+        """
         if isinstance(value, Mapping):
             found = [AbstractSection(json_text(text, key), fold(str(label)) or None) for label, text in value.items()]
         elif isinstance(value, (list, tuple)):
@@ -215,9 +220,9 @@ class _Values:
         given: Status | None = self._get("status", lambda value, key: self._typed(value, Status, key), None)
         if given is not None:
             return given
-        told = status_of(types, links)
+        status = status_of(types, links)
         # Titles are asked where nothing else could tell.
-        return status_of_title(title) if told == "current" and not types and "details" not in self._found else told
+        return status_of_title(title) if status == "current" and not types and "details" not in self._found else status
 
     def _details(self, citation: CitationLine) -> RecordDetails:
         details: RecordDetails = self._get(
@@ -238,7 +243,10 @@ class _Values:
 
 
 def _more_precise(date: PublicationDate | None, other: PublicationDate | None) -> PublicationDate | None:
-    """The date; the other one where that tells the month too, or where there is no first."""
+    """Return the more precise of two dates.
+
+    It is the first, unless it is missing or only the other states the month.
+    """
     if date is None:
         return other
     return other if other and other.year == date.year and other.month and not date.month else date

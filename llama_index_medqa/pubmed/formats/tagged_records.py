@@ -1,4 +1,4 @@
-"""Text exports in which a tag says what a line holds: their lines as fields, their fields as records.
+"""Text exports with tags: lines to fields, fields to records.
 
 A record is never put together from two: where a tag that can stand once comes again with something else in between, a
 line that divides the records is missing, and that is an error.
@@ -19,7 +19,9 @@ _ANOTHER_FORMAT = re.compile(r"TY  - [A-Z]{3,}\s*|PMID- ?\d+\s*|%0 [A-Z].*|<(?:\
 
 
 class Field(NamedTuple):
-    """A tag and its value, white space folded, continuation lines joined.
+    """A tag and its value, with continuation lines joined.
+
+    White space is folded.
 
     Attributes:
         tag: such as ``TI``.
@@ -34,17 +36,17 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """How a format writes its records.
+    """The layout of a format's records.
 
     Attributes:
         field: matches a line that begins a field; its groups are the tag and the value.
-        continued: matches a line that goes on with the field before it.
+        continued: matches a line that continues the field before it.
         first: tags that begin a record; always, or where the record has the tag already if ``first_is_once``.
         first_is_once: see above.
         last: tags that end a record.
         naming: tags of which one stands in every record. Fields that follow an empty line without any of them go on
             with the record before it. Empty where empty lines mean nothing.
-        single: tags that stand once in a record, or several times in a row.
+        single: tags that occur once in a record, or several times in a row.
         divider: matches a line between two records.
         skipped: matches a line that belongs to no record.
     """
@@ -61,14 +63,17 @@ class Layout:
 
 
 class _Block(NamedTuple):
-    """Fields between two empty lines or dividers; ``divided`` where a divider stands before them."""
+    """Fields between two empty lines or dividers.
+
+    ``divided`` where a divider stands before them.
+    """
 
     fields: list[Field]
     divided: bool
 
 
 def read_tagged(lines: Iterable[str], layout: Layout, name: str, remarks: Remarks) -> Iterator[list[Field]]:
-    """The fields of each record.
+    """Yield the fields of each record.
 
     Args:
         lines: of the file.
@@ -92,14 +97,17 @@ def read_tagged(lines: Iterable[str], layout: Layout, name: str, remarks: Remark
 
 
 def _goes_on(record: list[Field], fields: list[Field], layout: Layout) -> bool:
-    """Whether the fields after an empty line belong to the record before it."""
+    """Return whether fields belong to the record before.
+
+    They stand after an empty line.
+    """
     if not record or record[-1].tag in layout.last or _begins(fields[0], record, layout):
         return False
     return not layout.naming or (_has(record, layout.naming) and not _has(fields, layout.naming))
 
 
 def _parts(fields: list[Field], layout: Layout) -> Iterator[list[Field]]:
-    """The fields divided where a record begins or ends."""
+    """Divide fields where a record begins or ends."""
     part: list[Field] = []
     for field in fields:
         if part and (_begins(field, part, layout) or part[-1].tag in layout.last):
@@ -118,7 +126,7 @@ def _has(fields: Iterable[Field], tags: frozenset[str]) -> bool:
 
 
 def _one(record: list[Field], layout: Layout, name: str) -> list[Field]:
-    """The record itself, which is one."""
+    """Return the one record."""
     known: dict[str, set[str]] = {}
     before = ""
     for tag, value, line in record:
@@ -162,7 +170,10 @@ def _blocks(lines: Iterable[str], layout: Layout, name: str, remarks: Remarks) -
 
 
 def _events(lines: Iterable[str], layout: Layout, name: str, remarks: Remarks) -> Iterator[Field | bool]:
-    """Fields with their continuation lines joined; False for an empty line, True for a divider."""
+    """Yield fields with continuation lines joined.
+
+    False for an empty line, True for a divider.
+    """
     field = _OpenField(name)
     for number, line in enumerate(lines, start=1):
         found = layout.field.fullmatch(line)
@@ -194,7 +205,7 @@ def _is_passed_over(line: str, layout: Layout) -> bool:
 
 
 class _OpenField:
-    """The field that lines may go on with.
+    """A field that lines may continue.
 
     Args:
         name: what to call the file in messages.
@@ -210,7 +221,10 @@ class _OpenField:
         self._tag, self._values, self._line, self._length = tag, [value], line, len(value)
 
     def takes(self, line: str, layout: Layout) -> bool:
-        """Whether a line goes on with the field; then it is part of it."""
+        """Add a line to the field if it continues it.
+
+        Returns whether it does.
+        """
         if not self._tag or not layout.continued.match(line):
             return False
         self._values.append(line)
@@ -223,7 +237,7 @@ class _OpenField:
         return True
 
     def closed(self) -> Iterator[Field]:
-        """The field, if there is one, which nothing more can follow."""
+        """Return the field, if there is one, and close it."""
         if self._tag:
             yield Field(self._tag, fold(" ".join(self._values)), self._line)
         self._tag = ""

@@ -1,4 +1,4 @@
-"""Orders to a model that stand in a text, and their disguises: the one detector of prompt injection.
+"""Detection of prompt injection, disguised or not.
 
 May import the modules of ``text`` that import no other.
 """

@@ -1,4 +1,4 @@
-"""Clues that a text gives orders to whoever answers, which alone mean nothing and together hardly anything else.
+"""Clues to prompt injection that count only in combination.
 
 Wordings of orders are without number; what they are made of is not. A sentence of a study that speaks *of* an answer or
 *to* a reader, asks for words, and says that they must be said, is one in ten thousands.
@@ -10,7 +10,10 @@ from typing import Final
 
 
 def _one_of(words: str) -> str:
-    """A choice of words, written with spaces between them and ``_`` inside them."""
+    """Return a pattern for any of some words.
+
+    They are written with spaces between them and ``_`` inside them.
+    """
     return f"(?:{'|'.join(word.replace('_', ' ') for word in words.split())})"
 
 

@@ -1,4 +1,4 @@
-"""Sentences that give orders to whoever answers instead of reporting something (prompt injection).
+"""Sentences that instruct the model instead of reporting something (prompt injection).
 
 An order sets aside other orders or other texts, speaks to a model or to a reader of the record ("you", "the assistant",
 "whoever summarises this") and asks for words, says what an answer must hold, or imitates the marks of a conversation.
@@ -32,7 +32,9 @@ _RARE_CLUES = frozenset({"reader", "asker", "opening"})
 # The sentences of a record are judged more than once on the way from retrieval to an answer.
 @lru_cache(maxsize=4096)
 def suspicion(text: str) -> Suspicion:
-    """How surely a text tells whoever answers what to say or which rules to drop, openly or disguised.
+    """Return how surely a text instructs the model that reads it.
+
+    Openly or disguised, it says what to answer or which rules to drop.
 
     Look-alike letters, invisible characters, accents, spacing and the escape sequences of terminals are undone first
     (:func:`~llama_index_medqa.text.injection.disguises.undisguised`).
@@ -54,7 +56,10 @@ def suspicion(text: str) -> Suspicion:
 
 
 def gives_orders(text: str) -> bool:
-    """Whether a text plainly gives orders to whoever answers; arguments as for :func:`suspicion`."""
+    """Return whether a text plainly instructs the model.
+
+    Arguments as for :func:`suspicion`.
+    """
     return suspicion(text) == "plain"
 
 
@@ -66,7 +71,7 @@ def _is_worded_as_order(reading: str) -> bool:
 
 
 def _clues(sentence: str) -> frozenset[str]:
-    """The clues in a sentence; what asks is no order."""
+    """Return the clues in a sentence; a question has none."""
     if sentence.endswith("?"):
         return frozenset()
     return frozenset(name for name, clue in CLUES.items() if clue.search(sentence))

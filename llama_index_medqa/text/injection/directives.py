@@ -41,7 +41,7 @@ _DIRECTIVE = re.compile(
 
 
 def is_directive(sentence: str) -> bool:
-    """Return whether a sentence tells its reader what to do or what is allowed ("Stop taking it", "You should …").
+    """Return whether a sentence is a directive ("Stop taking it", "You should …").
 
     What others should do ("Clinicians should …") is none: it tells what a paper recommends.
     """

@@ -1,4 +1,4 @@
-"""What a reader would see in a text whose words are disguised: by look-alike letters, spacing, codes and more."""
+"""Disguised text made readable: look-alike letters, spacing, codes and more."""
 
 import base64
 import binascii
@@ -32,7 +32,9 @@ _ASCII = re.compile(r"[\x20-\x7e]*\Z")
 
 
 def undisguised(text: str) -> list[str]:
-    """The ways in which a text can be read, in small letters and with single spaces; the first is the plain one.
+    """Return the ways to read a text, the plain one first.
+
+    All are in lower case with single spaces.
 
     Compatibility forms (full-width and mathematical letters), accents, invisible characters and the escape sequences
     of terminals are undone. Where letters look like Latin ones, digits stand for letters, letters stand apart or
@@ -58,7 +60,7 @@ def undisguised(text: str) -> list[str]:
 
 
 def _decoded(text: str) -> list[str]:
-    """What the codes in a text stand for."""
+    """Decode the codes in a text."""
     found = [plain for coded in _CODED.findall(text) if (plain := _decoded_word(coded))]
     if _NAMED_SHIFT.search(text):
         found += [codecs.encode(sentence, "rot13") for sentence in re.split(r"(?<=[:.!?]) ", text)]
@@ -68,7 +70,10 @@ def _decoded(text: str) -> list[str]:
 
 
 def _decoded_word(word: str) -> str | None:
-    """The text that a word stands for in hexadecimal digits or base64; None where it is no text in words."""
+    """Decode a word of hexadecimal digits or base64.
+
+    None where it does not give a text of several words.
+    """
     for decode in (bytes.fromhex, base64.b64decode):
         try:
             plain = decode(word).decode("ascii")

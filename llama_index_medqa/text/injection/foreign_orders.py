@@ -1,4 +1,4 @@
-"""Orders to whoever answers in other languages than English: to drop instructions, or to tell those who ask something.
+"""Patterns of prompt injection in languages other than English.
 
 Over small letters without the accents of Latin and Cyrillic script, with single spaces.
 """

@@ -1,4 +1,7 @@
-"""Sentences in another language than English, which the verifier cannot read and in which few orders are known."""
+"""Sentences that are not English.
+
+The verifier cannot read them, and few of their orders are known.
+"""
 
 import re
 from typing import Final
@@ -17,7 +20,10 @@ _ENGLISH: Final = frozenset(
 
 
 def is_foreign(sentence: str) -> bool:
-    """Return whether a sentence is in another language than English; false for one that is too short to tell."""
+    """Return whether a sentence is not in English.
+
+    False for one that is too short to tell.
+    """
     words = _WORD.findall(sentence.lower())
     if sentence.isascii() and len(words) < _LEAST_WORDS:
         return False

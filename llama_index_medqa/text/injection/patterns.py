@@ -1,4 +1,4 @@
-"""The wordings by which a text gives orders to whoever answers, as patterns over small letters and single spaces."""
+"""Patterns of prompt injection, for lower-case text with single spaces."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from llama_index_medqa.text.injection.foreign_orders import ORDERS_IN_OTHER_LANG
 
 
 class OrderPattern(NamedTuple):
-    """A kind of order.
+    """The pattern of a kind of order.
 
     Attributes:
         words: of which a text must hold one for the pattern to match; looked for first, because that is fast.
@@ -20,7 +20,10 @@ class OrderPattern(NamedTuple):
 
 
 def _one_of(words: str) -> str:
-    """A choice of words, written with spaces between them and ``_`` inside them."""
+    """Return a pattern for any of some words.
+
+    They are written with spaces between them and ``_`` inside them.
+    """
     return f"(?:{'|'.join(word.replace('_', ' ') for word in words.split())})"
 
 
@@ -29,7 +32,10 @@ def _order(words: str, *patterns: str) -> OrderPattern:
 
 
 def _start(*patterns: str) -> OrderPattern:
-    """An order that opens a sentence, perhaps after a heading, a number or a quotation mark."""
+    """Return the pattern of an order that opens a sentence.
+
+    A heading, a number or a quotation mark may stand before it.
+    """
     return OrderPattern([""], re.compile("|".join(f"{_OPENING}{pattern}" for pattern in patterns)))
 
 

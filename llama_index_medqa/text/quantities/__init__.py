@@ -1,4 +1,4 @@
-"""Numbers with their units: how they are written, read and matched.
+"""Numbers with their units, read and matched.
 
 Imports nothing else of the package.
 """

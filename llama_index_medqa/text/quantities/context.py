@@ -1,4 +1,4 @@
-"""What stands around a number: its sign, "at least", "about", p =, and the names that it may be a part of."""
+"""The context of a number: sign, comparator, "about", p =, and names that it is a part of."""
 
 import re
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ _YEARS = range(1900, 2100)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is said of a number by the words before and behind it."""
+    """What the words beside a number say about it."""
 
     comparator: str = ""
     approximate: bool = False
@@ -119,12 +119,15 @@ def read_surroundings(text: str, start: int, end: int) -> Surroundings:
 
 
 def tokens_before(text: str, start: int) -> list[str]:
-    """The words and signs right before a place, in lower case."""
+    """Return the words and signs right before a position, in lower case."""
     return _TOKEN.findall(text[max(0, start - 40) : start].lower())
 
 
 def _last_phrase(tokens: list[str]) -> tuple[int, str]:
-    """How many of the last words make a comparator, an "about" or an article, and what they say."""
+    """Read the comparator, "about" or article at the end of some words.
+
+    Returns how many words it has, and its meaning.
+    """
     for size in range(min(_LONGEST, len(tokens)), 0, -1):
         phrase = " ".join(tokens[-size:])
         if phrase in _ABOUT:
@@ -144,7 +147,7 @@ def _ends_with_p(tokens: list[str]) -> bool:
 
 
 def is_negative(text: str, start: int) -> bool:
-    """Whether a minus sign belongs to the number that begins at a place.
+    """Return whether a number has a minus sign.
 
     A dash behind a figure makes a range ("3-5"), behind a letter a name ("IL-6").
     """
@@ -161,7 +164,10 @@ def is_negative(text: str, start: int) -> bool:
 
 
 def is_name(text: str, start: int, end: int, value: float) -> bool:
-    """Whether a number without a unit is a part of a name ("type 2", "5-fluorouracil"), an ordinal or a time of day."""
+    """Return whether a number without a unit is part of a name.
+
+    Such as "type 2" or "5-fluorouracil"; ordinals and times of day count too.
+    """
     if _NAME_BEHIND.match(text, end) or _CLOCK.match(text, end):
         return True
     tokens = tokens_before(text, start)
@@ -173,7 +179,10 @@ def is_name(text: str, start: int, end: int, value: float) -> bool:
 
 
 def unit_before(text: str, start: int) -> str:
-    """The unit that stands before its number: "week" of "week 12", "year" of "aged 65"; "" where there is none."""
+    """Return the unit that stands before its number.
+
+    "week" for "week 12", "year" for "aged 65"; "" where there is none.
+    """
     tokens = tokens_before(text, start)
     if tokens and tokens[-1] == "-":
         tokens.pop()
@@ -186,17 +195,23 @@ def unit_before(text: str, start: int) -> str:
 
 
 def is_listed(text: str, start: int) -> bool:
-    """Whether a small number only sums up what a text lists: "the two sessions"."""
+    """Return whether a small number only sums up a list: "the two sessions"."""
     return tokens_before(text, start)[-1:] in _DEFINITE
 
 
 def continues_name(text: str, name_end: int, start: int) -> bool:
-    """Whether a number goes on with the name that ended before it ("stages 2 and 3", "phase 1/2")."""
+    """Return whether a number continues the name before it.
+
+    "stages 2 and 3", "phase 1/2".
+    """
     return bool(_NAME_LINK.fullmatch(text, name_end, start))
 
 
 def in_name(text: str, start: int) -> bool:
-    """Whether the place is inside a name: behind a letter and a hyphen, or behind a letter or a figure."""
+    """Return whether a position is inside a name.
+
+    It is behind a letter and a hyphen, or directly behind a letter or digit.
+    """
     before = text[max(0, start - 2) : start]
     if not before:
         return False
@@ -208,7 +223,7 @@ def in_name(text: str, start: int) -> bool:
 
 
 def is_calendar_year(text: str, start: int, end: int, value: float) -> bool:
-    """Whether a number is a year ("in 2008", "May 2008", "2004-2006")."""
+    """Return whether a number is a year ("in 2008", "2004-2006")."""
     if value not in _YEARS or end - start != 4 or _COUNTED.match(text, end):
         return False
     tokens = tokens_before(text, start)
@@ -216,7 +231,7 @@ def is_calendar_year(text: str, start: int, end: int, value: float) -> bool:
 
 
 def is_day_of_month(text: str, start: int, end: int, value: float) -> bool:
-    """Whether a number is the day of a date ("10 July", "July 10")."""
+    """Return whether a number is the day of a date ("10 July")."""
     if not 1 <= value <= 31:
         return False
     tokens = tokens_before(text, start)

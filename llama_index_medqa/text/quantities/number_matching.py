@@ -1,4 +1,4 @@
-"""The numbers of an English text and of its translation held against each other, whichever way either writes them."""
+"""Comparison of the numbers of an English text and its translation."""
 
 import re
 import unicodedata
@@ -27,7 +27,9 @@ _WORDS = re.compile(r"[a-z]+", re.IGNORECASE)
 
 
 def missing_numbers(english: str, translation: str, language: str) -> list[str]:
-    """Return the numbers that an English text writes in figures and a translation lacks, as often as they are missing.
+    """Return the numbers that a translation lacks.
+
+    Only numbers that the English text writes in figures count, each as often as it is missing.
 
     Numbers that the English text writes in words are not looked for.
 
@@ -48,7 +50,9 @@ def missing_numbers(english: str, translation: str, language: str) -> list[str]:
 
 
 def added_numbers(english: str, translation: str, language: str) -> list[str]:
-    """Return the numbers that a translation writes in figures and the English text has neither in figures nor in words.
+    """Return the numbers that a translation adds.
+
+    It writes them in figures, and the English text has them neither in figures nor in words.
 
     Args:
         english: the text.

@@ -1,4 +1,4 @@
-"""Quantities without a figure: "half", "one in five", "doubled", "twice daily", "every 8 hours", "BID"."""
+"""Quantities in words: "half", "one in five", "doubled", "twice daily", "BID"."""
 
 import re
 from collections.abc import Iterator
@@ -89,7 +89,10 @@ _A_TIME = re.compile(
 
 
 def read_words(text: str) -> Iterator[Quantity]:
-    """Read the quantities that need no figure; those found earlier win where two overlap."""
+    """Read the quantities that are written in words.
+
+    Those found earlier win where two overlap.
+    """
     yield from _times_a_day(text)
     yield from _every(text)
     for match in _ABBREVIATION.finditer(text):
@@ -105,7 +108,10 @@ def read_words(text: str) -> Iterator[Quantity]:
 
 
 def read_ordinals(text: str) -> Iterator[Quantity]:
-    """Read "the third day" and "the 1st, 2nd and 4th hours" as times that a text implies."""
+    """Read ordinals of times as implied times.
+
+    "the third day", "the 1st, 2nd and 4th hours".
+    """
     for match in _ORDINAL_TIMES.finditer(text):
         factor = NAMES[match["unit"].lower()].factor
         for ordinal in _ORDINAL.finditer(text, match.start(), match.end("ordinals")):
@@ -117,7 +123,10 @@ def read_ordinals(text: str) -> Iterator[Quantity]:
 
 
 def read_shares(text: str) -> Iterator[Quantity]:
-    """Read "one in five" and "18 out of 36" as percentages that know their two parts."""
+    """Read "one in five" and "18 out of 36" as percentages.
+
+    They keep their two parts.
+    """
     for match in _SHARE.finditer(text):
         top, bottom = _number(match["top"]), _number(match["bottom"])
         if top <= bottom and bottom > 1:
@@ -127,7 +136,7 @@ def read_shares(text: str) -> Iterator[Quantity]:
 
 
 def read_adverbs(text: str) -> Iterator[Quantity]:
-    """Read "daily", "a week", which imply once unless a number of times is told."""
+    """Read "daily" and "a week" as once, unless a count is stated."""
     for match in _ADVERB_ALONE.finditer(text):
         period = _seconds(match["ly"] or match["time"])
         yield _rate(match, 1 / period, implicit=True)
@@ -177,7 +186,10 @@ def _fractions(text: str) -> Iterator[Quantity]:
 
 
 def _fraction(text: str, match: re.Match[str]) -> float:
-    """What a fraction in words is worth; 0 for an ordinal ("the third dose") and for "half-life"."""
+    """Return the value of a fraction in words.
+
+    0 for an ordinal ("the third dose") and for "half-life".
+    """
     top, bottom = (match["top"] or "").lower(), match["bottom"].lower()
     before = text[max(0, match.start() - 20) : match.start()].lower()
     if _NUMBER_AND.search(before):
@@ -193,7 +205,7 @@ def _fraction(text: str, match: re.Match[str]) -> float:
 
 
 def _seconds(time: str) -> float:
-    """The seconds of "week" and of "weekly"."""
+    """Return the seconds of "week" and of "weekly"."""
     name = _ADVERBS.get(time.lower(), time.lower())
     return NAMES["week" if name == "w" else name].factor
 

@@ -1,4 +1,4 @@
-"""The numbers of a text that are written as such, each with the unit behind it: "5 mg/kg", "p < 0.05", "2:1"."""
+"""Numbers in figures with the unit behind them: "5 mg/kg", "p < 0.05", "2:1"."""
 
 import re
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ _FIRST_YEAR = 1900
 
 
 def read_numbers(text: str, taken: list[Quantity]) -> Iterator[Quantity]:
-    """Read the numbers outside what is taken, each with its unit."""
+    """Read the numbers outside the taken spans, each with its unit."""
     read_to = name_end = -1
     for match in NUMBER.finditer(text):
         start = match.start()
@@ -82,7 +82,7 @@ def _is_name(text: str, start: int, end: int, value: float, name_end: int) -> bo
 
 
 def _unit_behind(text: str, numeral: Numeral) -> tuple[Unit | None, int]:
-    """The unit that follows a number, and where the number ends with it."""
+    """Return the unit that follows a number, and where it ends."""
     gap = _GAP.match(text, numeral.end)
     named = read_unit(text, gap.end() if gap else numeral.end)
     if named and gap and gap[0] == " " and text.startswith(("-old", "-long"), named[1]):
@@ -101,7 +101,7 @@ def _unit_behind(text: str, numeral: Numeral) -> tuple[Unit | None, int]:
 
 
 def _quantity(text: str, start: int, end: int, numeral: Numeral, unit: Unit | None) -> Quantity | None:
-    """Make the quantity of a number; None where it is a part of another one."""
+    """Return the quantity of a number; None for a part of another one."""
     sign = -1.0 if is_negative(text, start) else 1.0
     begin = start - 1 - text[start - 1].isspace() if sign < 0 else start
     if _PART_BEFORE.search(text, max(0, begin - 5), begin):
@@ -124,7 +124,10 @@ def _quantity(text: str, start: int, end: int, numeral: Numeral, unit: Unit | No
 
 
 def with_unit(text: str, quantity: Quantity, unit: Unit) -> Quantity:
-    """Give a bare number a unit; the percentage of a confidence interval becomes a confidence level."""
+    """Give a bare number a unit.
+
+    The percentage of a confidence interval becomes a confidence level.
+    """
     dimension = unit.dimension
     if dimension == PERCENT and (
         _CONFIDENCE.match(text, quantity.end)
@@ -136,12 +139,12 @@ def with_unit(text: str, quantity: Quantity, unit: Unit) -> Quantity:
 
 
 def is_enumeration(text: str, end: int) -> bool:
-    """Whether a number that ends at a place counts what a study compares: "two groups", "3-arm"."""
+    """Return whether a number counts the groups of a study: "two groups", "3-arm"."""
     return bool(_ENUMERATED.match(text, end))
 
 
 def _is_no_data(text: str, number: Quantity) -> bool:
-    """Whether a number only sums up what a text tells anyway: "one of the", "the two groups"."""
+    """Return whether a number is no data: "one of the", "the two groups"."""
     if number.comparator or number.value > _MOST_ENUMERATED:
         return False
     listed = number.in_words and (number.value == 1 or is_listed(text, number.start))

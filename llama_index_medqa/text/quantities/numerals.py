@@ -1,4 +1,4 @@
-"""Numbers as they are written: "1,200", "3·2", "50 × 10⁹", "1.2 million", "twenty-five", "four and a half"."""
+"""Numerals: "1,200", "3·2", "50 × 10⁹", "1.2 million", "twenty-five", "four and a half"."""
 
 import re
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _AND_A_HALF = re.compile(r" and (?:a |one[- ])?(half|quarter|three quarters)\b|\
 
 @dataclass(frozen=True, slots=True)
 class Numeral:
-    """A number of a text, without its sign.
+    """A number of a text without its sign.
 
     Attributes:
         value: what it is worth.
@@ -54,7 +54,7 @@ class Numeral:
 
 
 def read_numeral(text: str, match: re.Match[str]) -> Numeral:
-    """Read the number that `NUMBER` has found, with the half that may follow it."""
+    """Read the number that `NUMBER` found, with a half that follows it."""
     end = match.end()
     value, step = _in_words(match["words"]) if match["words"] else _in_figures(match)
     if half := _AND_A_HALF.match(text, end):

@@ -1,4 +1,4 @@
-"""A quantity: a number of a text with its unit, sign, comparator and precision."""
+"""The quantity: a number with its unit, sign, comparator and precision."""
 
 from dataclasses import dataclass
 

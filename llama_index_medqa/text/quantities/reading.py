@@ -1,4 +1,4 @@
-"""The quantities of a text: "1.2 g" and "1,200 mg", "−3.5 points", "18 of 36", "p < 0.05", "twice daily"."""
+"""Reading the quantities of a text: "1.2 g", "−3.5 points", "18 of 36", "p < 0.05", "twice daily"."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -55,7 +55,7 @@ _PERIOD = re.compile(r"(?:/|\b(?:per|an?|each|every)[ -]) ?(day|d|night|week|wk|
 
 
 def quantities(text: str) -> list[Quantity]:
-    """Read the quantities of a text, in the order of their places.
+    """Read the quantities of a text, in order of position.
 
     "18 of 36" gives 18, 36 and 50 %; "half" is 50 %, "doubled" 2-fold, "BID" twice a day; both ends of a range count.
     Numbers that are parts of names ("type 2", "IL-6", "COVID-19"), ordinals and days of the month are left out. What a
@@ -66,23 +66,26 @@ def quantities(text: str) -> list[Quantity]:
 
 @lru_cache(maxsize=20_000)
 def parsed_quantities(text: str) -> tuple[Quantity, ...]:
-    """The quantities of a text; a text that was read before is not read again."""
+    """Read the quantities of a text as a tuple, cached."""
     plain = _plain(text)
     worded = [_compared(plain, quantity) for quantity in _apart(read_words(plain))]
-    numbers = sorted([*worded, *read_numbers(plain, worded)], key=_place)
+    numbers = sorted([*worded, *read_numbers(plain, worded)], key=_span_order)
     numbers = _units_before(plain, _share_units(plain, numbers))
     shares = [*read_shares(plain), *_shares_in_figures(plain, numbers)]
     shares = [_compared(plain, share) for share in _apart(shares) if not is_enumeration(plain, share.end)]
     found = [*numbers, *shares, *_shared_shares(plain, numbers, shares)]
     found += [implied for implied in (*read_adverbs(plain), *read_ordinals(plain)) if not _overlaps(implied, found)]
     found += list(_implied(plain, found))
-    dosed = _with_frequencies(plain, sorted(found, key=_place))
+    dosed = _with_frequencies(plain, sorted(found, key=_span_order))
     return tuple(replace(quantity, written=text[quantity.start : quantity.end]) for quantity in dosed)
 
 
 @lru_cache(maxsize=20_000)
 def unattached_units(text: str) -> frozenset[Unit]:
-    """The units that a text names apart from its numbers: "age (years)", "proportions", "seizures per month"."""
+    """Return the units that a text names apart from its numbers.
+
+    "age (years)", "proportions", "seizures per month".
+    """
     plain = _plain(text)
     found: set[Unit] = set()
     for match in _BRACKETED_UNIT.finditer(plain):
@@ -99,16 +102,19 @@ def unattached_units(text: str) -> frozenset[Unit]:
 
 
 def _plain(text: str) -> str:
-    """The text with one sign for each kind of dash, space and comparator; every character keeps its place."""
+    """Replace each kind of dash, space and comparator by one sign.
+
+    Every character keeps its position.
+    """
     return _MIDDLE_DOT.sub(".", _THIN_SPACE.sub(",", text).translate(_PLAIN))
 
 
-def _place(quantity: Quantity) -> tuple[int, int]:
+def _span_order(quantity: Quantity) -> tuple[int, int]:
     return quantity.start, -quantity.end
 
 
 def _apart(found: Iterable[Quantity]) -> list[Quantity]:
-    """Those that overlap with none that came before them."""
+    """Return the quantities that overlap with no earlier one."""
     kept: list[Quantity] = []
     for quantity in found:
         if not _overlaps(quantity, kept):
@@ -126,22 +132,22 @@ def _overlaps(quantity: Quantity, others: Iterable[Quantity]) -> bool:
 
 
 def _share_units(text: str, numbers: list[Quantity]) -> list[Quantity]:
-    """Give the numbers of a range or list the unit that stands behind its last one."""
+    """Give the numbers of a range or list the unit of the last one."""
     shared = list(numbers)
-    for place in range(len(shared) - 2, -1, -1):
-        number, following = shared[place], shared[place + 1]
+    for index in range(len(shared) - 2, -1, -1):
+        number, following = shared[index], shared[index + 1]
         between = text[number.end : following.start]
         gives = following.dimension not in _NOT_SHARED and not (following.in_words and following.approximate)
         joined = _SHARED.fullmatch(between) and ("," not in between or following.shared or "and" in between)
         if number.dimension == COUNT and gives and joined:
             offset = ZERO_FAHRENHEIT if following.dimension == "temperature" and following.factor != 1 else 0.0
             unit = Unit(following.dimension, following.factor, offset)
-            shared[place] = replace(with_unit(text, number, unit), shared=True)
+            shared[index] = replace(with_unit(text, number, unit), shared=True)
     return shared
 
 
 def _units_before(text: str, numbers: list[Quantity]) -> list[Quantity]:
-    """Give numbers without a unit the one that stands before them: "weeks 4, 8 and 12"."""
+    """Give numbers the unit that stands before them: "weeks 4, 8 and 12"."""
     listed, listed_end, found = "", 0, []
     for number in numbers:
         if number.dimension == COUNT:
@@ -180,7 +186,10 @@ def _shared_shares(text: str, numbers: list[Quantity], shares: list[Quantity]) -
 
 
 def _implied(text: str, found: list[Quantity]) -> Iterator[Quantity]:
-    """Read once a day of "5 mg/day", and six days of "6 days a month"."""
+    """Read the implied quantities of a rate.
+
+    Once a day of "5 mg/day", and six days of "6 days a month".
+    """
     for quantity in found:
         if quantity.dimension == RATE:
             if days := _DAYS_PER.search(text, quantity.start, quantity.end):
@@ -192,15 +201,15 @@ def _implied(text: str, found: list[Quantity]) -> Iterator[Quantity]:
 
 
 def _with_frequencies(text: str, found: list[Quantity]) -> list[Quantity]:
-    """Tell each dose how often a day it is taken, where that follows it."""
+    """Give each dose the frequency that follows it, per day."""
     dosed = list(found)
-    for place in range(len(found) - 2, -1, -1):
-        dose, behind = dosed[place], dosed[place + 1]
+    for index in range(len(found) - 2, -1, -1):
+        dose, behind = dosed[index], dosed[index + 1]
         if dose.dimension not in _DOSES:
             continue
         if behind.dimension == RATE and _TO_FREQUENCY.fullmatch(text, dose.end, behind.start):
-            dosed[place] = replace(dose, per_day=behind.value * DAY)
-            dosed[place + 1] = replace(behind, implicit=False)
+            dosed[index] = replace(dose, per_day=behind.value * DAY)
+            dosed[index + 1] = replace(behind, implicit=False)
         elif dose.shared and behind.dimension == dose.dimension:
-            dosed[place] = replace(dose, per_day=behind.per_day)
+            dosed[index] = replace(dose, per_day=behind.per_day)
     return dosed

@@ -1,4 +1,4 @@
-"""Units of measurement: reads "mg/kg per day" at a place of a text.
+"""Units of measurement, such as "mg/kg per day".
 
 The factors stand in this module, for pint takes 1.7 s to import and to build its registry. A unit test compares every
 one of them with pint's definitions.
@@ -138,7 +138,10 @@ class Unit:
     offset: float = 0.0
 
     def __truediv__(self, other: "Unit") -> "Unit":
-        """Divide by another unit; what is divided by is sorted, so that mg/day/kg is mg/kg/day."""
+        """Divide by another unit.
+
+        Divisors are sorted, so that mg/day/kg is mg/kg/day.
+        """
         top, *below = self.dimension.split("/")
         other_top, *other_below = other.dimension.split("/")
         divisors = sorted(part for part in (*below, *other_top.split("·")) if part != "1")
@@ -203,13 +206,18 @@ _NO_SYMBOL = re.compile(r"\.[A-Za-z]|[ -](?:cell|lympho|helper)", re.IGNORECASE)
 
 
 def read_unit(text: str, position: int) -> tuple[Unit, int] | None:
-    """Read the unit at a position, with all that it is multiplied and divided by; the unit and its end."""
+    """Read the unit at a position, and return it with its end.
+
+    All that it is multiplied and divided by belongs to it.
+    """
     first = _read_name(text, position)
     return first and _divided(text, *first)
 
 
 def read_rate(text: str, position: int) -> tuple[Unit, int] | None:
-    """Read what a bare count is divided by: "/L", " beats per minute", " per 1,000 person-years"; the unit and its end.
+    """Read what a count is divided by, and return it with its end.
+
+    "/L", " beats per minute", " per 1,000 person-years".
 
     A share such as "12 per 1,000" is a percentage.
     """
@@ -257,7 +265,7 @@ def _read_divisor(text: str, end: int, *, bare: bool) -> tuple[Unit, int] | None
 
 
 def _read_bracket(text: str, unit: Unit, end: int) -> tuple[Unit, int]:
-    """Read on to the end of the bracket of "mg/(kg·day)"."""
+    """Read the rest of the bracket of "mg/(kg·day)"."""
     while (times := _IN_BRACKET.match(text, end)) and (named := _read_name(text, times.end())):
         unit, end = unit * named[0], named[1]
     return unit, end + text.startswith(")", end)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from llama_index_medqa._common.late_imports import late_attributes, moved_to
+from llama_index_medqa._common.late_imports import late_attributes, moved_to, renamed
 from tests.repository.test_architecture import MODULES, PACKAGE, is_former_path
 
 FORMER = [".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in MODULES if is_former_path(path)]
@@ -27,6 +27,28 @@ def test_a_moved_name_warns_and_a_special_one_does_not():
         get("__path__")
 
 
+def test_a_former_name_warns_and_others_are_not_there():
+    get = renamed("fractions", {"Ratio": "Fraction"})
+    with pytest.warns(DeprecationWarning, match="Ratio of fractions is now Fraction"):
+        assert get("Ratio") is importlib.import_module("fractions").Fraction
+    with pytest.raises(AttributeError, match="'fractions' has no attribute 'Decimal'"):
+        get("Decimal")
+
+
+@pytest.mark.parametrize(
+    ("module", "former", "name"),
+    [
+        ("answering.answerability", "Signals", "AnswerabilitySignals"),
+        ("answering.response", "spoken", "with_citations"),
+        ("retrieval.paper_filter", "meeting", "matching"),
+    ],
+)
+def test_renamed_parts_of_the_documented_modules_are_found(module, former, name):
+    found = importlib.import_module(f"llama_index_medqa.{module}")
+    with pytest.warns(DeprecationWarning, match=name):
+        assert getattr(found, former) is getattr(found, name)
+
+
 @pytest.mark.parametrize("name", FORMER)
 def test_each_former_path_leads_to_a_module_that_is_there(name):
     former = importlib.import_module(f"llama_index_medqa.{name}")
@@ -38,7 +60,16 @@ def test_each_former_path_leads_to_a_module_that_is_there(name):
 
 @pytest.mark.parametrize(
     "package",
-    ["evaluation.gate", "evaluation.statistics", "pubmed.formats", "rendering", "serving", "vector_store", "weights"],
+    [
+        "evaluation",
+        "evaluation.gate",
+        "evaluation.statistics",
+        "pubmed.formats",
+        "rendering",
+        "serving",
+        "vector_store",
+        "weights",
+    ],
 )
 def test_a_package_gives_what_it_names_and_loads_nothing_before(package):
     full = f"llama_index_medqa.{package}"

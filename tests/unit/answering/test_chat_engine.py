@@ -4,10 +4,12 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
 from llama_index_medqa import MedQAQueryEngine
 from llama_index_medqa.answering.response import MedQAResponse
+from llama_index_medqa.retrieval.paper_filter import PaperFilter
 from llama_index_medqa.testing import ScriptedLLM
 
-QUESTION = "Does green tea lower the resting heart rate?"
+QUESTION = "What does green tea do to the resting heart rate?"
 TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water."
+HARMS = "How often did serious adverse events occur with green tea?"
 SAFE = "No serious adverse events occurred."
 
 
@@ -59,13 +61,28 @@ async def test_streams_and_async_say_the_same(index):
     def chat():
         return MedQAQueryEngine.from_index(index, ScriptedLLM([SAFE])).as_chat_engine()
 
-    assert str(await chat().achat(QUESTION)) == expected
+    assert str(await chat().achat(HARMS)) == expected
     streaming = chat()
-    stream = streaming.stream_chat(QUESTION)
+    stream = streaming.stream_chat(HARMS)
     assert "".join(stream.response_gen) == expected
     assert stream.response == expected
-    assert [str(item.content) for item in streaming.chat_history] == [QUESTION, expected]
-    asynchronous = await streaming.astream_chat(QUESTION)
+    assert [str(item.content) for item in streaming.chat_history] == [HARMS, expected]
+    asynchronous = await streaming.astream_chat(HARMS)
     assert "".join([delta async for delta in asynchronous.async_response_gen()]) == expected
     streaming.reset()
     assert streaming.chat_history == []
+
+
+async def test_a_filter_holds_for_every_message_until_another_is_set(index):
+    def outcome(reply):
+        return reply.sources[0].raw_output.outcome
+
+    chat = MedQAQueryEngine.from_index(index, "extractive").as_chat_engine(papers=PaperFilter(first_year=2022))
+    assert outcome(chat.chat(QUESTION)) == "nothing_found"
+    chat.papers = PaperFilter(first_year=2021)
+    assert outcome(chat.chat(HARMS)) == "answer"
+    assert outcome(await chat.achat("And with green tea, is it safe?")) == "answer"
+    chat.papers = PaperFilter(last_year=2019)
+    assert outcome(await chat.achat(HARMS)) == "nothing_found"
+    stream = chat.stream_chat(HARMS)
+    assert "I cannot answer this from the indexed literature." in "".join(stream.response_gen)

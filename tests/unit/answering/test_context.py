@@ -3,8 +3,8 @@
 import pytest
 
 from llama_index_medqa.answering.answerability import AnswerabilityGate
-from llama_index_medqa.answering.context import EvidenceGatherer
-from llama_index_medqa.answering.drafting import ExtractiveAnswerer
+from llama_index_medqa.answering.context import ContextBuilder
+from llama_index_medqa.answering.drafting import ExtractiveDrafter
 from llama_index_medqa.answering.questions.decomposition import question_parts
 from llama_index_medqa.answering.sentence_selection import EvidenceSelector, as_context, token_count
 from tests.unit.answering.chunks import chunk
@@ -12,7 +12,7 @@ from tests.unit.answering.chunks import chunk
 ROOM = 60
 
 
-class Reading(ExtractiveAnswerer):
+class Reading(ExtractiveDrafter):
     """Reads what it is given room for, as a model does."""
 
     def fitting(self, question, choose, most_tokens):
@@ -25,9 +25,9 @@ GENES = [
 ]
 
 
-def gathered(question):
-    gatherer = EvidenceGatherer(AnswerabilityGate(), EvidenceSelector(), Reading(), ROOM)
-    return gatherer.gather(question, question_parts(question), [GENES])
+def built(question):
+    builder = ContextBuilder(AnswerabilityGate(), EvidenceSelector(), Reading(), ROOM)
+    return builder.build(question, question_parts(question), [GENES])
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def gathered(question):
     ],
 )
 def test_lists_and_comparisons_get_twice_the_room(question, times):
-    used = token_count(as_context(gathered(question).shown))
+    used = token_count(as_context(built(question).shown))
     assert (times - 1) * ROOM < used <= times * ROOM + 2 * len(GENES)
 
 
 def test_records_of_which_nothing_is_shown_are_not_cited_and_yet_counted():
-    evidence = gathered("Is Velmark syndrome due to a mutation of a gene?")
+    evidence = built("Is Velmark syndrome due to a mutation of a gene?")
     shown = {passage.document_id for passage in evidence.shown}
     assert {passage.document_id for passage in evidence.passages} == shown
     assert 0 < len(shown) < len(GENES)
@@ -53,6 +53,6 @@ def test_records_of_which_nothing_is_shown_are_not_cited_and_yet_counted():
 
 
 def test_where_no_model_is_asked_all_records_are_told():
-    evidence = gathered("Who won the match in Oslo on Friday?")
+    evidence = built("Who won the match in Oslo on Friday?")
     assert evidence.refusal == "no_evidence"
     assert len(evidence.passages) == len(GENES)

@@ -98,12 +98,10 @@ def test_more_than_five_candidates_are_cut():
     assert len(items("Which protein does the drug bind?", supported(text))) == 5
 
 
-def test_yes_needs_a_question_for_it_and_a_label():
+def test_yes_holds_what_says_so():
     quote = cited("Green tea lowers the heart rate.")
-    question = "Does green tea lower the heart rate?"
-    assert yes_or_no(question, "yes", [quote]) == ExactAnswer("yes_no", "yes", citations=(quote,))
-    assert yes_or_no(question, None, [quote]) is None
-    assert yes_or_no("Which drug lowers the heart rate?", "yes", [quote]) is None
+    assert yes_or_no("yes", [quote]) == ExactAnswer("yes_no", "yes", citations=(quote,))
+    assert yes_or_no("no", [quote], is_model_reading=True).is_model_reading
 
 
 @given(st.text(max_size=100), st.lists(st.text(max_size=160), max_size=3))

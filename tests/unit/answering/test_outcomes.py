@@ -12,7 +12,8 @@ from llama_index_medqa.testing import ScriptedEntailment, ScriptedLLM
 from llama_index_medqa.verification.entailment import Entailment
 from llama_index_medqa.verification.verifier import ClaimVerifier
 
-QUESTION = "Does green tea lower the resting heart rate?"
+QUESTION = "What does green tea do to the resting heart rate?"
+ASKED = "Does green tea lower the resting heart rate?"
 STATEMENT = "Green tea lower the resting heart rate."
 TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water."
 SHOWN = f"{TRUE[:-1]} [PMID:101]."
@@ -68,21 +69,47 @@ def test_no_sentence_tells_the_reader_what_to_do(index):
 @pytest.mark.parametrize(
     ("chances", "shown"),
     [
-        (Entailment(1.0, 0.0, 0.0), f"Yes, {SHOWN}"),
+        (Entailment(1.0, 0.0, 0.0), f"Yes [PMID:101]. {SHOWN}"),
         (Entailment(0.0, 1.0, 0.0), SHOWN),
         (Entailment(0.0, 0.0, 1.0), SHOWN),
     ],
 )
 def test_yes_is_said_only_where_the_evidence_says_it_to_the_question(index, chances, shown):
-    assert str(ask(index, f"Yes, {TRUE}", script={("", STATEMENT): chances})) == shown
+    assert str(ask(index, f"Yes, {TRUE}", ASKED, script={("", STATEMENT): chances})) == shown
 
 
 def test_a_bare_yes_or_no_needs_the_evidence_too(index):
     says_so, denies = Entailment(1.0, 0.0, 0.0), Entailment(0.0, 0.0, 1.0)
-    assert str(ask(index, f"Yes. {TRUE}", script={("", STATEMENT): says_so})).startswith("Yes [PMID:101].")
-    assert str(ask(index, f"No. {SAFE}", script={("", STATEMENT): denies})).startswith("No [PMID:101].")
-    wrong = ask(index, f"No. {TRUE}", script={("", STATEMENT): says_so})
+    assert str(ask(index, f"Yes. {TRUE}", ASKED, script={("", STATEMENT): says_so})).startswith("Yes [PMID:101].")
+    assert str(ask(index, f"No. {SAFE}", ASKED, script={("", STATEMENT): denies})).startswith("No [PMID:101].")
+    wrong = ask(index, f"No. {TRUE}", ASKED, script={("", STATEMENT): says_so})
     assert (str(wrong), why(wrong)) == (SHOWN, {"No.": "yes_no"})
+
+
+def test_a_record_s_own_sentence_stands_for_a_drafted_one_that_is_not_supported(index):
+    drafted = "Green tea lowered the resting heart rate of nurses by 9 beats per minute compared with water."
+    response = ask(index, drafted)
+    [sentence] = response.sentences
+    assert sentence.is_quote
+    assert str(response) == f"“{TRUE}” [PMID:101]"
+    assert sentence.citations[0].quote == TRUE
+    assert why(response) == {drafted: "quantity"}
+    # What was drafted on another subject is quoted by nothing.
+    assert ask(index, INVENTED).outcome == "findings"
+
+
+def test_a_quote_is_not_said_twice(index):
+    drafted = "Green tea lowered the resting heart rate of nurses by 9 beats per minute compared with water."
+    assert str(ask(index, f"{TRUE} {drafted}")) == SHOWN
+
+
+def test_a_short_answer_is_followed_by_what_else_speaks_of_the_question(index):
+    response = ask(index, SAFE)
+    assert [(sentence.text, sentence.is_quote) for sentence in response.sentences] == [
+        (SAFE, False),
+        (f"“{TRUE}”", True),
+    ]
+    assert [sentence.text for sentence in ask(index, SAFE, policy="mark").sentences] == [SAFE]
 
 
 def test_a_stream_says_that_it_withdraws_what_the_drafter_took_back(index):
@@ -138,7 +165,7 @@ def test_a_filter_on_another_retriever_is_told_too(index):
     ("question", "kind"),
     [
         ("Should I drink green tea to lower my resting heart rate?", "advice"),
-        ("I have chest pain: does green tea lower the resting heart rate?", "emergency"),
+        ("I have chest pain: what does green tea do to the resting heart rate?", "emergency"),
     ],
 )
 @pytest.mark.parametrize("streaming", [False, True])

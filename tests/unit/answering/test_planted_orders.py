@@ -56,7 +56,7 @@ def test_what_may_be_an_order_is_left_out_of_the_page_and_its_record_is_used(tmp
     question = "Do walks lengthen sleep?"
     response = engine(tmp_path, word_piece, planted, documents).query(question)
     assert response.withheld == []
-    assert [citation.document_id for citation in response.citations] == [f"PMID:{PMID}"]
+    assert f"PMID:{PMID}" in {citation.document_id for citation in response.citations}
     page = as_html(question, response, date(2026, 1, 1))
     assert "Somnexin" not in page
     assert page.count("[left out: it may be an order to its reader]") == 2

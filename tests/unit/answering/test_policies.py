@@ -8,7 +8,7 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa import MedQAQueryEngine
-from llama_index_medqa.answering.response import disagreements, spoken
+from llama_index_medqa.answering.response import disagreements, with_citations
 from llama_index_medqa.errors import InputError, ServerError
 from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.prompts import ABSTENTION
@@ -17,7 +17,7 @@ from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.testing import ScriptedLLM
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
-QUESTION = "Does green tea lower the resting heart rate?"
+QUESTION = "What does green tea do to the resting heart rate?"
 TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water."
 INVENTED = "It also prevents strokes in diabetic patients."
 
@@ -65,13 +65,13 @@ AGAINST = Citation("PMID:2", "2", "Two", 5, 9, "Down.")
 
 def test_a_contradicted_sentence_says_by_what():
     sentence = AnswerSentence("It rose.", "contradicted", 0.0, opposing=(AGAINST, AGAINST))
-    assert spoken(sentence, "mark", {}) == "It rose [contradicted by PMID:2]."
-    assert spoken(sentence, "report", {}) == "It rose."
+    assert with_citations(sentence, "mark", {}) == "It rose [contradicted by PMID:2]."
+    assert with_citations(sentence, "report", {}) == "It rose."
 
 
 def test_a_citation_of_a_retracted_paper_says_so():
     sentence = AnswerSentence("It rose.", "supported", 1.0, (CITED,))
-    assert spoken(sentence, "strict", {"PMID:1": "retracted"}) == "It rose [PMID:1] (retracted)."
+    assert with_citations(sentence, "strict", {"PMID:1": "retracted"}) == "It rose [PMID:1] (retracted)."
 
 
 def test_papers_that_oppose_each_other_are_named():
@@ -85,7 +85,7 @@ def test_papers_that_oppose_each_other_are_named():
 
 
 def test_a_retracted_paper_is_never_used_silently(index):
-    question = "Do magnet bracelets cure arthritis?"
+    question = "What do magnet bracelets cure?"
     llm = ScriptedLLM(["Magnet bracelets cured arthritis in all patients."])
     assert str(MedQAQueryEngine.from_index(index, llm).query(question)) == ABSTENTION
     response = MedQAQueryEngine.from_index(index, llm, include_retracted=True).query(question)

@@ -20,7 +20,8 @@ from llama_index_medqa.prompts import ABSTENTION
 from llama_index_medqa.testing import ScriptedLLM
 from tests.doubles.vllm_double import closes, vllm_double
 
-QUESTION = "Does green tea lower the resting heart rate?"
+QUESTION = "What does green tea do to the resting heart rate?"
+HARMS = "How often did serious adverse events occur with green tea?"
 TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water [PMID:102]."
 INVENTED = "It also prevents strokes in diabetic patients [PMID:101]."
 SAFE = "No serious adverse events occurred."
@@ -162,7 +163,7 @@ def test_prompts_can_be_read_and_changed(index):
 def test_events_reach_a_handler(index, streaming):
     handler = LlamaDebugHandler(print_trace_on_end=False)
     watched = engine(index, SAFE, callback_manager=CallbackManager([handler]), streaming=streaming)
-    str(watched.query(QUESTION))
+    str(watched.query(HARMS))
     [(_, end)] = handler.get_event_pairs(CBEventType.SYNTHESIZE)
     assert str(end.payload["response"]) == "No serious adverse events occurred [PMID:101]."
 
@@ -177,9 +178,9 @@ def test_a_word_that_is_no_model_is_refused(index):
 def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
     text = f"{TRUE} [PMID:1] {INVENTED}\n{SAFE} Drugs, e.g. Aspirin, were stopped."
     nodes = index.as_retriever(similarity_top_k=6).retrieve(QUESTION)
-    from llama_index_medqa._common.timer import Stopwatch
-    from llama_index_medqa.answering.context import Evidence
-    from llama_index_medqa.answering.draft_verification import DraftCheck
+    from llama_index_medqa._common.timer import StageTimer
+    from llama_index_medqa.answering.context import AnswerContext
+    from llama_index_medqa.answering.draft_verification import DraftVerifier
     from llama_index_medqa.answering.response import AnswerIdentity
     from llama_index_medqa.testing import ScriptedEntailment
     from llama_index_medqa.verification.passages import passages_of
@@ -188,11 +189,11 @@ def test_how_the_draft_is_cut_does_not_change_the_answer(index, cuts):
     passages, verifier = passages_of(nodes), ClaimVerifier(ScriptedEntailment())
 
     def said(pieces):
-        draft = DraftCheck(
-            Evidence(QUESTION, nodes, passages, passages),
+        draft = DraftVerifier(
+            AnswerContext(QUESTION, nodes, passages, passages),
             lambda sentence: verifier.verify([sentence], passages)[0],
             AnswerIdentity("scripted", None, "strict"),
-            watch=Stopwatch(),
+            timer=StageTimer(),
         )
         emitted = "".join(part for piece in pieces for part in draft.feed(Piece(piece))) + "".join(draft.finish())
         assert emitted == str(draft.response())
@@ -243,12 +244,12 @@ async def test_the_last_sentence_of_a_cut_answer_is_left_out(index, chat):
     with contextlib.ExitStack() as stack:
         stack.push(double.__exit__)
         asked = MedQAQueryEngine.from_index(index, llm)
-        for response in (asked.query(QUESTION), await asked.aquery(QUESTION)):
+        for response in (asked.query(HARMS), await asked.aquery(HARMS)):
             assert [sentence.text for sentence in response.sentences] == [SAFE]
             assert [sentence.text for sentence in response.dropped] == [text.removeprefix(f"{SAFE} ")]
             assert response.cut_off
             assert response.metadata["cut_off"]
-        assert not asked.query(QUESTION).cut_off
+        assert not asked.query(HARMS).cut_off
 
 
 @pytest.mark.parametrize("chat", [False, True])
@@ -273,11 +274,11 @@ async def test_a_stream_that_ends_in_order_needs_no_reason(index, chat):
     with contextlib.ExitStack() as stack:
         stack.push(double.__exit__)
         asked = MedQAQueryEngine.from_index(index, llm)
-        for response in (asked.query(QUESTION), await asked.aquery(QUESTION)):
+        for response in (asked.query(HARMS), await asked.aquery(HARMS)):
             assert [sentence.text for sentence in response.sentences] == [SAFE]
             assert not response.cut_off
         # Nobody says whether the model ended here, and it does not look so.
-        response = asked.query(QUESTION)
+        response = asked.query(HARMS)
         assert [sentence.text for sentence in response.sentences] == [SAFE]
         assert response.cut_off
 

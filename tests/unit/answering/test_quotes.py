@@ -1,11 +1,11 @@
 """What is quoted without a model; records are ours, but for the first, which is close to a real one."""
 
-from llama_index_medqa.answering.drafting import ExtractiveAnswerer
+from llama_index_medqa.answering.drafting import ExtractiveDrafter
 from tests.unit.answering.chunks import passage
 
 
 def quoted(question, *passages) -> list[str]:
-    return [piece.text.rstrip("\n") for piece in ExtractiveAnswerer().stream(question, passages)]
+    return [piece.text.rstrip("\n") for piece in ExtractiveDrafter().stream(question, passages)]
 
 
 CAFFEINE = passage(
@@ -50,3 +50,15 @@ def test_a_rare_name_alone_is_not_an_answer():
 def test_nothing_is_quoted_where_nothing_speaks_of_the_question():
     assert quoted("How is scurvy treated?", MITRA, *OTHERS) == []
     assert quoted("How is scurvy treated?") == []
+
+
+def test_how_a_study_was_done_answers_no_question_of_yes_or_no():
+    trial = passage(
+        "PMID:9",
+        "Mitrazoline and sleep.",
+        "We evaluated the sleep quality of 80 patients with migraine who took mitrazoline. Mitrazoline improved the "
+        "sleep quality of patients with migraine by 12% (p = 0.01).",
+    )
+    assert quoted("Does mitrazoline improve the sleep quality of patients with migraine?", trial) == [
+        "Mitrazoline improved the sleep quality of patients with migraine by 12% (p = 0.01)."
+    ]

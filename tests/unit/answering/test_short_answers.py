@@ -42,8 +42,18 @@ def test_yes_or_no_is_what_the_verifier_says_to_the_question(index, chances, dra
         assert {citation.document_id for citation in exact.citations} == {"PMID:101"}
 
 
-def test_without_an_answer_there_is_no_yes(index):
+def test_yes_needs_no_draft(index):
     response = ask(index, QUESTION, INVENTED, {("", STATEMENT): Entailment(1.0, 0.0, 0.0)})
+    assert response.outcome == "answer"
+    assert response.exact_answer.label == "yes"
+    yes, quote = response.sentences
+    assert yes.text == "Yes."
+    assert quote.is_quote
+    assert quote.text == f"“{' '.join(quote.citations[0].quote.split())}”"
+
+
+def test_a_draft_that_says_the_contrary_of_the_evidence_gives_no_label(index):
+    response = ask(index, QUESTION, f"No, {INVENTED}", {("", STATEMENT): Entailment(1.0, 0.0, 0.0)})
     assert response.outcome == "findings"
     assert response.exact_answer is None
 
@@ -59,7 +69,7 @@ def test_a_number_has_its_span_in_the_record(index, documents):
 def test_a_short_answer_is_shown_in_every_form(index):
     response = ask(index, QUESTION, f"Yes, {TRUE}", {("", STATEMENT): Entailment(1.0, 0.0, 0.0)})
     line = "Short answer: Yes"
-    assert f"\n{line}\nAnswer: Yes, Green tea" in as_text(QUESTION, response, TODAY)
+    assert f"\n{line}\nAnswer: Yes [PMID:101]. Green tea" in as_text(QUESTION, response, TODAY)
     assert f"\n**{line}**\n" in as_markdown(QUESTION, response, TODAY)
     assert f"<strong>{line}</strong>" in as_html(QUESTION, response, TODAY)
     assert as_data(QUESTION, response)["exact_answer"]["label"] == "yes"

@@ -18,8 +18,9 @@ from llama_index_medqa.testing import ScriptedLLM
 from llama_index_medqa.verification.verifier import ClaimVerifier
 
 GERMAN = "Senkt grüner Tee die Herzfrequenz in Ruhe?"
-ENGLISH = "Does green tea lower the resting heart rate?"
+ENGLISH = "What does green tea do to the resting heart rate?"
 TRUE = "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water."
+HARMS = "How often did serious adverse events occur with green tea?"
 SAFE = "No serious adverse events occurred."
 FALSE = "Green tea cured diabetes in all children."
 TRANSLATED = "Grüner Tee senkte die Herzfrequenz in Ruhe um 3,5 Schläge pro Minute im Vergleich zu Wasser."
@@ -121,7 +122,8 @@ NOT_MEANT = [
 async def test_a_translation_that_means_another_thing_when_translated_back_is_not_shown(
     index, sentence, translation, back
 ):
-    answers = (ENGLISH, sentence, translation, back)
+    question = HARMS if sentence == SAFE else ENGLISH
+    answers = (question, sentence, translation, back)
     for response in (engine(index, *answers)[0].query(GERMAN), await engine(index, *answers)[0].aquery(GERMAN)):
         [shown] = response.translation.sentences
         assert (shown.english, shown.translation, shown.problem) == (sentence, "", NOT_THE_SAME)

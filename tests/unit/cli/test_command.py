@@ -48,7 +48,7 @@ def test_index_ask_and_info(medqa, xml):
     assert code == 0
     assert "Green tea lowered the resting heart rate by 3 beats per minute [PMID:201]." in out
     assert "Answered by extractive" in out
-    assert "Answer: Green tea" in out
+    assert "Answer: Yes [PMID:201]. Green tea" in out
     assert "Drafted by extractive" not in out
     assert re.search(r"PMID:201 +│ 19-82 +│ Tea and the heart\. \(2020\)", out)
     out = medqa("ask", "Does green tea lower the resting heart rate?", "--llm", "extractive", "--why")[1]

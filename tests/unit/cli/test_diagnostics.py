@@ -1,14 +1,18 @@
 """medqa doctor, serve and adapter manifest, as commands."""
 
 import hashlib
+import importlib.util
 import json
 import re
 import sys
 import tempfile
+import tomllib
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
+from llama_index_medqa import diagnostics
 from llama_index_medqa.llms.adapter_manifest import write_manifest
 from llama_index_medqa.testing import synthetic_records
 from llama_index_medqa.verification import entailment
@@ -43,6 +47,28 @@ def test_a_fresh_machine_lacks_nothing_that_is_not_told(medqa):
     code, out, _ = medqa("doctor")
     assert "• index" in out
     assert "→ medqa index FILES, or give --index" in out
+
+
+def test_the_extras_that_are_there_and_that_are_missing(medqa, monkeypatch):
+    def only(*present):
+        known = importlib.util.find_spec
+        modules = set(diagnostics._EXTRAS.values())
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name: known(name) if name in present or name not in modules else None
+        )
+
+    extras = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    assert set(diagnostics._EXTRAS) == set(extras) - {"dev"}
+    only("fastapi")
+    _, out, _ = medqa("doctor", "--json")
+    listed, *missing = [finding for finding in json.loads(out) if finding["name"] == "extras"]
+    assert (listed["state"], listed["value"]) == ("ok", "server")
+    assert [finding["fix"] for finding in missing] == ['pip install "llama-index-medqa[local]"']
+    _, out, _ = medqa("doctor", "--json", "--embedder", "multilingual-e5-small")
+    missing = [finding["fix"] for finding in json.loads(out) if finding["name"] == "extras" and finding["fix"]]
+    assert missing == ['pip install "llama-index-medqa[embeddings]"', 'pip install "llama-index-medqa[local]"']
 
 
 def test_a_verifier_that_is_not_its_card_s_is_wrong(medqa, monkeypatch, tmp_path):

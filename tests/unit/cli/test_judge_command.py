@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from llama_index_medqa.evaluation.gate.junit_markdown import judge_told
+from llama_index_medqa.evaluation.gate.junit_markdown import describe_judge
 from llama_index_medqa.evaluation.results import MeasureInfo
 from llama_index_medqa.testing import ScriptedEntailment
 from llama_index_medqa.verification import verifier
@@ -65,7 +65,7 @@ def test_mistakes_are_told_in_a_line(medqa, labels):
 
 def test_reports_tell_what_a_judge_is_worth_or_that_nobody_knows():
     def told(judge, quality=None):
-        return judge_told(MeasureInfo("Faithfulness(x)", "share", True, True, judge, quality))
+        return describe_judge(MeasureInfo("Faithfulness(x)", "share", True, True, judge, quality))
 
     assert told(None) == ""
     assert "not measured" in told({"judge": "x"})

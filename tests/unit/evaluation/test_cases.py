@@ -5,7 +5,14 @@ import json
 import pytest
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.cases import EvaluationCase, load_bioasq, load_cases, load_pubmedqa, load_scifact
+from llama_index_medqa.evaluation.cases import (
+    EvaluationCase,
+    load_bioasq,
+    load_cases,
+    load_mirage,
+    load_pubmedqa,
+    load_scifact,
+)
 
 GOOD = {
     "id": "1",
@@ -124,3 +131,45 @@ def test_broken_judgements_are_told(tmp_path):
 
 def text_count(path, text):
     return path.read_text().count(text)
+
+
+def test_items_and_choices_are_read_in_all_their_forms(tmp_path):
+    rows = [
+        {"id": 1, "question": "Which?", "kind": "list", "gold_items": ["a", ["b", "B2", " ."], [""]]},
+        {"id": 2, "question": "Which?", "kind": "factoid", "gold_items": "a"},
+        {"id": 3, "question": "Which?", "choices": {"A": "tea", "B": 7}, "gold_choice": "B"},
+        {"id": 4, "question": "Which?", "choices": ["tea", "coffee"], "gold_choice": "A"},
+    ]
+    items, item, by_letter, listed = load_cases(written(tmp_path, *rows))
+    assert (items.kind, items.gold_items, item.gold_items) == ("list", (("a",), ("b", "B2")), (("a",),))
+    assert (by_letter.choices, by_letter.gold_choice) == ((("A", "tea"), ("B", "7")), "B")
+    assert (listed.choices, listed.prompt) == (
+        (("A", "tea"), ("B", "coffee")),
+        "Which?\nA. tea\nB. coffee\nAnswer with the letter of one choice.",
+    )
+    assert items.prompt == "Which?"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"kind": "essay"}, "the kind of '1' is 'essay'"),
+        ({"gold_items": [1]}, "the items of '1' must be texts"),
+        ({"gold_items": 7}, "line 1"),
+        ({"choices": {"first": "tea"}, "gold_choice": "first"}, "must be texts by letter"),
+        ({"choices": {"A": "tea"}, "gold_choice": "B"}, "gold_choice of '1' must be one of A, got 'B'"),
+        ({"choices": {"A": "tea"}}, "must be one of A, got None"),
+        ({"choices": "tea"}, "must be texts by letter"),
+    ],
+)
+def test_wrong_items_and_choices_are_errors(tmp_path, fields, message):
+    with pytest.raises(InputError, match=message):
+        load_cases(written(tmp_path, {**GOOD, **fields}))
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"mmlu": []}', '{"mmlu": {"1": {"question": "Which?"}}}'])
+def test_what_is_no_benchmark_of_mirage_is_an_error(tmp_path, text):
+    path = tmp_path / "benchmark.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"benchmark\.json"):
+        load_mirage(path)

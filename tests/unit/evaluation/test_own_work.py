@@ -13,7 +13,7 @@ from llama_index_medqa.evaluation.answers import Answer, Evidence
 from llama_index_medqa.evaluation.cases import EvaluationCase
 from llama_index_medqa.evaluation.gate.comparison import compare
 from llama_index_medqa.evaluation.gate.html_report import as_html
-from llama_index_medqa.evaluation.gate.junit_markdown import as_markdown, judge_told
+from llama_index_medqa.evaluation.gate.junit_markdown import as_markdown, describe_judge
 from llama_index_medqa.evaluation.gate.margins import Margins
 from llama_index_medqa.evaluation.judges.verifier import VerifierJudge
 from llama_index_medqa.evaluation.measures.faithfulness import faithfulness, gold_support
@@ -79,7 +79,7 @@ async def test_nothing_is_said_of_another_verifier_or_of_none(decided):
 
 async def test_a_judge_of_which_the_verifier_is_a_part_marks_its_own_work_in_part():
     found = await results(decided="first", kind=VerifierAndModel)
-    assert judge_told(found.measures[0]).startswith(
+    assert describe_judge(found.measures[0]).startswith(
         "Faithfulness(offline): judged in part by the verifier that also decided in the engine"
     )
 

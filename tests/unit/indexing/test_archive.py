@@ -61,7 +61,7 @@ def test_a_round_trip_keeps_every_chunk_and_gives_the_same_bytes_again(tmp_path,
     assert opened.ingest(documents).unchanged == len(documents)
     assert opened.as_of == date(2026, 10, 1)
     assert {path.name for path in tmp_path.iterdir()} >= {"index.zip", "again.zip", "a", "b"}
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_an_interrupted_import_is_refused_as_an_index_and_finished_by_repeating_it(tmp_path, index, parser, file):

@@ -146,12 +146,13 @@ def test_deletions_in_files_are_applied(filled, tmp_path):
     [
         (date(2026, 11, 1), "Source: PubMed, courtesy of the U.S. National Library of Medicine, as of 2026-11-01."),
         (date(2026, 1, 1), "That is 326 days ago: papers may have been revised or retracted since (medqa update)."),
-        (None, "as of an unknown day. That is perhaps long ago"),
+        (None, "Source: records with PubMed numbers, as of an unknown day. That is perhaps long ago"),
     ],
 )
 def test_the_source_and_its_day_are_said(as_of, expected):
     line = freshness(as_of, date(2026, 11, 23))
     assert expected in line
+    assert ("National Library of Medicine" in line) == (as_of is not None)
     assert ("medqa update" in line) == (as_of != date(2026, 11, 1))
 
 

@@ -164,7 +164,7 @@ def test_findings_are_said_to_be_quotes_and_no_answer(findings):
     page.feed(shown[as_html])
     assert page.marked == [quote]
     assert {link[1:] for link in page.links if link.startswith("#")} == page.ids
-    assert "It cures cancer. [&quot;cancer&quot; is not in the text]" in shown[as_html]
+    assert "It cures cancer. [&#34;cancer&#34; is not in the text]" in shown[as_html]
     data = json.loads(json.dumps(as_data(QUESTION, findings)))
     assert (data["outcome"], data["citations"]) == ("findings", [])
     assert data["findings"][0]["quote"] == quote

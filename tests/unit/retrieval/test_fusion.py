@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.retrieval.fusion import maximal_marginal_relevance, reciprocal_rank_fusion
+from llama_index_medqa.retrieval.fusion import maximal_marginal_relevance, reciprocal_rank_fusion, with_firsts
 
 ranking = st.lists(st.sampled_from("abcdefgh"), unique=True)
 
@@ -25,6 +25,28 @@ def test_every_score_is_the_sum_over_the_rankings(weighted, k):
         expected = sum(w / (k + one.index(item) + 1) for one, w in zip(rankings, weights, strict=True) if item in one)
         assert score == pytest.approx(expected)
     assert list(scores.values()) == sorted(scores.values(), reverse=True)
+
+
+def test_what_one_ranking_alone_finds_first_is_kept_by_hand():
+    # "rare" has 1/61 = 0.0164; all others have two places, the last of them 2/67 = 0.0299.
+    rankings = [list("abcdefg"), ["rare", *"bacdefg"]]
+    scores = reciprocal_rank_fusion(rankings)
+    assert list(scores)[-1] == "rare"
+    kept = with_firsts(scores, rankings, 3)
+    assert list(kept) == ["a", "b", "rare", "c", "d", "e", "f", "g"]
+    assert kept["rare"] == scores["c"]
+
+
+@given(st.lists(ranking, min_size=1, max_size=3), st.integers(0, 8))
+def test_the_first_of_each_ranking_is_among_the_best_and_nothing_is_lost(rankings, within):
+    before = reciprocal_rank_fusion(rankings)
+    after = with_firsts(before, rankings, within)
+    assert set(after) == set(before)
+    assert list(after.values()) == sorted(after.values(), reverse=True)
+    best = list(after)[: max(within, len(rankings))]
+    assert {ranking[0] for ranking in rankings if ranking} <= set(best)
+    raised = {ranking[0] for ranking in rankings if ranking}
+    assert [name for name in after if name not in raised] == [name for name in before if name not in raised]
 
 
 def naive_mmr(relevance, vectors, balance, limit):

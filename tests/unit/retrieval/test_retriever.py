@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from llama_index.core import Document
+from llama_index.core import Document, MockEmbedding
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import QueryBundle
@@ -15,6 +15,8 @@ from llama_index.core.vector_stores import FilterOperator, MetadataFilter, Metad
 from llama_index_medqa import MedQAQueryEngine, PubMedIndex, PubMedRetriever, TokenNodeParser
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.indexing.identity import write_as_of
+from llama_index_medqa.indexing.reader import to_document
+from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
 from llama_index_medqa.retrieval.evidence_level import evidence_level
 from llama_index_medqa.retrieval.fusion import maximal_marginal_relevance, reciprocal_rank_fusion
 from llama_index_medqa.retrieval.lexical_index import record_of
@@ -363,3 +365,26 @@ def test_arguments_outside_their_range_are_refused(index, arguments, message):
 def test_evidence_levels():
     assert evidence_level(["Letter", "Randomized Controlled Trial", "Review"]) == 0.8
     assert evidence_level([]) == 0.0
+
+
+def test_the_only_record_with_a_rare_name_is_found_among_many_that_are_alike(tmp_path, word_piece):
+    names = [
+        f"{first}{second}xin".capitalize() for first in ("ba", "do", "fe", "gu", "ki", "lo") for second in "abcdefgh"
+    ]
+    alike = [
+        PubMedRecord(
+            pmid=str(1000 + number),
+            title=f"{name} and the resting pulse.",
+            sections=(AbstractSection(f"We gave {name} to 60 adults. It lowered the resting pulse."),),
+        )
+        for number, name in enumerate(names)
+    ]
+    # To it all texts mean the same.
+    blind = MockEmbedding(embed_dim=8)
+    parser = TokenNodeParser(tokenizer=word_piece)
+    index = PubMedIndex.open(tmp_path, embed_model=blind, node_parser=parser, create=True)
+    index.ingest(map(to_document, alike))
+    retriever = PubMedRetriever(index, similarity_top_k=8)
+    for number, name in list(enumerate(names))[::9]:
+        found = retriever.retrieve(f"By how much did {name} lower the resting pulse of adults?")
+        assert f"PMID:{1000 + number}" in {item.node.ref_doc_id for item in found}

@@ -4,7 +4,7 @@ import pytest
 
 from llama_index_medqa import PubMedVectorStore
 from llama_index_medqa.errors import InputError, ServerError
-from llama_index_medqa.vector_store.client import place_arguments
+from llama_index_medqa.vector_store.client import address_arguments
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from llama_index_medqa.vector_store.client import place_arguments
     ],
 )
 def test_a_place_is_a_folder_or_an_address(place, expected):
-    assert place_arguments(place) == expected
+    assert address_arguments(place) == expected
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_place_is_a_folder_or_an_address(place, expected):
 )
 def test_an_address_that_cannot_be_meant_is_told(place, message):
     with pytest.raises(InputError, match=message):
-        place_arguments(place)
+        address_arguments(place)
 
 
 def test_a_server_that_does_not_answer_is_told(unused_tcp_port):

@@ -149,3 +149,14 @@ def test_a_read_only_folder_that_changed_is_copied_again(read_only):
     (read_only / "medqa.generation").write_text("another process, which can write")
     store.vectors(store.ids())
     assert database_in(str(read_only)).times_opened == opened + 1
+
+
+def test_a_copy_that_another_thread_reads_outlives_the_next_copy(read_only):
+    store = PubMedVectorStore(persist_dir=str(read_only), create=False)
+    before, count = store.collection, store.count()
+    read_only.chmod(0o755)
+    (read_only / "medqa.generation").chmod(0o644)
+    (read_only / "medqa.generation").write_text("another process, which can write")
+    store.vectors(store.ids())
+    assert store.collection is not before
+    assert before.count() == count

@@ -16,7 +16,7 @@ from llama_index.core.vector_stores.types import (
 
 from llama_index_medqa import PubMedVectorStore
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.retrieval.paper_filter import PaperFilter, meeting
+from llama_index_medqa.retrieval.paper_filter import PaperFilter, matching
 from llama_index_medqa.vector_store.filter_values import ChunkFields, fitted, unmet
 
 LANCET, HEART = "Lancet (London, England)", "Heart"
@@ -209,9 +209,9 @@ def test_a_paper_filter_takes_what_people_give_it():
 
 def test_chunks_of_any_retriever_meet_a_paper_filter_in_any_spelling():
     nodes = [NodeWithScore(node=TextNode(id_=name, text="t", metadata=row)) for name, row in RECORDS.items()]
-    kept = meeting(nodes, PaperFilter("1990", publication_types="randomized controlled TRIAL"))
+    kept = matching(nodes, PaperFilter("1990", publication_types="randomized controlled TRIAL"))
     assert [item.node.node_id for item in kept] == ["1"]
-    assert meeting(nodes, PaperFilter()) == nodes
+    assert matching(nodes, PaperFilter()) == nodes
 
 
 LEAVES = st.builds(

@@ -118,7 +118,7 @@ def test_rows_of_writers_long_gone_are_swept_and_old_values_stay_away(store, tmp
         writer.add([node(f"F#{number}")])
         assert writer.generation not in seen
         seen.add(writer.generation)
-    assert writer._state._companion.count() == 1
+    assert writer._companion._companion.count() == 1
 
 
 def test_threads_of_one_store_share_a_mark(store):

@@ -234,6 +234,9 @@ MISSING = [
     ("Fewer than 30% died.", "34% died.", ["'30%'"]),
     ("Fewer than 30% died.", "More than 30% died.", ["'30%'"]),
     ("More than 40% died.", "More than 30% died.", ["'40%'"]),
+    # a cut-off is another one
+    ("Values lower than 0.9 are abnormal.", "Values lower than 0.7 are abnormal.", ["'0.9'"]),
+    ("Values above 30 mg/L are abnormal.", "Values above 40 mg/L are abnormal.", ["'30 mg/L'"]),
     ("p = .04", "p < .05", ["'.04'"]),
     ("p < .01", "p < .05", ["'.01'"]),
     ("p < .01", "p = .03", ["'.01'"]),

@@ -1,4 +1,4 @@
-"""What reference managers and PubMed's own pages export: RIS, EndNote, Ovid, delimited tables, abstracts as text.
+"""Exports of reference managers and databases: RIS, EndNote, Ovid, tables, text.
 
 May import the record schema of ``pubmed.formats`` and what stands below it.
 """

@@ -1,4 +1,4 @@
-"""Tables (PubMed's CSV, and others whose columns the schema of ``docs/formats.md`` knows) to records."""
+"""Tables with known columns, such as PubMed's CSV, to records."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,10 @@ _MANY_LINES = frozenset({"abstract", "article_abstract", "abstract_text", "text"
 
 
 def delimiter_of(line: str) -> str | None:
-    """What divides the columns, if a line is the header of a table of records: at least two known columns."""
+    """Return what divides the columns of a header line.
+
+    None unless the line names at least two known columns.
+    """
     for delimiter in _DELIMITERS:
         try:
             columns = next(csv.reader([line], delimiter=delimiter), [])
@@ -30,9 +33,11 @@ def delimiter_of(line: str) -> str | None:
 
 
 def read_delimited(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
-    """Read a table whose first line names its columns, one record a row.
+    """Read a table, one record a row.
 
-    PubMed's CSV has no abstracts, which is told in a warning: what is read of it are titles.
+    Its first line names the columns.
+
+    PubMed's CSV has no abstracts: only titles are read, and a warning says so.
 
     Args:
         source: a path, an open binary stream, or an input that is open already.
@@ -50,21 +55,21 @@ def read_delimited(source: Source, name: str | None = None) -> Iterator[PubMedRe
             raise SourceFormatError(f"{pieces.name} has no line with the names of its columns. Give one.")
         rows = _Rows(pieces.name, delimiter, chain([header], lines))
         for line, values in rows:
-            place = f"line {line}"
+            location = f"line {line}"
             try:
-                item = record_from_values(values, pieces.remarks, place)
+                item = record_from_values(values, pieces.remarks, location)
             except (TypeError, ValueError) as error:
-                raise SourceFormatError(f"{pieces.name}, {place}: {error}. Correct or remove the row.") from None
+                raise SourceFormatError(f"{pieces.name}, {location}: {error}. Correct or remove the row.") from None
             if isinstance(item, PubMedRecord) and not item.sections:
                 pieces.remarks.note(
                     "rows without an abstract (PubMed's CSV has none: save the search in the format 'PubMed', .nbib)",
-                    place,
+                    location,
                 )
             yield item
 
 
 class _Rows:
-    """The rows of a table with the numbers of the lines in which they end."""
+    """The rows of a table with the lines in which they end."""
 
     def __init__(self, name: str, delimiter: str, lines: Iterator[str]) -> None:
         self._name = name
@@ -94,22 +99,22 @@ class _Rows:
         return columns
 
     def _values(self, columns: Sequence[str], row: list[str]) -> dict[str, object]:
-        place = f"{self._name}, line {self._reader.line_num}"
+        location = f"{self._name}, line {self._reader.line_num}"
         if len(row) != len(columns):
             raise SourceFormatError(
-                f"{place}: the row has {len(row)} columns, and the first line names {len(columns)}. Export the table "
-                "again, or put quotation marks around cells that hold a delimiter."
+                f"{location}: the row has {len(row)} columns, and the first line names {len(columns)}. Export the "
+                "table again, or put quotation marks around cells that hold a delimiter."
             )
         for column, cell in zip(columns, row, strict=True):
             if "\n" in cell.strip() and (column.lower() not in _MANY_LINES or self._holds_row(columns, cell)):
                 raise SourceFormatError(
-                    f"{place}: the column {column!r} goes over several lines, as if a quotation mark were missing. "
+                    f"{location}: the column {column!r} goes over several lines, as if a quotation mark were missing. "
                     "Export the table again."
                 )
         return {column: cell for column, cell in zip(columns, row, strict=True) if column}
 
     def _holds_row(self, columns: Sequence[str], cell: str) -> bool:
-        """Whether a line of a cell looks like the beginning of another row."""
+        """Return whether a line of a cell looks like a row's start."""
         lowered = [column.lower() for column in columns]
         number = lowered.index("pmid") if "pmid" in lowered else None
         for line in cell.splitlines()[1:]:

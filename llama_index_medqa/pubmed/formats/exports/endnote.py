@@ -1,4 +1,7 @@
-"""EndNote's tagged exports (``.enw``, "EndNote Export" or "Refer": ``%T Title``) to records."""
+"""EndNote's tagged exports (``.enw``) to records.
+
+Also called "EndNote Export" or "Refer": ``%T Title``.
+"""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +10,7 @@ from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Source, reading
 from llama_index_medqa.pubmed.dates import parse_written_date
 from llama_index_medqa.pubmed.formats.exports.exported_fields import (
-    Fields,
+    ExportedFields,
     abstract_sections,
     pmid_of_accession,
     stated_doi,
@@ -29,7 +32,10 @@ _LAYOUT = Layout(
 
 
 def read_endnote(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
-    """Read an EndNote export, one record at a time; what holds for :func:`read_ris` holds here."""
+    """Read an EndNote export, one record at a time.
+
+    What holds for :func:`read_ris` holds here.
+    """
     with reading(source, name) as pieces:
         lines = read_lines(pieces, pieces.name)
         for fields in read_tagged(lines, _LAYOUT, pieces.name, pieces.remarks):
@@ -37,7 +43,7 @@ def read_endnote(source: Source, name: str | None = None) -> Iterator[PubMedReco
 
 
 def _record(fields: list[Field], name: str, remarks: Remarks) -> PubMedRecord | Deletion:
-    found = Fields(fields)
+    found = ExportedFields(fields)
     values = {
         "title": found.first("T"),
         "sections": abstract_sections(found.all("X")),
@@ -62,7 +68,10 @@ def _record(fields: list[Field], name: str, remarks: Remarks) -> PubMedRecord | 
 
 
 def _date(year: str, date: str) -> PublicationDate | None:
-    """The year of ``%D`` with the month and day of ``%8``, which often lacks the year."""
+    """Return the year of ``%D`` with month and day of ``%8``.
+
+    The latter often lacks the year.
+    """
     of_year = parse_written_date(year)
     of_date = parse_written_date(date)
     if of_date is None and of_year is not None and date:

@@ -1,4 +1,4 @@
-"""What the exports of reference managers and of other databases have in common."""
+"""Fields that exports of reference managers and databases share."""
 
 import re
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi ?: ?)?(10\.\d{1,9}(?:\.\d
 _NLM_DATABASE = re.compile(r"pubmed|medline|\bnlm\b|^(?:mnh|mdc|cmedm|pmnr|medc|ppez|prem|ppezv)$", re.IGNORECASE)
 
 
-class Fields:
+class ExportedFields:
     """The fields of a record by their tags.
 
     Args:
@@ -31,16 +31,22 @@ class Fields:
                 self._values.setdefault(field.tag, []).append(field.value)
 
     def all(self, *tags: str) -> list[str]:
-        """The values of the tags, each once, in the order of the tags."""
+        """Return the values of tags, each once.
+
+        They are in the order of the tags.
+        """
         return list(dict.fromkeys(value for tag in tags for value in self._values.get(tag, ())))
 
     def first(self, *tags: str) -> str:
-        """The first value of the first tag that has one; empty where none has."""
+        """Return the first value of some tags; empty if none."""
         return next(iter(self.all(*tags)), "")
 
 
 def stated_pmid(values: Iterable[str]) -> str | None:
-    """A PMID that calls itself one: ``PMID: 123``, ``123 [pmid]``, or an address in PubMed."""
+    """Return a PMID that is labelled as one.
+
+    Such as ``PMID: 123``, ``123 [pmid]``, or an address in PubMed.
+    """
     for value in values:
         if found := _SAID_TO_BE_PMID.fullmatch(value) or _ADDRESS.fullmatch(value):
             return next(filter(None, found.groups())).lstrip("0") or None
@@ -48,7 +54,10 @@ def stated_pmid(values: Iterable[str]) -> str | None:
 
 
 def pmid_of_accession(accession: str, databases: Iterable[str]) -> str | None:
-    """The PMID that an accession number is, unless the export names another database than NLM's."""
+    """Return the PMID that an accession number is.
+
+    None where the export names another database than NLM's.
+    """
     named = [database for database in databases if database]
     if named and not any(_NLM_DATABASE.search(database) for database in named):
         return None
@@ -57,11 +66,14 @@ def pmid_of_accession(accession: str, databases: Iterable[str]) -> str | None:
 
 
 def stated_doi(values: Iterable[str]) -> str:
-    """The first value that is a DOI, without a resolver's address; empty where none is."""
+    """Return the first DOI; empty if there is none.
+
+    A resolver's address is removed.
+    """
     found = filter(None, map(_DOI.fullmatch, values))
     return next((match[1] for match in found), "")
 
 
 def abstract_sections(abstracts: Iterable[str]) -> tuple[AbstractSection, ...]:
-    """The sections of an abstract that may stand in several fields."""
+    """Return the sections of an abstract in several fields."""
     return tuple(section for abstract in abstracts for section in divided_at_headings(abstract))

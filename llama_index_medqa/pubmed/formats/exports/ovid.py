@@ -1,4 +1,4 @@
-"""Ovid's exports (``UI  - 123``, or the names of the fields with their values indented below) to records.
+"""Ovid's exports, with tags or with names of fields, to records.
 
 The tags are those of Ovid's field guides, https://ospguides.ovid.com/OSPguides/medline.htm.
 """
@@ -11,7 +11,7 @@ from llama_index_medqa.pubmed.byte_streams import Source, reading
 from llama_index_medqa.pubmed.dates import parse_written_date
 from llama_index_medqa.pubmed.formats.citation_line import parse_citation
 from llama_index_medqa.pubmed.formats.exports.exported_fields import (
-    Fields,
+    ExportedFields,
     abstract_sections,
     pmid_of_accession,
     stated_doi,
@@ -74,12 +74,18 @@ _MARKS_AFTER_NAME = re.compile(r"(?:,? (?:MD|PhD|Ph\.D\.|MSc|MPH|[*+]|\d[\d,]*))
 
 
 def read_ovid(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
-    """Read an export of Ovid with tags (``UI  - 123``); what holds for :func:`read_ris` holds here."""
+    """Read an Ovid export with tags (``UI  - 123``).
+
+    What holds for :func:`read_ris` holds here.
+    """
     return _read(source, name, _TAGGED)
 
 
 def read_ovid_names(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
-    """Read an export of Ovid with the names of the fields (``Unique Identifier``), their values below."""
+    """Read an Ovid export with names of fields.
+
+    Such as ``Unique Identifier``, with the values below.
+    """
     return _read(source, name, _NAMED)
 
 
@@ -90,12 +96,12 @@ def _read(source: Source, name: str | None, layout: Layout) -> Iterator[PubMedRe
             line = fields[0].line
             tagged = [Field(_TAG_OF_NAME.get(field.tag.lower(), field.tag), *field[1:]) for field in fields]
             try:
-                yield _record(Fields(tagged), pieces.remarks, f"line {line}")
+                yield _record(ExportedFields(tagged), pieces.remarks, f"line {line}")
             except (TypeError, ValueError) as error:
                 raise SourceFormatError(f"{pieces.name}: the record that begins in line {line}: {error}.") from None
 
 
-def _record(found: Fields, remarks: Remarks, place: str) -> PubMedRecord | Deletion:
+def _record(found: ExportedFields, remarks: Remarks, location: str) -> PubMedRecord | Deletion:
     source = parse_citation(found.first("SO"))
     types = tuple(value.rstrip(".") for value in found.all("PT", "DT"))
     links = tuple(filter(None, map(read_notice, found.all("CM"))))
@@ -120,14 +126,14 @@ def _record(found: Fields, remarks: Remarks, place: str) -> PubMedRecord | Delet
         "pages": found.first("PG") or source.pages,
         "issn": found.first("IS").partition(" ")[0],
     }
-    return record_from_values(values, remarks, place)
+    return record_from_values(values, remarks, location)
 
 
 def _listed(values: list[str]) -> list[str]:
     return [item.strip() for value in values for item in value.split(";") if item.strip()]
 
 
-def _date(found: Fields, of_source: PublicationDate | None) -> PublicationDate | None:
+def _date(found: ExportedFields, of_source: PublicationDate | None) -> PublicationDate | None:
     year = parse_written_date(found.first("YR"))
     dates = [date for date in (parse_written_date(found.first("DP")), of_source) if date is not None]
     return next((date for date in dates if year is None or date.year == year.year), year)

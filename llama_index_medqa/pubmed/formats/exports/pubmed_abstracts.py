@@ -35,9 +35,9 @@ _CONFLICT = "Conflict of interest statement: "
 
 
 def read_pubmed_abstracts(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
-    """Read PubMed's text export of abstracts, one record at a time.
+    """Read PubMed's text export, one record at a time.
 
-    The export tells less than PubMed's ``.nbib``: neither MeSH headings nor publication types.
+    The export holds less than PubMed's ``.nbib``: neither MeSH headings nor publication types.
 
     Args:
         source: a path, an open binary stream, or an input that is open already.
@@ -59,7 +59,10 @@ def read_pubmed_abstracts(source: Source, name: str | None = None) -> Iterator[P
 
 
 def _records(lines: Iterable[str], name: str) -> Iterator[tuple[int, list[list[str]]]]:
-    """Paragraphs of each record, with the number of the line in which it begins."""
+    """Yield the paragraphs of each record.
+
+    Each comes with the number of the line in which it begins.
+    """
     paragraphs: list[list[str]] = []
     begun = length = last = 0
     empty = 2
@@ -89,24 +92,27 @@ def _records(lines: Iterable[str], name: str) -> Iterator[tuple[int, list[list[s
 
 
 def _is_complete(paragraphs: list[list[str]]) -> bool:
-    """Whether a record has its PMID."""
+    """Return whether a record has its PMID."""
     return any(line.startswith("PMID: ") for lines in paragraphs for line in lines)
 
 
 def _begins_next(line: str, last: int) -> bool:
-    """Whether a line begins the record after the last one, also where that lost its PMID or the line between them."""
+    """Return whether a line begins the next record.
+
+    Also where the last one lost its PMID or the line between them.
+    """
     number, _, citation = line.partition(". ")
     return int(number) == last + 1 and is_pubmed_citation(citation)
 
 
 def _is_closed(paragraphs: list[list[str]]) -> bool:
-    """Whether nothing of a record can follow."""
+    """Return whether nothing of a record can follow."""
     return bool(paragraphs) and paragraphs[-1][0].startswith(_CONFLICT)
 
 
 @dataclass
 class _Parts:
-    """A record's paragraphs by what they are."""
+    """The paragraphs of a record by what they are."""
 
     paragraphs: list[list[str]]
     sections: list[AbstractSection] = field(default_factory=list)
@@ -114,7 +120,7 @@ class _Parts:
     identifiers: dict[str, str] = field(default_factory=dict)
     authors: str = ""
 
-    def record(self, remarks: Remarks, place: str) -> PubMedRecord | Deletion:
+    def record(self, remarks: Remarks, location: str) -> PubMedRecord | Deletion:
         citation = parse_citation(_joined(self.paragraphs[0]).partition(". ")[2])
         title = _joined(self.paragraphs[1]) if len(self.paragraphs) > 1 else ""
         for number, lines in enumerate(self.paragraphs[2:], start=2):
@@ -136,7 +142,7 @@ class _Parts:
             "links": tuple(self.links),
             "status": status if (status := status_of((), tuple(self.links))) != "current" else None,
         }
-        return record_from_values(values, remarks, place)
+        return record_from_values(values, remarks, location)
 
     def _sort(self, lines: list[str], number: int) -> None:
         text = _joined(lines)
@@ -167,7 +173,10 @@ class _Parts:
 
 
 def _sections(lines: list[str]) -> list[AbstractSection]:
-    """A paragraph as sections: a heading in capitals begins one where the paragraph begins with one."""
+    """Divide a paragraph at headings in capitals.
+
+    Only if it begins with one.
+    """
     if not _LABEL.match(lines[0]):
         return list(divided_at_headings(_joined(lines)))
     sections: list[tuple[str, list[str]]] = []

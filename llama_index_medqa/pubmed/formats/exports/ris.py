@@ -11,7 +11,7 @@ from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Source, reading
 from llama_index_medqa.pubmed.dates import parse_written_date
 from llama_index_medqa.pubmed.formats.exports.exported_fields import (
-    Fields,
+    ExportedFields,
     abstract_sections,
     pmid_of_accession,
     stated_doi,
@@ -46,7 +46,7 @@ _PMCID = re.compile(r"(PMC\d+)(?: ?\[pmcid\])?")
 
 
 def read_ris(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
-    """Read an export in RIS, one record at a time.
+    """Read a RIS export, one record at a time.
 
     The accession number (``AN``) is taken for the PMID unless the record names a database that is not NLM's. An
     abstract that begins with a common heading in capitals is divided at such headings.
@@ -75,7 +75,7 @@ def _record(fields: list[Field], name: str, remarks: Remarks) -> PubMedRecord | 
     for field in fields:
         if not _KNOWN_TAG.fullmatch(field.tag):
             remarks.note(f"unknown tag {field.tag}, left out", f"line {field.line}")
-    found = Fields(fields)
+    found = ExportedFields(fields)
     is_book = found.first("TY") in _BOOKS
     kinds = [kind for kind in found.all("M3", "PT") if not stated_doi([kind])]
     notes = [status_of_word(note) for note in found.all("N1")]
@@ -103,27 +103,27 @@ def _record(fields: list[Field], name: str, remarks: Remarks) -> PubMedRecord | 
         raise SourceFormatError(f"{name}: the record that begins in line {fields[0].line}: {error}.") from None
 
 
-def _abstract(found: Fields, line: int, remarks: Remarks) -> tuple[object, ...]:
+def _abstract(found: ExportedFields, line: int, remarks: Remarks) -> tuple[object, ...]:
     abstracts = found.all("AB") or found.all("N2")
     if set(found.all("N2")) - set(abstracts):
         remarks.note("field N2 beside AB, left out", f"line {line}")
     return abstract_sections(abstracts)
 
 
-def _pmid(found: Fields) -> str | None:
+def _pmid(found: ExportedFields) -> str | None:
     return stated_pmid(found.all(*_NOTES, "UR", "L1", "L2", "LK")) or pmid_of_accession(
         found.first("AN"), found.all("DB", "DP")
     )
 
 
-def _date(found: Fields) -> PublicationDate | None:
-    """The date that tells most, of those that tell the year of publication."""
+def _date(found: ExportedFields) -> PublicationDate | None:
+    """Return the most precise date of publication."""
     dates = [parse_written_date(text.rstrip("/").replace("//", "/")) for text in found.all("PY", "Y1", "DA")]
     known = [date for date in dates if date is not None]
     same = [date for date in known if date.year == known[0].year]
     return max(same, key=lambda date: (date.month is not None) + (date.day is not None), default=None)
 
 
-def _pages(found: Fields) -> str:
+def _pages(found: ExportedFields) -> str:
     first, last = found.first("SP"), found.first("EP")
     return first if not last or "-" in first or first == last else f"{first}-{last}"

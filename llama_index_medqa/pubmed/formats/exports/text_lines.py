@@ -1,4 +1,4 @@
-"""A text file line by line: its encoding told by its mark, its lines of bounded length."""
+"""Lines of a text file, of bounded length, in the encoding of its mark."""
 
 import codecs
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,9 @@ _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_lines(pieces: Iterable[bytes], name: str) -> Iterator[str]:
-    """The lines of a text in UTF-8, or in UTF-16 with a byte order mark, without their ends.
+    """Yield the lines of a text without their ends.
+
+    It is in UTF-8, or in UTF-16 with a byte order mark.
 
     Lines end with a line feed, with or without a carriage return before it; where the first piece has none, with a
     carriage return, as on old Macintoshes.
@@ -56,6 +58,6 @@ def read_lines(pieces: Iterable[bytes], name: str) -> Iterator[str]:
 
 
 def _with_end(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces that are not empty, and an empty one at the end."""
+    """Yield the pieces that are not empty, then an empty one."""
     yield from filter(None, pieces)
     yield b""

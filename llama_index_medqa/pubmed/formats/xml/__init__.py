@@ -1,4 +1,4 @@
-"""PubMed/MEDLINE XML to records: streaming, lossless, and strict about what it does not know.
+"""PubMed/MEDLINE XML to records: streaming, lossless and strict.
 
 May import the other modules of ``pubmed`` that know nothing of files or the network, its byte streams, and ``errors``.
 """

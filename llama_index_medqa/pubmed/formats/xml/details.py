@@ -1,4 +1,7 @@
-"""The details of an ordinary record, cut out of it when they are first asked for: authors, references and the rest."""
+"""Details of an ordinary record, cut out when first used.
+
+Authors, references and the rest.
+"""
 
 import re
 from collections.abc import Callable
@@ -36,7 +39,9 @@ REFERENCE_LINK = "Cites"
 
 
 def leaf(name: str) -> re.Pattern[str]:
-    """Finds the text of an element that holds nothing else, whatever its attributes are.
+    """Return a pattern for an element that holds text only.
+
+    Its attributes may be any.
 
     Where the element is an empty tag, that is the white space behind it; the next tag is left to be found.
     """
@@ -44,12 +49,17 @@ def leaf(name: str) -> re.Pattern[str]:
 
 
 def _next(name: str, content: str = "[^<]*+", attributes: str = "") -> str:
-    """The content of the next element if that is its name and it has an end tag."""
+    """Return a pattern for an optional next element.
+
+    It has this name and an end tag; the group is its content.
+
+    It must have an end tag.
+    """
     return f"(?:<{name}{attributes}>({content})</{name}>[^<]*+)?+"
 
 
 def _up_to(end: str) -> str:
-    """Everything before an end tag."""
+    """Return a pattern for all before an end tag."""
     return f"[^<]*+(?:<(?!/{end}>)[^<]*+)*+"
 
 
@@ -104,7 +114,7 @@ _groups = groups(
 
 
 class UnreadDetails:
-    """Gives the details of a record when it is called.
+    """Reads the details of a record when called.
 
     Args:
         match: of the whole record with :data:`~llama_index_medqa.pubmed.formats.xml.grammar.RECORD`.
@@ -173,7 +183,7 @@ def _details(match: re.Match[bytes]) -> RecordDetails:
 
 
 def sections(abstract: str) -> tuple[AbstractSection, ...]:
-    """The paragraphs of an abstract that are not empty."""
+    """Return the paragraphs of an abstract that have text."""
     found = _PARAGRAPH.findall(abstract)
     read = marked_up_each([text for _, _, text in found])
     return tuple(
@@ -191,7 +201,7 @@ def _heading(escaped: str) -> str | None:
 
 
 def other_abstracts(part: bytes) -> tuple[OtherAbstract, ...]:
-    """The abstracts beside the main one."""
+    """Return the abstracts beside the main one."""
     return tuple(
         OtherAbstract(kind, language, sections(content), "".join(map(plain, _COPYRIGHT.findall(content))))
         for kind, language, content in _OTHER_ABSTRACT.findall(decoded(part))
@@ -246,7 +256,7 @@ def _references(part: Part) -> tuple[Reference, ...]:
 
 
 def article_ids(markup: str) -> tuple[tuple[str, str], ...]:
-    """Pairs of kind and identifier."""
+    """Return pairs of kind and identifier."""
     found = _PLAIN_ARTICLE_ID.findall(markup)
     if len(found) < markup.count("<ArticleId "):
         pairs = [(kind or "pubmed", plain(value)) for kind, value in _ARTICLE_ID.findall(markup)]
@@ -255,7 +265,10 @@ def article_ids(markup: str) -> tuple[tuple[str, str], ...]:
 
 
 def comment_lines(part: Part) -> list[tuple[str, str, str]]:
-    """Kind, source and PMID of every comment and correction."""
+    """Return kind, source and PMID of comments.
+
+    Comments and corrections of every kind.
+    """
     found = _COMMENT.findall(decoded(part)) if part else ()
     return [(kind, plain(source), plain(pmid)) for kind, source, pmid in found]
 

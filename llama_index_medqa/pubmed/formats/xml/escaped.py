@@ -1,4 +1,4 @@
-"""Pieces of XML, cut out of a record, to the texts that they stand for."""
+"""Pieces of a record's XML as the texts that they stand for."""
 
 import re
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ _ORDINARY_OR_BETWEEN = _ORDINARY + _SEPARATOR.encode()
 
 
 class Unusual(Exception):  # noqa: N818 (no error: the record is read in another way)
-    """The record holds something that only the tree reads rightly."""
+    """A record that only the tree reads rightly."""
 
 
 def decoded(part: Part) -> str:
-    """The characters of a part; none where there is no part.
+    """Return the characters of a part; empty without one.
 
     Raises:
         Unusual: its UTF-8 is broken.
@@ -39,12 +39,15 @@ def decoded(part: Part) -> str:
 
 
 def is_ordinary(escaped: str) -> bool:
-    """Whether a piece of XML without tags is certain to be, but for spaces at its ends, the text it stands for."""
+    """Return whether XML without tags is its own text.
+
+    But for spaces at its ends.
+    """
     return not escaped.encode().translate(None, _ORDINARY) and escaped.rfind("  ") < 0
 
 
 def plain(escaped: str) -> str:
-    """The text that a piece of XML without tags stands for, folded.
+    """Return the folded text of XML without tags.
 
     Raises:
         Unusual: the piece has entities that XML does not define, or characters that it forbids.
@@ -59,7 +62,10 @@ def plain(escaped: str) -> str:
 
 
 def plain_each(escaped: Sequence[str]) -> Sequence[str]:
-    """The same for many pieces, which takes much less time together; these themselves where they need no work."""
+    """Return the texts of many pieces, as :func:`plain`.
+
+    Faster than one by one; pieces that need no work are returned themselves.
+    """
     filled = list(filter(None, escaped))
     together = f" {_BETWEEN.join(filled)} "
     if together.count(_SEPARATOR) >= max(1, len(filled)):
@@ -72,17 +78,20 @@ def plain_each(escaped: Sequence[str]) -> Sequence[str]:
 
 
 def marked_up(markup: str) -> str:
-    """The same as :func:`plain` for a piece with inline markup."""
+    """Return the text of XML with inline markup."""
     return plain(_without_tags(markup) if "<" in markup else markup)
 
 
 def marked_up_each(markup: Sequence[str]) -> Sequence[str]:
-    """The same as :func:`plain_each` for pieces with inline markup."""
+    """Return the texts of many pieces with inline markup."""
     return plain_each([_without_tags(piece) if "<" in piece else piece for piece in markup])
 
 
 def texts(pattern: re.Pattern[str], part: Part) -> tuple[str, ...]:
-    """The texts that a pattern finds in a part, without those that are empty."""
+    """Return the texts of a pattern's matches in a part.
+
+    Empty ones are left out.
+    """
     if not part:
         return ()
     found = pattern.findall(decoded(part))
@@ -93,7 +102,10 @@ def texts(pattern: re.Pattern[str], part: Part) -> tuple[str, ...]:
 
 
 def _usual(text: str) -> str:
-    """The text without entities and with folded white space, but for a space at its ends; itself if it is so."""
+    """Return the text without entities, with folded spaces.
+
+    But for a space at its ends; the piece itself if it is so.
+    """
     special = _special(text)
     if special:
         if ">" in special and "]]>" in text:

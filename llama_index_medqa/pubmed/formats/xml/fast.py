@@ -1,4 +1,6 @@
-"""An ordinary record's bytes to a record: the work of :mod:`~llama_index_medqa.pubmed.formats.xml.tree`, much faster.
+"""Bytes of an ordinary record to a record, faster than by the tree.
+
+The results are those of :mod:`~llama_index_medqa.pubmed.formats.xml.tree`.
 
 The record's shape has been proven by :data:`~llama_index_medqa.pubmed.formats.xml.grammar.RECORD`. What is left is
 to cut out the parts. Whatever is unusual in them is left to the tree.
@@ -99,7 +101,10 @@ def _date(part: Part) -> PublicationDate | None:
 
 
 def _sections(abstract: Part, others: bytes) -> tuple[AbstractSection, ...]:
-    """The main abstract, or where there is none another one, in English if possible."""
+    """Return the main abstract's sections.
+
+    If it has none, those of another abstract, in English if possible.
+    """
     main = sections(decoded(abstract)) if abstract else ()
     if main or not others:
         return main

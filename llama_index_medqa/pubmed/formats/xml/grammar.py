@@ -1,4 +1,4 @@
-"""The shape of an ordinary ``PubmedArticle``, as one regular expression made of small named parts.
+"""The shape of an ordinary ``PubmedArticle`` as a regular expression.
 
 The expression spells out every tag that it steps over, in the order of NLM's DTD
 (https://dtd.nlm.nih.gov/ncbi/pubmed/doc/out/190101/), with the attributes in the order in which NLM writes them.
@@ -19,42 +19,51 @@ _DEEPEST_INLINE = 2
 
 
 def attributes(*names: str) -> str:
-    """Attributes in this order, each of which may be missing; values that XML would rewrite do not match."""
+    """Return a pattern for optional attributes in order.
+
+    Values that XML would rewrite do not match.
+    """
     return "".join(f'(?: {name}="[^"<>&\\t\\n\\r]*+")?+' for name in names)
 
 
 def element(name: str, content: str, *attribute_names: str) -> str:
-    """An element with this content."""
+    """Return a pattern for an element with this content."""
     return f"<{name}{attributes(*attribute_names)}>{content}</{name}>"
 
 
 def leaf(name: str, *attribute_names: str) -> str:
-    """An element that holds nothing but text, or nothing at all."""
+    """Return a pattern for an element without elements."""
     return f"<{name}{attributes(*attribute_names)}(?:>{ANYTHING}</{name}>|/>)"
 
 
 def sequence(*parts: str) -> str:
-    """Parts one after the other with white space around them."""
+    """Return a pattern for parts in order.
+
+    White space may stand around them.
+    """
     return ANYTHING + "".join(part + ANYTHING for part in parts)
 
 
 def optional(part: str) -> str:
-    """The part, or nothing."""
+    """Return a pattern for the part or nothing."""
     return f"(?:{part}{ANYTHING})?+"
 
 
 def many(part: str) -> str:
-    """The part any number of times."""
+    """Return a pattern for any number of the part."""
     return f"(?:{part}{ANYTHING})*+"
 
 
 def named(name: str, part: str) -> str:
-    """The part, kept under a name."""
+    """Return a pattern for the part as a named group."""
     return f"(?P<{name}>{part})"
 
 
 def inline(depth: int = _DEEPEST_INLINE) -> str:
-    """Text with italics, bold, underline, sub- and superscripts, nested no deeper than this."""
+    """Return a pattern for text with inline markup.
+
+    Italics, bold, underline, sub- and superscripts, nested no deeper than this.
+    """
     if depth == 0:
         return ANYTHING
     tags = "|".join(f"{tag}>{inline(depth - 1)}</{tag}" for tag in INLINE_TAGS)
@@ -205,5 +214,8 @@ RECORD = re.compile(element("PubmedArticle", sequence(_CITATION) + optional(_PUB
 
 
 def groups(*names: str) -> Callable[[re.Match[bytes]], tuple[Any, ...]]:
-    """Gives these groups of a match with :data:`RECORD`: found by number and all at once, which is the fastest way."""
+    """Return a getter of groups of a match of :data:`RECORD`.
+
+    By number and all at once, which is the fastest way.
+    """
     return methodcaller("group", *(RECORD.groupindex[name] for name in names))

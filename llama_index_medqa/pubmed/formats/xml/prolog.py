@@ -1,4 +1,4 @@
-"""What stands before the first record: the encoding, the document type and the root element."""
+"""The prolog of a document: encoding, document type and root element."""
 
 import codecs
 import re
@@ -36,7 +36,10 @@ class Prolog:
 
 
 def as_utf8(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """The same document in UTF-8, without a byte order mark, whatever its encoding was."""
+    """Return a document in UTF-8, whatever its encoding was.
+
+    Without a byte order mark.
+    """
     first = next(pieces, b"")
     encoding = _encoding(first)
     if encoding == "utf-8":
@@ -65,7 +68,10 @@ def _encoding(first: bytes) -> str:
 
 
 class _PrologParser:
-    """Feeds an expat parser until the root element is seen; refuses entity declarations."""
+    """An expat parser up to the root element.
+
+    It refuses entity declarations.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -107,7 +113,7 @@ def _no_xml(name: str, error: expat.ExpatError) -> str:
 
 
 def read_prolog(pieces: Iterator[bytes], name: str) -> tuple[Prolog, bytes]:
-    """Read as far as the root's start tag.
+    """Read a document up to the root's start tag.
 
     Returns:
         The prolog, and all bytes read so far, from the document's beginning.

@@ -1,4 +1,4 @@
-"""Reads PubMed/MEDLINE XML record by record."""
+"""Reading of PubMed/MEDLINE XML, record by record."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -9,7 +9,7 @@ from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Pieces, Source, reading
 from llama_index_medqa.pubmed.formats.xml.escaped import Unusual
 from llama_index_medqa.pubmed.formats.xml.fast import record_from_match
-from llama_index_medqa.pubmed.formats.xml.slices import DELETION_ELEMENTS, RECORD_ELEMENTS, Slice, read_slices
+from llama_index_medqa.pubmed.formats.xml.slices import DELETION_ELEMENTS, RECORD_ELEMENTS, XmlSlice, read_slices
 from llama_index_medqa.pubmed.formats.xml.tree import deletions_from_tree, record_from_tree
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
 from llama_index_medqa.pubmed.text import fold
@@ -19,7 +19,9 @@ _Item = TypeVar("_Item")
 
 
 def read_xml(source: Source, name: str | None = None) -> Iterator[PubMedRecord | Deletion]:
-    """Read PubMed/MEDLINE XML, plain or gzip, in memory that does not grow with the file.
+    """Read PubMed/MEDLINE XML, plain or gzip.
+
+    Memory does not grow with the file.
 
     Known roots are ``PubmedArticleSet``, ``PubmedBookArticleSet``, the older ``MedlineCitationSet``, and a
     single record. Entity declarations are refused, external entities and DTDs never loaded.
@@ -34,20 +36,22 @@ def read_xml(source: Source, name: str | None = None) -> Iterator[PubMedRecord |
     Raises:
         InputError: there is no such file.
         SourceFormatError: not PubMed's XML, malformed, or truncated; raised after the records before that
-            place were yielded. They are no more than a part of the document.
+            point were yielded. They are no more than a part of the document.
     """
     return _read(source, name, _read_slice)
 
 
 def read_identities(source: Source, name: str | None = None) -> Iterator[Identity]:
-    """Which records and deletions a document holds, without reading the rest: a cheap first pass.
+    """Read which records and deletions a document holds.
+
+    The rest is not read: a cheap first pass.
 
     Arguments and errors are those of :func:`read_xml`; items come in the same order and number.
     """
     return _read(source, name, _identify_slice)
 
 
-def _read(source: Source, name: str | None, read_slice: Callable[[Slice], list[_Item]]) -> Iterator[_Item]:
+def _read(source: Source, name: str | None, read_slice: Callable[[XmlSlice], list[_Item]]) -> Iterator[_Item]:
     with reading(source, name) as pieces:
         number = 0
         try:
@@ -58,11 +62,11 @@ def _read(source: Source, name: str | None, read_slice: Callable[[Slice], list[_
             if not number:
                 raise
             raise SourceFormatError(
-                f"{error} {number} records were read before that place: do not take them for the whole."
+                f"{error} {number} records were read before that point: do not take them for the whole."
             ) from error
 
 
-def _items(pieces: Pieces, read_slice: Callable[[Slice], list[_Item]]) -> Iterator[list[_Item]]:
+def _items(pieces: Pieces, read_slice: Callable[[XmlSlice], list[_Item]]) -> Iterator[list[_Item]]:
     for piece in read_slices(iter(pieces), pieces.name):
         if piece.element not in _KNOWN_ELEMENTS:
             pieces.remarks.note(f"<{piece.element}> elements, which are not read", f"byte {piece.offset}")
@@ -72,14 +76,14 @@ def _items(pieces: Pieces, read_slice: Callable[[Slice], list[_Item]]) -> Iterat
             raise _malformed(piece, pieces.name, error) from error
 
 
-def _malformed(piece: Slice, name: str, error: Exception) -> SourceFormatError:
+def _malformed(piece: XmlSlice, name: str, error: Exception) -> SourceFormatError:
     reason = fold(str(error).removesuffix(" (<string>)"))
     return SourceFormatError(
         f"{name} has malformed XML in the <{piece.element}> at byte {piece.offset} ({reason}). Get the file again."
     )
 
 
-def _read_slice(piece: Slice) -> list[PubMedRecord | Deletion]:
+def _read_slice(piece: XmlSlice) -> list[PubMedRecord | Deletion]:
     if piece.match is not None:
         try:
             return [record_from_match(piece.match)]
@@ -90,7 +94,7 @@ def _read_slice(piece: Slice) -> list[PubMedRecord | Deletion]:
     return list(deletions_from_tree(piece)) if piece.element in DELETION_ELEMENTS else []
 
 
-def _identify_slice(piece: Slice) -> list[Identity]:
+def _identify_slice(piece: XmlSlice) -> list[Identity]:
     if piece.match is not None:
         return [Identity(f"PMID:{piece.match['pmid'].decode()}", int(piece.match["version"]))]
     return [identity_of(item) for item in _read_slice(piece)]

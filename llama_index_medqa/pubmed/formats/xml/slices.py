@@ -1,4 +1,4 @@
-"""A PubMed XML document cut into the bytes of its records, without building a tree of it."""
+"""Cutting a PubMed XML document into the bytes of its records."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _LONGEST_NAME = 128
 _ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 
 
-class Slice(NamedTuple):
+class XmlSlice(NamedTuple):
     """The bytes of one element below the root.
 
     Attributes:
@@ -45,7 +45,10 @@ class Slice(NamedTuple):
 
 
 class _Window:
-    """The part of a document that is being looked at; grows at its end and is dropped at its beginning."""
+    """The part of a document in memory.
+
+    It grows at its end and is dropped at its beginning.
+    """
 
     def __init__(self, pieces: Iterator[bytes], data: bytes, position: int, name: str) -> None:
         self._pieces = pieces
@@ -59,7 +62,10 @@ class _Window:
         return self._dropped + self.position
 
     def grow(self) -> bool:
-        """Append the next piece, or as many as double what is there; False at the end of the document."""
+        """Append more of the document; False at its end.
+
+        The next piece, or as many as double what is there.
+        """
         pieces = [self.data[self.position :]]
         missing = len(pieces[0])
         while (piece := next(self._pieces, None)) is not None:
@@ -75,18 +81,23 @@ class _Window:
         return True
 
     def need(self, length: int) -> bool:
-        """Make ``length`` bytes available from the position on; False where the document is too short."""
+        """Make ``length`` bytes available; False if too few."""
         while len(self.data) - self.position < length:
             if not self.grow():
                 return False
         return True
 
     def find(self, mark: bytes, start: int) -> int:
-        """Distance to the end of the next ``mark`` that begins ``start`` bytes ahead or later."""
+        """Return the distance to the end of the next ``mark``.
+
+        It begins ``start`` bytes ahead or later.
+        """
         return self.search(re.compile(re.escape(mark)), start, mark).end() - self.position
 
     def search(self, pattern: re.Pattern[bytes], start: int, expected: bytes) -> re.Match[bytes]:
-        """The next match that begins ``start`` bytes ahead or later; matches are short.
+        """Return the next match; matches are short.
+
+        It begins ``start`` bytes ahead or later.
 
         Args:
             pattern: what to look for.
@@ -109,7 +120,7 @@ class _Window:
         return found
 
     def skip_space(self) -> bool:
-        """Move to the next byte that is no white space; False at the end of the document."""
+        """Move behind white space; False at the end."""
         while True:
             self.position = _after_space(self.data, self.position)
             if self.position < len(self.data):
@@ -124,8 +135,8 @@ def _after_space(data: bytes, position: int) -> int:
     return match.end()
 
 
-def read_slices(pieces: Iterator[bytes], name: str) -> Iterator[Slice]:
-    """Cut a PubMed/MEDLINE XML document into its records and deletions.
+def read_slices(pieces: Iterator[bytes], name: str) -> Iterator[XmlSlice]:
+    """Cut a document into its records and deletions.
 
     Args:
         pieces: the document's bytes.
@@ -161,7 +172,7 @@ def _not_pubmed(name: str, root: str, content: bytes) -> str:
     )
 
 
-def _children(window: _Window, prolog: Prolog) -> Iterator[Slice]:
+def _children(window: _Window, prolog: Prolog) -> Iterator[XmlSlice]:
     closing = f"</{prolog.root}".encode()
     while True:
         if not window.skip_space():
@@ -184,7 +195,10 @@ def _children(window: _Window, prolog: Prolog) -> Iterator[Slice]:
 
 
 def _skip_markup(window: _Window) -> bool:
-    """Step over a comment or processing instruction; False where something else stands here."""
+    """Step over a comment or processing instruction.
+
+    False where something else stands here.
+    """
     for opening, closing in ((b"<!--", b"-->"), (b"<?", b"?>")):
         if window.data.startswith(opening, window.position):
             window.position += window.find(closing, len(opening))
@@ -192,8 +206,8 @@ def _skip_markup(window: _Window) -> bool:
     return False
 
 
-def _cut(window: _Window, prolog: Prolog) -> Slice:
-    """The element that begins at the window's position, and move behind it."""
+def _cut(window: _Window, prolog: Prolog) -> XmlSlice:
+    """Return the element at the position and move behind it."""
     window.need(_LONGEST_NAME)
     found = _NAME.match(window.data, window.position)
     if found is None:
@@ -209,11 +223,14 @@ def _cut(window: _Window, prolog: Prolog) -> Slice:
         length = _element_length(window, f"</{element}>".encode())
     source = window.data[window.position : window.position + length]
     window.position += length
-    return Slice(element, source, offset, prolog.namespaces)
+    return XmlSlice(element, source, offset, prolog.namespaces)
 
 
-def _ordinary_records(window: _Window) -> Iterator[Slice]:
-    """The records of the usual shape that lie in the window from its position on, moving behind each of them."""
+def _ordinary_records(window: _Window) -> Iterator[XmlSlice]:
+    """Yield the records of the usual shape in the window.
+
+    From its position on, moving behind each of them.
+    """
     data, start = window.data, window.position
     dropped = window.offset - start
     while data.startswith(_ORDINARY_TAG, start) and (end := data.find(_ORDINARY_END, start)) >= 0:
@@ -223,12 +240,15 @@ def _ordinary_records(window: _Window) -> Iterator[Slice]:
         if match is None:
             return
         window.position = end
-        yield Slice(_ORDINARY, source, dropped + start, "", match)
+        yield XmlSlice(_ORDINARY, source, dropped + start, "", match)
         start = window.position = _after_space(data, end)
 
 
 def _element_length(window: _Window, closing: bytes) -> int:
-    """Distance to the end of the element's end tag, which no comment, CDATA section or instruction holds."""
+    """Return the distance to the end of the element.
+
+    Comments, CDATA sections and instructions hold no end tag.
+    """
     landmark = re.compile(b"|".join(map(re.escape, (*_ENDS, closing))))
     start = 0
     while True:
@@ -240,7 +260,9 @@ def _element_length(window: _Window, closing: bytes) -> int:
 
 
 def parse_slice(source: bytes, namespaces: str) -> etree._Element:
-    """The tree of one slice; entities are not replaced, nothing is loaded.
+    """Parse one slice to a tree.
+
+    Entities are not replaced, nothing is loaded.
 
     Raises:
         lxml.etree.XMLSyntaxError: the slice is not well-formed.

@@ -1,4 +1,7 @@
-"""Text of XML elements without loss: inline markup, sub- and superscripts, formulas, tails."""
+"""Text of XML elements without loss.
+
+Inline markup, sub- and superscripts, formulas, tails.
+"""
 
 import re
 
@@ -13,7 +16,9 @@ _IS_POWER = re.compile(r"\s*(?:\d|[-\u2212\u2013]\s*[\w(])")
 
 
 def raised(before: str, superscript: str) -> str:
-    """A superscript as it is written in plain text: a power keeps apart from its base.
+    """Return a superscript as plain text.
+
+    A power keeps apart from its base.
 
     Without the caret, ``10<sup>9</sup>/L`` would read as 109/L, which is another number. Everything else is
     joined as it is: ``cm2``, ``Ca2+``, ``2nd``, ``CD4+``.
@@ -31,7 +36,9 @@ def raised(before: str, superscript: str) -> str:
 
 
 def text_of(element: etree._Element | None) -> str:
-    """All text of an element, folded; empty where there is no such element.
+    """Return all text of an element, folded.
+
+    Empty where there is no such element.
 
     Comments and processing instructions are no text; what follows them is.
     """
@@ -48,7 +55,10 @@ def _plain(element: etree._Element) -> str:
 
 
 def _append(pieces: list[str], element: etree._Element) -> None:
-    """Adds the text of the element to that before it: a power may follow a base inside other markup."""
+    """Append the text of an element to that before it.
+
+    A power may follow a base inside other markup.
+    """
     if element.text:
         pieces.append(element.text)
     for child in element:

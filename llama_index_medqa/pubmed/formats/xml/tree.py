@@ -1,4 +1,4 @@
-"""A record's XML tree to a record: complete, slow, and the measure of every faster way."""
+"""A record's XML tree to a record: complete, slow, the reference for faster ways."""
 
 import re
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from functools import partial
 from lxml import etree
 
 from llama_index_medqa.pubmed.dates import make_date, parse_free_date
-from llama_index_medqa.pubmed.formats.xml.slices import Slice, parse_slice
+from llama_index_medqa.pubmed.formats.xml.slices import XmlSlice, parse_slice
 from llama_index_medqa.pubmed.formats.xml.text import text_of
 from llama_index_medqa.pubmed.record import (
     AbstractSection,
@@ -51,14 +51,20 @@ def record_from_tree(source: bytes, namespaces: str = "") -> PubMedRecord:
 
 
 def details_from_tree(source: bytes, namespaces: str = "") -> RecordDetails:
-    """Read the rest of a record, for :class:`LazyDetails`; arguments and errors as above."""
+    """Read a record's details for :class:`LazyDetails`.
+
+    Arguments and errors are as above.
+    """
     root = parse_slice(source, namespaces)
     book = root.find("BookDocument")
     return _article_details(root) if book is None else _book_details(root, book)
 
 
-def deletions_from_tree(piece: Slice) -> list[Deletion]:
-    """The PMIDs that a ``DeleteCitation`` names; those in a ``DeleteDocument`` are of books."""
+def deletions_from_tree(piece: XmlSlice) -> list[Deletion]:
+    """Return the PMIDs that a ``DeleteCitation`` names.
+
+    Those in a ``DeleteDocument`` are of books.
+    """
     root = parse_slice(piece.source, piece.namespaces)
     return [Deletion(text_of(pmid), _version(pmid)) for pmid in root.iterfind("PMID")]
 
@@ -114,7 +120,10 @@ def _title(article: Element | None) -> str:
 
 
 def _abstract(citation: Element, article: Element | None) -> tuple[AbstractSection, ...]:
-    """The main abstract, or where there is none another one, in English if possible."""
+    """Return the main abstract.
+
+    If there is none, another one, in English if possible.
+    """
     main = None if article is None else article.find("Abstract")
     sections = _sections(main)
     if sections:
@@ -147,7 +156,10 @@ def _other_abstract(other: Element) -> OtherAbstract:
 
 
 def _article_date(citation: Element) -> PublicationDate | None:
-    """Date of the issue; where that is unreadable, of the electronic article."""
+    """Return the date of the issue.
+
+    Where that is unreadable, of the electronic article.
+    """
     issue = _date(citation.find("Article/Journal/JournalIssue/PubDate"))
     return issue or _date(citation.find("Article/ArticleDate"))
 
@@ -161,7 +173,7 @@ def _date(element: Element | None) -> PublicationDate | None:
 
 def _doi(root: Element, citation: Element) -> str | None:
     locations = citation.iterfind("Article/ELocationID[@EIdType='doi']")
-    valid = (text_of(place) for place in locations if place.get("ValidYN") != "N")
+    valid = (text_of(location) for location in locations if location.get("ValidYN") != "N")
     listed = _article_id(root.iterfind("PubmedData/ArticleIdList/ArticleId"), "doi")
     return next((doi for doi in valid if doi), None) or listed
 

@@ -18,6 +18,12 @@ from llama_index_medqa.answering.questions.statement import question_statement
         ("Is it true that statins do not cause cancer?", "Statins do not cause cancer."),
         ("Has rituximab been approved for lupus?", "Rituximab has been approved for lupus."),
         ("can aspirin prevent strokes", "Aspirin prevent strokes."),
+        ("Double balloon enteroscopy: is it safe?", "Double balloon enteroscopy is safe."),
+        ("Sleep apnoea in infants -- does it predict asthma?", "Sleep apnoea in infants predict asthma."),
+        (
+            "Neck pain treatment with acupuncture: does the number of needles matter?",
+            "Neck pain treatment with acupuncture: The number of needles matter.",
+        ),
     ],
 )
 def test_a_question_of_yes_or_no(question, statement):

@@ -61,7 +61,7 @@ def test_an_equal_candidate_passes_also_without_any_margin():
 def test_a_worse_candidate_fails_and_a_better_one_passes():
     worse, better = results(missing=range(20)), results()
     report = compare(better, worse, Margins())
-    assert verdicts(report)["Recall@5"] == "fail"
+    assert verdicts(report)["Recall@5"] == "worse"
     assert not report.passed
     [recall] = [one for one in report.comparisons if one.measure.name == "Recall@5"]
     assert recall.better_by.mean == pytest.approx(-0.2)
@@ -71,10 +71,10 @@ def test_a_worse_candidate_fails_and_a_better_one_passes():
 
 def test_less_is_better_where_it_is():
     report = compare(results(), results(retracted=range(20)), Margins({"RetractedEvidence": 0.05}))
-    assert verdicts(report)["RetractedEvidence"] == "fail"
+    assert verdicts(report)["RetractedEvidence"] == "worse"
     assert compare(results(retracted=range(20)), results(), Margins({"RetractedEvidence": 0.0})).verdict == "pass"
     slower = compare(results(), results(seconds=3.5), Margins({"Seconds": 2.0}))
-    assert (verdicts(slower)["Seconds"], slower.comparisons[-1].margin) == ("fail", 2.0)
+    assert (verdicts(slower)["Seconds"], slower.comparisons[-1].margin) == ("worse", 2.0)
     assert compare(results(), results(seconds=2.5), Margins({"Seconds": 2.0})).verdict == "pass"
 
 
@@ -91,10 +91,10 @@ def test_what_can_be_told_neither_way_is_said_and_is_the_file_s_to_decide():
 
 def test_too_many_unscored_cases_fail_and_failures_are_among_them():
     few = compare(results(), results(unparsable=range(2)), Margins({"Accuracy": 0.05}))
-    assert verdicts(few)["Accuracy"] == "pass"
+    assert verdicts(few)["Accuracy"] == "not worse"
     assert len(few.comparisons[1].differences) == 98
     many = compare(results(), results(unparsable=range(2), failed=[50]), Margins({"Accuracy": 0.05}))
-    assert verdicts(many)["Accuracy"] == "fail"
+    assert verdicts(many)["Accuracy"] == "not scored"
     assert "3.0% of the candidate's cases could not be scored (2 unparsable, 1 timeout)" in many.comparisons[1].reason
 
 
@@ -130,6 +130,24 @@ def test_a_few_cases_that_did_not_change_show_nothing():
     six = compare(first(results(), 6), first(results(), 6), Margins({"Accuracy": 0.05}, not_enough_evidence="fail"))
     assert not six.passed
     assert "no case changed, but 6 independent cases could not show it: it takes 59" in as_markdown(six)
+
+
+def test_a_baseline_without_scores_shows_nothing():
+    report = compare(results(unparsable=range(100)), results(), Margins({"Accuracy": 0.05}))
+    [accuracy] = [one for one in report.comparisons if one.measure.name == "Accuracy"]
+    assert (accuracy.verdict, accuracy.reason) == ("not enough evidence", "the baseline has no score")
+    assert accuracy.better_by is None
+    [row] = [line for line in as_markdown(report).splitlines() if line.startswith("| Accuracy ")]
+    assert "| – |" in row
+
+
+def test_cases_that_are_answered_no_more_are_shown():
+    before, after = results(failed=[7]), results(failed=[7, 8])
+    page = as_html(compare(before, after, Margins()), before, after)
+    lost = page.partition("<h3>No answer any more</h3>")[2].partition("<h3>")[0]
+    assert "Does drug 8 help &lt;b&gt;anyone&lt;/b&gt;?" in lost
+    assert "TimeoutError: no answer" in lost
+    assert "Does drug 7 help" not in lost
 
 
 def test_copies_of_one_case_are_one_case():

@@ -1,6 +1,7 @@
 """Intervals against scipy's bootstrap and against what they promise."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -8,8 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from llama_index_medqa.errors import InputError
-from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean, paired_bootstrap, repeated_scores
+from llama_index_medqa.errors import InputError, MissingExtraError
+from llama_index_medqa.evaluation.statistics.intervals import (
+    bootstrap_mean,
+    paired_bootstrap,
+    repeated_scores,
+    require_scipy,
+)
 
 VALUES = np.random.default_rng(7).beta(2, 1, 60).tolist()
 
@@ -124,3 +130,10 @@ def test_a_steady_judge_adds_nothing_and_too_few_scores_are_an_error():
     for few in ([[1.0, 2.0]], [[1.0], [2.0]], [[1.0, 2.0], [1.0]]):
         with pytest.raises(InputError, match="two or more"):
             repeated_scores(few)
+
+
+def test_without_scipy_the_extra_is_named(monkeypatch):
+    assert require_scipy("The gate") is stats
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(MissingExtraError, match=r"(?s)The gate.*llama-index-medqa\[eval\]"):
+        require_scipy("The gate")

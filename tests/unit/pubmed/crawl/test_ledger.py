@@ -8,10 +8,10 @@ import pytest
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.pubmed.crawl.ledger import Batch, Hits, Ledger
-from llama_index_medqa.pubmed.entrez.citation_splitter import Citation, CitationSet
+from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet, CitationXml
 
 REQUEST = {"query": "heart", "maximum": None}
-CONTENT = CitationSet((Citation("1", b"<PubmedArticle/>"),), (Citation("2", b"<PMID>2</PMID>"),))
+CONTENT = CitationSet((CitationXml("1", b"<PubmedArticle/>"),), (CitationXml("2", b"<PMID>2</PMID>"),))
 
 
 def filled(folder: Path) -> Ledger:

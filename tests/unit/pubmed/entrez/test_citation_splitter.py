@@ -10,8 +10,8 @@ from lxml import etree
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.entrez.citation_splitter import (
-    Citation,
     CitationSet,
+    CitationXml,
     is_pmid,
     join_citations,
     split_citations,
@@ -25,7 +25,7 @@ ARTICLE = (
 ).encode()
 BOOK = b"<PubmedBookArticle><BookDocument><PMID>2</PMID></BookDocument></PubmedBookArticle>"
 PMID_4 = b'<PMID Version="2"> 4 </PMID>'
-DELETIONS = (Citation("3", b"<PMID>3</PMID>"), Citation("4", PMID_4))
+DELETIONS = (CitationXml("3", b"<PMID>3</PMID>"), CitationXml("4", PMID_4))
 
 
 def document(*elements: bytes) -> bytes:
@@ -35,13 +35,13 @@ def document(*elements: bytes) -> bytes:
 def test_cuts_articles_books_and_deletions_byte_for_byte() -> None:
     deletion = b"<DeleteCitation><PMID>3</PMID>" + PMID_4 + b"</DeleteCitation>"
     content = split_citations(document(ARTICLE, BOOK, deletion))
-    assert content == CitationSet((Citation("1", ARTICLE), Citation("2", BOOK)), DELETIONS)
+    assert content == CitationSet((CitationXml("1", ARTICLE), CitationXml("2", BOOK)), DELETIONS)
     assert content.pmids == {"1", "2", "3", "4"}
     assert content.deleted == ("3", "4")
 
 
 def test_joining_keeps_everything() -> None:
-    content = CitationSet((Citation("1", ARTICLE), Citation("2", BOOK)), DELETIONS)
+    content = CitationSet((CitationXml("1", ARTICLE), CitationXml("2", BOOK)), DELETIONS)
     assert split_citations(join_citations(content)) == content
     assert split_citations(join_citations(CitationSet())) == CitationSet()
 
@@ -50,12 +50,12 @@ def test_markup_in_comments_and_cdata_is_not_taken_for_records() -> None:
     tricky = ARTICLE.replace(
         b"</ArticleTitle>", b"<!-- </PubmedArticle> --><![CDATA[</PubmedArticle>]]></ArticleTitle>"
     )
-    assert split_citations(document(tricky)).citations == (Citation("1", tricky),)
+    assert split_citations(document(tricky)).citations == (CitationXml("1", tricky),)
 
 
 def test_only_the_citations_own_pmid_counts() -> None:
     other = ARTICLE.replace(b"<PubmedArticle>", b"<PubmedArticle><PubmedData><PMID>99</PMID></PubmedData>")
-    assert split_citations(document(other)).citations == (Citation("1", other),)
+    assert split_citations(document(other)).citations == (CitationXml("1", other),)
 
 
 @pytest.mark.parametrize(
