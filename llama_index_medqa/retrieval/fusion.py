@@ -44,21 +44,19 @@ def with_firsts(scores: dict[str, float], rankings: Sequence[Sequence[str]], wit
         within: how many are the best; where it is less than the number of rankings, that number.
 
     Returns:
-        The same items, the best first. One that was raised has the score of the one that it displaced.
+        The same items, the best first, each with the score of the rank that it now has. What is raised displaces the
+        last of the best that are first in no ranking.
     """
-    order = list(scores)
-    last = max(within, len(rankings)) - 1
-    raised = [
-        name for name in dict.fromkeys(ranking[0] for ranking in rankings if ranking) if name in order[last + 1 :]
-    ]
+    size = max(within, len(rankings))
+    best, rest = list(scores)[:size], list(scores)[size:]
+    firsts = dict.fromkeys(ranking[0] for ranking in rankings if ranking)
+    raised = [name for name in rest if name in firsts]
     if not raised:
         return scores
-    others = [name for name in order if name not in raised]
-    position = last + 1 - len(raised)
-    score = scores[others[position]]
-    return {
-        name: score if name in raised else scores[name] for name in [*others[:position], *raised, *others[position:]]
-    }
+    displaced = [name for name in best if name not in firsts][-len(raised) :]
+    kept = [name for name in best if name not in displaced]
+    after = [name for name in rest if name not in raised]
+    return dict(zip([*kept, *raised, *displaced, *after], scores.values(), strict=True))
 
 
 def maximal_marginal_relevance(

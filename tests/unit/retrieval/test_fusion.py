@@ -37,6 +37,12 @@ def test_what_one_ranking_alone_finds_first_is_kept_by_hand():
     assert kept["rare"] == scores["c"]
 
 
+def test_the_first_of_one_ranking_never_displaces_the_first_of_another():
+    # "b" is in both rankings and first in none.
+    rankings = [["a", "b"], ["c", "b"]]
+    assert list(with_firsts(reciprocal_rank_fusion(rankings), rankings, 0)) == ["a", "c", "b"]
+
+
 @given(st.lists(ranking, min_size=1, max_size=3), st.integers(0, 8))
 def test_the_first_of_each_ranking_is_among_the_best_and_nothing_is_lost(rankings, within):
     before = reciprocal_rank_fusion(rankings)
