@@ -20,6 +20,7 @@ from llama_index_medqa.pubmed.record_details import (
 
 __all__ = [
     "ABSTRACT_LABEL",
+    "GRAVEST_FIRST",
     "TITLE_LABEL",
     "AbstractSection",
     "Author",
@@ -103,9 +104,14 @@ _RETRACTED = frozenset({"RetractionIn", "RetractedandRepublishedIn"})
 _RETRACTION_NOTICE = frozenset({"RetractionOf", "PartialRetractionOf"})
 _CONCERN = frozenset({"ExpressionOfConcernIn", "PartialRetractionIn"})
 _CORRECTED = frozenset({"ErratumIn", "CorrectedandRepublishedIn"})
-_RETRACTED_TYPE = "Retracted Publication"
+# The first is NLM's; the others are those of Scopus and Embase.
+_RETRACTED_TYPES = frozenset(
+    {"retracted publication", "retracted", "retracted article", "retracted paper", "tombstone"}
+)
 # NLM renamed the type; records carry either name.
-_NOTICE_TYPES = frozenset({"Retraction of Publication", "Retraction Notice"})
+_NOTICE_TYPES = frozenset({"retraction of publication", "retraction notice", "retraction"})
+GRAVEST_FIRST: tuple[Status, ...] = ("retracted", "retraction_notice", "concern", "corrected", "current")
+"""The statuses by what they mean for a reader."""
 
 
 def status_of(publication_types: tuple[str, ...], links: tuple[Link, ...]) -> Status:
@@ -118,13 +124,14 @@ def status_of(publication_types: tuple[str, ...], links: tuple[Link, ...]) -> St
     finding.
 
     Args:
-        publication_types: of the record.
+        publication_types: of the record, in any case.
         links: of the record.
     """
     kinds = {link.kind for link in links}
-    if _RETRACTED_TYPE in publication_types or kinds & _RETRACTED:
+    types = {name.lower() for name in publication_types}
+    if types & _RETRACTED_TYPES or kinds & _RETRACTED:
         return "retracted"
-    if kinds & _RETRACTION_NOTICE or not _NOTICE_TYPES.isdisjoint(publication_types):
+    if kinds & _RETRACTION_NOTICE or types & _NOTICE_TYPES:
         return "retraction_notice"
     if kinds & _CONCERN:
         return "concern"

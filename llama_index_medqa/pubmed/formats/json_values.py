@@ -8,7 +8,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from llama_index_medqa.errors import SourceFormatError
@@ -23,6 +23,12 @@ _WHOLE = re.compile(r"(-?\d{1,15})\.0+")
 _PMID = re.compile(
     r"(?:(?:https?://)?(?:pubmed\.ncbi\.nlm\.nih\.gov|www\.ncbi\.nlm\.nih\.gov/pubmed)/|PMID ?:? ?)?(\d{1,30})/?", re.I
 )
+# How programs write a list into one cell of a table: Python's lists and tuples, NumPy's arrays, JSON.
+_LIST_CELL = re.compile(r"\s*(?:array\()?[\[({](?P<items>.*)[\])}]\)?\s*", re.DOTALL)
+_LISTED_TEXT = re.compile(r""" '((?:[^'\\]|\\.)*)' | "((?:[^"\\]|\\.)*)" """, re.VERBOSE | re.DOTALL)
+_BETWEEN_LISTED = re.compile(r"(?:[\s,:\[\]]|nan|None|null|dtype=\w+)*")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_NAMES_OF_ITEMS = ("name", "descriptor", "text", "#text", "term", "value", "label")
 _DOI_ADDRESS = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi ?: ?)", re.IGNORECASE)
 _SHOWN = 40
 
@@ -123,17 +129,47 @@ def json_doi(value: object, key: str) -> str | None:
 def json_texts(value: object, key: str) -> tuple[str, ...]:
     """Return a list of texts without empty ones.
 
-    One text is divided at semicolons or bars.
+    One text is divided at semicolons, bars and line ends, or is a list as programs write it into a cell.
 
     Raises:
-        TypeError: neither.
+        TypeError: neither, or an item without a name.
     """
+    return tuple(filter(None, (json_text(item, key) for item in _items(value, key))))
+
+
+def _items(value: object, key: str) -> Iterator[object]:
     if isinstance(value, str):
-        value = re.split("[;|]", value)
+        yield from listed_texts(value) or re.split(r"[;|\r\n]", value)
+        return
+    if isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values()):
+        # By their identifiers: {"D016428": "Journal Article"}.
+        value = list(value.values())
     if not isinstance(value, (list, tuple)):
         raise TypeError(f"'{key}' is a {type(value).__name__}, not a list")
-    items = (item.get("name", item.get("descriptor")) if isinstance(item, Mapping) else item for item in value)
-    return tuple(filter(None, (json_text(item, key) for item in items)))
+    for item in value:
+        if isinstance(item, Mapping):
+            name = next((item[name] for name in _NAMES_OF_ITEMS if name in item), None)
+            if name is None:
+                raise TypeError(f"an item of '{key}' has no name: expected one of {', '.join(_NAMES_OF_ITEMS)}")
+            yield name
+        elif isinstance(item, (list, tuple)):
+            yield from _items(item, key)
+        else:
+            yield item
+
+
+def listed_texts(cell: str) -> list[str]:
+    """Return the texts of a list that is written in one cell.
+
+    Such as ``['a', 'b']``, NumPy's ``['a' 'b']`` or JSON's ``["a", "b"]``; none where it is no such list.
+    """
+    found = _LIST_CELL.fullmatch(cell)
+    between = _LISTED_TEXT.sub("", found["items"]) if found else "?"
+    if found is None or not _BETWEEN_LISTED.fullmatch(between):
+        return []
+    texts = [_ESCAPED.sub(r"\1", one or other) for one, other in _LISTED_TEXT.findall(found["items"])]
+    # A mapping's texts are its values; its keys are identifiers.
+    return texts[1::2] if ":" in between else texts
 
 
 def json_date(value: object, key: str) -> PublicationDate | None:

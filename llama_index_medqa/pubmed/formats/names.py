@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 
-from llama_index_medqa.pubmed.formats.json_values import is_missing, json_text
+from llama_index_medqa.pubmed.formats.json_values import is_missing, json_text, listed_texts
 from llama_index_medqa.pubmed.record import Author
 
 _INITIALS = re.compile(r"(\S.*) ((?:[A-Z]-?){1,4})(?: (Jr|Sr|2nd|3rd|II|III|IV))?")
 _DOTTED_INITIALS = re.compile(r"(?:[A-Z]\.[ -]?){1,4}")
+# As Scopus and Embase write names: King M.L.
+_NAME_WITH_DOTS = re.compile(r"(\S.*) ((?:-?[A-Z]\.){1,4})")
 _KEYS = {
     "last_name": ("lastname", "family", "familyname", "surname", "last"),
     "fore_name": ("forename", "given", "givenname", "firstname", "first"),
@@ -34,6 +36,8 @@ def read_name(text: str) -> Author:
         return Author(last_name.strip(), "" if initials else fore_name, initials, suffix)
     if found := _INITIALS.fullmatch(text.rstrip(".")):
         return Author(found[1], "", found[2], found[3] or "")
+    if found := _NAME_WITH_DOTS.fullmatch(text):
+        return Author(found[1], "", found[2].replace(".", ""))
     return Author(collective_name=text)
 
 
@@ -49,7 +53,8 @@ def read_authors(value: object, key: str) -> tuple[Author, ...]:
         TypeError, ValueError: none of these.
     """
     if isinstance(value, str):
-        return tuple(read_name(name) for name in _divided(json_text(value, key)) if name.strip(" .;,"))
+        names = listed_texts(value) or _divided(json_text(value, key))
+        return tuple(read_name(name) for name in names if name.strip(" .;,"))
     if isinstance(value, Mapping):
         return (_author(value, key),)
     if not isinstance(value, (list, tuple)):

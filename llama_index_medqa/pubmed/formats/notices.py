@@ -1,8 +1,8 @@
-"""Later notices on a paper, written in words."""
+"""Later notices on a paper and its publication types, written in words."""
 
 import re
 
-from llama_index_medqa.pubmed.record import Link, Status
+from llama_index_medqa.pubmed.record import Link, Status, status_of
 
 _KINDS = {
     "Comment in": "CommentIn",
@@ -27,7 +27,8 @@ _KINDS = {
     "Original report in": "OriginalReportIn",
 }
 _BY_WORDS = {words.lower(): kind for words, kind in _KINDS.items()}
-_NOTICE = re.compile(rf"({'|'.join(_KINDS)}):?(?=\s|$)\s*", re.IGNORECASE)
+_NOTICE = re.compile(rf"({'|'.join(_KINDS)}):?(?=\s|$)[\s:-]*", re.IGNORECASE)
+_ANOTHER_NOTICE = re.compile(rf"[\s;]+(?=(?:{'|'.join(_KINDS)}):)", re.IGNORECASE)
 _PMID = re.compile(r"[\s;]*PMID: ?(\d+)")
 # Publishers write it before the title; a notice's own title is worded otherwise.
 _RETRACTED_TITLE = re.compile(
@@ -36,6 +37,23 @@ _RETRACTED_TITLE = re.compile(
 _NOTICE_TITLE = re.compile(
     r"(?:notice of )?retraction(?: note| notice)?(?: to| of)? ?:|retraction (?:note|notice) (?:to|of) ", re.IGNORECASE
 )
+# The publication types that PubMed's records carry most. Where several stand in one cell, these tell where one ends.
+_TYPES = (
+    "Retracted Publication|Retraction of Publication|Retraction Notice|Retracted Article|Journal Article|Case Reports?|"
+    "Clinical Trial Protocol|Clinical Trial, Phase (?:IV|I{1,3})|Clinical Trial|Randomized Controlled Trial|"
+    "Controlled Clinical Trial|Pragmatic Clinical Trial|Multicenter Study|Observational Study|Comparative Study|"
+    "Evaluation Study|Validation Study|Twin Study|Systematic Review|Scoping Review|Review|Meta-Analysis|Letter|"
+    "Editorial|Comment|Practice Guideline|Guideline|English Abstract|Historical Article|Published Erratum|"
+    "Expression of Concern|Preprint|News|Video-Audio Media|Article"
+)
+_KNOWN_TYPE = re.compile(
+    # A retraction is seen wherever it stands; other types only where a mark ends them.
+    r"\b(?:Retracted (?:Publication|Article)|Retraction of Publication|Retraction Notice)\b(?! as )|"
+    rf"(?:(?<=^)|(?<=[.,/] )|(?<=[.,/]))(?:{_TYPES})(?=$|\.|/| /|,(?! (?:Phase|Veterinary)))",
+    re.IGNORECASE,
+)
+_AROUND_TYPE = re.compile(r"^[\s.,;/]+|(?<!\.[A-Z])\.?[\s,;/]*$|(?<=\.)\.$")
+_FIELD_AFTER_TYPE = re.compile(r"\s*\[(?:pt|Publication Type)\]", re.IGNORECASE)
 _STATUS_WORDS: dict[str, Status] = {
     "retracted": "retracted",
     "retraction_notice": "retraction_notice",
@@ -59,10 +77,36 @@ def read_notice(text: str) -> Link | None:
     )
 
 
+def read_notices(text: str) -> tuple[Link, ...]:
+    """Parse a line that may hold several notices.
+
+    Such as ``Comment in: J Ex. 2003. PMID: 7; Retraction in: J Ex. 2004.``; none where it begins with none.
+    """
+    if _NOTICE.match(text) is None:
+        return ()
+    return tuple(filter(None, map(read_notice, _ANOTHER_NOTICE.split(text))))
+
+
+def divided_types(text: str) -> list[str]:
+    """Divide publication types that stand in one text.
+
+    Exports join them by periods, commas, slashes or line ends. It is divided where a well-known type begins or ends, as
+    types have periods and commas of their own (``Research Support, U.S. Gov't, P.H.S.``).
+    """
+    text = _FIELD_AFTER_TYPE.sub("", text).strip()
+    parts: list[str] = []
+    end = 0
+    for found in _KNOWN_TYPE.finditer(text):
+        parts += [text[end : found.start()], found[0]]
+        end = found.end()
+    whole = (_AROUND_TYPE.sub("", part) for part in (*parts, text[end:]))
+    return [part for part in whole if part]
+
+
 def status_of_title(title: str) -> Status:
     """Return the status that a title's beginning states.
 
-    Publishers write it there; for sources without publication types.
+    Publishers write it there; other databases than PubMed often state it nowhere else.
     """
     if _RETRACTED_TITLE.match(title):
         return "retracted"
@@ -72,6 +116,6 @@ def status_of_title(title: str) -> Status:
 def status_of_word(word: str) -> Status:
     """Return the status that a note of an export states.
 
-    Our own export writes it so; else ``current``.
+    Our own export writes it so, others write the publication type; else ``current``.
     """
-    return _STATUS_WORDS.get(word.strip().lower(), "current")
+    return _STATUS_WORDS.get(word.strip().lower(), status_of((word.strip(),), ()))

@@ -22,8 +22,9 @@ from llama_index_medqa.pubmed.formats.json_values import (
     json_texts,
 )
 from llama_index_medqa.pubmed.formats.names import read_authors
-from llama_index_medqa.pubmed.formats.notices import status_of_title
+from llama_index_medqa.pubmed.formats.notices import divided_types, read_notices, status_of_title
 from llama_index_medqa.pubmed.record import (
+    GRAVEST_FIRST,
     AbstractSection,
     Deletion,
     Link,
@@ -40,10 +41,10 @@ from llama_index_medqa.pubmed.text import fold
 # Names are compared without regard to case, spaces and punctuation: articleTitle, Article Title and article_title.
 OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "title": ("article_title", "paper_title"),
-    "abstract": ("article_abstract", "abstract_text", "text", "content"),
+    "abstract": ("article_abstract", "abstract_text", "abstract_note", "text", "content"),
     "sections": (),
     "pmid": ("pubmed_id", "article_pmid"),
-    "doi": (),
+    "doi": ("digital_object_identifier",),
     "journal": (
         "journal_title",
         "journal_name",
@@ -51,21 +52,26 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
         "container_title",
         "publication_title",
         "source_title",
+        "pubtitle",
     ),
     "date": ("pub_date", "publication_date", "date_published", "issued", "published"),
     "year": ("publication_year", "pub_year"),
     "authors": ("author", "author_list"),
     "mesh": ("mesh_terms", "mesh_headings"),
-    "publication_types": ("publication_type", "pub_types", "pub_type", "article_type", "document_type"),
-    "keywords": ("keyword", "author_keywords"),
-    "languages": ("language",),
+    "publication_types": ("publication_type", "pub_types", "pub_type", "article_type", "document_type", "doctype"),
+    "keywords": ("keyword", "author_keywords", "manual_tags"),
+    "languages": ("language", "language_of_original_document"),
     "volume": ("vol",),
     "issue": (),
     "pages": ("page", "pagination"),
+    "first_page": ("page_start", "start_page"),
+    "last_page": ("page_end", "end_page"),
     "issn": (),
     "pmcid": ("pmc", "pmc_id"),
     "citation": (),
+    "note": ("extra",),
     "status": (),
+    "retracted": ("is_retracted",),
     "links": (),
     "version": (),
     "revised": (),
@@ -78,6 +84,13 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
 _SAID_OTHERWISE = frozenset({"firstauthor", "createdate", "nihmsid"})
 _IDENTIFYING = ("pmid", "title", "abstract", "sections", "deleted")
 _SHOWN = 40
+# Embase states it by its thesaurus, PubMed's types stand among the keywords of some exports.
+_RETRACTED_WORDS = frozenset({"retracted publication", "retracted article"})
+# What databases write in place of an abstract.
+_NO_ABSTRACT = re.compile(r"\W*(?:no abstract(?: (?:is )?available)?|abstract not available)\W*", re.IGNORECASE)
+_NOTED_NUMBER = re.compile(r"\s*(PMID|PMCID)\s*:\s*(\S+)\s*", re.IGNORECASE)
+_YES_OR_NO = {"true": True, "yes": True, "y": True, "1": True, "retracted": True}
+_YES_OR_NO |= {"false": False, "no": False, "n": False, "0": False, "current": False}
 
 
 def _plain(key: str) -> str:
@@ -118,6 +131,7 @@ class _Values:
         self._location = location
         self._types = TypedValues(remarks, location)
         self._found: dict[str, tuple[str, object]] = {}
+        self._beside: dict[str, list[tuple[str, object]]] = {}
         if not any(_FIELDS.get(_plain(str(key))) in _IDENTIFYING for key in values):
             raise ValueError(f"it has none of {', '.join(_IDENTIFYING)}")
         for key in sorted(values, key=lambda key: _RANKS.get(_plain(str(key)), len(_RANKS))):
@@ -134,12 +148,13 @@ class _Values:
             return Deletion(pmid, version)
         citation = self._get("citation", lambda value, key: parse_citation(json_text(value, key)), CitationLine())
         title = self._get("title", _title, "")
-        types = self._get("publication_types", json_texts, ())
-        links: tuple[Link, ...] = self._get("links", lambda value, _: self._typed(value, tuple[Link, ...], "links"), ())
+        types = self._get("publication_types", _types, ())
+        links = self._get("links", self._links, ())
+        noted = self._noted_numbers()
         return PubMedRecord(
             title=title,
             sections=self._sections(),
-            pmid=self._get("pmid", json_pmid, None),
+            pmid=self._get("pmid", json_pmid, None) or noted.get("PMID"),
             version=version,
             journal=self._get("journal", json_text, "") or citation.journal,
             date=_more_precise(self._date(), citation.date),
@@ -149,7 +164,7 @@ class _Values:
             status=self._status(types, links, title),
             links=links,
             revised=self._get("revised", self._readable_date, None),
-            lazy_details=known_details(self._details(citation)),
+            lazy_details=known_details(self._details(citation, noted.get("PMCID", ""))),
         )
 
     def _sort(self, key: str, value: object) -> None:
@@ -162,6 +177,7 @@ class _Values:
             self._found[field] = key, value
         elif self._found[field][1] != value:
             self._note(f"key {key[:_SHOWN]!r} beside {self._found[field][0][:_SHOWN]!r}, left out")
+            self._beside.setdefault(field, []).append((key, value))
 
     def _get(self, field: str, read: Callable[[object, str], Any], otherwise: Any) -> Any:
         if field not in self._found:
@@ -195,7 +211,7 @@ class _Values:
             found = [self._paragraph(item, key) for item in value]
         else:
             found = [AbstractSection(json_text(value, key))]
-        return tuple(section for section in found if section.text)
+        return tuple(section for section in found if section.text and not _NO_ABSTRACT.fullmatch(section.text))
 
     def _paragraph(self, value: object, key: str) -> AbstractSection:
         if isinstance(value, str):
@@ -217,29 +233,79 @@ class _Values:
         return date
 
     def _status(self, types: tuple[str, ...], links: tuple[Link, ...], title: str) -> Status:
-        given: Status | None = self._get("status", lambda value, key: self._typed(value, Status, key), None)
-        if given is not None:
-            return given
-        status = status_of(types, links)
-        # Titles are asked where nothing else could tell.
-        return status_of_title(title) if status == "current" and not types and "details" not in self._found else status
+        """Return the gravest status that anything in the record states."""
+        kinds = [*types, *(name for value in self._all("publication_types") for name in _types(*value))]
+        noted = [*links, *(link for value in self._all("links") for link in self._links(*value))]
+        found: set[Status] = {status_of(tuple(kinds), tuple(noted))}
+        found |= {self._typed(value, Status, key) for value, key in self._all("status")}
+        found |= {"retracted" for value, key in self._all("retracted") if _yes(value, key)}
+        # PubMed's own records tell it by types and notices.
+        if "details" not in self._found:
+            titles = [title, *(_title(value, key) for key, value in self._beside.get("title", ()))]
+            words = (*self._get("keywords", json_texts, ()), *self._get("mesh", json_texts, ()))
+            found |= {status_of_title(text) for text in titles}
+            found |= {"retracted" for word in words if word.lower() in _RETRACTED_WORDS}
+        return next(status for status in GRAVEST_FIRST if status in found)
 
-    def _details(self, citation: CitationLine) -> RecordDetails:
+    def _all(self, field: str) -> list[tuple[object, str]]:
+        """Return the values of a key under all its names."""
+        pairs = [self._found[field]] if field in self._found else []
+        return [(value, key) for key, value in (*pairs, *self._beside.get(field, ()))]
+
+    def _first_to_last_page(self) -> str:
+        first, last = (self._get(field, json_number_text, "") for field in ("first_page", "last_page"))
+        return f"{first}-{last}" if first and last and first != last else first or last
+
+    def _links(self, value: object, key: str) -> tuple[Link, ...]:
+        if not isinstance(value, str):
+            links: tuple[Link, ...] = self._typed(value, tuple[Link, ...], key)
+            return links
+        found = read_notices(json_text(value, key))
+        if not found:
+            self._note(f"key {key[:_SHOWN]!r} tells no notice, left out")
+        return found
+
+    def _noted_numbers(self) -> dict[str, str]:
+        """Return the PMID and PMCID that a note states.
+
+        Zotero keeps them in its field "Extra", a line each.
+        """
+        lines = [line for value, _ in self._all("note") if isinstance(value, str) for line in value.splitlines()]
+        numbers = [found for found in map(_NOTED_NUMBER.fullmatch, lines) if found]
+        if len(numbers) < len([line for line in lines if line.strip()]):
+            self._note(f"notes in key {self._found['note'][0][:_SHOWN]!r}, of which only PMID and PMCID are read")
+        found = {match[1].upper(): match[2] for match in reversed(numbers)}
+        pmid = json_pmid(found.get("PMID"), "note") if "PMID" in found else None
+        return found | {"PMID": pmid} if pmid else found
+
+    def _details(self, citation: CitationLine, noted_pmcid: str) -> RecordDetails:
         details: RecordDetails = self._get(
             "details", lambda value, key: self._types.typed(value, RecordDetails, key), RecordDetails()
         )
-        pmcid = self._get("pmcid", json_number_text, "")
+        pmcid = self._get("pmcid", json_number_text, "") or noted_pmcid
         given = {
             "authors": self._get("authors", read_authors, ()),
             "keywords": self._get("keywords", json_texts, ()),
             "languages": self._get("languages", json_texts, ()),
             "volume": self._get("volume", json_number_text, "") or citation.volume,
             "issue": self._get("issue", json_number_text, "") or citation.issue,
-            "pages": self._get("pages", json_number_text, "") or citation.pages,
+            "pages": self._get("pages", json_number_text, "") or self._first_to_last_page() or citation.pages,
             "issn": self._get("issn", json_number_text, ""),
             "article_ids": (*details.article_ids, ("pmc", pmcid)) if pmcid else (),
         }
         return details._replace(**{name: value for name, value in given.items() if value})
+
+
+def _types(value: object, key: str) -> tuple[str, ...]:
+    """Return publication types, however they are joined."""
+    return tuple(dict.fromkeys(name for text in json_texts(value, key) for name in divided_types(text)))
+
+
+def _yes(value: object, key: str) -> bool:
+    word = json_number_text(value, key).lower() if not isinstance(value, bool) else str(value).lower()
+    if word and word not in _YES_OR_NO:
+        raise ValueError(f"'{key}' is {word[:_SHOWN]!r}, not yes or no")
+    return _YES_OR_NO.get(word, False)
 
 
 def _more_precise(date: PublicationDate | None, other: PublicationDate | None) -> PublicationDate | None:

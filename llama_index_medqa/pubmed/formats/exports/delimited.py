@@ -13,7 +13,11 @@ from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
 _DELIMITERS = ",;\t"
 _TEXT_COLUMNS = frozenset({"title", "article title", "article_title", "abstract", "article_abstract"})
-_MANY_LINES = frozenset({"abstract", "article_abstract", "abstract_text", "text", "content"})
+_MANY_LINES = frozenset(
+    "abstract|article_abstract|abstract_text|abstract note|abstract_note|text|content|note|notes|extra".split("|")
+)
+# Fewer delimiters stand in a line of an abstract too.
+_MANY_COLUMNS = 6
 
 
 def delimiter_of(line: str) -> str | None:
@@ -114,11 +118,16 @@ class _Rows:
         return {column: cell for column, cell in zip(columns, row, strict=True) if column}
 
     def _holds_row(self, columns: Sequence[str], cell: str) -> bool:
-        """Return whether a line of a cell looks like a row's start."""
+        """Return whether a line of a cell looks like a row.
+
+        It has a PMID in its place, or as many delimiters as a row of many columns.
+        """
         lowered = [column.lower() for column in columns]
         number = lowered.index("pmid") if "pmid" in lowered else None
         for line in cell.splitlines()[1:]:
             row = line.split(self._delimiter)
             if number is not None and len(row) > number and is_pmid(row[number].strip(' "')):
+                return True
+            if len(row) >= max(len(columns), _MANY_COLUMNS) and line.count('"') >= len(columns):
                 return True
         return False

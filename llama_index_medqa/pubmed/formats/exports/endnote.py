@@ -56,6 +56,7 @@ def _record(fields: list[Field], name: str, remarks: Remarks) -> PubMedRecord | 
         "keywords": found.all("K"),
         "languages": found.all("G"),
         "publication_types": found.all("9"),
+        "links": found.notices(),
         "volume": found.first("V"),
         "issue": found.first("N"),
         "pages": found.first("P"),

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable
 
 from llama_index_medqa.pubmed.formats.abstract_headings import divided_at_headings
+from llama_index_medqa.pubmed.formats.notices import read_notices
 from llama_index_medqa.pubmed.formats.tagged_records import Field
-from llama_index_medqa.pubmed.record import AbstractSection
+from llama_index_medqa.pubmed.record import AbstractSection, Link
 
 # PMIDs have eight digits; other databases number their papers too, with as many or more.
 _ACCESSION = re.compile(r"0*([1-9]\d{0,7})")
@@ -15,6 +16,9 @@ _ADDRESS = re.compile(
 )
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi ?: ?)?(10\.\d{1,9}(?:\.\d+)*/\S+)", re.IGNORECASE)
 _NLM_DATABASE = re.compile(r"pubmed|medline|\bnlm\b|^(?:mnh|mdc|cmedm|pmnr|medc|ppez|prem|ppezv)$", re.IGNORECASE)
+
+# Titles, abstracts and keywords by the tags of RIS, Ovid and EndNote.
+_OWN_WORDS = frozenset("TI T1 T2 AB N2 KW MH SH T X K".split())
 
 
 class ExportedFields:
@@ -40,6 +44,21 @@ class ExportedFields:
     def first(self, *tags: str) -> str:
         """Return the first value of some tags; empty if none."""
         return next(iter(self.all(*tags)), "")
+
+    def notices(self) -> tuple[Link, ...]:
+        """Return the notices on the paper.
+
+        They are looked for in every field that is not of the paper's own words, and in the names of fields: programs
+        differ in where they put them.
+        """
+        texts = (
+            text
+            for tag, values in self._values.items()
+            if tag not in _OWN_WORDS
+            for value in values
+            for text in (value, f"{tag}: {value}")
+        )
+        return tuple(dict.fromkeys(link for text in texts for link in read_notices(text)))
 
 
 def stated_pmid(values: Iterable[str]) -> str | None:

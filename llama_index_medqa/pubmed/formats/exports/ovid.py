@@ -18,10 +18,9 @@ from llama_index_medqa.pubmed.formats.exports.exported_fields import (
     stated_pmid,
 )
 from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
-from llama_index_medqa.pubmed.formats.notices import read_notice
 from llama_index_medqa.pubmed.formats.record_schema import record_from_values
 from llama_index_medqa.pubmed.formats.tagged_records import Field, Layout, read_tagged
-from llama_index_medqa.pubmed.record import Deletion, PublicationDate, PubMedRecord, status_of
+from llama_index_medqa.pubmed.record import Deletion, PublicationDate, PubMedRecord
 from llama_index_medqa.pubmed.remarks import Remarks
 
 DIVIDER = re.compile(r"<\d+(?:\. ?)?>\s*")
@@ -103,8 +102,6 @@ def _read(source: Source, name: str | None, layout: Layout) -> Iterator[PubMedRe
 
 def _record(found: ExportedFields, remarks: Remarks, location: str) -> PubMedRecord | Deletion:
     source = parse_citation(found.first("SO"))
-    types = tuple(value.rstrip(".") for value in found.all("PT", "DT"))
-    links = tuple(filter(None, map(read_notice, found.all("CM"))))
     databases = found.all("DB")
     values = {
         "title": _KIND_AFTER_TITLE.sub("", found.first("TI")),
@@ -118,9 +115,8 @@ def _record(found: ExportedFields, remarks: Remarks, location: str) -> PubMedRec
         "mesh": [heading.partition("/")[0].lstrip("*").strip() for heading in _listed(found.all("MH", "SH"))],
         "keywords": _listed(found.all("KW")),
         "languages": [value.rstrip(".") for value in found.all("LG")],
-        "publication_types": types,
-        "links": links,
-        "status": status if (status := status_of(types, links)) != "current" else None,
+        "publication_types": found.all("PT", "DT"),
+        "links": found.notices(),
         "volume": found.first("VI") or source.volume,
         "issue": found.first("IP") or source.issue,
         "pages": found.first("PG") or source.pages,

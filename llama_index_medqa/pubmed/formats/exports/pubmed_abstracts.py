@@ -15,7 +15,7 @@ from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
 from llama_index_medqa.pubmed.formats.notices import read_notice
 from llama_index_medqa.pubmed.formats.record_schema import record_from_values
 from llama_index_medqa.pubmed.limits import LONGEST_RECORD
-from llama_index_medqa.pubmed.record import AbstractSection, Deletion, Link, PubMedRecord, status_of
+from llama_index_medqa.pubmed.record import AbstractSection, Deletion, Link, PubMedRecord
 from llama_index_medqa.pubmed.remarks import Remarks
 from llama_index_medqa.pubmed.text import fold
 
@@ -140,7 +140,6 @@ class _Parts:
             "pages": citation.pages,
             "authors": self.authors,
             "links": tuple(self.links),
-            "status": status if (status := status_of((), tuple(self.links))) != "current" else None,
         }
         return record_from_values(values, remarks, location)
 

@@ -21,7 +21,7 @@ from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
 from llama_index_medqa.pubmed.formats.notices import status_of_word
 from llama_index_medqa.pubmed.formats.record_schema import record_from_values
 from llama_index_medqa.pubmed.formats.tagged_records import Field, Layout, read_tagged
-from llama_index_medqa.pubmed.record import Deletion, PublicationDate, PubMedRecord
+from llama_index_medqa.pubmed.record import GRAVEST_FIRST, Deletion, PublicationDate, PubMedRecord
 from llama_index_medqa.pubmed.remarks import Remarks
 
 _TAGS = (
@@ -90,12 +90,13 @@ def _record(fields: list[Field], name: str, remarks: Remarks) -> PubMedRecord | 
         "keywords": found.all("KW"),
         "languages": found.all("LA"),
         "publication_types": kinds,
+        "links": found.notices(),
         "volume": found.first("VL"),
         "issue": found.first("IS", "CP"),
         "pages": _pages(found),
         "issn": found.first("SN"),
         "pmcid": next((match[1] for match in map(_PMCID.fullmatch, found.all(*_NOTES)) if match), ""),
-        "status": next((status for status in notes if status != "current"), None),
+        "status": min(notes, key=GRAVEST_FIRST.index, default=None),
     }
     try:
         return record_from_values(values, remarks, f"line {fields[0].line}")

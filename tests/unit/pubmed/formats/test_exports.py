@@ -1,6 +1,7 @@
 """Exports of reference managers and other databases; samples are written for these tests, and read off by eye."""
 
 import contextlib
+import json
 import logging
 from io import BytesIO, StringIO
 from itertools import pairwise
@@ -338,12 +339,109 @@ def test_a_broken_table_is_refused(text):
         ("1: King ML. Tea. J Ex. 2019. PMID: 1.\n", "PubMed's summary export"),
         ("123\n456\n", "a list of PMIDs"),
         ("PK\x03\x04", "a ZIP archive"),
+        ("PAR1", "a Parquet file"),
+        ("Scopus\nEXPORT DATE: 4 March 2024\n\nKing M.\n", "Scopus's text or BibTeX export"),
+        ("\nScopus\nEXPORT DATE: 4 March 2024\n\n@ARTICLE{K,\n", "Scopus's text or BibTeX export"),
+        (f"{'_' * 60}\n\nReport Information from ProQuest\n", "ProQuest's text export"),
+        ("RECORD 1\n\nTITLE\nWarm compresses\n", "Embase's text export"),
+        ('"TITLE","Warm"\n"AUTHOR NAMES","Novak P."\n', "Embase's CSV by fields"),
+        ("Record #1 of 2\nID: CN-01\nAU: King\nTI: Tea\n", "the Cochrane Library's text export"),
+        ("PT\tAU\tTI\tSO\tAB\nJ\tKing\tTea\tJ\tA\n", "Web of Science's export"),
+        ("<rdf:RDF xmlns:rdf='x'></rdf:RDF>", "<rdf:RDF> \\(RDF, such as Zotero's\\)"),
+        ("<eFetchResult><ERROR>Cannot</ERROR></eFetchResult>", "The server said: Cannot"),
+        ('{"error":"API key invalid","api-key":"x"}', "It said: API key invalid"),
+        ('{"config": {"label": "Better BibTeX JSON"}, "items": []}', "Better BibTeX's JSON"),
+        ('{"resultList": {"result": [{"title": "T"}]}}', "Europe PMC's answer"),
+        ('{"title": {"0": "A", "1": "B"}, "abstract": {"0": "a"}}', "a data frame by columns"),
+        ('{"columns": ["title"], "index": [0], "data": [["A"]]}', "a data frame by columns"),
+        ('{"0": {"title": "A"}, "1": {"title": "B"}}', "a data frame by its index"),
+        ('{\n "title": "A"\n}', "a JSON object over several lines"),
     ],
 )
 def test_other_formats_are_refused_by_name(content, kind):
     with pytest.raises(SourceFormatError, match=kind) as caught:
         read(content)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["esummary_ok_and_missing.json", "esearch_ok.json", "rate_limited_429.json"])
+def test_answers_of_e_utilities_that_hold_no_records_are_refused(shared_data, name):
+    with pytest.raises(SourceFormatError, match=r"an answer of E-utilities|the error of a server"):
+        list(read_records(shared_data / "eutils" / "json" / name))
+
+
+SCOPUS = (
+    '"Authors","Author full names","Title","Year","Source title","Volume","Issue","Art. No.","Page start","Page end",'
+    '"DOI","Abstract","Author Keywords","Language of Original Document","Document Type","Source","PubMed ID"\n'
+    '"King M.L.; Berg L.","King, Martin L. (1)","Tea","2019","J Ex","7","2","","33","40","10.1/x",'
+    '"[No abstract available]","tea; milk","English","Retracted","Scopus","51"\n'
+)
+ZOTERO = (
+    '"Key","Item Type","Publication Year","Author","Title","Publication Title","DOI","Abstract Note","Date","Pages",'
+    '"Issue","Volume","Extra","Manual Tags"\n'
+    '"A","journalArticle","2019","King, Martin; Berg, Lars","Tea","J Ex","10.1/x","It\nhelped.","2019-03-04","33-40",'
+    '"2","7","PMID: 51\nPMCID: PMC9","tea; milk"\n'
+)
+CSL = [
+    {
+        "id": "zotero/1",
+        "title": "Tea",
+        "container-title": "J Ex",
+        "author": [{"family": "King", "given": "Martin"}, {"family": "Berg", "given": "Lars"}],
+        "issued": {"date-parts": [["2019", 3, 4]]},
+        "abstract": "It helped.",
+        "note": "PMID: 51\nPMCID: PMC9",
+        "DOI": "10.1/x",
+        "page": "33-40",
+        "volume": "7",
+        "issue": "2",
+    }
+]
+
+
+def test_scopus_csv():
+    (record,) = read(SCOPUS)
+    assert (record.pmid, record.title, record.journal, record.date.year) == ("51", "Tea", "J Ex", 2019)
+    assert (record.sections, record.status, record.details.languages) == ((), "retracted", ("English",))
+    assert (record.doi, record.details.pages, record.details.keywords) == ("10.1/x", "33-40", ("tea", "milk"))
+    assert record.authors == (Author("King", "", "ML"), Author("Berg", "", "L"))
+
+
+@pytest.mark.parametrize("text", [ZOTERO, json.dumps(CSL)])
+def test_zotero_csv_and_csl(text):
+    (record,) = read(text)
+    assert (record.pmid, record.details.pmcid, record.doi) == ("51", "PMC9", "10.1/x")
+    assert (record.text, record.journal, record.date.ordinal) == ("Tea\nIt helped.", "J Ex", 20190304)
+    assert record.authors == (Author("King", "Martin"), Author("Berg", "Lars"))
+    assert (record.details.volume, record.details.issue, record.details.pages) == ("7", "2", "33-40")
+
+
+def test_a_note_that_says_more_is_named(caplog):
+    with caplog.at_level(logging.WARNING):
+        (record,) = read(json.dumps([{"title": "T", "note": "PMID: 51\nRead again"}]))
+    assert record.pmid == "51"
+    assert "notes in key 'note', of which only PMID and PMCID are read (once, first in item 0)" in caplog.text
+
+
+def test_a_row_that_an_open_quotation_mark_swallows_is_refused():
+    broken = ZOTERO.replace('PMC9"', "PMC9") + ZOTERO.split("\n", 1)[1]
+    with pytest.raises(SourceFormatError):
+        read(broken)
+
+
+def test_embase_ris():
+    (record,) = read(
+        "TY  - JOUR\nM3  - Article\nA1  - Novak P.\nT1  - Warm\nY1  - 2020//\nN2  - It healed.\nJF  - J\n"
+        "U2  - L600001\nC5  - 29800000\nDB  - Embase\nER  - \n"
+    )
+    assert (record.pmid, record.text, record.date.year) == (None, "Warm\nIt healed.", 2020)
+
+
+def test_two_answers_of_efetch_in_one_file_are_refused():
+    article = "<PubmedArticle><MedlineCitation><PMID>1</PMID></MedlineCitation></PubmedArticle>"
+    one = f"<PubmedArticleSet>{article}</PubmedArticleSet>"
+    with pytest.raises(SourceFormatError, match="Put each XML document into a file of its own"):
+        read(f"<?xml version='1.0'?>\n{one}\n<?xml version='1.0'?>\n{one}")
 
 
 def test_a_foreign_file_in_a_folder_is_named_and_the_rest_is_read(tmp_path, caplog):
