@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from llama_index_medqa.indexing.index import PubMedIndex
     from llama_index_medqa.indexing.node_parser import TokenNodeParser
     from llama_index_medqa.indexing.reader import PubMedReader
+    from llama_index_medqa.llms.llama_cpp_lora import LlamaCppLora
     from llama_index_medqa.llms.vllm_lora import VllmLora
     from llama_index_medqa.retrieval.retriever import PubMedRetriever
     from llama_index_medqa.vector_store.store import PubMedVectorStore
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "BgeEmbedding": "embeddings.embedding",
     "E5Embedding": "embeddings.embedding",
+    "LlamaCppLora": "llms.llama_cpp_lora",
     "MedQAQueryEngine": "answering.query_engine",
     "PubMedIndex": "indexing.index",
     "PubMedReader": "indexing.reader",
@@ -48,6 +50,7 @@ _MODULE_OF = {
 __all__ = [
     "BgeEmbedding",
     "E5Embedding",
+    "LlamaCppLora",
     "MedQAQueryEngine",
     "PubMedIndex",
     "PubMedReader",

@@ -22,6 +22,7 @@ from llama_index_medqa.errors import IndexNotFoundError, InputError, UsageError
 from llama_index_medqa.indexing.identity import carries_no_identity, stored_identity
 from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
+from llama_index_medqa.llms.llama_cpp_lora import LlamaCppLora
 from llama_index_medqa.llms.openai_compatible import ServedLlm
 from llama_index_medqa.llms.vllm_api import served_name
 from llama_index_medqa.llms.vllm_lora import VllmLora
@@ -32,6 +33,7 @@ from llama_index_medqa.text.language import foreign_language
 from llama_index_medqa.vector_store.addresses import open_store
 from llama_index_medqa.verification.verdicts import Strictness
 from llama_index_medqa.weights import PACKAGED, locate
+from llama_index_medqa.weights.convert_adapter import locate_adapter
 
 Progress = Callable[[str, int, int | None], None]
 DraftingModel = LLM | Literal["extractive"]
@@ -140,13 +142,13 @@ def open_drafter(
         pinned = PACKAGED[profile.weights].sha256 if profile.weights in PACKAGED else None
         expected = (weights_sha256 or pinned) if weights else None
         path = locate(weights or profile.weights, sha256=expected, progress=progress)
-        with LlamaCppServer(path, profile.context_window) as server:
+        adapter = locate_adapter(profile.adapter, path) if profile.adapter else None
+        with LlamaCppServer(path, profile.context_window, adapter=adapter) as server:
             yield _local_model(profile, server)
 
 
 def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
     settings: dict[str, Any] = {
-        "model": server.model,
         "api_base": server.api_base,
         "api_key": "none",
         "is_chat_model": profile.chat,
@@ -160,7 +162,11 @@ def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
         "http_client": httpx.Client(trust_env=False),
         "async_http_client": httpx.AsyncClient(trust_env=False),
     }
-    return OpenAILike(**settings)
+    if profile.adapter is None or server.adapter_path is None:
+        return OpenAILike(model=server.model, **settings)
+    # A folder holds its own manifest.
+    manifest = profile.manifest or (profile.adapter if Path(profile.adapter).expanduser().is_dir() else None)
+    return LlamaCppLora(server.model, server.adapter_path.stem, manifest=manifest, **settings)
 
 
 def _served_model(profile: Profile) -> LLM:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from llama_index_medqa.errors import MedQAError
+from llama_index_medqa.llms.adapter_manifest import check_adapter
 from llama_index_medqa.llms.adapter_proof import AdapterProof
 from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.llms.vllm_lora import VllmLora
@@ -75,6 +76,8 @@ def examine(profile: Profile, index: str, *, api_key: str | None = None) -> Iter
     yield _weights("embedder", profile.embedder)
     if profile.llm == "local":
         yield _weights("language model", profile.weights)
+        if profile.adapter:
+            yield _asked("adapter", lambda: _local_adapter(profile))[1]
     yield from _index(index)
     if profile.llm == "server":
         yield from _server(profile, api_key)
@@ -164,6 +167,11 @@ def _index(folder: str) -> Iterator[Diagnosis]:
         yield Diagnosis("vectors", "wrong", lost, f"medqa doctor --repair --index {folder}")
     elif found.chunks:
         yield Diagnosis("vectors", "ok", f"all {found.chunks} chunks have theirs")
+
+
+def _local_adapter(profile: Profile) -> str:
+    manifest = check_adapter(profile.manifest or str(profile.adapter))
+    return f"that of its manifest, for {manifest.base_model}; it is proved before its first answer"
 
 
 def _server(profile: Profile, api_key: str | None) -> Iterator[Diagnosis]:

@@ -28,9 +28,11 @@ class Profile:
         weights: for ``local``: packaged weights or a GGUF file.
         api_base: for ``server``: its address.
         base_model: for ``server``: name under which it lists the base model.
-        adapter: for ``server``: name under which it lists the LoRA adapter; None asks for the base model.
+        adapter: LoRA adapter; None asks for the base model. For ``server`` the name under which it lists it, for
+            ``local`` a folder that peft saved or a GGUF file.
         chat: whether the model has a chat template.
-        manifest: for ``server``: manifest of the adapter, or the folder that holds it; None leaves it unproved.
+        manifest: manifest of the adapter, or the folder that holds it; None leaves it unproved, but for the folder of
+            an adapter for ``local``, which holds its own.
         prompt_format: for ``server`` without a chat template: a name in ``prompts.PROMPT_FORMATS``.
         context_window: tokens of prompt and answer together.
         evidence_tokens: most tokens of evidence in a prompt; questions for lists and comparisons get twice as much.

@@ -176,7 +176,7 @@ def _profile_subject(
         require_server,
     )
     from llama_index_medqa.evaluation.runs.systems import QueryEngineSystem, content_of, profile_identity
-    from llama_index_medqa.llms.vllm_lora import VllmLora
+    from llama_index_medqa.llms.served_adapter import ServedAdapter
     from llama_index_medqa.verification.verifier import ClaimVerifier
 
     require_index(folder)
@@ -186,7 +186,7 @@ def _profile_subject(
         index = open_index(profile, folder, open_embedder(profile, progress))
         drafter = stack.enter_context(open_drafter(profile, progress=progress))
     adapter = None
-    if isinstance(drafter, VllmLora) and drafter.adapter:
+    if isinstance(drafter, ServedAdapter) and drafter.adapter:
         proof = drafter.verify()
         adapter = {"name": drafter.adapter, "verified": not proof.gap, **asdict(proof)}
     content = content_of(index)

@@ -68,7 +68,10 @@ WeightsHashOption = Annotated[
 ]
 ApiBaseOption = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server, with /v1.")]
 ModelOption = Annotated[str | None, typer.Option(help="Name under which that server lists the model.")]
-AdapterOption = Annotated[str | None, typer.Option(help="Name under which it lists the LoRA adapter.")]
+AdapterOption = Annotated[
+    str | None,
+    typer.Option(help="LoRA adapter: its name on that server; with --llm local its folder, or a GGUF file."),
+]
 ManifestOption = Annotated[
     str | None, typer.Option(help="The adapter's adapter_manifest.json, or the folder that holds it.")
 ]
@@ -147,6 +150,9 @@ def chosen_profile(name: str, **overrides: Any) -> Profile:
         if overrides.get(option) not in (None, *kinds):
             raise UsageError(f"--{option} cannot be {overrides[option]!r}: choose {', '.join(kinds)}.")
     given = {key: value for key, value in overrides.items() if value is not None}
+    if given.get("llm", PROFILES[name].llm) != PROFILES[name].llm:
+        # The profile's own is a name on its server.
+        given.setdefault("adapter", None)
     return replace(PROFILES[name], follows_index="embedder" not in given, **given)
 
 

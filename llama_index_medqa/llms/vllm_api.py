@@ -42,7 +42,7 @@ class ScoredText:
     Attributes:
         count: tokens of the whole text, n.
         token_ids: (n - 1,) all but the first, of which the server does not tell.
-        logprobs: (n - 1,) natural logarithms; the first token has none.
+        logprobs: natural logarithms of the last tokens, n - 1 of them where the server tells all; the first has none.
     """
 
     count: int
@@ -63,7 +63,12 @@ class ServerApi:
 
     Raises:
         InputError: the address has parameters.
+
+    Attributes:
+        loading: what to do so that the server has an adapter, for messages.
     """
+
+    loading = "load it with medqa serve --adapter NAME=PATH"
 
     def __init__(
         self,

@@ -2,8 +2,8 @@
 
 :class:`~llama_index_medqa.serving.llama_cpp_process.LlamaCppServer` starts it; it needs xllamacpp only.
 
-Its one argument is a JSON object with ``model_path``, ``model``, ``context_window`` (tokens a slot),
-``parallel`` (slots) and ``threads`` (or null). It writes one line with the server's address to standard
+Its one argument is a JSON object with ``model_path``, ``model``, ``adapter_path`` (or null), ``context_window`` (tokens
+a slot), ``parallel`` (slots) and ``threads`` (or null). It writes one line with the server's address to standard
 output once the model is loaded, and exits when its standard input ends: when the parent closes it, or dies.
 """
 
@@ -26,7 +26,14 @@ def main(settings: dict[str, Any]) -> None:
 
     import xllamacpp  # only now: what it prints must go to the log, and the parent may die meanwhile
 
-    server = xllamacpp.Server(_parameters(xllamacpp.CommonParams(), settings))
+    parameters = _parameters(xllamacpp.CommonParams(), settings)
+    if settings["adapter_path"]:
+        # Loaded and not applied: each request says whether it wants the adapter.
+        parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(settings["adapter_path"], 1.0)]
+        parameters.lora_init_without_apply = True
+        # What is kept of earlier prompts was computed with or without the adapter, and llama.cpp does not look which.
+        parameters.cache_ram_mib = 0
+    server = xllamacpp.Server(parameters)
     os.write(announcement, f"{server.listening_address}\n".encode())
     threading.Event().wait()
 

@@ -42,6 +42,9 @@ class LlamaCppServer(SupervisedProcess):
             one another at every step: on a machine busy with other work, fewer threads are often faster.
         parallel: requests that are answered at the same time; each has a context window of its own.
         model: name under which the model is served; None takes the file's name without ``.gguf``.
+        adapter: GGUF file of a LoRA adapter to load with it; see
+            :func:`llama_index_medqa.weights.convert_adapter.locate_adapter`. Requests turn it on:
+            :class:`~llama_index_medqa.llms.llama_cpp_lora.LlamaCppLora`.
         startup_timeout: seconds within which the server must answer.
 
     Attributes:
@@ -62,6 +65,7 @@ class LlamaCppServer(SupervisedProcess):
         *,
         parallel: int = 1,
         model: str | None = None,
+        adapter: str | os.PathLike[str] | None = None,
         startup_timeout: float = 120.0,
     ) -> None:
         super().__init__("llama-cpp-", startup_timeout)
@@ -72,6 +76,11 @@ class LlamaCppServer(SupervisedProcess):
         if not self.model_path.is_file():
             raise WeightsError(f"{self.model_path} is not a file. Give the path of a .gguf file")
         check_model(self.model_path)
+        self.adapter_path = Path(adapter).expanduser().resolve() if adapter is not None else None
+        if self.adapter_path is not None:
+            if not self.adapter_path.is_file():
+                raise WeightsError(f"{self.adapter_path} is not a file. Give the path of an adapter's .gguf file")
+            check_model(self.adapter_path)
         self.context_window = context_window
         self.threads = threads
         self.parallel = parallel
@@ -119,6 +128,7 @@ class LlamaCppServer(SupervisedProcess):
         settings = {
             "model_path": str(self.model_path),
             "model": self.model,
+            "adapter_path": str(self.adapter_path) if self.adapter_path is not None else None,
             "context_window": self.context_window,
             "parallel": self.parallel,
             "threads": self.threads,

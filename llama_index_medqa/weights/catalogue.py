@@ -247,14 +247,18 @@ _SMOLLM2_135M = PackagedWeights(
     by_path=_MODEL_BY_PATH,
 )
 
-_SMOLLM2_135M_FOLDER = replace(
-    _SMOLLM2_135M,
-    name="smollm2-135m-instruct-bf16",
-    description="the same expanded to bfloat16 safetensors, for vLLM and for training adapters (Apache-2.0)",
-    kind="gguf",
-    result="",
-    by_path="give the folder of a base model of your own in place of the name",
-)
+
+def _expanded(weights: PackagedWeights) -> PackagedWeights:
+    """Return a GGUF model's weights as a folder that transformers loads."""
+    return replace(
+        weights,
+        name=f"{weights.name}-bf16",
+        description=f"{weights.name} expanded to bfloat16 safetensors, for vLLM and for training adapters (Apache-2.0)",
+        kind="gguf",
+        result="",
+        by_path="give the folder of a base model of your own in place of the name",
+    )
+
 
 _MS_MARCO_MINILM_L12 = PackagedWeights(
     name="ms-marco-minilm-l12-v2",
@@ -306,7 +310,7 @@ PACKAGED: Mapping[str, PackagedWeights] = MappingProxyType(
             _QWEN_CODER_1_5B,
             _QWEN_CODER_0_5B,
             _SMOLLM2_135M,
-            _SMOLLM2_135M_FOLDER,
+            *map(_expanded, (_SMOLLM2_135M, _QWEN_CODER_0_5B, _QWEN_CODER_1_5B)),
             _MS_MARCO_MINILM_L12,
             _MEDLINE_SAMPLE,
         )

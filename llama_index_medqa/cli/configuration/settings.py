@@ -58,7 +58,7 @@ KEYS: Final[Mapping[str, Key]] = MappingProxyType(
         "weights_sha256": Key("text", "its expected hash"),
         "api_base": Key("text", "address of an OpenAI-compatible server, with /v1"),
         "model": Key("text", "name under which that server lists the model"),
-        "adapter": Key("text", "name under which it lists the LoRA adapter"),
+        "adapter": Key("text", "LoRA adapter: its name on that server, or its folder for llm = local"),
         "manifest": Key("text", "the adapter's manifest"),
         "top_k": Key("whole number", "chunks to retrieve", least=1, most=MOST_CHUNKS),
         "retrieval": Key("text", "way of searching", get_args(RetrievalMode)),

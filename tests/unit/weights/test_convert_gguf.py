@@ -1,4 +1,4 @@
-"""Expansion of a quantised Llama model: a tiny one, written with the gguf package, against transformers' own reader."""
+"""Expansion of quantised models: tiny ones, written with the gguf package, against transformers' own reader."""
 
 import json
 
@@ -15,9 +15,9 @@ ALPHABET = [chr(code) for code in range(33, 127)]
 TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *ALPHABET, "Ġ", "Ċ", "he", "Ġhe"]
 
 
-def write_model(path, *, pre="smollm"):
+def write_model(path, architecture="llama", *, pre="smollm"):
     """A model whose matrices are quantised in blocks of 32, as SmolLM2's are."""
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_context_length(128)
     writer.add_embedding_length(HIDDEN)
     writer.add_block_count(LAYERS)
@@ -35,7 +35,10 @@ def write_model(path, *, pre="smollm"):
     writer.add_token_merges(["h e", "Ġ he"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    writer.add_unk_token_id(0)
+    if architecture == "llama":
+        writer.add_unk_token_id(0)
+    else:
+        writer.add_add_bos_token(False)
     writer.add_pad_token_id(2)
     writer.add_chat_template("{{ messages[0]['content'] }}")
     random = np.random.default_rng(1)
@@ -46,15 +49,20 @@ def write_model(path, *, pre="smollm"):
     for layer in range(LAYERS):
         names = {**matrices, "attn_norm": (HIDDEN,), "ffn_norm": (HIDDEN,)}
         shapes |= {f"blk.{layer}.{name}": shape for name, shape in names.items()}
+    shapes = {f"{name}.weight": shape for name, shape in shapes.items()}
+    if architecture == "qwen2":
+        biases = {"attn_q": (HIDDEN,), "attn_k": (HIDDEN // 2,), "attn_v": (HIDDEN // 2,)}
+        shapes |= {f"blk.{layer}.{name}.bias": shape for layer in range(LAYERS) for name, shape in biases.items()}
     for name, shape in shapes.items():
         values = random.standard_normal(shape, np.float32)
         kind = gguf.GGMLQuantizationType.Q4_1 if len(shape) == 2 else gguf.GGMLQuantizationType.F32
-        writer.add_tensor(f"{name}.weight", gguf.quants.quantize(values, kind), raw_dtype=kind)
+        writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
     for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
         step()
 
 
-def test_tensors_and_tokens_are_those_that_transformers_reads(tmp_path):
+@pytest.mark.parametrize("architecture", ["llama", "qwen2"])
+def test_tensors_and_tokens_are_those_that_transformers_reads(tmp_path, architecture):
     import torch
     import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -65,7 +73,7 @@ def test_tensors_and_tokens_are_those_that_transformers_reads(tmp_path):
     source, folder = tmp_path / "source", tmp_path / "folder"
     source.mkdir()
     folder.mkdir()
-    write_model(source / "m.gguf")
+    write_model(source / "m.gguf", architecture, pre="smollm" if architecture == "llama" else "qwen2")
     reports = []
     convert(source / "m.gguf", folder, lambda *report: reports.append(report))
     expected = AutoModelForCausalLM.from_pretrained(
@@ -82,7 +90,8 @@ def test_tensors_and_tokens_are_those_that_transformers_reads(tmp_path):
     for text in ("she is 42<|im_end|>", " the   hehe\n3.5"):
         assert ours(text)["input_ids"] == theirs(text)["input_ids"]
         assert ours.decode(ours(text)["input_ids"]) == text
-    assert (ours.bos_token, ours.eos_token, ours.pad_token) == ("<|im_start|>", "<|im_end|>", "<|im_end|>")
+    bos = "<|im_start|>" if architecture == "llama" else None
+    assert (ours.bos_token, ours.eos_token, ours.pad_token) == (bos, "<|im_end|>", "<|im_end|>")
     assert ours.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False) == "x"
     assert reports[-1][1] == reports[-1][2]
     assert json.loads((folder / "generation_config.json").read_text())["eos_token_id"] == 2
