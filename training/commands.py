@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from llama_index_medqa.cli.options import EXIT_FAILED
 from llama_index_medqa.errors import MedQAError
 from training.trainer import Progress as Reached
 from training.trainer import Show
@@ -17,7 +18,6 @@ from training.trainer import Show
 if TYPE_CHECKING:
     from training.run import Plan
 
-EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130
 _MIB = 2**20
 
@@ -129,7 +129,7 @@ def _errors(console: Console) -> Iterator[None]:
         yield
     except MedQAError as error:
         console.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(EXIT_ERROR) from error
+        raise typer.Exit(EXIT_FAILED) from error
     except KeyboardInterrupt as error:
         console.print("Interrupted. Run the same command again: it goes on from the last checkpoint.", soft_wrap=True)
         raise typer.Exit(EXIT_INTERRUPTED) from error

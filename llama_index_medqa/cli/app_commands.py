@@ -5,34 +5,16 @@ import logging
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llama_index_medqa.cli.asking import AnsweredWith, opened_service
-from llama_index_medqa.cli.options import (
-    AdapterOption,
-    ApiBaseOption,
-    EmbedderOption,
-    IndexOption,
-    LlmOption,
-    ManifestOption,
-    ModelOption,
-    PolicyOption,
-    ProfileOption,
-    QuietOption,
-    RetractedOption,
-    RetrievalOption,
-    StrictnessOption,
-    TopKOption,
-    VerboseOption,
-    WeightsHashOption,
-    WeightsOption,
-    terminal_for,
-)
+from llama_index_medqa.cli.option_groups import AnsweringOptions, with_groups
+from llama_index_medqa.cli.options import QuietOption, VerboseOption, terminal_for
 from llama_index_medqa.errors import InputError, MissingExtraError
-from llama_index_medqa.profiles import EMBEDDED
 
 if TYPE_CHECKING:
     from llama_index_medqa.cli.display.terminal import Terminal
@@ -41,76 +23,55 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8765
 
 
-def app(
-    folder: IndexOption = "medqa_index",
-    profile: ProfileOption = EMBEDDED.name,
-    embedder: EmbedderOption = None,
-    llm: LlmOption = None,
-    weights: WeightsOption = None,
-    weights_sha256: WeightsHashOption = None,
-    api_base: ApiBaseOption = None,
-    model: ModelOption = None,
-    adapter: AdapterOption = None,
-    manifest: ManifestOption = None,
-    top_k: TopKOption = None,
-    retrieval: RetrievalOption = None,
-    include_retracted: RetractedOption = False,
-    policy: PolicyOption = "strict",
-    strictness: StrictnessOption = "balanced",
-    host: Annotated[
-        str, typer.Option(help="Address to listen on. One that other machines reach needs a token.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = DEFAULT_PORT,
+@dataclass(frozen=True)
+class ServerOptions:
+    """Where the server listens, whom it answers, and how many."""
+
+    host: Annotated[str, typer.Option(help="Address to listen on. One that other machines reach needs a token.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = DEFAULT_PORT
     token_file: Annotated[
         Path | None, typer.Option(help="File with the token that every request must carry; or set MEDQA_TOKEN.")
-    ] = None,
+    ] = None
     allow_host: Annotated[
         list[str] | None, typer.Option(help="Name under which it is asked too, such as that of a proxy.")
-    ] = None,
+    ] = None
     trusted_proxy: Annotated[
         list[str] | None, typer.Option(help="Address of a proxy whose X-Forwarded-For is believed.")
-    ] = None,
+    ] = None
     requests_a_minute: Annotated[
         int | None, typer.Option(min=0, help="Most requests of one client; 0 for no limit. 120 with a token.")
-    ] = None,
-    most_waiting: Annotated[int, typer.Option(min=0, help="Questions that may wait for the model.")] = 64,
+    ] = None
+    most_waiting: Annotated[int, typer.Option(min=0, help="Questions that may wait for the model.")] = 64
     log_requests: Annotated[
         bool, typer.Option("--log-requests", help="Write a line of JSON for each request, without questions.")
-    ] = False,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
+    ] = False
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False
+
+
+@with_groups
+def app(
+    answering: AnsweringOptions, server: ServerOptions, quiet: QuietOption = False, verbose: VerboseOption = False
 ) -> None:
     """Serve a web page, a JSON API, OpenAI's API and MCP from one process, until Ctrl-C."""
     _require_extra()
     from llama_index_medqa.server.guards.sign_in import read_token
     from llama_index_medqa.server.security import SecuritySettings
 
-    chosen = AnsweredWith.of_options(
-        profile,
-        folder,
-        policy=policy,
-        strictness=strictness,
-        llm=llm,
-        api_base=api_base,
-        embedder=embedder,
-        base_model=model,
-        adapter=adapter,
-        manifest=manifest,
-        similarity_top_k=top_k,
-        retrieval=retrieval,
-        weights=weights,
-        weights_sha256=weights_sha256,
-        include_retracted=include_retracted,
-    )
+    chosen = AnsweredWith.of_options(answering)
     settings = SecuritySettings(
-        host, read_token(token_file), tuple(allow_host or ()), requests_a_minute=requests_a_minute
+        server.host,
+        read_token(server.token_file),
+        tuple(server.allow_host or ()),
+        requests_a_minute=server.requests_a_minute,
     )
-    with _bound(host, port) as listener:
+    with _bound(server.host, server.port) as listener:
         chosen.require()
-        if log_requests:
+        if server.log_requests:
             _log_requests()
-        serving = _Serving(settings, tuple(trusted_proxy or ()), most_waiting, open_browser=open_browser)
+        proxies = tuple(server.trusted_proxy or ())
+        serving = _Serving(settings, proxies, server.most_waiting, open_browser=server.open_browser)
         serving.run(terminal_for(False), chosen, listener)
 
 

@@ -1,40 +1,22 @@
 """The command ``medqa ask``: a question, or a file of them, answered from an index."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llama_index_medqa.cli.asking import AnsweredWith, opened
+from llama_index_medqa.cli.option_groups import AnsweringOptions, PaperOptions, with_groups
 from llama_index_medqa.cli.options import (
-    AdapterOption,
-    ApiBaseOption,
-    EmbedderOption,
-    FirstYearOption,
-    IndexOption,
-    JournalOption,
     JsonOption,
-    LastYearOption,
-    LlmOption,
-    ManifestOption,
-    ModelOption,
-    PolicyOption,
-    ProfileOption,
     QuietOption,
-    RetractedOption,
-    RetrievalOption,
-    StrictnessOption,
-    TopKOption,
-    TypeOption,
     VerboseOption,
-    WeightsHashOption,
-    WeightsOption,
     print_json,
     require_index,
     terminal_for,
 )
 from llama_index_medqa.errors import UsageError
-from llama_index_medqa.profiles import EMBEDDED
 
 if TYPE_CHECKING:
     from llama_index_medqa.answering.response import MedQAResponse
@@ -42,43 +24,39 @@ if TYPE_CHECKING:
     from llama_index_medqa.retrieval.paper_filter import PaperFilter
 
 
-def ask(
+@dataclass(frozen=True)
+class QuestionOptions:
+    """A question, or a file of them and the file of their answers."""
+
     question: Annotated[
         str | None, typer.Argument(help="A question in English; a model translates it from six other languages.")
-    ] = None,
+    ] = None
     questions: Annotated[
         Path | None,
         typer.Option(help="In place of a question: a .csv, .jsonl or .txt file of them, answered one by one."),
-    ] = None,
+    ] = None
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Their answers, .csv or .jsonl; what is in it is not asked again."),
-    ] = None,
-    folder: IndexOption = "medqa_index",
-    profile: ProfileOption = EMBEDDED.name,
-    embedder: EmbedderOption = None,
-    llm: LlmOption = None,
-    weights: WeightsOption = None,
-    weights_sha256: WeightsHashOption = None,
-    api_base: ApiBaseOption = None,
-    model: ModelOption = None,
-    adapter: AdapterOption = None,
-    manifest: ManifestOption = None,
-    top_k: TopKOption = None,
-    retrieval: RetrievalOption = None,
-    include_retracted: RetractedOption = False,
-    policy: PolicyOption = "strict",
-    strictness: StrictnessOption = "balanced",
-    first_year: FirstYearOption = None,
-    last_year: LastYearOption = None,
-    publication_type: TypeOption = None,
-    journal: JournalOption = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Also write the answer to this HTML file, abstracts beside.")
-    ] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Also write it to this Markdown file.")] = None,
-    bibtex: Annotated[Path | None, typer.Option(help="Also write the cited papers to this BibTeX file.")] = None,
-    ris: Annotated[Path | None, typer.Option(help="Also write the cited papers to this RIS file.")] = None,
+    ] = None
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """Files that the answer to one question is also written to."""
+
+    html: Annotated[Path | None, typer.Option(help="Also write the answer to this HTML file, abstracts beside.")] = None
+    markdown: Annotated[Path | None, typer.Option(help="Also write it to this Markdown file.")] = None
+    bibtex: Annotated[Path | None, typer.Option(help="Also write the cited papers to this BibTeX file.")] = None
+    ris: Annotated[Path | None, typer.Option(help="Also write the cited papers to this RIS file.")] = None
+
+
+@with_groups
+def ask(
+    asked: QuestionOptions,
+    answering: AnsweringOptions,
+    papers: PaperOptions,
+    files: FileOptions,
     why: Annotated[
         bool, typer.Option("--why", help="Also tell what was drafted, and why each sentence of it was left out.")
     ] = False,
@@ -88,35 +66,18 @@ def ask(
 ) -> None:
     """Answer a question from an index; else quote the findings that come nearest, or say that there are none."""
     terminal = terminal_for(as_json)
-    files = {"html": html, "markdown": markdown, "bibtex": bibtex, "ris": ris}
-    _require_one_way(question, questions, output, is_for_one=why or any(files.values()))
+    question, questions, output = asked.question, asked.questions, asked.output
+    saved = asdict(files)
+    _require_one_way(question, questions, output, is_for_one=why or any(saved.values()))
     with terminal.working("Starting", in_pipes=False):
-        from llama_index_medqa.retrieval.paper_filter import PaperFilter
-
-        papers = PaperFilter(first_year, last_year, publication_type or (), journal or ())
-        chosen = AnsweredWith.of_options(
-            profile,
-            folder,
-            policy=policy,
-            strictness=strictness,
-            llm=llm,
-            api_base=api_base,
-            embedder=embedder,
-            base_model=model,
-            adapter=adapter,
-            manifest=manifest,
-            similarity_top_k=top_k,
-            retrieval=retrieval,
-            weights=weights,
-            weights_sha256=weights_sha256,
-            include_retracted=include_retracted,
-        )
+        paper_filter = papers.as_filter()
+        chosen = AnsweredWith.of_options(answering)
     if questions and output:
         from llama_index_medqa.cli.question_list.answering import answer_list
 
-        answer_list(terminal, chosen, papers, questions, output, as_json=as_json)
+        answer_list(terminal, chosen, paper_filter, questions, output, as_json=as_json)
     elif question:
-        _ask_one(terminal, chosen, papers, question, files, with_reasons=why, as_json=as_json)
+        _ask_one(terminal, chosen, paper_filter, question, saved, with_reasons=why, as_json=as_json)
 
 
 def _require_one_way(question: str | None, questions: Path | None, output: Path | None, *, is_for_one: bool) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llama_index_medqa.cli.options import chosen_policy, chosen_profile, chosen_strictness, require_index
 from llama_index_medqa.profiles import Policy, Profile
@@ -12,6 +12,7 @@ from llama_index_medqa.verification.verdicts import Strictness
 if TYPE_CHECKING:
     from llama_index_medqa.answering.query_engine import MedQAQueryEngine
     from llama_index_medqa.cli.display.terminal import Terminal
+    from llama_index_medqa.cli.option_groups import AnsweringOptions
     from llama_index_medqa.components import DraftingModel
     from llama_index_medqa.indexing.index import PubMedIndex
     from llama_index_medqa.retrieval.paper_filter import PaperFilter
@@ -41,35 +42,33 @@ class AnsweredWith:
     strictness: Strictness = "balanced"
 
     @classmethod
-    def of_options(
-        cls,
-        profile: str,
-        folder: str,
-        *,
-        policy: str,
-        strictness: str,
-        llm: str | None,
-        api_base: str | None,
-        **more: Any,
-    ) -> "AnsweredWith":
+    def of_options(cls, options: "AnsweringOptions") -> "AnsweredWith":
         """Check the options of a command.
 
-        Args:
-            profile: name of a profile.
-            folder: of the index.
-            policy: name of a policy.
-            strictness: name of a strictness.
-            llm: kind of model; ``server`` where only an address is given.
-            api_base: address of a server.
-            more: other values of the profile, and fields of this class.
-
         Raises:
-            UsageError: one of them does not exist.
+            UsageError: a profile, a policy, a strictness or a kind of model or retrieval does not exist.
         """
-        fields = {name: more.pop(name) for name in ("weights", "weights_sha256", "include_retracted") if name in more}
-        sureness = chosen_strictness(strictness)
-        chosen = chosen_profile(profile, llm=llm or ("server" if api_base else None), api_base=api_base, **more)
-        return cls(chosen, folder, policy=chosen_policy(policy), strictness=sureness, **fields)
+        strictness = chosen_strictness(options.strictness)
+        profile = chosen_profile(
+            options.profile,
+            llm=options.llm or ("server" if options.api_base else None),
+            api_base=options.api_base,
+            embedder=options.embedder,
+            base_model=options.model,
+            adapter=options.adapter,
+            manifest=options.manifest,
+            similarity_top_k=options.top_k,
+            retrieval=options.retrieval,
+        )
+        return cls(
+            profile,
+            options.folder,
+            weights=options.weights,
+            weights_sha256=options.weights_sha256,
+            include_retracted=options.include_retracted,
+            policy=chosen_policy(options.policy),
+            strictness=strictness,
+        )
 
     def require(self) -> None:
         """Raise if the index or the server is missing.

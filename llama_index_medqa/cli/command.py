@@ -21,6 +21,8 @@ from llama_index_medqa.cli import (
 from llama_index_medqa.cli.configuration import config_command
 from llama_index_medqa.cli.configuration.settings import defaults_of_commands, read_settings
 from llama_index_medqa.cli.options import (
+    EXIT_FAILED,
+    EXIT_MISUSED,
     ORIGINS,
     LlmOption,
     ProfileOption,
@@ -32,9 +34,6 @@ from llama_index_medqa.cli.options import (
 from llama_index_medqa.errors import MedQAError, UsageError
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.text.printable import PrintableFormatter, printable
-
-# As the command's own parser ends, where an option does not exist.
-_EXIT_MISUSED = 2
 
 app = typer.Typer(
     help="Medical question answering over PubMed: every sentence points at the abstract that supports it.",
@@ -122,4 +121,4 @@ def main() -> None:
     except MedQAError as error:
         message = " ".join(printable(str(error)).split())
         sys.stderr.write(f"Error: {message}\n")
-        sys.exit(_EXIT_MISUSED if isinstance(error, UsageError) else 1)
+        sys.exit(EXIT_MISUSED if isinstance(error, UsageError) else EXIT_FAILED)

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llama_index_medqa.cli.judging import Judging, format_cost, scored
+from llama_index_medqa.cli.option_groups import with_groups
 from llama_index_medqa.cli.options import (
+    EXIT_FAILED,
+    EXIT_INCOMPLETE,
     EmbedderOption,
     IndexOption,
     JsonOption,
@@ -30,118 +33,172 @@ from llama_index_medqa.errors import InputError, UsageError
 from llama_index_medqa.profiles import EMBEDDED, MOST_CHUNKS, Profile
 
 if TYPE_CHECKING:
+    from llama_index_medqa.cli.display.terminal import Terminal
+    from llama_index_medqa.evaluation.cases import EvaluationCase
     from llama_index_medqa.evaluation.gate.comparison import GateReport
     from llama_index_medqa.evaluation.results import Results
+    from llama_index_medqa.evaluation.runs.evaluating import RunClock
+    from llama_index_medqa.evaluation.runs.runner import Reply
     from llama_index_medqa.evaluation.runs.systems import System
     from llama_index_medqa.verification.verdicts import Strictness
 
-# Some questions have no answer because the system failed; all others are in the results.
-EXIT_INCOMPLETE = 3
 _CASE_FORMATS = "own, pubmedqa, bioasq or mirage"
 _ANY_HEADING = ("Heart",)
 
 
-def evaluate(
-    cases: Annotated[Path, typer.Argument(help="Questions with what is known to be right, as JSON lines.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File of results to write.")],
-    cases_format: Annotated[str, typer.Option("--format", help=f"Of the cases: {_CASE_FORMATS}.")] = "own",
+@dataclass(frozen=True)
+class CaseOptions:
+    """The questions, how they are scored, and where the results go."""
+
+    cases: Annotated[Path, typer.Argument(help="Questions with what is known to be right, as JSON lines.")]
+    output: Annotated[Path, typer.Option("--output", "-o", help="File of results to write.")]
+    cases_format: Annotated[str, typer.Option("--format", help=f"Of the cases: {_CASE_FORMATS}.")] = "own"
     engine: Annotated[
         str | None, typer.Option(help="package.module:function that makes a query engine, in place of a profile's.")
-    ] = None,
-    answers: Annotated[Path | None, typer.Option(help="File of stored answers, in place of a profile.")] = None,
+    ] = None
+    answers: Annotated[Path | None, typer.Option(help="File of stored answers, in place of a profile.")] = None
     measure: Annotated[
         list[str] | None, typer.Option(help="Such as nDCG@10 or Accuracy; may be given again; all by default.")
-    ] = None,
+    ] = None
     terms: Annotated[
         Path | None, typer.Option(help="MeSH headings for TermPrecision, one a line; by default the index's own.")
-    ] = None,
-    folder: IndexOption = "medqa_index",
-    profile: ProfileOption = EMBEDDED.name,
-    embedder: EmbedderOption = None,
-    llm: LlmOption = None,
-    api_base: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
-    model: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
-    adapter: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
-    manifest: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
-    retrieval: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None,
-    top_k: Annotated[int | None, typer.Option(min=1, max=MOST_CHUNKS, help="As for medqa ask.")] = None,
-    strictness: StrictnessOption = "balanced",
-    concurrency: Annotated[int, typer.Option(min=1, help="Most questions under way at once.")] = 4,
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds after which a question has failed.")] = 600.0,
+    ] = None
+
+    def load(self) -> "list[EvaluationCase]":
+        """Return the cases of the file.
+
+        Raises:
+            UsageError: there is no such format, or two systems are asked for.
+        """
+        from llama_index_medqa.evaluation.cases import FORMATS
+
+        if self.cases_format not in FORMATS:
+            raise UsageError(f"--format cannot be {self.cases_format!r}: choose {_CASE_FORMATS}.")
+        if self.engine and self.answers:
+            raise UsageError("Give either --engine or --answers, or neither for a profile.")
+        return FORMATS[self.cases_format](self.cases)
+
+    def file_beside(self, ending: str) -> Path:
+        """Return the file beside the results that is named after them."""
+        return self.output.with_name(f"{self.output.name}.{ending}.jsonl")
+
+
+@dataclass(frozen=True)
+class SystemOptions:
+    """The profile that answers, where neither an engine nor stored answers are given."""
+
+    folder: IndexOption = "medqa_index"
+    profile: ProfileOption = EMBEDDED.name
+    embedder: EmbedderOption = None
+    llm: LlmOption = None
+    api_base: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None
+    model: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None
+    adapter: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None
+    manifest: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None
+    retrieval: Annotated[str | None, typer.Option(help="As for medqa ask.")] = None
+    top_k: Annotated[int | None, typer.Option(min=1, max=MOST_CHUNKS, help="As for medqa ask.")] = None
+    strictness: StrictnessOption = "balanced"
+
+    def as_profile(self) -> Profile:
+        """Return the profile with these values in place of its own."""
+        return chosen_profile(
+            self.profile,
+            embedder=self.embedder,
+            llm=self.llm or ("server" if self.api_base else None),
+            api_base=self.api_base,
+            base_model=self.model,
+            adapter=self.adapter,
+            manifest=self.manifest,
+            similarity_top_k=self.top_k,
+            retrieval=self.retrieval,
+        )
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How the questions are asked."""
+
+    concurrency: Annotated[int, typer.Option(min=1, help="Most questions under way at once.")] = 4
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds after which a question has failed.")] = 600.0
     journal: Annotated[
         Path | None, typer.Option(help="Where answers are kept as they come; by default OUTPUT.answers.jsonl.")
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """What judges sentences, and the language model that some judges and ragas ask."""
+
     judge: Annotated[
         str,
         typer.Option(help="Of Faithfulness and GoldSupport: verifier, offline, log-odds or verdict."),
-    ] = "verifier",
+    ] = "verifier"
     judge_api_base: Annotated[
         str | None, typer.Option(help="OpenAI-compatible server of the model that judges, in place of the profile's.")
-    ] = None,
-    judge_model: Annotated[str | None, typer.Option(help="Name under which it serves the model.")] = None,
-    judge_concurrency: Annotated[int, typer.Option(min=1, help="Most requests to it under way at once.")] = 4,
-    judge_timeout: Annotated[float, typer.Option(min=0.001, help="Seconds after which a request has failed.")] = 600.0,
-    judge_max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer of it.")] = 1024,
-    judge_repeats: Annotated[int, typer.Option(min=1, help="Times that each case is judged.")] = 1,
+    ] = None
+    judge_model: Annotated[str | None, typer.Option(help="Name under which it serves the model.")] = None
+    judge_concurrency: Annotated[int, typer.Option(min=1, help="Most requests to it under way at once.")] = 4
+    judge_timeout: Annotated[float, typer.Option(min=0.001, help="Seconds after which a request has failed.")] = 600.0
+    judge_max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of an answer of it.")] = 1024
+    judge_repeats: Annotated[int, typer.Option(min=1, help="Times that each case is judged.")] = 1
     judge_temperature: Annotated[
         float, typer.Option(min=0.0, help="0 takes the likeliest words; repeats need more.")
-    ] = 0.0,
+    ] = 0.0
     judge_journal: Annotated[
         Path | None, typer.Option(help="Where its answers are kept; by default OUTPUT.judge.jsonl.")
-    ] = None,
+    ] = None
+
+    def as_judging(self, names: Sequence[str], profile: Profile, journal: Path) -> Judging:
+        """Return the settings of the judge.
+
+        Args:
+            names: of the chosen measures.
+            profile: whose weights judge where no server is given.
+            journal: file of the judge's answers where none is given.
+        """
+        return Judging(
+            judge=self.judge,
+            names=names,
+            profile=profile,
+            api_base=self.judge_api_base,
+            model=self.judge_model,
+            journal=self.judge_journal or journal,
+            concurrency=self.judge_concurrency,
+            timeout=self.judge_timeout,
+            settings={
+                "max_tokens": self.judge_max_tokens,
+                "repeats": self.judge_repeats,
+                "temperature": self.judge_temperature,
+            },
+        )
+
+
+@with_groups
+def evaluate(
+    asked: CaseOptions,
+    system: SystemOptions,
+    run: RunOptions,
+    judge: JudgeOptions,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Ask a system the questions of a file and score its answers. Run it again to finish an interrupted run."""
-    from llama_index_medqa.evaluation.cases import FORMATS
-    from llama_index_medqa.evaluation.measures.catalogue import measures_of
     from llama_index_medqa.evaluation.results import write_results
-    from llama_index_medqa.evaluation.runs.evaluating import RunClock, ask_all
-    from llama_index_medqa.evaluation.runs.systems import StoredAnswers, load_engine
 
-    if cases_format not in FORMATS:
-        raise UsageError(f"--format cannot be {cases_format!r}: choose {_CASE_FORMATS}.")
-    if engine and answers:
-        raise UsageError("Give either --engine or --answers, or neither for a profile.")
-    sureness = chosen_strictness(strictness)
-    loaded = FORMATS[cases_format](cases)
-    headings = _lines(terms) if terms else []
-    changes: dict[str, Any] = {"embedder": embedder, "api_base": api_base, "base_model": model, "adapter": adapter}
-    changes |= {"manifest": manifest, "similarity_top_k": top_k, "retrieval": retrieval}
-    changes["llm"] = llm or ("server" if api_base else None)
+    cases = asked.load()
+    strictness = chosen_strictness(system.strictness)
+    headings = _lines(asked.terms) if asked.terms else []
     terminal = terminal_for(as_json)
-    judging = Judging(
-        judge=judge,
-        names=measure or (),
-        profile=chosen_profile(profile, embedder=embedder),
-        api_base=judge_api_base,
-        model=judge_model,
-        journal=judge_journal or output.with_name(f"{output.name}.judge.jsonl"),
-        concurrency=judge_concurrency,
-        timeout=judge_timeout,
-        settings={"max_tokens": judge_max_tokens, "repeats": judge_repeats, "temperature": judge_temperature},
-    )
-    # A wrong name is told before anything is loaded; whether an index has headings is known later.
-    apart = {*judging.ragas_names, *judging.judged_names}
-    measures_of([name for name in measure or () if name not in apart], headings=headings or _ANY_HEADING)
-    judging.check()
-    clock = RunClock(concurrency)
-    with ExitStack() as stack:
-        if engine:
-            subject = _Subject(load_engine(engine))
-        elif answers:
-            subject = _Subject(StoredAnswers(answers))
-        else:
-            subject = _profile_subject(stack, terminal, chosen_profile(profile, **changes), folder, sureness)
-        place = journal or output.with_name(f"{output.name}.answers.jsonl")
-        progress = stack.enter_context(terminal.asking_progress())
-        limits: dict[str, Any] = {"concurrency": concurrency, "timeout": timeout, "progress": progress}
-        replies = asyncio.run(ask_all(loaded, subject.system, place, **limits))
+    names = asked.measure or ()
+    judge_profile = chosen_profile(system.profile, embedder=system.embedder)
+    judging = judge.as_judging(names, judge_profile, asked.file_beside("judge"))
+    _check_measures(judging, headings)
+    subject, replies, clock = _ask(asked, system, run, terminal, cases, strictness)
     # What answered is closed by now: where it and the judge are one model, there is no room for both.
     results = asyncio.run(
         scored(
-            loaded,
+            cases,
             replies,
             headings=headings or subject.headings,
             judging=judging,
@@ -151,10 +208,50 @@ def evaluate(
             run=lambda: clock.run_block(replies),
         )
     )
-    write_results(output, results)
-    _tell(terminal, results, output, as_json)
+    write_results(asked.output, results)
+    _print_results(terminal, results, asked.output, as_json)
+    # Some questions have no answer because the system failed; all others are in the results.
     if any(reply.answer is None for reply in replies) or (results.run.get("judge") or {}).get("failures"):
         sys.exit(EXIT_INCOMPLETE)
+
+
+def _check_measures(judging: Judging, headings: Sequence[str]) -> None:
+    """Check the names of the measures, and what judging needs, before anything is loaded.
+
+    Whether an index has headings is known later.
+    """
+    from llama_index_medqa.evaluation.measures.catalogue import measures_of
+
+    apart = {*judging.ragas_names, *judging.judged_names}
+    measures_of([name for name in judging.names if name not in apart], headings=headings or _ANY_HEADING)
+    judging.check()
+
+
+def _ask(
+    asked: CaseOptions,
+    system: SystemOptions,
+    run: RunOptions,
+    terminal: "Terminal",
+    cases: "Sequence[EvaluationCase]",
+    strictness: "Strictness",
+) -> "tuple[_Subject, list[Reply], RunClock]":
+    """Return what was asked, its replies and the clock that measured them."""
+    from llama_index_medqa.evaluation.runs.evaluating import RunClock, ask_all
+    from llama_index_medqa.evaluation.runs.systems import StoredAnswers, load_engine
+
+    clock = RunClock(run.concurrency)
+    with ExitStack() as stack:
+        if asked.engine:
+            subject = _Subject(load_engine(asked.engine))
+        elif asked.answers:
+            subject = _Subject(StoredAnswers(asked.answers))
+        else:
+            subject = _profile_subject(stack, terminal, system.as_profile(), system.folder, strictness)
+        journal = run.journal or asked.file_beside("answers")
+        progress = stack.enter_context(terminal.asking_progress())
+        limits: dict[str, Any] = {"concurrency": run.concurrency, "timeout": run.timeout, "progress": progress}
+        replies = asyncio.run(ask_all(cases, subject.system, journal, **limits))
+    return subject, replies, clock
 
 
 @dataclass(frozen=True)
@@ -195,7 +292,7 @@ def _profile_subject(
     return _Subject(QueryEngineSystem(engine, identity), content.headings, adapter)
 
 
-def _tell(terminal: Any, results: "Results", output: Path, as_json: bool) -> None:
+def _print_results(terminal: Any, results: "Results", output: Path, as_json: bool) -> None:
     if as_json:
         data = results.as_data()
         summary = {**data["summary"], **data["run"]["summary"]}
@@ -239,7 +336,7 @@ def gate(
     _write_reports(report, before, after, junit, markdown, html)
     Terminal().show_gate(report)
     if not report.passed:
-        sys.exit(1)
+        sys.exit(EXIT_FAILED)
 
 
 def leaderboard(

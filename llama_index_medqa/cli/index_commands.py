@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain, islice
@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from llama_index_medqa.cli.option_groups import with_groups
 from llama_index_medqa.cli.options import (
+    EXIT_INCOMPLETE,
+    ChunkOverlapOption,
+    ChunkSizeOption,
     EmbedderOption,
     IndexOption,
     JsonOption,
@@ -56,57 +60,77 @@ RayOption = Annotated[
     ),
 ]
 
-# Some records could not be fetched or read; all others were.
-EXIT_INCOMPLETE = 3
 KEY_VARIABLE = "NCBI_API_KEY"
 # So many chunks of an index are looked at after every run of `medqa index`; `medqa doctor` looks at all.
 _VECTORS_CHECKED = 1_000
 
 
+@dataclass(frozen=True)
+class QueryOptions:
+    """A query of PubMed, and which of its records are meant."""
+
+    query: Annotated[str | None, typer.Option(help="Instead of files: a query in PubMed's own syntax.")] = None
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of publication (--query).")
+    ] = None
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of publication (--query).")
+    ] = None
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what changed since that day (--query).")
+    ] = None
+    maximum: Annotated[int | None, typer.Option("--max", help="Records at most (--query).")] = None
+    email: EmailOption = None
+    base_url: EntrezOption = None
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """With what an index is built, and by how many machines."""
+
+    profile: ProfileOption = EMBEDDED.name
+    embedder: EmbedderOption = None
+    chunk_size: ChunkSizeOption = None
+    chunk_overlap: ChunkOverlapOption = None
+    ray: RayOption = None
+    wait: WaitOption = True
+
+    def as_profile(self) -> Profile:
+        """Return the profile with these values in place of its own."""
+        return chosen_profile(
+            self.profile, embedder=self.embedder, chunk_size=self.chunk_size, chunk_overlap=self.chunk_overlap
+        )
+
+
+@with_groups
 def index(
+    *,
     files: Annotated[
         list[str] | None,
         typer.Argument(help="PubMed XML, .nbib, CSV, RIS, EndNote, Ovid, JSON (also .gz); folders; - for stdin."),
     ] = None,
     folder: IndexOption = "medqa_index",
-    query: Annotated[str | None, typer.Option(help="Instead of files: a query in PubMed's own syntax.")] = None,
-    first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of publication (--query).")
-    ] = None,
-    last: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of publication (--query).")
-    ] = None,
-    since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only what changed since that day (--query).")
-    ] = None,
-    maximum: Annotated[int | None, typer.Option("--max", help="Records at most (--query).")] = None,
-    email: EmailOption = None,
-    base_url: EntrezOption = None,
-    profile: ProfileOption = EMBEDDED.name,
-    embedder: EmbedderOption = None,
-    chunk_size: Annotated[int | None, typer.Option(help="Most tokens in a chunk (of a new index).")] = None,
-    chunk_overlap: Annotated[int | None, typer.Option(help="Tokens shared by neighbouring chunks.")] = None,
-    ray: RayOption = None,
-    wait: WaitOption = True,
+    crawled: QueryOptions,
+    built: BuildOptions,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Index PubMed records of files or of a query. Run it again to add more or to finish an interrupted run."""
-    if (query is None) == (not files):
+    if (crawled.query is None) == (not files):
         raise UsageError("Give either files or --query.")
-    if ray is not None and query is not None:
+    if built.ray is not None and crawled.query is not None:
         raise UsageError("--ray reads files: crawl the query without it, or give its files.")
     terminal = terminal_for(as_json)
-    chosen = chosen_profile(profile, embedder=embedder, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
-    if ray is not None:
-        result = _index_by_ray(terminal, chosen, folder, files or [], ray, wait=wait)
-    elif query is None:
-        result = _index_files(terminal, chosen, folder, files or [], wait=wait)
+    chosen = built.as_profile()
+    if built.ray is not None:
+        result = _index_by_ray(terminal, chosen, folder, files or [], built.ray, wait=built.wait)
+    elif crawled.query is None:
+        result = _index_files(terminal, chosen, folder, files or [], wait=built.wait)
     else:
-        request = _crawl_request(query, first, last, since, maximum)
-        with _entrez(email, base_url) as client:
-            result = _index_query(terminal, chosen, folder, client, request, wait=wait)
+        request = _crawl_request(crawled.query, crawled.first, crawled.last, crawled.since, crawled.maximum)
+        with _entrez(crawled.email, crawled.base_url) as client:
+            result = _index_query(terminal, chosen, folder, client, request, wait=built.wait)
     if as_json:
         print_json({"index": folder, **result})
     if result.get("failed") or result.get("crawl", {}).get("failed"):

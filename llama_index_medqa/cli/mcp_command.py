@@ -10,27 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from llama_index_medqa.cli.asking import AnsweredWith, opened_service
-from llama_index_medqa.cli.options import (
-    AdapterOption,
-    ApiBaseOption,
-    EmbedderOption,
-    IndexOption,
-    LlmOption,
-    ManifestOption,
-    ModelOption,
-    PolicyOption,
-    ProfileOption,
-    RetractedOption,
-    RetrievalOption,
-    StrictnessOption,
-    TopKOption,
-    VerboseOption,
-    WeightsHashOption,
-    WeightsOption,
-    terminal_for,
-)
+from llama_index_medqa.cli.option_groups import AnsweringOptions, with_groups
+from llama_index_medqa.cli.options import VerboseOption, terminal_for
 from llama_index_medqa.errors import IndexNotFoundError, MissingExtraError
-from llama_index_medqa.profiles import EMBEDDED
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -40,44 +22,12 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-def mcp(
-    folder: IndexOption = "medqa_index",
-    profile: ProfileOption = EMBEDDED.name,
-    embedder: EmbedderOption = None,
-    llm: LlmOption = None,
-    weights: WeightsOption = None,
-    weights_sha256: WeightsHashOption = None,
-    api_base: ApiBaseOption = None,
-    model: ModelOption = None,
-    adapter: AdapterOption = None,
-    manifest: ManifestOption = None,
-    top_k: TopKOption = None,
-    retrieval: RetrievalOption = None,
-    include_retracted: RetractedOption = False,
-    policy: PolicyOption = "strict",
-    strictness: StrictnessOption = "balanced",
-    verbose: VerboseOption = False,
-) -> None:
+@with_groups
+def mcp(answering: AnsweringOptions, verbose: VerboseOption = False) -> None:
     """Serve tools for agents (MCP) over standard input and output: ask, search, verify a claim, read a record."""
-    chosen = AnsweredWith.of_options(
-        profile,
-        folder,
-        policy=policy,
-        strictness=strictness,
-        llm=llm,
-        api_base=api_base,
-        embedder=embedder,
-        base_model=model,
-        adapter=adapter,
-        manifest=manifest,
-        similarity_top_k=top_k,
-        retrieval=retrieval,
-        weights=weights,
-        weights_sha256=weights_sha256,
-        include_retracted=include_retracted,
-    )
+    chosen = AnsweredWith.of_options(answering)
     _require_extra()
-    _require_folder(folder)
+    _require_folder(chosen.folder)
     with _protocol_output() as output:
         _serve(chosen, output)
 
@@ -94,7 +44,7 @@ def _require_extra() -> None:
         raise MissingExtraError("medqa mcp", "server") from error
 
 
-def _require_folder(place: str) -> None:
+def _require_folder(folder: str) -> None:
     """Raise for a missing folder without loading what reads an index.
 
     Agents do not wait long for the first reply.
@@ -102,8 +52,8 @@ def _require_folder(place: str) -> None:
     Raises:
         IndexNotFoundError: it is missing.
     """
-    if "://" not in place and not Path(place).is_dir():
-        raise IndexNotFoundError(f"There is no index in {place}: build one first, with `medqa index FILE`.")
+    if "://" not in folder and not Path(folder).is_dir():
+        raise IndexNotFoundError(f"There is no index in {folder}: build one first, with `medqa index FILE`.")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Options, profile and terminal that the commands share."""
+"""Options, exit codes, profile and terminal that the commands share."""
 
 import logging
 import sys
@@ -16,6 +16,13 @@ from llama_index_medqa.verification.verdicts import Strictness
 
 if TYPE_CHECKING:
     from llama_index_medqa.cli.display.terminal import Terminal
+
+EXIT_FAILED = 1
+"""An error, and nothing was done; or a gate that does not pass."""
+EXIT_MISUSED = 2
+"""The command was misused; as its own parser ends where an option does not exist."""
+EXIT_INCOMPLETE = 3
+"""Some of the questions, lines or records failed; all others are done."""
 
 
 def _among(*values: str) -> Callable[[], list[str]]:
@@ -91,8 +98,14 @@ PolicyOption = Annotated[
         autocompletion=_among(*get_args(Policy)),
     ),
 ]
-FirstYearOption = Annotated[int | None, typer.Option("--from-year", help="Papers of this year or later.")]
-LastYearOption = Annotated[int | None, typer.Option("--to-year", help="Papers of this year or earlier.")]
+FirstYearOption = Annotated[
+    int | None, typer.Option("--from-year", min=1000, max=9999, help="Papers of this year or later.")
+]
+LastYearOption = Annotated[
+    int | None, typer.Option("--to-year", min=1000, max=9999, help="Papers of this year or earlier.")
+]
+ChunkSizeOption = Annotated[int | None, typer.Option(help="Most tokens in a chunk (of a new index).")]
+ChunkOverlapOption = Annotated[int | None, typer.Option(help="Tokens shared by neighbouring chunks.")]
 TypeOption = Annotated[
     list[str] | None, typer.Option("--type", help="Papers of this publication type, or of one of several.")
 ]

@@ -4,13 +4,15 @@ import os
 import signal
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from llama_index_medqa.cli.option_groups import with_groups
 from llama_index_medqa.cli.options import (
+    EXIT_FAILED,
     EmbedderOption,
     IndexOption,
     JsonOption,
@@ -24,24 +26,63 @@ from llama_index_medqa.errors import IndexNotFoundError, UsageError
 from llama_index_medqa.profiles import EMBEDDED, MISTRAL_7B, Profile
 
 
+@dataclass(frozen=True)
+class VllmOptions:
+    """How vLLM runs the model."""
+
+    served_model_name: Annotated[str | None, typer.Option(help="Name of the base model for clients.")] = None
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto"
+    max_model_len: Annotated[int | None, typer.Option(min=1, help="Tokens of prompt and answer.")] = None
+    gpu_memory_utilization: Annotated[float | None, typer.Option(help="Share of a GPU's memory.")] = None
+    tensor_parallel_size: Annotated[int, typer.Option(min=1, help="GPUs that share a copy of the model.")] = 1
+    data_parallel_size: Annotated[int, typer.Option(min=1, help="Copies of the model.")] = 1
+    pipeline_parallel_size: Annotated[int, typer.Option(min=1, help="Machines that share a copy.")] = 1
+    ray: Annotated[bool, typer.Option("--ray", help="Use the GPUs of a running Ray cluster.")] = False
+    quantization: Annotated[str | None, typer.Option(help="Such as fp8, awq or bitsandbytes.")] = None
+    runtime_adapters: Annotated[
+        bool, typer.Option("--runtime-adapters", help="Allow to load adapters while it runs.")
+    ] = False
+
+    def as_settings(self, model: str, adapters: dict[str, str], lora_rank: int | None, more: list[str]) -> Any:
+        """Return the settings of a server.
+
+        Args:
+            model: the base model.
+            adapters: paths by name.
+            lora_rank: the largest of the adapters; None where it is not known.
+            more: further arguments of vLLM.
+        """
+        from llama_index_medqa.serving.vllm_process import VllmSettings
+
+        return VllmSettings(
+            model=model,
+            adapters=adapters,
+            served_model_name=self.served_model_name,
+            host=self.host,
+            port=self.port,
+            dtype=_dtype(self.dtype),
+            max_model_len=self.max_model_len,
+            max_lora_rank=lora_rank,
+            gpu_memory_utilization=self.gpu_memory_utilization,
+            tensor_parallel_size=self.tensor_parallel_size,
+            data_parallel_size=self.data_parallel_size,
+            pipeline_parallel_size=self.pipeline_parallel_size,
+            distributed_executor_backend="ray" if self.ray else None,
+            quantization=self.quantization,
+            runtime_adapters=self.runtime_adapters,
+            more=tuple(more),
+        )
+
+
+@with_groups
 def serve(
+    *,
     profile: Annotated[str, typer.Option(envvar="MEDQA_PROFILE", help="Names the base model.")] = MISTRAL_7B.name,
     adapter: Annotated[list[str] | None, typer.Option(help="NAME=PATH of a LoRA adapter; may be given again.")] = None,
     model: Annotated[str | None, typer.Option(help="Base model, in place of the profile's.")] = None,
-    served_model_name: Annotated[str | None, typer.Option(help="Name of the base model for clients.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
-    max_model_len: Annotated[int | None, typer.Option(min=1, help="Tokens of prompt and answer.")] = None,
-    gpu_memory_utilization: Annotated[float | None, typer.Option(help="Share of a GPU's memory.")] = None,
-    tensor_parallel_size: Annotated[int, typer.Option(min=1, help="GPUs that share a copy of the model.")] = 1,
-    data_parallel_size: Annotated[int, typer.Option(min=1, help="Copies of the model.")] = 1,
-    pipeline_parallel_size: Annotated[int, typer.Option(min=1, help="Machines that share a copy.")] = 1,
-    ray: Annotated[bool, typer.Option("--ray", help="Use the GPUs of a running Ray cluster.")] = False,
-    quantization: Annotated[str | None, typer.Option(help="Such as fp8, awq or bitsandbytes.")] = None,
-    runtime_adapters: Annotated[
-        bool, typer.Option("--runtime-adapters", help="Allow to load adapters while it runs.")
-    ] = False,
+    vllm: VllmOptions,
     python: Annotated[
         str | None, typer.Option(envvar="MEDQA_VLLM_PYTHON", help="The Python of vLLM's environment.")
     ] = None,
@@ -50,27 +91,11 @@ def serve(
 ) -> None:
     """Serve a base model and its LoRA adapters with vLLM, until interrupted."""
     from llama_index_medqa.llms.adapter_manifest import MANIFEST_NAME, check_adapter
-    from llama_index_medqa.serving.vllm_process import VllmSettings, lora_rank, shell_line
+    from llama_index_medqa.serving.vllm_process import lora_rank, shell_line
 
     adapters = _named_paths(adapter or [])
-    settings = VllmSettings(
-        model=model or _base_model(profile),
-        adapters=adapters,
-        served_model_name=served_model_name,
-        host=host,
-        port=port,
-        dtype=_dtype(dtype),
-        max_model_len=max_model_len,
-        max_lora_rank=None if show and not all(map(os.path.isdir, adapters.values())) else lora_rank(adapters),
-        gpu_memory_utilization=gpu_memory_utilization,
-        tensor_parallel_size=tensor_parallel_size,
-        data_parallel_size=data_parallel_size,
-        pipeline_parallel_size=pipeline_parallel_size,
-        distributed_executor_backend="ray" if ray else None,
-        quantization=quantization,
-        runtime_adapters=runtime_adapters,
-        more=tuple(more or ()),
-    )
+    rank = None if show and not all(map(os.path.isdir, adapters.values())) else lora_rank(adapters)
+    settings = vllm.as_settings(model or _base_model(profile), adapters, rank, more or [])
     if show:
         sys.stdout.write(shell_line(settings, python=python or "python") + "\n")
         return
@@ -130,7 +155,7 @@ def doctor(
     else:
         terminal_for(as_json).show_diagnoses(findings)
     if any(finding.state == "wrong" for finding in findings):
-        sys.exit(1)
+        sys.exit(EXIT_FAILED)
 
 
 def _repair(profile: Profile, folder: str, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llama_index_medqa._common.jsonl import read_objects
-from llama_index_medqa.cli.options import print_json
+from llama_index_medqa.cli.options import EXIT_INCOMPLETE, print_json
 from llama_index_medqa.errors import InputError, MedQAError, UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from llama_index_medqa.cli.question_list.answer_file import AnswerFile
     from llama_index_medqa.retrieval.paper_filter import PaperFilter
 
-# Some questions have no answer because something failed; all others are in the file.
-EXIT_INCOMPLETE = 3
 _QUESTION_FORMATS = (".csv", ".jsonl", ".txt")
 # When so many fail one after the other, it is not the questions that fail.
 _MOST_FAILURES = 3
