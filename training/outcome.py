@@ -48,20 +48,9 @@ def finish(
     _write_weights(run / _WEIGHTS, folder / _WEIGHTS)
     _write_config(run / _CONFIG, folder / _CONFIG, name)
     curve = loss_curve(run)
-    results, steps = _read(run / RESULTS), int(_read(run / STATE)["global_step"])
-    # Of the last process: what an earlier one took is not known.
-    seen = samples * results["epoch"] * (steps - resumed_from) / steps
     _write_curve(curve, folder / CURVE)
     plot_loss(curve, folder / FIGURE, f"{recipe.name} on {name}")
-    training = TrainingRun(
-        recipe=recipe.name,
-        data_sha256=data_sha256,
-        samples=samples,
-        steps=steps,
-        epochs=results["epoch"],
-        samples_per_second=round(seen / results["train_runtime"], 4),
-        loss_curve=tuple(LossPoint(step=step, loss=loss) for step, loss in curve),
-    )
+    training = _training_run(recipe, curve, data_sha256=data_sha256, samples=samples, resumed_from=resumed_from)
     (folder / CARD).write_text(model_card(recipe, name, training, rejected), encoding="utf-8")
     return make_manifest(
         folder,
@@ -70,6 +59,24 @@ def finish(
         template=recipe.template,
         base_name=name,
         training=training,
+    )
+
+
+def _training_run(
+    recipe: Recipe, curve: list[tuple[int, float]], *, data_sha256: str, samples: int, resumed_from: int
+) -> TrainingRun:
+    run = recipe.run_dir
+    results, steps = _read(run / RESULTS), int(_read(run / STATE)["global_step"])
+    # Of the last process: what an earlier one took is not known.
+    seen = samples * results["epoch"] * (steps - resumed_from) / steps
+    return TrainingRun(
+        recipe=recipe.name,
+        data_sha256=data_sha256,
+        samples=samples,
+        steps=steps,
+        epochs=results["epoch"],
+        samples_per_second=round(seen / results["train_runtime"], 4),
+        loss_curve=tuple(LossPoint(step=step, loss=loss) for step, loss in curve),
     )
 
 

@@ -5,6 +5,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +52,35 @@ class RoleSentence(NamedTuple):
     role: str
 
 
+@dataclass(frozen=True)
+class _Weights:
+    """Of the regression, rounded: for each role a constant, and a weight of each feature."""
+
+    constants: list[float]
+    weights: dict[str, list[float]]
+
+    def quality(self, unseen: Sequence[RoleSentence]) -> dict[str, Any]:
+        """Return the share of right roles, and the AUROC of each, on sentences that were not fitted."""
+        import numpy as np
+        from sklearn.metrics import roc_auc_score
+
+        scores = np.array([self._scores(one.text) for one in unseen])
+        chances = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        right = [RoleChances._fields[best] == one.role for best, one in zip(scores.argmax(axis=1), unseen, strict=True)]
+        auroc = {
+            role: round(float(roc_auc_score([one.role == role for one in unseen], chances[:, number])), 3)
+            for number, role in enumerate(RoleChances._fields)
+        }
+        return {"sentences": len(unseen), "auroc": auroc, "right": round(sum(right) / len(right), 3)}
+
+    def _scores(self, text: str) -> Any:
+        import numpy as np
+
+        return np.sum(
+            [self.constants, *(self.weights[feature] for feature in features(text) if feature in self.weights)], axis=0
+        )
+
+
 def make_weights(data: Path, out: Path, seed: int = 24) -> dict[str, Any]:
     """Fit the regression, write its weights, and return its quality.
 
@@ -61,16 +91,25 @@ def make_weights(data: Path, out: Path, seed: int = 24) -> dict[str, Any]:
         out: file of the weights.
         seed: decides which tenth of the abstracts is kept back.
     """
-    import numpy as np
-    from sklearn.feature_extraction import DictVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-
     sentences = list(_under_headings(data))
     pmids = sorted({one.pmid for one in sentences})
     random.Random(seed).shuffle(pmids)  # noqa: S311
     kept_back = set(pmids[: len(pmids) // 10])
     seen = [one for one in sentences if one.pmid not in kept_back]
+    fitted = _fit(seen)
+    out.write_text(json.dumps(asdict(fitted)) + "\n", encoding="utf-8")
+    return {
+        "fitted_on": len(seen),
+        "kept_back": fitted.quality([one for one in sentences if one.pmid in kept_back]),
+        "PubMedQA training questions": fitted.quality(list(_of_pubmedqa(data / "qa"))),
+    }
+
+
+def _fit(seen: Sequence[RoleSentence]) -> _Weights:
+    """Fit the regression, and keep the weights that matter most."""
+    from sklearn.feature_extraction import DictVectorizer
+    from sklearn.linear_model import LogisticRegression
+
     counts = Counter(feature for one in seen for feature in features(one.text))
     vectorizer = DictVectorizer()
     matrix = vectorizer.fit_transform(
@@ -80,30 +119,10 @@ def make_weights(data: Path, out: Path, seed: int = 24) -> dict[str, Any]:
     rows = [list(model.classes_).index(role) for role in RoleChances._fields]
     worth = dict(zip(vectorizer.get_feature_names_out(), model.coef_[rows].T, strict=True))
     chosen = sorted(worth, key=lambda name: -max(abs(worth[name])) * counts[name] ** 0.5)[:_MOST_WEIGHTS]
-    constants = [round(float(constant), 3) for constant in model.intercept_[rows]]
-    weights = {name: [round(float(weight), 2) for weight in worth[name]] for name in sorted(chosen)}
-    out.write_text(json.dumps({"constants": constants, "weights": weights}) + "\n", encoding="utf-8")
-
-    def measured(unseen: Sequence[RoleSentence]) -> dict[str, Any]:
-        scores = np.array(
-            [
-                np.sum([constants, *(weights[feature] for feature in features(one.text) if feature in weights)], axis=0)
-                for one in unseen
-            ]
-        )
-        chances = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-        right = [RoleChances._fields[best] == one.role for best, one in zip(scores.argmax(axis=1), unseen, strict=True)]
-        auroc = {
-            role: round(float(roc_auc_score([one.role == role for one in unseen], chances[:, number])), 3)
-            for number, role in enumerate(RoleChances._fields)
-        }
-        return {"sentences": len(unseen), "auroc": auroc, "right": round(sum(right) / len(right), 3)}
-
-    return {
-        "fitted_on": len(seen),
-        "kept_back": measured([one for one in sentences if one.pmid in kept_back]),
-        "PubMedQA training questions": measured(list(_of_pubmedqa(data / "qa"))),
-    }
+    return _Weights(
+        [round(float(constant), 3) for constant in model.intercept_[rows]],
+        {name: [round(float(weight), 2) for weight in worth[name]] for name in sorted(chosen)},
+    )
 
 
 def _under_headings(data: Path) -> Iterator[RoleSentence]:

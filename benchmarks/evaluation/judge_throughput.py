@@ -145,11 +145,17 @@ def compare(server: JudgeServer, ours: Side, bodies: Sequence[Mapping[str, Any]]
                 values.append(spent[side])
         rates = {side: round(len(bodies) / value, 2) for side, value in spent.items()}
         print(f"round {number}: {rates} requests a second", file=sys.stderr, flush=True)
-    rates = {side: [len(bodies) / value for value in values] for side, values in seconds.items()}
+    return _summary(len(bodies), rounds, seconds, processor, equal)
+
+
+def _summary(
+    requests: int, rounds: int, seconds: dict[str, list[float]], processor: dict[str, float], equal: int
+) -> dict[str, Any]:
+    rates = {side: [requests / value for value in values] for side, values in seconds.items()}
     medians = {side: statistics.median(values) for side, values in rates.items()}
-    calls = rounds * len(bodies)
+    calls = rounds * requests
     return {
-        "requests": len(bodies),
+        "requests": requests,
         "requests_per_second": {side: [round(value, 3) for value in values] for side, values in rates.items()},
         "median_requests_per_second": {side: round(value, 3) for side, value in medians.items()},
         "ours_of_bare": round(medians["ours"] / medians["bare"], 4),

@@ -74,6 +74,19 @@ def _estimate(estimate: Estimate | None) -> dict[str, float] | None:
     return {key: round(value, 4) for key, value in estimate._asdict().items()} if estimate else None
 
 
+def _differences(found: Sequence[EffectComparison]) -> list[str]:
+    return [
+        "## Differences",
+        "",
+        "p by exact McNemar's test where answers are right or wrong, else by flipped signs;",
+        f"corrected by Holm for all {len(found)} of them.",
+        "",
+        "| measure | effect | difference | gained, lost | p | corrected | questions |",
+        "|---|---|---|---|---|---|---|",
+        *(_row(one) for one in found),
+    ]
+
+
 def as_markdown(
     cells: Sequence[CellScores],
     found: Sequence[EffectComparison],
@@ -100,17 +113,7 @@ def as_markdown(
                 f"| {name} | {' | '.join(_cell(pair.get(condition), measure) for condition in (CLOSED, RAG))} |"
             )
         lines.append("")
-    lines += [
-        "## Differences",
-        "",
-        "p by exact McNemar's test where answers are right or wrong, else by flipped signs;",
-    ]
-    lines += [f"corrected by Holm for all {len(found)} of them.", ""]
-    lines += [
-        "| measure | effect | difference | gained, lost | p | corrected | questions |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [_row(one) for one in found]
+    lines += _differences(found)
     lines += ["", "## What is shown", "", *conclusions(found), ""]
     proved = ", ".join(name for name, proof in proofs.items() if not proof["gap"])
     lines += [f"Adapters proved before the first question of: {proved or 'none'}.", ""]

@@ -318,6 +318,23 @@ def samples(folder: Path | None) -> dict[str, bytes]:
     return found
 
 
+def outcome(content: bytes, description: str, *, is_export: bool) -> str:
+    """Read an input, and return ``read`` or the name of the error."""
+    try:
+        with time_limit():
+            read_all(content)
+            if is_export:
+                require_unmerged(content)
+    except MedQAError as error:
+        if len(str(error).splitlines()) != 1:
+            raise RuntimeError(f"{description}: not one line: {error!r}") from error
+        return type(error).__name__
+    except BaseException:
+        sys.stderr.write(f"{description}:\n")
+        raise
+    return "read"
+
+
 def main() -> None:
     """Read mutated inputs and count what came of them."""
     parser = argparse.ArgumentParser(description="Fuzz the readers of files.")
@@ -339,19 +356,7 @@ def main() -> None:
         name = source.choice(list(EXPORTS)) if is_export else name
         content = with_changed_lines(EXPORTS[name], source) if is_export else mutated(found[name], source)
         start = time.process_time()
-        try:
-            with time_limit():
-                read_all(content)
-                if is_export:
-                    require_unmerged(content)
-            outcomes["read"] += 1
-        except MedQAError as error:
-            outcomes[type(error).__name__] += 1
-            if len(str(error).splitlines()) != 1:
-                raise RuntimeError(f"input {number}, mutated from {name}: not one line: {error!r}") from error
-        except BaseException:
-            sys.stderr.write(f"input {number}, mutated from {name}:\n")
-            raise
+        outcomes[outcome(content, f"input {number}, mutated from {name}", is_export=is_export)] += 1
         slowest = max(slowest, time.process_time() - start)
     results = {
         **made_with,

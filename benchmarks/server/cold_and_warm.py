@@ -140,7 +140,7 @@ def with_model(folder: str, runs: int) -> dict[str, Any]:
     """Costs with the embedded model: cold, warm, and the same prompt as a bare request."""
     results: dict[str, Any] = {"cold": [command_cost("ask", QUESTIONS[0], "--llm", "local", "--index", folder)]}
     results["beside_a_bare_request"] = []
-    from llama_index_medqa.components import open_drafter, open_embedder, open_engine, open_index, start_answer
+    from llama_index_medqa.components import open_drafter, open_embedder, open_engine, open_index
     from llama_index_medqa.profiles import EMBEDDED
 
     index = open_index(EMBEDDED, folder, open_embedder(EMBEDDED))
@@ -152,32 +152,35 @@ def with_model(folder: str, runs: int) -> dict[str, Any]:
         engine = open_engine(EMBEDDED, index, drafter)
         engine.verifier.verify(["Water is wet."], [])
         for question in QUESTIONS[:runs]:
-            sent.clear()
-            start, cpu = time.perf_counter(), _cpu_of(os.getpid())
-            pieces = iter(start_answer(engine, question).response_gen)
-            next(pieces, "")
-            first = time.perf_counter() - start
-            for _ in pieces:
-                pass
-            asked = time.perf_counter() - start, _cpu_of(os.getpid()) - cpu
-            assert sent, "the model was asked nothing"
-            start, cpu = time.perf_counter(), _cpu_of(os.getpid())
-            for body in sent:
-                bare = {**body["json"], "cache_prompt": False}
-                httpx.post(body["url"], json=bare, timeout=SECONDS, trust_env=False).raise_for_status().read()
-            alone = time.perf_counter() - start, _cpu_of(os.getpid()) - cpu
-            results["beside_a_bare_request"].append(
-                {
-                    "requests": len(sent),
-                    "answer": _rounded(
-                        {"seconds": asked[0], "cpu_seconds": asked[1], "seconds_to_first_sentence": first}
-                    ),
-                    "bare": _rounded({"seconds": alone[0], "cpu_seconds": alone[1]}),
-                    "overhead_seconds": round(asked[0] / alone[0] - 1, 3),
-                    "overhead_cpu": round(asked[1] / alone[1] - 1, 3),
-                }
-            )
+            results["beside_a_bare_request"].append(_beside_bare_requests(engine, question, sent))
     return results
+
+
+def _beside_bare_requests(engine: Any, question: str, sent: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the cost of an answer, and of its requests to the model alone."""
+    from llama_index_medqa.components import start_answer
+
+    sent.clear()
+    start, cpu = time.perf_counter(), _cpu_of(os.getpid())
+    pieces = iter(start_answer(engine, question).response_gen)
+    next(pieces, "")
+    first = time.perf_counter() - start
+    for _ in pieces:
+        pass
+    asked = time.perf_counter() - start, _cpu_of(os.getpid()) - cpu
+    assert sent, "the model was asked nothing"
+    start, cpu = time.perf_counter(), _cpu_of(os.getpid())
+    for body in sent:
+        bare = {**body["json"], "cache_prompt": False}
+        httpx.post(body["url"], json=bare, timeout=SECONDS, trust_env=False).raise_for_status().read()
+    alone = time.perf_counter() - start, _cpu_of(os.getpid()) - cpu
+    return {
+        "requests": len(sent),
+        "answer": _rounded({"seconds": asked[0], "cpu_seconds": asked[1], "seconds_to_first_sentence": first}),
+        "bare": _rounded({"seconds": alone[0], "cpu_seconds": alone[1]}),
+        "overhead_seconds": round(asked[0] / alone[0] - 1, 3),
+        "overhead_cpu": round(asked[1] / alone[1] - 1, 3),
+    }
 
 
 def _keep(request: httpx.Request, sent: list[dict[str, Any]]) -> None:

@@ -67,29 +67,18 @@ def question_of(number: int, source: random.Random) -> str:
     return f"{asked} Asked by person {source.randrange(10**9)}." if source.random() < 1 / 3 else asked
 
 
-def serve(folder: str) -> None:
-    """Serve until the process is ended; the address is its first line."""
-    import socket
+def scripted_models() -> tuple[Any, Any]:
+    """Return a drafter and an entailment model without weights.
 
-    import uvicorn
+    Unlike the doubles for tests they remember nothing: the drafter says the result of the record that is asked about.
+    """
     from llama_index.core.base.llms.types import CompletionResponse, CompletionResponseGen, LLMMetadata
     from llama_index.core.llms.custom import CustomLLM
 
-    from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
-    from llama_index_medqa.indexing.reader import to_document
-    from llama_index_medqa.profiles import EMBEDDED
-    from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
-    from llama_index_medqa.server.application import create_app, uvicorn_config
-    from llama_index_medqa.server.security import SecuritySettings
-    from llama_index_medqa.server.service import AnswerService, ServiceLimits
-    from llama_index_medqa.testing import HashEmbedding, ScriptedEntailment
+    from llama_index_medqa.testing import ScriptedEntailment
     from llama_index_medqa.testing.entailment import shared_words
-    from llama_index_medqa.verification.verifier import ClaimVerifier
-    from llama_index_medqa.weights import locate
 
     class Scripted(CustomLLM):
-        """Says the result of the record that is asked about; unlike the double for tests it remembers nothing."""
-
         @property
         def metadata(self) -> LLMMetadata:
             return LLMMetadata(model_name="scripted")
@@ -104,11 +93,30 @@ def serve(folder: str) -> None:
                 yield CompletionResponse(text=text[:end], delta=text[end - 10 : end])
 
     class Forgetful(ScriptedEntailment):
-        """As the double, but remembers nothing."""
-
         def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Any]:
             return [shared_words(premise, claim) for premise, claim in pairs]
 
+    return Scripted(), Forgetful()
+
+
+def serve(folder: str) -> None:
+    """Serve until the process is ended; the address is its first line."""
+    import socket
+
+    import uvicorn
+
+    from llama_index_medqa import MedQAQueryEngine, PubMedIndex, TokenNodeParser
+    from llama_index_medqa.indexing.reader import to_document
+    from llama_index_medqa.profiles import EMBEDDED
+    from llama_index_medqa.pubmed.record import AbstractSection, PubMedRecord
+    from llama_index_medqa.server.application import create_app, uvicorn_config
+    from llama_index_medqa.server.security import SecuritySettings
+    from llama_index_medqa.server.service import AnswerService, ServiceLimits
+    from llama_index_medqa.testing import HashEmbedding
+    from llama_index_medqa.verification.verifier import ClaimVerifier
+    from llama_index_medqa.weights import locate
+
+    drafter, entailment = scripted_models()
     records = [
         PubMedRecord(
             pmid=str(1000 + number),
@@ -120,7 +128,7 @@ def serve(folder: str) -> None:
     parser = TokenNodeParser(tokenizer=str(locate(EMBEDDED.embedder)), chunk_size=128, chunk_overlap=64)
     index = PubMedIndex.open(folder, embed_model=HashEmbedding(), node_parser=parser, create=True)
     index.ingest(map(to_document, records))
-    engine = MedQAQueryEngine.from_index(index, Scripted(), verifier=ClaimVerifier(Forgetful()))
+    engine = MedQAQueryEngine.from_index(index, drafter, verifier=ClaimVerifier(entailment))
     service = AnswerService(index, engine, limits=ServiceLimits(most_cached_answers=MOST_CACHED_ANSWERS))
     settings = SecuritySettings()
     listener = socket.create_server(("127.0.0.1", 0))

@@ -54,9 +54,7 @@ def build(
     grounded: GroundedSettings | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Write the data set and its manifest.
-
-    ``train.jsonl``, ``validation.jsonl``, ``dataset_info.json`` and ``manifest.json``.
+    """Write the data set and its manifest, and return the manifest.
 
     Nothing is written unless all went well. The same inputs and settings give the same bytes.
 
@@ -67,9 +65,6 @@ def build(
         settings: what both recipes share.
         grounded: settings of the grounded recipe; None for the seed's.
         tell: called with what is being done.
-
-    Returns:
-        The manifest.
 
     Raises:
         EmptyCorpusError: no record made an item for training.
@@ -86,16 +81,10 @@ def build(
             for record_id, row, kind in _items(records, grounded, folder, screening, tell):
                 rows.write(record_id, row, kind)
         seen.close()
-        if not rows.counts[TRAIN]:
-            raise EmptyCorpusError(_nothing_left(screening))
-        sources = {
-            "inputs": [file_facts(file) for file in files],
-            "evaluation_sets": [file_facts(file) for file in excluded],
-        }
+        _require_items(rows, screening)
+        sources = {"inputs": list(map(file_facts, files)), "evaluation_sets": list(map(file_facts, excluded))}
         manifest = _manifest(settings, grounded, screening, rows) | sources
-        write_json(folder / DATASET_INFO, dataset_info(f"medqa_{settings.recipe}", rows.written))
-        write_json(folder / MANIFEST, manifest)
-        _put_in_place(folder, out, rows)
+        _publish(folder, out, rows, manifest)
     return manifest
 
 
@@ -116,8 +105,10 @@ def _manifest(
     }
 
 
-def _put_in_place(folder: Path, out: Path, rows: Rows) -> None:
-    """Move the files into place, and remove those of an earlier run."""
+def _publish(folder: Path, out: Path, rows: Rows, manifest: dict[str, Any]) -> None:
+    """Describe the files for LLaMA-Factory, and move them to ``out``, in place of those of an earlier run."""
+    write_json(folder / DATASET_INFO, dataset_info(f"medqa_{manifest['recipe']}", rows.written))
+    write_json(folder / MANIFEST, manifest)
     for path in rows.paths.values():
         (out / path.name).unlink(missing_ok=True)
     for path in (*rows.written, folder / DATASET_INFO, folder / MANIFEST):
@@ -165,9 +156,11 @@ def _prompt() -> dict[str, str]:
     return {"version": GROUNDED_ANSWER_VERSION, "hash": template_hash(GROUNDED_ANSWER)}
 
 
-def _nothing_left(screening: Screening) -> str:
+def _require_items(rows: Rows, screening: Screening) -> None:
+    if rows.counts[TRAIN]:
+        return
     reasons = ", ".join(f"{number} {reason}" for reason, number in screening.rejected.most_common())
-    return (
+    raise EmptyCorpusError(
         f"None of {screening.read} records made an item for training ({reasons or 'there are none'}). "
         "Give other records, or more of them."
     )

@@ -77,6 +77,18 @@ class ContextBuilder:
         self._drafter = drafter
         self._most_tokens = most_tokens
 
+    def _answerable(
+        self, parts: Sequence[QuestionPart], found: Sequence[list[NodeWithScore]]
+    ) -> tuple[list[QuestionPart], float | None]:
+        """Return the answerable parts, and the greatest confidence of any."""
+        confidences = [self._gate.confidence(part.search, its) for part, its in zip(parts, found, strict=True)]
+        answerable = [
+            part
+            for part, confidence in zip(parts, confidences, strict=True)
+            if confidence is not None and confidence >= self._gate.threshold
+        ]
+        return answerable, max((value for value in confidences if value is not None), default=None)
+
     def build(
         self, question: str, parts: Sequence[QuestionPart], found: Sequence[list[NodeWithScore]]
     ) -> AnswerContext:
@@ -93,13 +105,7 @@ class ContextBuilder:
         passages = passages_of(nodes)
         evidence = AnswerContext(question, nodes, passages, searched=[part.search for part in parts], withheld=withheld)
         evidence.retrieved_sentences = _sentence_count(passages)
-        confidences = [self._gate.confidence(part.search, its) for part, its in zip(parts, found, strict=True)]
-        evidence.confidence = max((value for value in confidences if value is not None), default=None)
-        answerable = [
-            part
-            for part, confidence in zip(parts, confidences, strict=True)
-            if confidence is not None and confidence >= self._gate.threshold
-        ]
+        answerable, evidence.confidence = self._answerable(parts, found)
         if not answerable or not passages:
             evidence.refusal = "no_evidence"
             return evidence

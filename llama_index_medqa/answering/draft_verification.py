@@ -1,9 +1,11 @@
 """Verifies a draft sentence by sentence while it is written."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+
+from llama_index.core.schema import NodeWithScore
 
 from llama_index_medqa._common.timer import StageTimer
 from llama_index_medqa.answering.context import AnswerContext
@@ -93,11 +95,7 @@ class DraftVerifier:
         self._as_of = as_of
         self._caution = caution
         self._notice = notice
-        self._statuses = {
-            document_id_of(item.node): str(item.node.metadata["status"])
-            for item in evidence.nodes
-            if item.node.metadata.get("status") in _UNUSUAL
-        }
+        self._statuses = _unusual_statuses(evidence.nodes)
         self._reader = DraftReader(evidence.question, is_quoted=identity.model == EXTRACTIVE)
         self._draft: list[str] = []
         self._sentences: list[AnswerSentence] = []
@@ -177,14 +175,7 @@ class DraftVerifier:
             evidence_left_out=0 if evidence.refusal else evidence.left_out,
             translation=self.translation,
             abstained=abstained,
-            explanation=evidence.unmet_filters
-            or explanation(
-                abstained,
-                self._identity.model,
-                drafted=len(self._whole),
-                cut_off=self._cut_off,
-                problem=self.asked.problem if self.asked else "",
-            ),
+            explanation=evidence.unmet_filters or self._explanation(abstained),
             searched=evidence.searched,
             excluded=evidence.excluded,
             unanswered=evidence.unanswered,
@@ -360,6 +351,11 @@ class DraftVerifier:
         """Return the dropped sentences that were drafted to their end."""
         return [item for item in self._dropped if all(finding.kind != "cut_off" for finding in item.findings)]
 
+    def _explanation(self, abstained: Abstention | None) -> str:
+        problem = self.asked.problem if self.asked else ""
+        drafted = len(self._whole)
+        return explanation(abstained, self._identity.model, drafted=drafted, cut_off=self._cut_off, problem=problem)
+
     def _abstention(self) -> Abstention | None:
         if self._sentences:
             return None
@@ -368,3 +364,11 @@ class DraftVerifier:
         if self._refused or (self._declined and not self._whole):
             return "model_declined"
         return "nothing_supported" if self._whole else "nothing_drafted"
+
+
+def _unusual_statuses(nodes: Sequence[NodeWithScore]) -> dict[str, str]:
+    return {
+        document_id_of(item.node): str(item.node.metadata["status"])
+        for item in nodes
+        if item.node.metadata.get("status") in _UNUSUAL
+    }

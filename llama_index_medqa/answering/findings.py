@@ -59,11 +59,10 @@ def relevant_findings(
 
     The quotes of a paper are in its order.
 
-    A sentence counts by the share of the question's words that it holds, each by its rarity, those of its title by
-    half; the earlier its paper was found, the more. Conclusions count more than others, methods less; where a question
-    asks for yes or no, or compares, a sentence counts by the chance that it reports a finding. Titles, questions, aims
-    and orders to the reader are never quoted, nor is anything of a paper that lacks most rare names of the question. Of
-    sentences that say the same one is quoted.
+    A sentence counts by the share of the question's words that it holds, weighted by rarity, those of its title by
+    half; earlier papers count more, conclusions too, methods less. Where a question asks for yes or no, or compares, a
+    sentence counts by the chance that it reports a finding. Titles, questions, aims and orders to the reader are never
+    quoted, nor papers that lack most rare names of the question. Of sentences that say the same one is quoted.
 
     Args:
         question: what was asked.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from llama_index.core import Document
 
+from llama_index_medqa.answering.query_engine import MedQAQueryEngine
 from llama_index_medqa.cli.display.terminal import Terminal
 from llama_index_medqa.components import open_drafter, open_embedder, open_engine, open_index
 from llama_index_medqa.indexing.reader import PubMedReader
@@ -38,9 +39,7 @@ def run_demo(
     weights: str | None = None,
     weights_sha256: str | None = None,
 ) -> None:
-    """Index part of a MEDLINE file and answer three questions from it.
-
-    The time of each stage is shown.
+    """Index part of a MEDLINE file and answer three questions; show the seconds.
 
     Args:
         terminal: where to show it.
@@ -65,14 +64,18 @@ def run_demo(
             report = ingest_files(index, islice(records, _MOST_DOCUMENTS), progress=counter)
         terminal.show_report(folder, report)
         engine = open_engine(profile, index, drafter)
-        for number, question in enumerate(QUESTIONS, start=1):
-            terminal.line()
-            with terminal.stage(f"Question {number} of {len(QUESTIONS)}"):
-                terminal.show_answer(engine, question)
+        _answer_all(terminal, engine)
     terminal.line()
     if xml is None:
         terminal.line(f"{ATTRIBUTION}: the packaged sample.", "dim")
     terminal.line(f'Your turn: medqa ask --index {folder} "…" (or medqa info --index {folder})', "bold")
+
+
+def _answer_all(terminal: Terminal, engine: MedQAQueryEngine) -> None:
+    for number, question in enumerate(QUESTIONS, start=1):
+        terminal.line()
+        with terminal.stage(f"Question {number} of {len(QUESTIONS)}"):
+            terminal.show_answer(engine, question)
 
 
 def demo_documents() -> Iterator[Document]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from llama_index_medqa.evaluation.cases import EvaluationCase
     from llama_index_medqa.evaluation.judges import Judge
     from llama_index_medqa.evaluation.judges.model_calls import CallTotals, ModelCalls
+    from llama_index_medqa.evaluation.judges.ragas import RagasJudge
     from llama_index_medqa.evaluation.results import Results
     from llama_index_medqa.evaluation.runs.runner import Reply
 
@@ -143,31 +144,34 @@ async def scored(
         adapter: see :class:`Results`.
         run: what is told of the run, beside the judge's part of it.
     """
-    from llama_index_medqa.components import open_embedder
     from llama_index_medqa.evaluation.judges.by_name import judge_of
-    from llama_index_medqa.evaluation.judges.ragas import RagasJudge
     from llama_index_medqa.evaluation.measures.catalogue import measures_for
-    from llama_index_medqa.evaluation.measures.ragas import ragas_name
     from llama_index_medqa.evaluation.runs.scoring import score_all
 
     answered = sum(reply.answer is not None for reply in replies)
     async with AsyncExitStack() as stack:
         calls = await stack.enter_async_context(judging.open(terminal)) if judging.asks_model else None
         judge = judge_of(judging.judge, calls) if judging.judged_names else None
-        ragas = None
-        if calls and judging.ragas_names:
-            compares = "AnswerRelevancy(ragas)" in map(ragas_name, judging.ragas_names)
-            embedder = open_embedder(judging.profile) if compares else None
-            ragas = RagasJudge(calls, embedder, **judging.settings)
         return await score_all(
             cases,
             replies,
-            measures_for(cases, judging.names, headings=headings, judge=judge, ragas=ragas),
+            measures_for(cases, judging.names, headings=headings, judge=judge, ragas=_ragas_judge(judging, calls)),
             system=system,
             adapter=adapter,
             run=lambda: {**run(), **({"judge": cost(calls.totals, answered)} if calls else {})},
             progress=stack.enter_context(terminal.judging_progress()),
         )
+
+
+def _ragas_judge(judging: Judging, calls: "ModelCalls | None") -> "RagasJudge | None":
+    if calls is None or not judging.ragas_names:
+        return None
+    from llama_index_medqa.components import open_embedder
+    from llama_index_medqa.evaluation.judges.ragas import RagasJudge
+    from llama_index_medqa.evaluation.measures.ragas import ragas_name
+
+    compares = "AnswerRelevancy(ragas)" in map(ragas_name, judging.ragas_names)
+    return RagasJudge(calls, open_embedder(judging.profile) if compares else None, **judging.settings)
 
 
 def cost(totals: "CallTotals", cases: int) -> dict[str, Any]:

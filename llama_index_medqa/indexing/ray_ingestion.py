@@ -148,11 +148,7 @@ def ingest_with_ray(
         ServerError: the Chroma server or the Ray cluster failed.
     """
     _require_server(index.store)
-    given = list(files)
-    if STANDARD_INPUT in given:
-        raise InputError("Standard input cannot be read by Ray's workers: write it to a file that they see.")
-    # Workers have a folder of their own to start from.
-    paths = [str(Path(path).absolute()) for path in expand_sources(given)]
+    paths = _absolute_paths(list(files))
     total = _Total(progress)
     with index.store.sole_writer(wait=wait), _ray_errors(), _settings():
         outdated = outdated_days(index)
@@ -166,6 +162,13 @@ def ingest_with_ray(
         day = datetime.strptime(str(total.revised), "%Y%m%d").replace(tzinfo=UTC).date()
         note_source_day(index, day, outdated=outdated)
     return ScaleOutReport(total.report, total.failed)
+
+
+def _absolute_paths(files: list[str]) -> list[str]:
+    if STANDARD_INPUT in files:
+        raise InputError("Standard input cannot be read by Ray's workers: write it to a file that they see.")
+    # Workers have a folder of their own to start from.
+    return [str(Path(path).absolute()) for path in expand_sources(files)]
 
 
 def _require_server(store: Any) -> None:

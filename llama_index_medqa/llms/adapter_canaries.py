@@ -69,32 +69,21 @@ def make_manifest(
         base: folder or hub id of the base model.
         prompt_format: what stands around its prompts: a name in ``prompts.PROMPT_FORMATS``, or ``chat``.
         template: what it was trained to be asked.
-        base_name: name of the base model where it differs from ``base``, such as the hub id of a local copy.
+        base_name: of the base model where it differs from ``base``, such as the hub id of a local copy.
         training: how it was made; None where that is not known.
         texts: pairs of prompt and answer.
         dtype: in which to compute.
 
     Raises:
         MissingExtraError: peft is not installed.
-        InputError: no adapter, no base model, one does not fit the other, or the adapter changes nothing.
+        InputError: adapter or base model is missing, they do not fit, or the adapter changes nothing.
     """
-    if prompt_format not in (CHAT, *PROMPT_FORMATS):
-        raise InputError(f"There is no prompt format {prompt_format!r}: choose {', '.join((*PROMPT_FORMATS, CHAT))}.")
-    if importlib.util.find_spec("peft") is None:
-        raise MissingExtraError("The manifest of an adapter", "adapter")
-    settings, digest = adapter_settings(adapter), weights_sha256(adapter)
+    facts = _facts(adapter, template, prompt_format)
     canaries = compute_canaries(adapter, base, prompt_format=prompt_format, texts=texts, dtype=dtype)
-    if all(canary.base_logprobs == canary.adapter_logprobs for canary in canaries):
-        raise InputError(
-            f"The adapter in {adapter} changes nothing: base model and adapter find every token equally likely. "
-            "It was never trained, or its weights were not saved. Train it again."
-        )
+    _require_change(adapter, canaries)
     manifest = AdapterManifest(
         base_model=base_name or base,
-        prompt_format=prompt_format,
-        prompt_hash=template_hash(template, prompt_format),
-        lora=settings,
-        weights_sha256=digest,
+        **facts,
         dtype=dtype,
         canaries=tuple(canaries),
         training=training,
@@ -102,6 +91,28 @@ def make_manifest(
     )
     write_manifest(manifest, adapter)
     return manifest
+
+
+def _facts(adapter: str | os.PathLike[str], template: BasePromptTemplate, prompt_format: str) -> dict[str, Any]:
+    """Return what the manifest says without running a model."""
+    if prompt_format not in (CHAT, *PROMPT_FORMATS):
+        raise InputError(f"There is no prompt format {prompt_format!r}: choose {', '.join((*PROMPT_FORMATS, CHAT))}.")
+    if importlib.util.find_spec("peft") is None:
+        raise MissingExtraError("The manifest of an adapter", "adapter")
+    return {
+        "prompt_format": prompt_format,
+        "prompt_hash": template_hash(template, prompt_format),
+        "lora": adapter_settings(adapter),
+        "weights_sha256": weights_sha256(adapter),
+    }
+
+
+def _require_change(adapter: str | os.PathLike[str], canaries: Sequence[Canary]) -> None:
+    if all(canary.base_logprobs == canary.adapter_logprobs for canary in canaries):
+        raise InputError(
+            f"The adapter in {adapter} changes nothing: base model and adapter find every token equally likely. "
+            "It was never trained, or its weights were not saved. Train it again."
+        )
 
 
 def compute_canaries(

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from llama_index_medqa.answering.response import FINDINGS_LEAD, MedQAResponse
 from llama_index_medqa.answering.translation.notices import NOTICES
 from llama_index_medqa.pubmed.data_date import freshness
+from llama_index_medqa.rendering.page_templates import render_page
 from llama_index_medqa.rendering.references import Reference, references
 from llama_index_medqa.rendering.text import HEADINGS, made_by, notes, reason, short_answer, sources
 from llama_index_medqa.text.printable import printable
@@ -17,7 +16,6 @@ from llama_index_medqa.verification.passages import Passage, passages_of
 from llama_index_medqa.verification.verdicts import Citation
 
 if TYPE_CHECKING:
-    from jinja2 import Template
     from markupsafe import Markup
 
 _LEFT_OUT = "[left out: it may be an order to its reader]"
@@ -62,7 +60,9 @@ def as_html(question: str, response: MedQAResponse, today: date) -> str:
     ends = [response.notice or "", freshness(response.as_of, today, response.source), _made_with(response)]
     translation = response.translation
     return printable(
-        _template().render(
+        render_page(
+            "answer",
+            {"anchor": _anchor, "line_breaks": _line_breaks, "one_line": _one_line, "reason": reason},
             question=question,
             response=response,
             heading=HEADINGS[response.outcome],
@@ -76,26 +76,6 @@ def as_html(question: str, response: MedQAResponse, today: date) -> str:
             ends=[line for line in ends if line],
         )
     )
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    package = str(__package__)
-    environment = Environment(
-        loader=PackageLoader(package),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"anchor": _anchor, "line_breaks": _line_breaks, "one_line": _one_line, "reason": reason}
-    style = (files(package) / "templates/answer.css").read_text(encoding="utf-8")
-    environment.globals["style"] = Markup(style.strip())  # noqa: S704  # our own file
-    return environment.get_template("answer.html")
 
 
 def _line_breaks(text: str) -> "Markup":

@@ -123,17 +123,11 @@ class PubMedRetriever(BaseRetriever):
         lexical_index: LexicalIndex | None = None,
         callback_manager: CallbackManager | None = None,
     ) -> None:
-        if mode not in get_args(RetrievalMode):
-            raise InputError(f"mode cannot be {mode!r}: choose {', '.join(get_args(RetrievalMode))}.")
-        _require_at_least(
-            1, similarity_top_k=similarity_top_k, candidates=candidates, chunks_per_record=chunks_per_record
-        )
-        _require_at_most(MOST_CHUNKS, similarity_top_k=similarity_top_k, candidates=candidates)
+        counts = {"similarity_top_k": similarity_top_k, "candidates": candidates}
+        _require_at_least(1, **counts, chunks_per_record=chunks_per_record)
+        _require_at_most(MOST_CHUNKS, **counts)
         _require_at_least(0, rrf_k=rrf_k, recency_weight=recency_weight, evidence_weight=evidence_weight)
-        if mmr_balance is not None and not 0 <= mmr_balance <= 1:
-            raise InputError(f"mmr_balance must lie between 0 and 1, got {mmr_balance}.")
-        if recency_half_life <= 0:
-            raise InputError(f"recency_half_life must be above 0 years, got {recency_half_life}.")
+        _require_choices(mode, mmr_balance, recency_half_life)
         super().__init__(callback_manager)
         self._filters = filters if include_retracted else without_retracted(filters)
         self._index = index
@@ -382,6 +376,15 @@ class PubMedRetriever(BaseRetriever):
             chunk_id: float(stored @ asked / max(float(np.linalg.norm(stored) * np.linalg.norm(asked)), 1e-12))
             for chunk_id, stored in self._index.store.vectors(chunk_ids).items()
         }
+
+
+def _require_choices(mode: str, mmr_balance: float | None, recency_half_life: float) -> None:
+    if mode not in get_args(RetrievalMode):
+        raise InputError(f"mode cannot be {mode!r}: choose {', '.join(get_args(RetrievalMode))}.")
+    if mmr_balance is not None and not 0 <= mmr_balance <= 1:
+        raise InputError(f"mmr_balance must lie between 0 and 1, got {mmr_balance}.")
+    if recency_half_life <= 0:
+        raise InputError(f"recency_half_life must be above 0 years, got {recency_half_life}.")
 
 
 def _require_at_least(least: float, **arguments: float) -> None:

@@ -63,8 +63,7 @@ class PubMedVectorStore(StoredCollection):
         check_filter_fields: bool = True,
         **kwargs: Any,
     ) -> None:
-        address = f"{'https' if ssl else 'http'}://{host}:{port or DEFAULT_PORT}"
-        location = persist_dir or (address if host else "the given collection")
+        location = _location(persist_dir, host, port, ssl=ssl)
         database: ChromaDatabase | None = None
         if chroma_collection is not None:
             database = database_of(chroma_collection)
@@ -75,7 +74,7 @@ class PubMedVectorStore(StoredCollection):
             client = connect(host, port, ssl=ssl, headers=headers)
             chroma_collection = open_collection(client, collection_name, location, create=create)
         else:
-            raise InputError("PubMedVectorStore needs a place: give persist_dir=FOLDER, or host= and port=.")
+            raise InputError("PubMedVectorStore needs an address: give persist_dir=FOLDER, or host= and port=.")
         require_cosine(chroma_collection)
         super().__init__(
             chroma_collection,
@@ -131,3 +130,8 @@ class PubMedVectorStore(StoredCollection):
         """Delete all nodes of a document."""
         with self.writing():
             self._collection.delete(where={DOCUMENT_KEY: ref_doc_id})
+
+
+def _location(persist_dir: str | None, host: str | None, port: str | int | None, *, ssl: bool) -> str:
+    address = f"{'https' if ssl else 'http'}://{host}:{port or DEFAULT_PORT}"
+    return persist_dir or (address if host else "the given collection")

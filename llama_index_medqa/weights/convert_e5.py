@@ -196,6 +196,27 @@ def _float_pieces(model: _Model, name: str | None, count: int) -> Iterator[NDArr
 
 def _write_tokenizer(vocabulary: _Vocabulary, folder: Path) -> None:
     """Write the SentencePiece unigram tokenizer of XLM-RoBERTa."""
+    _tokenizer(vocabulary).save(str(folder / "tokenizer.json"))
+    begin, end = vocabulary.pieces[vocabulary.begin], vocabulary.pieces[vocabulary.end]
+    write_json(
+        folder / "tokenizer_config.json",
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": _MAX_TOKENS,
+            "bos_token": begin,
+            "cls_token": begin,
+            "eos_token": end,
+            "sep_token": end,
+            "unk_token": vocabulary.pieces[vocabulary.unknown],
+            "pad_token": vocabulary.pieces[vocabulary.padding],
+            "mask_token": "<mask>",
+            "clean_up_tokenization_spaces": False,
+            "model_input_names": ["input_ids", "attention_mask"],
+        },
+    )
+
+
+def _tokenizer(vocabulary: _Vocabulary) -> Tokenizer:
     pieces = vocabulary.pieces
     begin, end = pieces[vocabulary.begin], pieces[vocabulary.end]
     tokenizer = Tokenizer(
@@ -218,23 +239,7 @@ def _write_tokenizer(vocabulary: _Vocabulary, folder: Path) -> None:
     special = [pieces[i] for i in (vocabulary.begin, vocabulary.padding, vocabulary.end, vocabulary.unknown)]
     tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in special])
     tokenizer.add_special_tokens([AddedToken("<mask>", special=True, normalized=False, lstrip=True)])
-    tokenizer.save(str(folder / "tokenizer.json"))
-    write_json(
-        folder / "tokenizer_config.json",
-        {
-            "tokenizer_class": "PreTrainedTokenizerFast",
-            "model_max_length": _MAX_TOKENS,
-            "bos_token": begin,
-            "cls_token": begin,
-            "eos_token": end,
-            "sep_token": end,
-            "unk_token": pieces[vocabulary.unknown],
-            "pad_token": pieces[vocabulary.padding],
-            "mask_token": "<mask>",
-            "clean_up_tokenization_spaces": False,
-            "model_input_names": ["input_ids", "attention_mask"],
-        },
-    )
+    return tokenizer
 
 
 def _write_configuration(dimensions: _Dimensions, folder: Path) -> None:

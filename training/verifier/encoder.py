@@ -20,6 +20,19 @@ _WITHIN = "model."
 _PART_OF_THE_MODEL = re.compile(rf"^(?:{re.escape(_WITHIN)})?(?:bert|classifier)\.")
 
 
+_SHAPE: dict[str, Any] = {
+    "vocab_size": 30522,
+    "hidden_size": 384,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 1536,
+    "num_labels": len(LABELS),
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+    "attn_implementation": "sdpa",
+}
+
+
 def new_encoder(onnx_file: Path) -> Any:
     """Return a three-label BERT classifier from a quantised encoder.
 
@@ -37,18 +50,7 @@ def new_encoder(onnx_file: Path) -> Any:
     import torch
     from transformers import BertConfig, BertForSequenceClassification
 
-    shape: dict[str, Any] = {
-        "vocab_size": 30522,
-        "hidden_size": 384,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-        "intermediate_size": 1536,
-        "num_labels": len(LABELS),
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-        "attn_implementation": "sdpa",
-    }
-    model: Any = BertForSequenceClassification(BertConfig(**shape))
+    model: Any = BertForSequenceClassification(BertConfig(**_SHAPE))
     weights = {
         name: torch.from_numpy(value)
         for name, value in float_weights(onnx_file)

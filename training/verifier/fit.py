@@ -53,27 +53,20 @@ def fit(
     checkpoint: Path,
     report: Report,
 ) -> list[tuple[int, float]]:
-    """Fit a model on stages of pairs, resuming from a checkpoint if any.
+    """Fit a model on stages of pairs; return the mean loss of each hundred steps.
 
     Args:
         model: a ``BertForSequenceClassification``; changed in place.
         tokenizer: a ``tokenizers.Tokenizer`` that makes pairs of texts into tokens.
         stages: pairs; those of a stage are shuffled among themselves.
         fitting: how.
-        checkpoint: file of the last state; deleted by whoever wants to begin anew.
+        checkpoint: file of the last state, from which it goes on; deleted by whoever wants to begin anew.
         report: takes a line for people.
 
-    Returns:
-        The mean loss of each hundred steps: (step, loss).
     """
     import torch
 
-    tokenizer.enable_truncation(fitting.most_tokens, strategy="longest_first")
-    batches = [
-        batch
-        for number, pairs in enumerate(stages)
-        for batch in _batches(_rows(tokenizer, pairs), fitting, random.Random(f"{fitting.seed} {number}"))  # noqa: S311
-    ]
+    batches = _all_batches(tokenizer, stages, fitting)
     total = len(batches)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=fitting.learning_rate, weight_decay=0.01, fused=True)
@@ -84,20 +77,39 @@ def fit(
     model.train()
     begun, losses, in_bfloat16 = time.monotonic(), list[float](), computes_bfloat16()
     for step in range(first, total):
-        with torch.autocast("cpu", torch.bfloat16, enabled=in_bfloat16):
-            loss = _loss(model, batches[step])
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
-        losses.append(float(loss.detach()))
+        losses.append(_step(model, batches[step], trained, optimizer, schedule, in_bfloat16=in_bfloat16))
         if (step + 1) % _STEPS_BETWEEN_CHECKPOINTS == 0 or step + 1 == total:
             curve.append((step + 1, sum(losses) / len(losses)))
             losses.clear()
             report(f"step {step + 1} of {total}, loss {curve[-1][1]:.3f}, {time.monotonic() - begun:.0f} s")
             _save(checkpoint, model, optimizer, schedule, step + 1, curve)
     return curve
+
+
+def _all_batches(tokenizer: Any, stages: Sequence[Sequence[TrainingPair]], fitting: Fitting) -> list[Any]:
+    """Return the batches of all stages, one stage after the other."""
+    tokenizer.enable_truncation(fitting.most_tokens, strategy="longest_first")
+    return [
+        batch
+        for number, pairs in enumerate(stages)
+        for batch in _batches(_rows(tokenizer, pairs), fitting, random.Random(f"{fitting.seed} {number}"))  # noqa: S311
+    ]
+
+
+def _step(
+    model: Any, batch: Sequence[_Row], trained: list[Any], optimizer: Any, schedule: Any, *, in_bfloat16: bool
+) -> float:
+    """Take a step against the gradient, clipped to a norm of 1, and return the loss before it."""
+    import torch
+
+    with torch.autocast("cpu", torch.bfloat16, enabled=in_bfloat16):
+        loss = _loss(model, batch)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(trained, 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    schedule.step()
+    return float(loss.detach())
 
 
 def _learning_rates(optimizer: Any, total: int) -> Any:

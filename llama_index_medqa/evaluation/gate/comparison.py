@@ -36,6 +36,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.gate.margins import Margins
@@ -191,6 +192,26 @@ def compare(
     baseline, candidate = _read(baseline), _read(candidate)
     margins = margins if isinstance(margins, Margins) else Margins(margins)
     _require_same_cases(baseline, candidate)
+    gated = _gated(baseline, margins)
+    differences = {info.name: _differences(info, baseline, candidate) for info in baseline.measures}
+    p_values = _p_values_of([info for info in gated if differences[info.name]], differences, margins)
+    candidate_measures = {info.name: info for info in candidate.measures}
+    comparisons = []
+    for info in baseline.measures:
+        before, after, margin = baseline.summary(info.name), candidate.summary(info.name), margins.margin_of(info)
+        found = Comparison(info, before, after, differences[info.name], margins.level, margin, reason="reported only")
+        if margin is not None:
+            untested = _verdict_without_test(found, candidate, margins)
+            if untested:
+                found = replace(found, verdict=untested[0], reason=untested[1])
+            else:
+                found = _tested(found, margin, margins, len(gated), p_values[info.name])
+        comparisons.append(replace(found, candidate_measure=candidate_measures.get(info.name)))
+    return GateReport(comparisons, _problems(candidate, margins), margins)
+
+
+def _gated(baseline: Results, margins: Margins) -> list[MeasureInfo]:
+    """Return the measures that have a margin."""
     known = {info.name for info in baseline.measures}
     strange = sorted(set(margins.margins or {}) - known)
     if strange:
@@ -201,21 +222,7 @@ def compare(
     gated = [info for info in baseline.measures if margins.margin_of(info) is not None]
     if not gated:
         raise InputError("No measure is gated: name at least one of the baseline's under [margins].")
-    differences = {info.name: _differences(info, baseline, candidate) for info in baseline.measures}
-    tested = [info for info in gated if differences[info.name]]
-    raw = [_p_values(differences[info.name], margins.margin_of(info) or 0.0) for info in tested]
-    worse = dict(zip((info.name for info in tested), holm([one[0] for one in raw]), strict=True))
-    better = dict(zip((info.name for info in tested), holm([one[2] for one in raw]), strict=True))
-    within = {info.name: one[1] for info, one in zip(tested, raw, strict=True)}
-    candidate_measures = {info.name: info for info in candidate.measures}
-    comparisons = [
-        replace(
-            _judged(info, baseline, candidate, differences[info.name], margins, len(gated), worse, better, within),
-            candidate_measure=candidate_measures.get(info.name),
-        )
-        for info in baseline.measures
-    ]
-    return GateReport(comparisons, _problems(candidate, margins), margins)
+    return gated
 
 
 def _read(results: Results | str | Path) -> Results:
@@ -256,51 +263,66 @@ def _p_values(differences: Sequence[CaseDifference], margin: float) -> tuple[flo
     return test.below, test.above, sign_flip_test(values, groups=groups).above
 
 
-def _judged(
-    info: MeasureInfo,
-    baseline: Results,
-    candidate: Results,
-    differences: Sequence[CaseDifference],
-    margins: Margins,
-    gated: int,
-    worse: dict[str, float],
-    better: dict[str, float],
-    within: dict[str, float],
-) -> Comparison:
-    before, after, margin = baseline.summary(info.name), candidate.summary(info.name), margins.margin_of(info)
-    values, groups = [one.better_by for one in differences], [one.cluster for one in differences]
-    common = (info, before, after, differences, margins.level, margin)
-    if margin is None:
-        return Comparison(*common, reason="reported only")
-    other = other_judge(info, candidate)
+class _PValues(NamedTuple):
+    """Of one measure; ``worse`` and ``better`` are corrected by Holm for all gated measures."""
+
+    worse: float
+    within: float
+    better: float
+
+
+def _p_values_of(
+    tested: Sequence[MeasureInfo], differences: Mapping[str, Sequence[CaseDifference]], margins: Margins
+) -> dict[str, _PValues]:
+    raw = [_p_values(differences[info.name], margins.margin_of(info) or 0.0) for info in tested]
+    worse, better = holm([one[0] for one in raw]), holm([one[2] for one in raw])
+    return {
+        info.name: _PValues(low, one[1], high) for info, one, low, high in zip(tested, raw, worse, better, strict=True)
+    }
+
+
+def _verdict_without_test(found: Comparison, candidate: Results, margins: Margins) -> tuple[Verdict, str] | None:
+    """Return verdict and reason where there is nothing to test; else None."""
+    other = other_judge(found.measure, candidate)
     if other:
-        return Comparison(*common, verdict="not enough evidence", reason=other)
-    if after.unscored_share > margins.unscored_limit:
-        verdict, reason = unscored_verdict(before, after, margins.unscored_limit)
-        return Comparison(*common, verdict=verdict, reason=reason)
-    if not differences:
-        if not before.values:
-            return Comparison(*common, verdict="not enough evidence", reason="the baseline has no score")
-        return Comparison(*common, verdict="not scored", reason="no case of the baseline's was scored in the candidate")
-    design = design_of(values, share=info.unit == "share", groups=groups)
+        return "not enough evidence", other
+    if found.candidate.unscored_share > margins.unscored_limit:
+        return unscored_verdict(found.baseline, found.candidate, margins.unscored_limit)
+    if not found.differences:
+        if not found.baseline.values:
+            return "not enough evidence", "the baseline has no score"
+        return "not scored", "no case of the baseline's was scored in the candidate"
+    return None
+
+
+def _tested(found: Comparison, margin: float, margins: Margins, gated: int, p_values: _PValues) -> Comparison:
+    """Return the comparison with the outcome of its tests.
+
+    Args:
+        found: the comparison so far.
+        margin: by which the measure may get worse.
+        margins: level and power of the tests.
+        gated: number of gated measures, among which the level is shared.
+        p_values: of this measure.
+    """
+    values, groups = [one.better_by for one in found.differences], [one.cluster for one in found.differences]
+    design = design_of(values, share=found.measure.unit == "share", groups=groups)
     level = margins.level / gated
-    detectable = minimum_detectable_effect(design, margin=margin, level=level, power=margins.power)
     needed = cases_needed(design, 2.0 * margin, margin=margin, level=level, power=margins.power)
-    name = info.name
-    verdict, reason = verdict_of(values, worse[name], better[name], within[name], margin, margins.level)
+    verdict, reason = verdict_of(values, p_values.worse, p_values.better, p_values.within, margin, margins.level)
     if verdict == "not worse":
-        verdict, reason = where_seen(reason, len(set(groups)), groups_needed(info, margin, margins.level))
+        verdict, reason = where_seen(reason, len(set(groups)), groups_needed(found.measure, margin, margins.level))
     elif verdict == "not enough evidence" and needed:
         reason += f"; with {needed} such cases a worsening by twice the margin would be seen"
-    return Comparison(
-        *common,
-        worse[info.name],
-        detectable,
-        needed,
-        _changed(info, differences),
-        verdict,
-        reason,
-        p_better=better[info.name],
+    return replace(
+        found,
+        p_worse=p_values.worse,
+        detectable=minimum_detectable_effect(design, margin=margin, level=level, power=margins.power),
+        cases_for=needed,
+        changed=_changed(found.measure, found.differences),
+        verdict=verdict,
+        reason=reason,
+        p_better=p_values.better,
     )
 
 

@@ -98,6 +98,22 @@ def call_key(identity: Mapping[str, Any], path: str, body: Mapping[str, Any]) ->
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
+def _client(server: JudgeServer, concurrency: int, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    keep_secret(server.api_key)
+    keep_address_secret(server.api_base)
+    local = is_loopback(server.api_base)
+    return httpx.AsyncClient(
+        base_url=f"{server.api_base.rstrip('/')}/",
+        headers={"Authorization": f"Bearer {server.api_key}"} if server.api_key else {},
+        # A proxy of the environment has no way to this machine's own loopback address.
+        trust_env=not local,
+        verify=loopback_tls() if local else True,
+        timeout=None,  # noqa: S113  # one limit for the whole request, kept by ModelCalls
+        limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+        transport=transport,
+    )
+
+
 class ModelCalls:
     """A client of a judge's model; use :meth:`open`.
 
@@ -152,19 +168,7 @@ class ModelCalls:
         """
         if concurrency < 1:
             raise InputError(f"At least one request must be under way: concurrency cannot be {concurrency}.")
-        keep_secret(server.api_key)
-        keep_address_secret(server.api_base)
-        local = is_loopback(server.api_base)
-        client = httpx.AsyncClient(
-            base_url=f"{server.api_base.rstrip('/')}/",
-            headers={"Authorization": f"Bearer {server.api_key}"} if server.api_key else {},
-            # A proxy of the environment has no way to this machine's own loopback address.
-            trust_env=not local,
-            verify=loopback_tls() if local else True,
-            timeout=None,  # noqa: S113  # one limit for the whole request, below
-            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-            transport=transport,
-        )
+        client = _client(server, concurrency, transport)
         with LineFile.open(journal) as file:
             known = dict(_kept(location, row) for location, row in read_rows(journal))
             async with client:

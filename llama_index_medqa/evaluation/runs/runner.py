@@ -72,7 +72,7 @@ async def collect(
     timeout: float = 600.0,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Reply]:
-    """Ask a system what the journal does not know yet.
+    """Return a reply for each case, asking what the journal does not know.
 
     An answer is in the journal before the next question is asked in its place, so that a run which is killed and
     started again asks only what was under way. Failures are not kept: another run asks again.
@@ -85,9 +85,6 @@ async def collect(
         timeout: seconds after which a question has failed.
         progress: called after every question.
 
-    Returns:
-        A reply for each case, in their order.
-
     Raises:
         InputError: ``concurrency`` is less than 1.
     """
@@ -95,25 +92,31 @@ async def collect(
         raise InputError(f"At least one question must be under way: concurrency cannot be {concurrency}.")
     keys = [answer_key(system.identity, case.prompt) for case in cases]
     slots = asyncio.Semaphore(concurrency)
+    # Cases with the same question share its answer.
+    questions = dict(zip(keys, cases, strict=True))
     replies: dict[str, Reply] = {}
 
     async def one(key: str, case: EvaluationCase) -> None:
-        kept = journal.get(key)
-        if kept is not None:
-            replies[key] = Reply(kept, was_kept=True)
-        else:
-            async with slots:
-                reply = await _ask(case, system, timeout)
-                if reply.answer:
-                    journal.put(key, case.case_id, reply.answer)
-            replies[key] = reply
+        replies[key] = await _reply(key, case, system, journal, slots, timeout)
         if progress:
             progress(_progress(replies.values(), len(questions)))
 
-    # Cases with the same question share its answer.
-    questions = dict(zip(keys, cases, strict=True))
     await asyncio.gather(*(one(key, case) for key, case in questions.items()))
     return [replies[key] for key in keys]
+
+
+async def _reply(
+    key: str, case: EvaluationCase, system: System, journal: AnswerJournal, slots: asyncio.Semaphore, timeout: float
+) -> Reply:
+    """Return the kept answer, or ask in one of the slots and keep what is answered."""
+    kept = journal.get(key)
+    if kept is not None:
+        return Reply(kept, was_kept=True)
+    async with slots:
+        reply = await _ask(case, system, timeout)
+        if reply.answer:
+            journal.put(key, case.case_id, reply.answer)
+    return reply
 
 
 def _progress(replies: Collection[Reply], questions: int) -> Progress:

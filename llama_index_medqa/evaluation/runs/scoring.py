@@ -1,7 +1,7 @@
 """Scoring of every reply by every measure."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,20 +46,9 @@ async def score_all(
     Raises:
         InputError: two measures have the same name.
     """
-    names = [measure.name for measure in measures]
-    if len(set(names)) != len(names):
-        raise InputError(f"Each measure can be taken once, got {', '.join(names)}.")
-    scored = 0
-
-    async def one(case: EvaluationCase, reply: Reply) -> CaseResult:
-        nonlocal scored
-        result = await _case_result(case, reply, measures)
-        scored += 1
-        if progress:
-            progress(scored, len(cases))
-        return result
-
-    scored_cases = await asyncio.gather(*(one(case, reply) for case, reply in zip(cases, replies, strict=True)))
+    _require_different_names(measures)
+    scoring = [_case_result(case, reply, measures) for case, reply in zip(cases, replies, strict=True)]
+    scored_cases = await _all_of(scoring, progress)
     return Results(
         system,
         fingerprint_of_cases(cases),
@@ -69,6 +58,29 @@ async def score_all(
         run(),
         figures_of(cases, replies, [case.scores for case in scored_cases]),
     )
+
+
+async def _all_of(
+    scoring: Sequence[Awaitable[CaseResult]], progress: Callable[[int, int], None] | None
+) -> list[CaseResult]:
+    """Await all together, and report after each."""
+    done = 0
+
+    async def one(result: Awaitable[CaseResult]) -> CaseResult:
+        nonlocal done
+        scored = await result
+        done += 1
+        if progress:
+            progress(done, len(scoring))
+        return scored
+
+    return await asyncio.gather(*map(one, scoring))
+
+
+def _require_different_names(measures: Sequence[Measure]) -> None:
+    names = [measure.name for measure in measures]
+    if len(set(names)) != len(names):
+        raise InputError(f"Each measure can be taken once, got {', '.join(names)}.")
 
 
 def _info(measure: Measure, replies: Sequence[Reply]) -> MeasureInfo:

@@ -18,6 +18,9 @@ Floats = npt.NDArray[np.float64]
 class PredictionPowered(NamedTuple):
     """A mean of people's labels, estimated with a judge's help.
 
+    By prediction-powered inference (Angelopoulos et al. 2023, Science 382:669), with the weight of PPI++ (Angelopoulos,
+    Duchi and Zrnic 2023).
+
     Attributes:
         mean: the estimate.
         low: lower end of the interval.
@@ -48,18 +51,14 @@ def prediction_powered_mean(
 ) -> PredictionPowered:
     """Estimate the mean of people's labels over all cases.
 
-    The judge's mean over the cases that were not read is corrected by its mean error on those that were (Angelopoulos
-    et al. 2023, Science 382:669). The read ones must be drawn at random. ``weight`` times the judge is taken; the best
-    weight makes the interval as narrow as these labels allow, never much wider than that of the labels alone
-    (Angelopoulos, Duchi and Zrnic 2023, "PPI++"). In place of the normal distribution stands Student's, with a degree
-    of freedom less where the weight is fitted, because few cases are read.
+    The judge's mean over unread cases is corrected by its mean error on the read ones, drawn at random (Angelopoulos et
+    al. 2023, Science 382:669). The best weight makes the interval narrowest (PPI++). Few cases need Student's t.
 
     Args:
         judged: the judge's label of each case, such as 0 or 1, or a chance.
         read: the label by reading of each case; None where it was not read.
-        groups: of the cases, such as the sentences of one answer, which depend on one another. None takes each by
-            itself.
-        weight: 0 to 1; None takes the best one.
+        groups: of cases that depend on one another, such as one answer's sentences; None takes each by itself.
+        weight: of the judge, 0 to 1; None takes the best one.
         confidence: share of such intervals that hold the true mean.
 
     Raises:
@@ -73,13 +72,12 @@ def prediction_powered_mean(
         raise InputError(f"The weight of the judge must lie between 0 and 1, got {taken}.")
     errors = labels - taken * predicted
     mean = float(taken * rest.mean() + errors.mean())
+    fitted = 1 if weight is None else 0
     # What each case moves the estimate by: its sums over groups scatter as the estimate does.
     moves = np.empty(len(all_judged))
-    fitted = 1 if weight is None else 0
-    moves[is_read] = _moves(errors, fitted)
-    moves[~is_read] = _moves(taken * rest)
-    freedom = len(labels) - 1 - fitted
-    spread = _t_quantile(confidence, freedom) * math.sqrt(float((group_sums(moves, groups) ** 2).sum()))
+    moves[is_read], moves[~is_read] = _moves(errors, fitted), _moves(taken * rest)
+    variance = float((group_sums(moves, groups) ** 2).sum())
+    spread = _t_quantile(confidence, len(labels) - 1 - fitted) * math.sqrt(variance)
     return PredictionPowered(
         mean, mean - spread, mean + spread, len(all_judged), len(labels), float(all_judged.mean()), taken
     )

@@ -1,7 +1,7 @@
 """Lines of a text file, of bounded length, in the encoding of its mark."""
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.limits import LONGEST_RECORD
@@ -24,20 +24,14 @@ def read_lines(pieces: Iterable[bytes], name: str) -> Iterator[str]:
     Raises:
         SourceFormatError: another encoding, or a line that does not end.
     """
-    decode = None
-    end = "\n"
+    decode, end = None, "\n"
     waiting: list[str] = []
     length = 0
     for piece in _with_end(pieces):
         if decode is None:
             encoding = "utf-16" if piece.startswith(_WIDE_MARKS) else "utf-8-sig"
             decode = codecs.getincrementaldecoder(encoding)().decode
-        try:
-            text = decode(piece, final=not piece)
-        except UnicodeDecodeError as error:
-            raise SourceFormatError(
-                f"{name} is not UTF-8 text ({error.reason}). Export it again, or save it, as UTF-8."
-            ) from None
+        text = _decoded(decode, piece, name)
         if not waiting and "\n" not in text and "\r" in text:
             end = "\r"
         first, *others = text.split(end)
@@ -55,6 +49,16 @@ def read_lines(pieces: Iterable[bytes], name: str) -> Iterator[str]:
             waiting, length = [last], len(last)
     if rest := "".join(waiting):
         yield rest.strip("\r\n")
+
+
+def _decoded(decode: Callable[..., str], piece: bytes, name: str) -> str:
+    """Return a piece as text; an empty piece is the end."""
+    try:
+        return decode(piece, final=not piece)
+    except UnicodeDecodeError as error:
+        raise SourceFormatError(
+            f"{name} is not UTF-8 text ({error.reason}). Export it again, or save it, as UTF-8."
+        ) from None
 
 
 def _with_end(pieces: Iterable[bytes]) -> Iterator[bytes]:
