@@ -34,11 +34,11 @@ def on_files(files: Files, *, config: Any) -> Files:
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Makes links that hold in the repository hold on the site."""
     name = page.file.src_uri
-    place = name if (ROOT / name).exists() else f"docs/{name}"
-    return _LINK.sub(lambda link: _on_site(link.group(1), place, name), markdown)
+    path = name if (ROOT / name).exists() else f"docs/{name}"
+    return _LINK.sub(lambda link: _on_site(link.group(1), path, name), markdown)
 
 
-def _on_site(link: str, place: str, name: str) -> str:
-    target = posixpath.normpath(posixpath.join(posixpath.dirname(place), link))
+def _on_site(link: str, path: str, name: str) -> str:
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), link))
     target = "index.md" if target == "README.md" else target.removeprefix("docs/")
     return posixpath.relpath(target, posixpath.dirname(name) or ".")

@@ -45,8 +45,8 @@ async def main() -> None:
     judge = WordJudge()
     pairs = load_pairs(FOLDER / "labelled_pairs.jsonl")
     found = quality(await judge_pairs(judge, pairs), pairs)
-    print(f"supported against the rest: AUROC {told(found.auroc)}")
-    print(f"supported against refuted:  AUROC {told(found.supported_against_refuted)}")
+    print(f"supported against the rest: AUROC {format_interval(found.auroc)}")
+    print(f"supported against refuted:  AUROC {format_interval(found.supported_against_refuted)}")
 
     measure = faithfulness(judge)
     case = load_cases(FOLDER / "cases.jsonl")[0]
@@ -55,7 +55,7 @@ async def main() -> None:
     print(f"{measure.name} of {answer.text!r}: {(await measure.ascore(case, answer)).value}")
 
 
-def told(interval: Any) -> str:
+def format_interval(interval: Any) -> str:
     """A figure with its interval."""
     return f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
 

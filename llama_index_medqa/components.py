@@ -46,7 +46,7 @@ _MOST_ANSWER_TOKENS = 256
 _LOCAL_TIMEOUT_SECONDS = 600.0
 
 
-def follow_index(profile: Profile, place: str) -> Profile:
+def follow_index(profile: Profile, location: str) -> Profile:
     """Return the profile with the packaged embedder that an existing index was built with.
 
     The profile stays as it is where the embedder was asked for, where there is no index yet, and where the index was
@@ -54,12 +54,12 @@ def follow_index(profile: Profile, place: str) -> Profile:
 
     Args:
         profile: names an embedder.
-        place: where the index lies; see :func:`open_index`.
+        location: where the index lies; see :func:`open_index`.
     """
     if not profile.follows_index:
         return profile
     try:
-        store = open_store(place, create=False)
+        store = open_store(location, create=False)
     except IndexNotFoundError:
         return profile
     if carries_no_identity(store):
@@ -70,7 +70,7 @@ def follow_index(profile: Profile, place: str) -> Profile:
 
 
 def open_embedder(
-    profile: Profile, progress: Progress | None = None, place: str | None = None
+    profile: Profile, progress: Progress | None = None, location: str | None = None
 ) -> E5Embedding | BgeEmbedding:
     """Open the profile's embedder.
 
@@ -81,10 +81,10 @@ def open_embedder(
     Args:
         profile: names the embedder.
         progress: see :func:`llama_index_medqa.weights.locate`.
-        place: where an index lies that the embedder is for; see :func:`follow_index`.
+        location: where an index lies that the embedder is for; see :func:`follow_index`.
     """
-    if place is not None:
-        profile = follow_index(profile, place)
+    if location is not None:
+        profile = follow_index(profile, location)
     is_hub_id = "/" in profile.embedder and not Path(profile.embedder).exists()
     model = profile.embedder if is_hub_id else str(locate(profile.embedder, progress=progress))
     family = BgeEmbedding if _ENGLISH_BGE.search(Path(profile.embedder).name) else E5Embedding
@@ -92,13 +92,13 @@ def open_embedder(
 
 
 def open_index(
-    profile: Profile, place: str, embedder: E5Embedding | BgeEmbedding, *, create: bool = False
+    profile: Profile, location: str, embedder: E5Embedding | BgeEmbedding, *, create: bool = False
 ) -> PubMedIndex:
     """Open an index.
 
     Args:
         profile: how a new index is split.
-        place: where the index lies: a folder, or an address; see :func:`open_store`.
+        location: where the index lies: a folder, or an address; see :func:`open_store`.
         embedder: the embedder that it was, or is to be, built with.
         create: whether to create it, or to open one that was built with this very profile; else an existing index
             is opened with the splitter settings that it carries.
@@ -106,7 +106,7 @@ def open_index(
     parser = TokenNodeParser(
         tokenizer=embedder.model_name, chunk_size=profile.chunk_size, chunk_overlap=profile.chunk_overlap
     )
-    return PubMedIndex.open(place, embed_model=embedder, node_parser=parser if create else None, create=create)
+    return PubMedIndex.open(location, embed_model=embedder, node_parser=parser if create else None, create=create)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ _DEEP = 60
 _SHOWN_POINTS = 21
 # Which signals a gate goes by: those that every retriever gives, and those of a known embedder.
 _BY_WORDS = ("coverage", "unnamed")
-WAYS = {"words": _BY_WORDS, "words and meaning": (*_BY_WORDS, "likeness")}
+WAYS = {"words": _BY_WORDS, "words and meaning": (*_BY_WORDS, "cosine")}
 _MOST_REFUSED = 0.04
 _HALVES = ("choosing", "testing")
 
@@ -67,7 +67,7 @@ def _retriever(chosen: AnswerSet, folder: Path | None) -> BaseRetriever:
 
 def _signals(question: str, nodes: Sequence[NodeWithScore]) -> AnswerabilitySignals:
     # Without its papers a question may find nothing by words.
-    return signals_of(question, nodes) or AnswerabilitySignals(coverage=0.0, named=False, unnamed=0.0, likeness=0.0)
+    return signals_of(question, nodes) or AnswerabilitySignals(coverage=0.0, named=False, unnamed=0.0, cosine=0.0)
 
 
 def fitted(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> npt.NDArray[np.float64]:

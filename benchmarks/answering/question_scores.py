@@ -57,7 +57,7 @@ def scored(row: Mapping[str, Any], gold: GoldAnswer, gold_texts: str) -> ScoredQ
     """
     response = row["response"]
     is_answered = response["outcome"] == "answer"
-    label = said_label(response) if gold.kind == "yesno" else None
+    label = stated_label(response) if gold.kind == "yesno" else None
     items = exact_items(response)
     result: Result | None = None
     if row["gold_removed"]:
@@ -87,7 +87,7 @@ def scored(row: Mapping[str, Any], gold: GoldAnswer, gold_texts: str) -> ScoredQ
     )
 
 
-def said_label(response: Mapping[str, Any]) -> str | None:
+def stated_label(response: Mapping[str, Any]) -> str | None:
     """Return the yes, no or maybe of a response; None without one.
 
     Verified, or as the model reads it.

@@ -30,7 +30,7 @@ from benchmarks.common.provenance import RESULTS, provenance, write_results
 from benchmarks.experiment.asking import ALL, Asking, file_hash
 from benchmarks.experiment.design import LABEL, SETUPS, Cell, Setup
 from benchmarks.experiment.models import models
-from benchmarks.experiment.report import as_data, as_markdown, as_plot, majority, plan, told_of
+from benchmarks.experiment.report import as_data, as_markdown, as_plot, describe_judge, majority, plan
 from benchmarks.experiment.scoring import CellScores, EffectComparison, comparisons, ragas_support, score_cell
 from llama_index_medqa.errors import MedQAError
 from llama_index_medqa.evaluation.judges import Judge
@@ -55,7 +55,7 @@ def main() -> None:
         print(plan(setup, _left(setup, cells, asking, options.limit), _present(setup)))
         return
     try:
-        failures = asking.ask(cells, _told)
+        failures = asking.ask(cells, _print_progress)
     except MedQAError as error:
         sys.exit(f"Error: {error}")
     scored, judge = asyncio.run(_measured(cells, asking, options))
@@ -63,7 +63,7 @@ def main() -> None:
     proofs = {cell.name: asking.proof(cell) for cell in cells if cell.subject.adapter}
     _require_proofs(scored, proofs)
     commonest = majority(asking.cases(LABEL, "PubMedQA"))
-    text = as_markdown(scored, found, commonest, told_of(judge), proofs)
+    text = as_markdown(scored, found, commonest, describe_judge(judge), proofs)
     print(text)
     if failures:
         sys.exit("\n".join([*failures, f"{len(failures)} questions failed: run the same command again."]))
@@ -112,7 +112,7 @@ def _left(setup: Setup, cells: Sequence[Cell], asking: Asking, limit: int) -> di
     }
 
 
-def _told(cell: Cell, reached: Progress) -> None:
+def _print_progress(cell: Cell, reached: Progress) -> None:
     if reached.done == reached.questions or reached.done % 10 == 0:
         print(
             f"{cell.name}: {reached.done} of {reached.questions}, {reached.failed} failed", file=sys.stderr, flush=True

@@ -20,7 +20,7 @@ from benchmarks.common.provenance import provenance, write_results
 from benchmarks.experiment.asking import ALL, Asking
 from benchmarks.experiment.design import SETUPS, Cell
 from benchmarks.experiment.models import models
-from benchmarks.experiment.scoring import as_said
+from benchmarks.experiment.scoring import as_scored
 from llama_index_medqa.evaluation.answers import Answer
 from llama_index_medqa.evaluation.cases import EvaluationCase
 
@@ -55,7 +55,7 @@ def compared(first: Replies, again: Replies) -> dict[str, Any]:
 
 
 def _unlike(one: Answer, other: Answer) -> list[str]:
-    said, again = as_said(one), as_said(other)
+    said, again = as_scored(one), as_scored(other)
     return [name for name in _COMPARED if getattr(said, name) != getattr(again, name)]
 
 

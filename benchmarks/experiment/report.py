@@ -29,7 +29,7 @@ def majority(cases: Sequence[EvaluationCase]) -> tuple[str, Estimate]:
     return commonest, bootstrap_mean([float(label == commonest) for label in labels])
 
 
-def told_of(judge: Judge) -> str:
+def describe_judge(judge: Judge) -> str:
     """Return the judge's name and its agreement with people.
 
     AUROC on labelled claims, where that was measured.

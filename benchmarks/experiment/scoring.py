@@ -130,7 +130,7 @@ async def score_cell(
         ragas: what :func:`ragas_support` gives; None leaves it out.
         ragas_cases: how many cases it scores, of each cell with answers in sentences: it takes minutes for each.
     """
-    answered = [(case, as_said(answer)) for case, answer in replies if answer is not None]
+    answered = [(case, as_scored(answer)) for case, answer in replies if answer is not None]
     scores: dict[str, list[CaseScore]] = {}
     for measure in measures_of_cell(cell, judge):
         scores[measure.name] = rows = await _scored(measure, answered)
@@ -154,7 +154,7 @@ async def _scored(measure: Measure, answered: Sequence[tuple[EvaluationCase, Ans
     return [CaseScore(case.case_id, case.cluster, await measure.ascore(case, answer)) for case, answer in answered]
 
 
-def as_said(answer: Answer) -> Answer:
+def as_scored(answer: Answer) -> Answer:
     """Return an answer as it is scored.
 
     Without the engine's marks; declined where the model says that it does not know.

@@ -110,8 +110,8 @@ def server_cost(address: str, process: int, question: str) -> dict[str, float]:
 def _cpu_of(process: int) -> float:
     """CPU-seconds of a process and of those that it started."""
     total = 0
-    for place in [Path(f"/proc/{process}"), *_started_by(process)]:
-        fields = (place / "stat").read_text("utf-8").rpartition(")")[2].split()
+    for folder in [Path(f"/proc/{process}"), *_started_by(process)]:
+        fields = (folder / "stat").read_text("utf-8").rpartition(")")[2].split()
         total += int(fields[11]) + int(fields[12])
     return total / os.sysconf("SC_CLK_TCK")
 
@@ -194,8 +194,8 @@ def main() -> None:
     arguments.add_argument("--runs", type=int, default=3, help="of what is repeated, 3 at most")
     given = arguments.parse_args()
     made_with = provenance([], ["chromadb", "llama-index-core", "onnxruntime", "xllamacpp"])
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-        folder = str(Path(place, "index"))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        folder = str(Path(temporary, "index"))
         build(folder)
         results = {
             **made_with,

@@ -217,8 +217,10 @@ class Tally:
 
 def _quantiles(seconds: Sequence[float]) -> dict[str, float]:
     ordered = sorted(seconds) or [float("nan")]
-    places = {"median": 0.5, "p95": 0.95, "slowest": 1.0}
-    return {name: round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 3) for name, part in places.items()}
+    quantiles = {"median": 0.5, "p95": 0.95, "slowest": 1.0}
+    return {
+        name: round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 3) for name, part in quantiles.items()
+    }
 
 
 async def client_loop(address: str, name: int, end: float, tally: Tally) -> None:

@@ -90,7 +90,7 @@ def additions(claims: Sequence[LabelledClaim], model: KeptJudgements) -> dict[st
     return counts
 
 
-def told_by_label(claims: Sequence[LabelledClaim]) -> Mapping[str, Mapping[str, int]]:
+def objections_by_label(claims: Sequence[LabelledClaim]) -> Mapping[str, Mapping[str, int]]:
     """Count the claims of each label that the check objects to."""
     counts: dict[str, dict[str, int]] = {}
     for claim in claims:
@@ -114,8 +114,8 @@ def main() -> None:
         "model": dict(model.identity),
         "added": additions(claims, model),
         "told": {
-            "written claims": told_by_label(claims),
-            **{name: told_by_label(load(options.data)) for name, load in PUBLIC.items()},
+            "written claims": objections_by_label(claims),
+            **{name: objections_by_label(load(options.data)) for name, load in PUBLIC.items()},
         },
     }
     inputs = [options.data / name for name in FILES if not name.startswith("reported")]

@@ -230,7 +230,9 @@ def table(sets: dict[str, Any]) -> str:
     lines = [f"| set | score | {' | '.join(name.replace('_', ' ') for name in figures)} |", "|---" * 7 + "|"]
     for name, measurement in sets.items():
         for row, values in measurement["rows"].items():
-            lines.append(f"| {name} | {row} | {' | '.join(_told(values.get(figure)) for figure in figures)} |")
+            lines.append(
+                f"| {name} | {row} | {' | '.join(_format_interval(values.get(figure)) for figure in figures)} |"
+            )
     lines += ["", "| set | kind | claims | pass, strict | balanced | open |", "|---" * 6 + "|"]
     for name, measurement in sets.items():
         for kind, levels in measurement["passing"].items():
@@ -239,7 +241,7 @@ def table(sets: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _told(value: Sequence[float] | None) -> str:
+def _format_interval(value: Sequence[float] | None) -> str:
     return "" if value is None else "{:.3f} ({:.3f} to {:.3f})".format(*value)
 
 

@@ -123,20 +123,20 @@ def _items(
     tell: Callable[[str], None],
 ) -> Iterator[Item]:
     if grounded is None:
-        yield from ((record.document_id, seed_row(record), "abstract") for record in _told(records, tell))
+        yield from ((record.document_id, seed_row(record), "abstract") for record in _with_progress(records, tell))
         return
     # Seconds of imports, which the seed's recipe does without.
     from data_tools.sft.evidence_index import create_index, whole_papers
 
     items = GroundedItems(grounded, folder / "studies.jsonl", screening.rejected)
     index = create_index(folder / "index", grounded.embedder, grounded.retrieval)
-    items.index(_told(records, tell), index)
+    items.index(_with_progress(records, tell), index)
     tell("Asking about the records")
     # One paper more than is shown, because the own one may be withheld.
     yield from items.rows(whole_papers(index, grounded.retrieval, grounded.passages + 1))
 
 
-def _told(records: Iterable[PubMedRecord], tell: Callable[[str], None]) -> Iterator[PubMedRecord]:
+def _with_progress(records: Iterable[PubMedRecord], tell: Callable[[str], None]) -> Iterator[PubMedRecord]:
     for number, record in enumerate(records, start=1):
         if number % 1000 == 0:
             tell(f"Reading records: {number} are fit")

@@ -32,7 +32,7 @@ _IN_BAND = "SELECT number FROM band WHERE hash = ?"
 _BY_NUMBER = "SELECT name, signature FROM seen WHERE number = ?"
 
 
-class Likeness(NamedTuple):
+class NearDuplicate(NamedTuple):
     """An earlier text that is like a new one.
 
     Attributes:
@@ -101,11 +101,11 @@ class SeenTexts:
         """Close the file."""
         self._database.close()
 
-    def find(self, text: str) -> Likeness | None:
+    def find(self, text: str) -> NearDuplicate | None:
         """Return the most similar text among those that were added."""
         return self._find(_text_hash(text), self._signature(text))
 
-    def find_or_add(self, name: str, text: str) -> Likeness | None:
+    def find_or_add(self, name: str, text: str) -> NearDuplicate | None:
         """Return the most similar text, or add this one where there is none."""
         text_hash, signature = _text_hash(text), self._signature(text)
         found = self._find(text_hash, signature)
@@ -116,17 +116,17 @@ class SeenTexts:
             self._database.executemany("INSERT OR IGNORE INTO band VALUES (?, ?)", bands)
         return found
 
-    def _find(self, text_hash: bytes, signature: NDArray[np.uint32]) -> Likeness | None:
+    def _find(self, text_hash: bytes, signature: NDArray[np.uint32]) -> NearDuplicate | None:
         same = self._database.execute("SELECT name FROM seen WHERE text_hash = ?", (text_hash,)).fetchone()
         if same:
-            return Likeness(same[0], 1.0, exact=True)
+            return NearDuplicate(same[0], 1.0, exact=True)
         numbers = {row[0] for band in _bands(signature) for row in self._database.execute(_IN_BAND, (band,))}
         rows = (self._database.execute(_BY_NUMBER, (number,)).fetchone() for number in sorted(numbers))
         alike = [
-            Likeness(name, float(np.mean(signature == np.frombuffer(other, dtype=np.uint32))), exact=False)
+            NearDuplicate(name, float(np.mean(signature == np.frombuffer(other, dtype=np.uint32))), exact=False)
             for name, other in rows
         ]
-        best = max(alike, key=lambda likeness: likeness.similarity, default=None)
+        best = max(alike, key=lambda match: match.similarity, default=None)
         return best if best and best.similarity >= self._threshold else None
 
     def _signature(self, text: str) -> NDArray[np.uint32]:

@@ -22,13 +22,13 @@ class AnswerabilitySignals:
         named: whether the question has rare names and one record has all of them.
         unnamed: share of the question's rare names that the record lacks which has most of them; 0 where the question
             has none.
-        likeness: the greatest cosine of question and chunk; None where the retriever does not tell it.
+        cosine: the greatest cosine of question and chunk; None where the retriever does not tell it.
     """
 
     coverage: float
     named: bool
     unnamed: float
-    likeness: float | None
+    cosine: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Calibration:
         constant: its constant.
         coverage: weight of the coverage.
         unnamed: weight of rare names that no record has.
-        likeness: weight of the likeness; 0 goes by words alone.
+        cosine: weight of the cosine; 0 goes by words alone.
         threshold: the chance from which on a question is tried; one whose rare names a record has all is always tried.
     """
 
     constant: float
     coverage: float
     unnamed: float
-    likeness: float
+    cosine: float
     threshold: float
 
 
@@ -83,12 +83,12 @@ class AnswerabilityGate:
         signals = signals_of(question, nodes)
         if signals is None:
             return None
-        calibration = BY_WORDS if signals.likeness is None else self._calibration
+        calibration = BY_WORDS if signals.cosine is None else self._calibration
         log_odds = (
             calibration.constant
             + calibration.coverage * signals.coverage
             + calibration.unnamed * signals.unnamed
-            + calibration.likeness * (signals.likeness or 0.0)
+            + calibration.cosine * (signals.cosine or 0.0)
         )
         chance = 1 / (1 + math.exp(-log_odds))
         # Whatever else it asks, a record that names what it is about is worth a try.
@@ -107,7 +107,7 @@ def signals_of(question: str, nodes: Sequence[NodeWithScore]) -> AnswerabilitySi
         coverage=question_coverage(question, passages),
         named=best == 1.0,
         unnamed=0.0 if best is None else 1 - best,
-        likeness=max(cosines, default=None),
+        cosine=max(cosines, default=None),
     )
 
 

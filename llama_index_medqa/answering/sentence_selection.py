@@ -63,13 +63,13 @@ class EvidenceSelector:
 
     A sentence counts by the share of the question's words that it holds, each by its rarity, those of its title by
     half; by the rank of its record; by whether it tells of what is asked about the subject (its treatment, its
-    symptoms, …); and, where there is an embedder, by its likeness to the question among the others. What was said
+    symptoms, …); and, where there is an embedder, by its similarity to the question among the others. What was said
     before counts less, so that six definitions do not push out the symptoms that were asked for, and of sentences that
     say the same one is chosen. Conclusions gain, methods lose. A sentence that leans on the one before ("It also …")
     brings that one along.
 
     Args:
-        embed_model: measures likeness of meaning; None goes by words alone.
+        embed_model: measures similarity of meaning; None goes by words alone.
     """
 
     def __init__(self, embed_model: BaseEmbedding | None = None) -> None:
@@ -105,8 +105,10 @@ class EvidenceSelector:
         vectors = self._embed_model.get_text_embedding_batch([unit.text for unit in compared])
         cosines = np.asarray(vectors) @ asked
         # Cosines of one embedder lie close together; what tells is which are high among them.
-        likeness = (cosines - cosines.min()) / (float(np.ptp(cosines)) or 1.0)
-        nearer = [unit._replace(fixed=unit.fixed + float(gain)) for unit, gain in zip(compared, likeness, strict=True)]
+        similarity = (cosines - cosines.min()) / (float(np.ptp(cosines)) or 1.0)
+        nearer = [
+            unit._replace(fixed=unit.fixed + float(gain)) for unit, gain in zip(compared, similarity, strict=True)
+        ]
         return [*nearer, *units[_MOST_COMPARED:]]
 
 

@@ -180,28 +180,28 @@ def _ingested(
 
 
 def _index_by_ray(
-    terminal: "Terminal", profile: Profile, place: str, files: list[str], address: str, *, wait: bool
+    terminal: "Terminal", profile: Profile, location: str, files: list[str], address: str, *, wait: bool
 ) -> dict[str, Any]:
     from llama_index_medqa.components import open_embedder, open_index
     from llama_index_medqa.indexing.ray_ingestion import ingest_with_ray, ray_cluster
     from llama_index_medqa.pubmed.formats.reading import expand_sources
     from llama_index_medqa.vector_store.client import is_chroma_server
 
-    if not is_chroma_server(place):
+    if not is_chroma_server(location):
         raise UsageError(
-            f"--ray needs a Chroma server: many processes write, and the folder {place} takes one only. Start a "
-            f"server with `chroma run --path {place} --host 0.0.0.0 --port 8000`, and give --index http://HOST:8000."
+            f"--ray needs a Chroma server: many processes write, and the folder {location} takes one only. Start a "
+            f"server with `chroma run --path {location} --host 0.0.0.0 --port 8000`, and give --index http://HOST:8000."
         )
     paths = [str(path) for path in expand_sources(files)]
     with terminal.weights_progress() as progress:
-        embedder = open_embedder(profile, progress, place)
-    index = open_index(profile, place, embedder, create=True)
+        embedder = open_embedder(profile, progress, location)
+    index = open_index(profile, location, embedder, create=True)
     with ray_cluster(address) as cluster:
         terminal.line(str(cluster))
         with terminal.ingest_progress() as progress:
             report = ingest_with_ray(index, paths, wait=wait, progress=progress)
-    terminal.show_report(place, report.ingested)
-    repaired = _repaired(terminal, place, index)
+    terminal.show_report(location, report.ingested)
+    repaired = _repaired(terminal, location, index)
     for file, reason in report.failed.items():
         terminal.line(f"not indexed: {file}: {reason}", "red")
     return {**asdict(report.ingested), "failed": report.failed, "vectors_repaired": repaired}
@@ -213,34 +213,34 @@ def _index_query(
     from llama_index_medqa.indexing.updating import crawl_folder, ingest_crawl
     from llama_index_medqa.pubmed.crawl.crawler import crawl
 
-    place = crawl_folder(_crawls(folder), request)
+    crawled = crawl_folder(_crawls(folder), request)
     with terminal.crawl_progress() as progress:
-        summary = crawl(client, request, place, progress=progress)
-    terminal.show_crawl(place, summary)
+        summary = crawl(client, request, crawled, progress=progress)
+    terminal.show_crawl(crawled, summary)
     result = _ingested(terminal, profile, folder, partial(ingest_crawl, summary=summary), wait=wait)
     return {**result, "crawl": summary.as_json()}
 
 
 @contextmanager
-def _alone(terminal: "Terminal", place: str, *, create: bool = False, wait: bool) -> Iterator[None]:
+def _alone(terminal: "Terminal", location: str, *, create: bool = False, wait: bool) -> Iterator[None]:
     """Hold an index as its only writer.
 
     Where there is an index; damaged vectors are moved aside first.
     """
     from llama_index_medqa.vector_store.database import sole_writer
 
-    with sole_writer(place, create=create, wait=wait) as set_aside:
+    with sole_writer(location, create=create, wait=wait) as set_aside:
         for folder in set_aside:
             terminal.line(f"Damaged vectors were moved to {folder}; they are made again from the texts.", "yellow")
         yield
 
 
-def _repaired(terminal: "Terminal", place: str, index: "PubMedIndex") -> int:
+def _repaired(terminal: "Terminal", location: str, index: "PubMedIndex") -> int:
     """Make lost vectors again if a sample of chunks lacks any."""
     with terminal.chunk_progress("Repairing") as progress:
         made = index.repair(sample=_VECTORS_CHECKED, progress=progress)
     if made:
-        terminal.line(f"{made} chunks of {place} had lost their vectors, which were made again.", "yellow")
+        terminal.line(f"{made} chunks of {location} had lost their vectors, which were made again.", "yellow")
     return made
 
 
@@ -391,8 +391,8 @@ def _crawls(folder: str) -> Path:
     """
     from llama_index_medqa.vector_store.client import is_folder
 
-    place = Path(folder if is_folder(folder) else re.sub(r"\W+", "_", folder))
-    return place.with_name(f"{place.name}.crawls")
+    path = Path(folder if is_folder(folder) else re.sub(r"\W+", "_", folder))
+    return path.with_name(f"{path.name}.crawls")
 
 
 def _entrez(email: str | None, base_url: str | None) -> "EntrezClient":

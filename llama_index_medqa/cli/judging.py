@@ -104,10 +104,10 @@ class Judging:
         from llama_index_medqa.evaluation.judges.model_calls import ModelCalls
 
         limits: dict[str, Any] = {"concurrency": self.concurrency, "timeout": self.timeout}
-        place: dict[str, Any] = {"api_base": self.api_base, "model": self.model, "parallel": self.concurrency}
+        server_options: dict[str, Any] = {"api_base": self.api_base, "model": self.model, "parallel": self.concurrency}
         with ExitStack() as stack:
             with terminal.weights_progress() as progress:
-                server = stack.enter_context(open_judge(self.profile, **place, progress=progress))
+                server = stack.enter_context(open_judge(self.profile, **server_options, progress=progress))
             async with ModelCalls.open(server, self.journal, **limits) as calls:
                 yield calls
 

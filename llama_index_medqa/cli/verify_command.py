@@ -24,7 +24,7 @@ from llama_index_medqa.cli.options import (
 )
 from llama_index_medqa.errors import InputError, UsageError
 from llama_index_medqa.profiles import EMBEDDED, Profile
-from llama_index_medqa.pubmed.limits import is_pmid
+from llama_index_medqa.pubmed.pmids import is_pmid, pmid_of
 
 if TYPE_CHECKING:
     from llama_index_medqa.cli.display.terminal import Terminal
@@ -302,8 +302,8 @@ def _document_ids(pmids: Sequence[str]) -> list[str]:
     Raises:
         UsageError: a PMID is none.
     """
-    numbers = [value.strip().upper().removeprefix("PMID:").strip() for value in pmids]
+    numbers = [pmid_of(value) or "" for value in pmids]
     for value, number in zip(pmids, numbers, strict=True):
-        if not is_pmid(number):
+        if not (number and is_pmid(number)):
             raise UsageError(f"--pmid cannot be {value!r}: give the number of a record, such as 12345678.")
     return list(dict.fromkeys(f"PMID:{number}" for number in numbers))

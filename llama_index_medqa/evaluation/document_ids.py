@@ -4,11 +4,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-_PMID = re.compile(
-    r"\s*(?:PMID\s*[:#]?\s*|(?:https?://)?(?:pubmed\.ncbi\.nlm\.nih\.gov|(?:www\.)?ncbi\.nlm\.nih\.gov/pubmed)/)?"
-    r"0*([1-9][0-9]*)(?:\.0)?/?\s*",
-    re.IGNORECASE,
-)
+from llama_index_medqa.pubmed.pmids import pmid_of
+
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _PMID_KEYS = ("pmid", "pubmed_id", "pubmedid")
 # A record of ours without a PMID: it is none of the gold papers, and that is known.
@@ -23,8 +20,8 @@ def canonical_id(document_id: str) -> str:
     Args:
         document_id: such as ``PMID:123``, ``123`` or ``https://pubmed.ncbi.nlm.nih.gov/123/``; others are kept.
     """
-    found = _PMID.fullmatch(document_id)
-    return f"PMID:{found[1]}" if found else document_id.strip()
+    pmid = pmid_of(document_id)
+    return f"PMID:{pmid}" if pmid else document_id.strip()
 
 
 def pmid_of_metadata(metadata: Mapping[str, Any]) -> str:
@@ -33,19 +30,19 @@ def pmid_of_metadata(metadata: Mapping[str, Any]) -> str:
     It may stand under ``pmid`` or a similar key.
     """
     for key, value in metadata.items():
-        if key.lower() in _PMID_KEYS and (found := _PMID.fullmatch(str(value))):
-            return found[1]
+        if key.lower() in _PMID_KEYS and (pmid := pmid_of(str(value))):
+            return pmid
     return ""
 
 
 def are_pmids(documents: Iterable[str]) -> bool:
     """Return whether any document is named by its PMID."""
-    return any(map(_PMID.fullmatch, documents))
+    return any(map(pmid_of, documents))
 
 
 def are_all_pmids(documents: Iterable[str]) -> bool:
     """Return whether all documents are named by their PMIDs."""
-    return all(map(_PMID.fullmatch, documents))
+    return all(map(pmid_of, documents))
 
 
 def are_comparable(found: Collection[str], gold: Iterable[str]) -> bool:

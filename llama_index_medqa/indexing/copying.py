@@ -1,4 +1,4 @@
-"""A whole index copied from one place, or engine, to another."""
+"""A whole index copied from one address, or engine, to another."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext

@@ -34,7 +34,7 @@ def repaired(folder: str, opened: Callable[[], _Index]) -> _Index:
         return opened()
     except DamagedVectorsError:
         with sole_writer(folder) as set_aside:
-            _tell(set_aside)
+            _log_moved_folders(set_aside)
             index = opened()
             index.repair()
         return index
@@ -54,11 +54,11 @@ def set_aside_damaged(store: ChunkStore) -> bool:
         store.without_vectors([])
     except DamagedVectorsError:
         with sole_writer(store.address) as set_aside:
-            _tell(set_aside)
+            _log_moved_folders(set_aside)
         return True
     return False
 
 
-def _tell(folders: Sequence[Path]) -> None:
+def _log_moved_folders(folders: Sequence[Path]) -> None:
     for folder in folders:
         _logger.warning("Damaged vectors were moved to %s; they are made again from the texts.", folder)

@@ -91,7 +91,7 @@ class TokenNodeParser(TextSplitter):
             same. A script that sets it needs ``if __name__ == "__main__":``.
 
     Raises:
-        InputError: ``chunk_overlap`` is not less than ``chunk_size``, or there is no tokenizer at the given place.
+        InputError: ``chunk_overlap`` is not less than ``chunk_size``, or there is no tokenizer at the given path.
     """
 
     tokenizer: str = Field(description="Folder with a tokenizer.json, such a file, or a model id on the hub.")

@@ -4,7 +4,7 @@ The steps, none of which brings a record to the process that started them:
 
 1. Every file is read on a worker for its identities: which records it holds, in which version, and where.
 2. The identities (no texts) are shuffled by document id. Whoever gets all versions of a record knows which of them
-   the files' order makes the last word; of the others only the places are noted.
+   the files' order makes the last word; of the others only the positions are noted.
 3. Every file is read again without the superseded versions. Each document is now in the data exactly once.
 4. Batches of documents go to workers that hold the embedder. Each lets :class:`PubMedIndex` write what is new.
 

@@ -102,7 +102,7 @@ class PubMedReader(BasePydanticReader):
 
         Raises:
             InputError: a file is missing or of no supported format, or ``fs`` is given.
-            SourceFormatError: a file is broken; documents before that place were yielded.
+            SourceFormatError: a file is broken; documents before it were yielded.
             EmptyCorpusError: there was no record with text.
         """
         if fs is not None:
@@ -131,7 +131,7 @@ class PubMedReader(BasePydanticReader):
 
         Raises:
             InputError: a file is missing or of no supported format.
-            SourceFormatError: a file is broken; what stood before that place was yielded.
+            SourceFormatError: a file is broken; what stood before it was yielded.
         """
         sources = [files] if isinstance(files, (str, Path)) else list(files)
         yield from to_changes(read_newest(sources))

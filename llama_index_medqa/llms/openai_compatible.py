@@ -248,7 +248,7 @@ class ServedLlm(OpenAILike):
 
     def _whole_schema(self, response: _Answer, settings: dict[str, Any]) -> _Answer:
         """Return a response, or raise if its schema was cut off."""
-        _tell_cut_off(response, settings.get("max_tokens"))
+        _mark_cut_off(response, settings.get("max_tokens"))
         schema = settings.get("response_format") or (settings.get("extra_body") or {}).get("response_format")
         if schema and is_cut_off(response):
             raise ServerError(
@@ -280,7 +280,7 @@ class ServedLlm(OpenAILike):
         return stating_ends(super()._get_aclient())
 
 
-def _tell_cut_off(response: CompletionResponse | ChatResponse, most: int | None) -> None:
+def _mark_cut_off(response: CompletionResponse | ChatResponse, most: int | None) -> None:
     """Mark an answer as cut off by its count of tokens.
 
     For servers that give no reason to finish.

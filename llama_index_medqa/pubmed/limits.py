@@ -4,6 +4,7 @@ PubMed's longest records are below 20 MB, its longest titles a few thousand char
 """
 
 from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.pmids import is_pmid
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
 LONGEST_RECORD = 1 << 26
@@ -45,14 +46,6 @@ def require_sound(item: PubMedRecord | Deletion, name: str) -> None:
         )
     if isinstance(item, PubMedRecord):
         _require_short(item, name)
-
-
-def is_pmid(text: str) -> bool:
-    """Return whether a text has the form of a PMID.
-
-    Up to ten digits, and nothing else.
-    """
-    return text.isascii() and text.isdigit() and len(text) <= 10
 
 
 def _require_short(record: PubMedRecord, name: str) -> None:

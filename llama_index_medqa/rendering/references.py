@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from llama_index_medqa.answering.response import MedQAResponse
-from llama_index_medqa.pubmed.limits import is_pmid
+from llama_index_medqa.pubmed.pmids import is_pmid
 from llama_index_medqa.text.printable import printable
 from llama_index_medqa.verification.passages import document_id_of
 

@@ -70,21 +70,21 @@ def maximal_marginal_relevance(
     Args:
         relevance: of each item.
         vectors: shape (items, dimension), L2-normalised.
-        balance: 1 looks at relevance alone, 0 at likeness alone.
+        balance: 1 looks at relevance alone, 0 at dissimilarity alone.
         limit: most items to pick.
 
     Returns:
         Positions of the picked items, in the order in which they were picked; of equals the earlier.
     """
     gain = balance * np.asarray(relevance, dtype=np.float64)
-    likeness = np.zeros(len(gain))
+    similarity = np.zeros(len(gain))
     left = np.ones(len(gain), dtype=bool)
     picked: list[int] = []
     while len(picked) < min(limit, len(gain)):
-        value = np.where(left, gain - (1.0 - balance) * likeness, -np.inf)
+        value = np.where(left, gain - (1.0 - balance) * similarity, -np.inf)
         best = int(np.argmax(value))
         cosines = vectors @ vectors[best]
-        likeness = np.maximum(likeness, cosines) if picked else cosines.astype(np.float64)
+        similarity = np.maximum(similarity, cosines) if picked else cosines.astype(np.float64)
         left[best] = False
         picked.append(best)
     return picked

@@ -88,7 +88,7 @@ class PubMedRetriever(BaseRetriever):
         include_retracted: whether retracted papers may be found.
         rrf_k: how little the first ranks stand out; see :func:`reciprocal_rank_fusion`.
         mmr_balance: 0 to 1; where given, records are picked one by one for their score (as a share of the best one's)
-            times this, less their likeness to those picked before times the rest; see
+            times this, less their similarity to those picked before times the rest; see
             :func:`maximal_marginal_relevance`.
         expand: whether the search by words also looks for acronyms, their long forms and MeSH headings; see
             :func:`llama_index_medqa.retrieval.query_expansion.expand_query`.

@@ -11,7 +11,7 @@ from mcp.server.fastmcp import Context
 from mcp.server.session import ServerSession
 
 from llama_index_medqa.errors import InputError
-from llama_index_medqa.pubmed.limits import is_pmid
+from llama_index_medqa.pubmed.pmids import is_pmid, pmid_of
 from llama_index_medqa.server.mcp_results import (
     ClaimVerification,
     PubMedAnswer,
@@ -170,7 +170,7 @@ async def stored_records(service: "AnswerService", document_ids: Sequence[str]) 
 
 
 def _not_held(missing: Sequence[str]) -> str:
-    numbers = [name.strip().upper().removeprefix("PMID:").strip() for name in missing]
+    numbers = [pmid_of(name) or name for name in missing]
     named = ", ".join(
         f"PMID:{number}" if is_pmid(number) else name for name, number in zip(missing, numbers, strict=True)
     )

@@ -8,7 +8,7 @@ from llama_index.core.schema import BaseNode, NodeRelationship, NodeWithScore, R
 from llama_index_medqa.answering.prompt_injection import records_that_give_orders
 from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.profiles import RetrievalMode
-from llama_index_medqa.pubmed.limits import is_pmid
+from llama_index_medqa.pubmed.pmids import is_pmid
 from llama_index_medqa.retrieval.lexical_index import LexicalIndex
 from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.retrieval.retriever import PubMedRetriever

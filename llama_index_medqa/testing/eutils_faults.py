@@ -25,7 +25,7 @@ class Fault(StrEnum):
     TRUNCATED = "truncated"
     """Half a body, sent as if it were whole."""
     MALFORMED = "malformed"
-    """A body that is no XML, or no JSON, in one place."""
+    """A body that is no XML, or no JSON, at one position."""
     DROPPED_IDS = "dropped_ids"
     """Some of the records that EFetch was asked for are left out; other requests are answered as usual."""
     HISTORY_EXPIRED = "history_expired"

@@ -69,7 +69,7 @@ class Token:
 
 
 @lru_cache(maxsize=5_000)
-def words_with_places(text: str) -> tuple[Token, ...]:
+def words_with_spans(text: str) -> tuple[Token, ...]:
     """Return the words of a text with their positions, in order."""
     return tuple(Token(found.group(), *found.span(), _breaks(found.group())) for found in _TOKEN.finditer(text))
 
@@ -80,10 +80,10 @@ def noun_phrases(text: str) -> tuple[tuple[int, int], ...]:
 
     Each is given as its first word and the word after its last.
 
-    Words are counted as :func:`words_with_places` gives them. A phrase ends at a verb, a function word, an adverb,
+    Words are counted as :func:`words_with_spans` gives them. A phrase ends at a verb, a function word, an adverb,
     a word that only points ("novel", "several"), and any punctuation mark but a hyphen.
     """
-    words, phrases, start = words_with_places(text), [], None
+    words, phrases, start = words_with_spans(text), [], None
     for position, word in enumerate(words):
         joined = position > 0 and _joins(text, words[position - 1], word)
         if start is not None and (word.breaks or not joined):

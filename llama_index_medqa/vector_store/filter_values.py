@@ -24,6 +24,7 @@ from typing import Any, NoReturn, Protocol, get_args
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.pubmed.pmids import pmid_of
 from llama_index_medqa.pubmed.record import Status
 from llama_index_medqa.vector_store.filters import matches
 from llama_index_medqa.vector_store.row_codec import RECORD_FIELDS
@@ -196,7 +197,7 @@ def _read_number(text: str) -> int | float | None:
 def _text(value: Scalar, key: str) -> str:
     text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     if key == "pmid":
-        return re.sub(r"(?i)^\s*PMID:?\s*", "", text).strip()
+        return pmid_of(text) or text.strip()
     return _DOI_ADDRESS.sub("", text.strip()) if key == "doi" else text
 
 

@@ -8,7 +8,7 @@ from benchmarks.answering.answer_quality import earlier, results_name, results_o
 from benchmarks.answering.answer_summary import bootstrap_statistic, changes, question_list
 from benchmarks.answering.answer_tables import as_markdown
 from benchmarks.answering.gold_answers import GoldAnswer, load_gold_answers
-from benchmarks.answering.question_scores import exact_items, said_label, scored
+from benchmarks.answering.question_scores import exact_items, scored, stated_label
 from llama_index_medqa.evaluation.measures.labels import macro_f1
 from tests.benchmarks.answered import GOLD_TEXT, row, sentence
 
@@ -67,7 +67,7 @@ def test_without_the_right_papers_only_the_outcome_counts():
     ],
 )
 def test_yes_or_no_is_read_from_the_exact_answer_or_the_sentences(answered, label):
-    assert said_label(answered["response"]) == label
+    assert stated_label(answered["response"]) == label
 
 
 def test_items_of_findings_are_told_apart():

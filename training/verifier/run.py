@@ -71,7 +71,7 @@ def _round(
     tokenizer.no_padding()
     model = new_encoder(start / "model.onnx")
     curve = fit(model, tokenizer, stages, recipe.fitting, folder / "checkpoint.pt", report)
-    return model, _told(recipe, stages, curve)
+    return model, _training_report(recipe, stages, curve)
 
 
 def finish(
@@ -96,7 +96,7 @@ def finish(
     return out
 
 
-def _told(
+def _training_report(
     recipe: VerifierRecipe, stages: Sequence[Sequence[TrainingPair]], curve: Sequence[tuple[int, float]]
 ) -> dict[str, Any]:
     return {

@@ -135,11 +135,11 @@ def subgroup(source: TwinSource) -> Iterator[Twin]:
     other = source.random.choice(others)
     keep = (restriction, other)
     general = capitalized(finding) + "."
-    restricted = _told_of(source, restriction, finding)
+    restricted = _sentence_with_restriction(source, restriction, finding)
     yield source.twin(source.sentence, general, "neutral", keep)
     yield source.twin(general, general, "entailment", keep)
     yield source.twin(source.sentence, restricted, "entailment", keep)
-    yield source.twin(_told_of(source, other, finding), restricted, "neutral", keep)
+    yield source.twin(_sentence_with_restriction(source, other, finding), restricted, "neutral", keep)
 
 
 def aim(source: TwinSource) -> Iterator[Twin]:
@@ -295,7 +295,7 @@ def _restricted(sentence: str) -> re.Match[str] | None:
     return _RESTRICTION_FIRST.fullmatch(sentence) or _RESTRICTION_LAST.fullmatch(sentence)
 
 
-def _told_of(source: TwinSource, restriction: str, finding: str) -> str:
+def _sentence_with_restriction(source: TwinSource, restriction: str, finding: str) -> str:
     if source.random.random() < 0.5:
         return f"{capitalized(restriction)}, {finding}."
     return f"{capitalized(finding)} {restriction}."

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from llama_index_medqa.answering.questions.focus import form_of
-from llama_index_medqa.text.noun_phrases import noun_phrases, words_with_places
+from llama_index_medqa.text.noun_phrases import noun_phrases, words_with_spans
 from llama_index_medqa.text.quantities.numerals import WORDS
 from llama_index_medqa.text.words import stem
 
@@ -170,7 +170,7 @@ def _asked_noun(question: str) -> str:
     opening = _OPENING.search(question)
     if opening is None:
         return ""
-    words = words_with_places(question)
+    words = words_with_spans(question)
     for first, last in noun_phrases(question):
         if words[last - 1].start >= opening.end():
             between = question[opening.end() : words[first].start]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from llama_index_medqa.answering.short_answer.answer_type import AnswerType, Kind
 from llama_index_medqa.text.abbreviations import find_acronyms
-from llama_index_medqa.text.noun_phrases import Token, noun_phrases, words_with_places
+from llama_index_medqa.text.noun_phrases import Token, noun_phrases, words_with_spans
 from llama_index_medqa.text.quantities.quantity import CALENDAR_YEAR, CONFIDENCE_LEVEL, COUNT, P_VALUE, PERCENT
 from llama_index_medqa.text.quantities.reading import quantities
 from llama_index_medqa.text.term_weights import idf, terms
@@ -204,7 +204,7 @@ def _measures(kind: Kind, dimension: str) -> bool:
 
 
 def _names(question: Asked, sentence: str) -> Iterator[Candidate]:
-    words, phrases = words_with_places(sentence), noun_phrases(sentence)
+    words, phrases = words_with_spans(sentence), noun_phrases(sentence)
     enumerated = _enumerated(sentence, words, phrases)
     near = [position for position, word in enumerate(words) if question.terms & terms(word.text)]
     seen = set[tuple[int, int]]()
@@ -212,7 +212,12 @@ def _names(question: Asked, sentence: str) -> Iterator[Candidate]:
         for first, last, shape in _pieces(question.wanted, sentence, words, phrases, number):
             start, end = words[first].start, words[last - 1].end
             text = sentence[start:end]
-            if (start, end) in seen or last - first > _MOST_WORDS or _repeats(question, text) or not _tells(text):
+            if (
+                (start, end) in seen
+                or last - first > _MOST_WORDS
+                or _repeats(question, text)
+                or not _is_informative(text)
+            ):
                 continue
             seen.add((start, end))
             features = {
@@ -265,9 +270,9 @@ def _repeats(question: Asked, text: str) -> bool:
     return bool(own) and (own <= question.terms or text.lower() in question.aliases)
 
 
-def _tells(text: str) -> bool:
+def _is_informative(text: str) -> bool:
     """Return whether a text is more than a number or a common word."""
-    own = [stem(word.text.lower()) for word in words_with_places(text)]
+    own = [stem(word.text.lower()) for word in words_with_spans(text)]
     return any(len(word) > 1 and not word[0].isdigit() and word not in _VAGUE for word in own)
 
 

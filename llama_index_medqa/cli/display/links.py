@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from llama_index_medqa.pubmed.limits import is_pmid
+from llama_index_medqa.pubmed.pmids import is_pmid
 from llama_index_medqa.rendering.references import PUBMED
 
 _PMID = re.compile(r"\bPMID:(\d{1,10})(?!\d)", re.ASCII)

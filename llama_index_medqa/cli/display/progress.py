@@ -47,7 +47,7 @@ def working(console: SafeConsole, doing: str, *, in_pipes: bool = True) -> Itera
         yield
     else:
         ended = threading.Event()
-        lines = threading.Thread(target=_tell_until, args=(console, doing, ended), daemon=True)
+        lines = threading.Thread(target=_print_until, args=(console, doing, ended), daemon=True)
         lines.start()
         try:
             yield
@@ -76,7 +76,7 @@ def _time_left(task: Task) -> str:
     return f", about {seconds:.0f} s left" if seconds < 100 else f", about {seconds / 60:.0f} min left"
 
 
-def _tell_until(console: SafeConsole, doing: str, ended: threading.Event) -> None:
+def _print_until(console: SafeConsole, doing: str, ended: threading.Event) -> None:
     start = time.monotonic()
     # The longer it takes, the fewer lines.
     while not ended.wait(max(SECONDS_BETWEEN_LINES, (time.monotonic() - start) / 5)):

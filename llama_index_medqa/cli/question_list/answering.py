@@ -63,7 +63,7 @@ def answer_list(
                 chosen.require()
             with opened(terminal, chosen) as answering:
                 _answer(terminal, answering.engine, left, papers, file, counts)
-    _tell(terminal, counts, output, as_json=as_json)
+    _print_summary(terminal, counts, output, as_json=as_json)
     if counts.failed:
         sys.exit(EXIT_INCOMPLETE)
 
@@ -171,7 +171,7 @@ def _answer(
             progress(done, len(questions))
 
 
-def _tell(terminal: "Terminal", counts: Counts, output: Path, *, as_json: bool) -> None:
+def _print_summary(terminal: "Terminal", counts: Counts, output: Path, *, as_json: bool) -> None:
     if as_json:
         summary = {"output": str(output), **counts.outcomes, "were_there": counts.were_there, "failed": counts.failed}
         print_json(summary)

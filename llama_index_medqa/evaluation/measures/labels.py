@@ -38,7 +38,7 @@ def macro_f1(pairs: Sequence[Pair], labels: Sequence[str]) -> float | None:
 
 def codes_of(pairs: Sequence[Pair], labels: Sequence[str]) -> Codes:
     """Return pairs as numbers of labels, gold and said, for :func:`macro_f1_of_codes`; what is no label is the last."""
-    number = {label: place for place, label in enumerate(labels)}
+    number = {label: index for index, label in enumerate(labels)}
     return np.asarray([[number.get(one or NO_LABEL, len(labels)) for one in pair] for pair in pairs], dtype=np.int64)
 
 

@@ -44,7 +44,7 @@ def _macro_f1(cases: Sequence[EvaluationCase], replies: Sequence[Reply]) -> Iter
     labelled = [(case, reply) for case, reply in zip(cases, replies, strict=True) if case.gold_label]
     if len(labelled) < _LEAST_CASES:
         return
-    pairs = [(str(case.gold_label), _said(reply)) for case, reply in labelled]
+    pairs = [(str(case.gold_label), _stated_label(reply)) for case, reply in labelled]
     labels = sorted({gold for gold, _ in pairs})
     codes = codes_of(pairs, labels)
     yield (
@@ -55,7 +55,7 @@ def _macro_f1(cases: Sequence[EvaluationCase], replies: Sequence[Reply]) -> Iter
     )
 
 
-def _said(reply: Reply) -> str | None:
+def _stated_label(reply: Reply) -> str | None:
     return parse_label(reply.answer.text) if reply.answer and not reply.answer.abstained else None
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def cases_of_samples(samples: "EvaluationDataset | Iterable[Mapping[str, Any]]") -> list[EvaluationCase]:
-    """Return ragas' samples as cases, with their places from 1 as ids.
+    """Return ragas' samples as cases, with their positions from 1 as ids.
 
     ``reference`` is the gold answer, ``reference_contexts`` the gold evidence, and ``reference_context_ids`` are the
     gold documents.

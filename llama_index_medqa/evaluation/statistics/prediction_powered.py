@@ -106,7 +106,9 @@ def _t_quantile(confidence: float, freedom: int) -> float:
 
 def _usable(judged: Sequence[float], read: Sequence[float | None]) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     if len(judged) != len(read):
-        raise InputError(f"Each case needs a place among both labels: got {len(judged)} judged and {len(read)} read.")
+        raise InputError(
+            f"Judged and read labels must be of the same cases: got {len(judged)} judged and {len(read)} read."
+        )
     all_judged = np.asarray(judged, dtype=np.float64)
     labels = np.asarray([label for label in read if label is not None], dtype=np.float64)
     if len(labels) < 3 or len(read) - len(labels) < 2:
@@ -193,7 +195,9 @@ def rogan_gladen(judged: Sequence[bool], read: Sequence[bool | None], *, confide
         InputError: lengths differ.
     """
     if len(judged) != len(read):
-        raise InputError(f"Each case needs a place among both labels: got {len(judged)} judged and {len(read)} read.")
+        raise InputError(
+            f"Judged and read labels must be of the same cases: got {len(judged)} judged and {len(read)} read."
+        )
     pairs = [(bool(said), bool(right)) for said, right in zip(judged, read, strict=True) if right is not None]
     positive = [said for said, right in pairs if right]
     negative = [not said for said, right in pairs if not right]

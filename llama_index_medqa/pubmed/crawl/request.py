@@ -6,9 +6,9 @@ from typing import Any
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.pubmed.crawl.search_slices import DateRange, changed_since
-from llama_index_medqa.pubmed.entrez.citation_splitter import is_pmid
 from llama_index_medqa.pubmed.entrez.protocol import Sort
 from llama_index_medqa.pubmed.entrez.responses import MOST_HITS
+from llama_index_medqa.pubmed.pmids import is_plain_pmid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class CrawlRequest:
             raise InputError("The PubMed query is empty. Give a query such as 'heart failure[mesh]'.")
         if self.pmids and (self.dates or self.since or self.maximum):
             raise InputError("Dates, since and maximum belong to a query. Leave them out with PMIDs.")
-        if invalid := [pmid for pmid in self.pmids if not is_pmid(pmid)]:
+        if invalid := [pmid for pmid in self.pmids if not is_plain_pmid(pmid)]:
             raise InputError(f"{invalid[0]!r} is not a PMID. Give digits without a leading zero.")
         if self.maximum is not None and self.maximum < 1:
             raise InputError(f"The maximum is {self.maximum}; give at least 1, or None for all.")

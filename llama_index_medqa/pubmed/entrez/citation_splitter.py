@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from xml.parsers import expat
 
 from llama_index_medqa.errors import SourceFormatError
+from llama_index_medqa.pubmed.pmids import is_plain_pmid
 
 _ROOT = "PubmedArticleSet"
 _DELETION = "DeleteCitation"
@@ -54,14 +55,6 @@ class CitationSet:
     def deleted(self) -> tuple[str, ...]:
         """Return the PMIDs that are declared deleted, each once."""
         return tuple(dict.fromkeys(deletion.pmid for deletion in self.deletions))
-
-
-def is_pmid(text: str) -> bool:
-    """Return whether a text is a PMID.
-
-    Digits without a leading zero.
-    """
-    return text.isascii() and text.isdecimal() and not text.startswith("0")
 
 
 def split_citations(xml: bytes) -> CitationSet:
@@ -168,7 +161,7 @@ class _Splitter:
         self._open.pop()
 
     def _close_citation(self, name: str) -> None:
-        if not self._pmids or not all(is_pmid(item.pmid) for item in self._pmids):
+        if not self._pmids or not all(is_plain_pmid(item.pmid) for item in self._pmids):
             raise SourceFormatError(f"A {name} without PMID ends at line {self._parser.CurrentLineNumber}.")
         if name == _DELETION:
             self._deletions += self._pmids

@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 import httpx
 
 from llama_index_medqa.errors import EntrezAnswerError, EntrezUnavailableError, InputError
-from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet, CitationXml, is_pmid
+from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet, CitationXml
 from llama_index_medqa.pubmed.entrez.rate_limit import RateLimiter
 from llama_index_medqa.pubmed.entrez.responses import (
     MOST_HITS,
@@ -30,6 +30,7 @@ from llama_index_medqa.pubmed.entrez.responses import (
     read_citations,
     read_search,
 )
+from llama_index_medqa.pubmed.pmids import is_plain_pmid
 
 _logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -79,7 +80,7 @@ class RetryPolicy:
     Attributes:
         first_pause_s: seconds before the second attempt; doubled before every further one.
         longest_pause_s: seconds that a pause never exceeds, unless the server asks for more.
-        deadline_s: seconds from the first attempt after which no further one is made. Waiting for a place
+        deadline_s: seconds from the first attempt after which no further one is made. Waiting for a slot
             under the rate limit before the first attempt does not count.
         unreadable_attempts: attempts after which an answer that comes but cannot be read is given up.
         jitter: gives a number from 0 to 1; a pause is between half of its length (0) and the whole (1), so
@@ -152,7 +153,7 @@ class EntrezProtocol:
     def fetch(self, pmids: Sequence[str]) -> Conversation[FetchResult]:
         """Fetch records; see :meth:`EntrezClient.fetch`."""
         wanted = tuple(dict.fromkeys(pmids))
-        if invalid := [pmid for pmid in wanted if not is_pmid(pmid)]:
+        if invalid := [pmid for pmid in wanted if not is_plain_pmid(pmid)]:
             raise InputError(f"{invalid[0]!r} is not a PMID. Give digits without a leading zero.")
         if len(wanted) > MOST_HITS:
             raise InputError(f"{len(wanted):,} PMIDs in one request; give at most {MOST_HITS:,}.")

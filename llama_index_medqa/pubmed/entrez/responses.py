@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 
 from llama_index_medqa.errors import EntrezRequestError, HistoryExpiredError, SourceFormatError
-from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet, is_pmid, split_citations
+from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet, split_citations
+from llama_index_medqa.pubmed.pmids import is_plain_pmid
 
 MOST_HITS = 9_999
 """ESearch and the history server give the first 9,999 hits of a PubMed search and no more."""
@@ -204,7 +205,7 @@ def read_search(body: bytes, start: int, size: int, scrub: Scrubber) -> SearchRe
         pmids = tuple(str(pmid) for pmid in result["idlist"])
         history = _read_history(result, count)
         warnings = tuple(scrub.excerpt(warning) for warning in _read_warnings(result))
-        if not all(is_pmid(pmid) for pmid in pmids):
+        if not all(is_plain_pmid(pmid) for pmid in pmids):
             raise ValueError("a hit is not a PMID")
     except _UNREADABLE as error:
         raise TransientProblemError(

@@ -13,16 +13,13 @@ from typing import Any
 
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.dates import make_date, parse_written_date
-from llama_index_medqa.pubmed.limits import is_pmid
+from llama_index_medqa.pubmed.pmids import is_pmid, pmid_of
 from llama_index_medqa.pubmed.record import PublicationDate
 from llama_index_medqa.pubmed.remarks import Remarks
 
 # How tables write that a cell is empty.
 _EMPTY_WORDS = frozenset({"", "nan", "none", "null", "nat", "n/a", "na", "<na>"})
 _WHOLE = re.compile(r"(-?\d{1,15})\.0+")
-_PMID = re.compile(
-    r"(?:(?:https?://)?(?:pubmed\.ncbi\.nlm\.nih\.gov|www\.ncbi\.nlm\.nih\.gov/pubmed)/|PMID ?:? ?)?(\d{1,30})/?", re.I
-)
 # How programs write a list into one cell of a table: Python's lists and tuples, NumPy's arrays, JSON.
 _LIST_CELL = re.compile(r"\s*(?:array\()?[\[({](?P<items>.*)[\])}]\)?\s*", re.DOTALL)
 _LISTED_TEXT = re.compile(r""" '((?:[^'\\]|\\.)*)' | "((?:[^"\\]|\\.)*)" """, re.VERBOSE | re.DOTALL)
@@ -107,14 +104,13 @@ def json_pmid(value: object, key: str) -> str | None:
         TypeError, ValueError: anything else.
     """
     text = json_number_text(value, key)
-    found = _PMID.fullmatch(text)
-    pmid = found[1].lstrip("0") if found else ""
+    pmid = pmid_of(text)
     if text and not (pmid and is_pmid(pmid)):
         raise ValueError(
             f"'{key}' is {text[:_SHOWN]!r}, which is no PMID: that is a number. Leave it out of a record that PubMed "
             "does not have"
         )
-    return pmid or None
+    return pmid
 
 
 def json_doi(value: object, key: str) -> str | None:

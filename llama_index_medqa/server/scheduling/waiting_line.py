@@ -12,7 +12,7 @@ _NEWEST = 0.3
 
 
 class Turn:
-    """A place in the queue, waiting or being served."""
+    """A turn in the queue, waiting or being served."""
 
     def __init__(self, line: "WaitingLine") -> None:
         self._line = line

@@ -115,7 +115,7 @@ def _require_file(file: Path, location: str, *, create: bool) -> None:
         ) from error
     except OSError as error:
         raise StorageError(
-            f"The index at {location} cannot be used ({error}): give a place that you can write."
+            f"The index at {location} cannot be used ({error}): give a path that you can write to."
         ) from error
 
 

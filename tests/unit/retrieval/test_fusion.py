@@ -60,8 +60,8 @@ def naive_mmr(relevance, vectors, balance, limit):
     while left and len(picked) < limit:
 
         def value(item):
-            likeness = max((float(vectors[item] @ vectors[other]) for other in picked), default=0.0)
-            return balance * relevance[item] - (1 - balance) * likeness
+            similarity = max((float(vectors[item] @ vectors[other]) for other in picked), default=0.0)
+            return balance * relevance[item] - (1 - balance) * similarity
 
         best = max(left, key=lambda item: (value(item), -item))
         picked.append(best)

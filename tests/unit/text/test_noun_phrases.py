@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_index_medqa.text.noun_phrases import noun_phrases, words_with_places
+from llama_index_medqa.text.noun_phrases import noun_phrases, words_with_spans
 
 
 def phrases(text: str) -> list[str]:
-    words = words_with_places(text)
+    words = words_with_spans(text)
     return [text[words[first].start : words[last - 1].end] for first, last in noun_phrases(text)]
 
 
@@ -34,7 +34,7 @@ def test_phrases_end_at_verbs_function_words_and_punctuation(text, expected):
 
 @given(st.text(max_size=120))
 def test_phrases_lie_in_order_and_apart(text):
-    words = words_with_places(text)
+    words = words_with_spans(text)
     ends = 0
     for first, last in noun_phrases(text):
         assert ends <= first < last <= len(words)

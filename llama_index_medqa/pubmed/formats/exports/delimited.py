@@ -8,7 +8,7 @@ from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Source, reading
 from llama_index_medqa.pubmed.formats.exports.text_lines import read_lines
 from llama_index_medqa.pubmed.formats.record_schema import is_known_key, record_from_values
-from llama_index_medqa.pubmed.limits import is_pmid
+from llama_index_medqa.pubmed.pmids import is_pmid
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
 
 _DELIMITERS = ",;\t"
