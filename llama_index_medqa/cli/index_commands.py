@@ -83,6 +83,18 @@ class QueryOptions:
     email: EmailOption = None
     base_url: EntrezOption = None
 
+    def as_request(self) -> "CrawlRequest":
+        """Return the request of PubMed."""
+        from llama_index_medqa.pubmed.crawl.request import CrawlRequest
+        from llama_index_medqa.pubmed.crawl.search_slices import date_range
+
+        return CrawlRequest(
+            query=self.query,
+            dates=date_range("publication", self.first and self.first.date(), self.last and self.last.date()),
+            since=self.since.date() if self.since else None,
+            maximum=self.maximum,
+        )
+
 
 @dataclass(frozen=True)
 class BuildOptions:
@@ -128,7 +140,7 @@ def index(
     elif crawled.query is None:
         result = _index_files(terminal, chosen, folder, files or [], wait=built.wait)
     else:
-        request = _crawl_request(crawled.query, crawled.first, crawled.last, crawled.since, crawled.maximum)
+        request = crawled.as_request()
         with _entrez(crawled.email, crawled.base_url) as client:
             result = _index_query(terminal, chosen, folder, client, request, wait=built.wait)
     if as_json:
@@ -368,20 +380,6 @@ def _first_read(items: Iterator[_Item]) -> Iterator[_Item]:
     if not first:
         raise EmptyCorpusError("No record with text in the input: give files that hold some.")
     return chain(first, items)
-
-
-def _crawl_request(
-    query: str, first: datetime | None, last: datetime | None, since: datetime | None, maximum: int | None
-) -> "CrawlRequest":
-    from llama_index_medqa.pubmed.crawl.request import CrawlRequest
-    from llama_index_medqa.pubmed.crawl.search_slices import date_range
-
-    return CrawlRequest(
-        query=query,
-        dates=date_range("publication", first and first.date(), last and last.date()),
-        since=since.date() if since else None,
-        maximum=maximum,
-    )
 
 
 def _crawls(folder: str) -> Path:

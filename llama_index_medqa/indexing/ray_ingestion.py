@@ -3,14 +3,12 @@
 The steps, none of which brings a record to the process that started them:
 
 1. Every file is read on a worker for its identities: which records it holds, in which version, and where.
-2. The identities (no texts) are shuffled by document id. Whoever gets all versions of a record knows which of them
-   the files' order makes the last word; of the others only the positions are noted.
+2. The identities are shuffled by document id, and of superseded versions of a record the positions are noted.
 3. Every file is read again without the superseded versions. Each document is now in the data exactly once.
 4. Batches of documents go to workers that hold the embedder. Each lets :class:`PubMedIndex` write what is new.
 
-Because a document is in one batch only, no two tasks ever write the same chunks, and the order of the tasks does not
-matter. Because ingestion writes the difference under stable ids, a task that Ray repeats after a failure ends what
-the first attempt began.
+A document is in one batch only, so no two tasks write the same chunks. Ingestion writes the difference under stable
+ids, so a task that Ray repeats after a failure ends what the first attempt began.
 """
 
 import logging
@@ -148,7 +146,7 @@ def ingest_with_ray(
         ServerError: the Chroma server or the Ray cluster failed.
     """
     _require_server(index.store)
-    paths = _absolute_paths(list(files))
+    paths = _absolute_paths(list(files))  # the workers start in folders of their own
     total = _Total(progress)
     with index.store.sole_writer(wait=wait), _ray_errors(), _settings():
         outdated = outdated_days(index)
@@ -167,7 +165,6 @@ def ingest_with_ray(
 def _absolute_paths(files: list[str]) -> list[str]:
     if STANDARD_INPUT in files:
         raise InputError("Standard input cannot be read by Ray's workers: write it to a file that they see.")
-    # Workers have a folder of their own to start from.
     return [str(Path(path).absolute()) for path in expand_sources(files)]
 
 

@@ -74,9 +74,8 @@ class PubMedRetriever(BaseRetriever):
     - ``lexical``: its BM25 score,
 
     times the weights for recency and evidence, where they are asked for:
-    ``(1 + recency_weight * 2 ** (-age / recency_half_life)) * (1 + evidence_weight * level)``, the age in years and
-    the level of :func:`llama_index_medqa.retrieval.evidence_level.evidence_level`. Retrieved chunks are
-    :class:`RetrievedChunk`, so that the cosine and BM25 score are there in every mode.
+    ``(1 + recency_weight * 2 ** (-age / recency_half_life)) * (1 + evidence_weight * level)``, the age in years and the
+    level of :func:`evidence_level`. Chunks are :class:`RetrievedChunk`, with cosine and BM25 score in every mode.
 
     Args:
         index: where to retrieve.
@@ -87,11 +86,9 @@ class PubMedRetriever(BaseRetriever):
         filters: LlamaIndex metadata filters, which hold for both searches alike.
         include_retracted: whether retracted papers may be found.
         rrf_k: how little the first ranks stand out; see :func:`reciprocal_rank_fusion`.
-        mmr_balance: 0 to 1; where given, records are picked one by one for their score (as a share of the best one's)
-            times this, less their similarity to those picked before times the rest; see
-            :func:`maximal_marginal_relevance`.
-        expand: whether the search by words also looks for acronyms, their long forms and MeSH headings; see
-            :func:`llama_index_medqa.retrieval.query_expansion.expand_query`.
+        mmr_balance: 0 to 1; where given, records are picked by their score (as a share of the best one's) times this,
+            less their similarity to those picked before times the rest; see :func:`maximal_marginal_relevance`.
+        expand: whether the search by words also looks for abbreviations, their long forms and MeSH headings.
         recency_weight: how much a paper of this year gains; 0 for nothing.
         recency_half_life: years after which it gains half of that.
         evidence_weight: how much the highest level of evidence gains; 0 for nothing.
