@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.errors import MedQAError
 from llama_index_medqa.llms.adapter_manifest import check_adapter
 from llama_index_medqa.llms.adapter_proof import AdapterProof
@@ -160,10 +161,10 @@ def _index(folder: str) -> Iterator[Diagnosis]:
         return
     day = f"as of {found.as_of.isoformat()}" if found.as_of else "of an unknown day"
     embedder = Path(str(found.identity.get("embedder", "unknown"))).name
-    value = f"{folder}: {found.documents} records, {found.chunks} chunks by {embedder}, {day}"
+    value = f"{folder}: {counted(found.documents, 'record')}, {counted(found.chunks, 'chunk')} by {embedder}, {day}"
     yield Diagnosis("index", "ok" if found.documents else "note", value, "" if found.documents else "medqa index FILES")
     if lacking:
-        lost = f"{lacking} of {found.chunks} chunks have lost their vectors: a search by meaning does not find them"
+        lost = f"{lacking} of {counted(found.chunks, 'chunk')} without a vector: a search by meaning does not find them"
         yield Diagnosis("vectors", "wrong", lost, f"medqa doctor --repair --index {folder}")
     elif found.chunks:
         yield Diagnosis("vectors", "ok", f"all {found.chunks} chunks have theirs")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.cli.judging import Judging, format_cost, scored
 from llama_index_medqa.cli.option_groups import with_groups
 from llama_index_medqa.cli.options import (
@@ -301,14 +302,16 @@ def _print_results(terminal: Any, results: "Results", output: Path, as_json: boo
         return
     terminal.show_evaluation(results)
     run = results.run
-    asked, kept = run["questions_asked"], run["answers_of_earlier_runs"]
-    terminal.line(f"{asked} questions asked, {kept} answers of earlier runs, {run['seconds']} s: {output}")
+    asked = counted(run["questions_asked"], "question")
+    kept = counted(run["answers_of_earlier_runs"], "answer")
+    terminal.line(f"{asked} asked, {kept} of earlier runs, {run['seconds']} s: {output}")
     if "judge" in run:
         terminal.line(format_cost(run["judge"]), "red" if run["judge"]["failures"] else "")
     failures = [case for case in results.cases if case.failure]
     if failures:
+        first = failures[0]
         terminal.line(
-            f"The system failed on {len(failures)} cases, such as {failures[0].case_id}: {failures[0].failure}", "red"
+            f"The system failed on {counted(len(failures), 'case')}, such as {first.case_id}: {first.failure}", "red"
         )
 
 

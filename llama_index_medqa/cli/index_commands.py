@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.cli.option_groups import with_groups
 from llama_index_medqa.cli.options import (
     EXIT_INCOMPLETE,
@@ -252,7 +253,7 @@ def _repaired(terminal: "Terminal", location: str, index: "PubMedIndex") -> int:
     with terminal.chunk_progress("Repairing") as progress:
         made = index.repair(sample=_VECTORS_CHECKED, progress=progress)
     if made:
-        terminal.line(f"{made} chunks of {location} had lost their vectors, which were made again.", "yellow")
+        terminal.line(f"Made the lost vectors of {counted(made, 'chunk')} of {location} again.", "yellow")
     return made
 
 
@@ -315,7 +316,8 @@ def export_(
     if as_json:
         print_json({"index": folder, "file": str(file), "chunks": written.chunks, "bytes": file.stat().st_size})
     else:
-        terminal.line(f"{written.chunks} chunks of {folder} are in {file} ({file.stat().st_size / 1e6:.1f} MB).")
+        megabytes = file.stat().st_size / 1e6
+        terminal.line(f"Exported {counted(written.chunks, 'chunk')} of {folder} to {file} ({megabytes:.1f} MB).")
 
 
 def import_(
@@ -333,7 +335,7 @@ def import_(
     if as_json:
         print_json({"index": folder, "file": str(file), "chunks": read.chunks})
     else:
-        terminal.line(f"{read.chunks} chunks of {file} are in {folder}.")
+        terminal.line(f"Imported {counted(read.chunks, 'chunk')} of {file} into {folder}.")
 
 
 def copy(
@@ -353,7 +355,9 @@ def copy(
     if as_json:
         print_json({"from": source, "to": target, **asdict(report)})
     else:
-        terminal.line(f"{report.chunks} chunks of {source} are in {target}, each read back and the same.")
+        terminal.line(
+            f"Copied {counted(report.chunks, 'chunk')} of {source} to {target}; each was read back and is the same."
+        )
 
 
 def migrate(folder: IndexOption = "medqa_index", wait: WaitOption = True, as_json: JsonOption = False) -> None:
@@ -368,14 +372,11 @@ def migrate(folder: IndexOption = "medqa_index", wait: WaitOption = True, as_jso
     if as_json:
         print_json({"index": folder, "chunks_rewritten": rewritten})
     else:
-        terminal.line(f"{rewritten} chunks of {folder} were rewritten; the index is up to date.")
+        terminal.line(f"Rewrote {counted(rewritten, 'chunk')} of {folder}; the index is up to date.")
 
 
 def _first_read(items: Iterator[_Item]) -> Iterator[_Item]:
-    """Read the first item at once.
-
-    So an empty input is an error before more is done.
-    """
+    """Read the first item at once, so that empty input is an error before more is done."""
     first = list(islice(items, 1))
     if not first:
         raise EmptyCorpusError("No record with text in the input: give files that hold some.")
@@ -383,10 +384,7 @@ def _first_read(items: Iterator[_Item]) -> Iterator[_Item]:
 
 
 def _crawls(folder: str) -> Path:
-    """Return the folder of an index's crawls.
-
-    It stands beside the index, because the index's own folder belongs to its database.
-    """
+    """Return the folder of an index's crawls, beside it: its own belongs to the database."""
     from llama_index_medqa.vector_store.client import is_folder
 
     path = Path(folder if is_folder(folder) else re.sub(r"\W+", "_", folder))

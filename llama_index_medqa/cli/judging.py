@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.errors import UsageError
 from llama_index_medqa.profiles import Profile
 
@@ -204,8 +205,9 @@ def format_cost(costs: Mapping[str, Any]) -> str:
     each = costs["a_case"]
     shares = f"; a case: {each['calls']} calls, {each['tokens']} tokens, {each['seconds']} s" if each else ""
     failed = ", ".join(f"{count} {reason}" for reason, count in costs["failures"].items())
+    kept = counted(costs["answers_of_earlier_runs"], "answer")
     return (
-        f"Judge: {costs['calls']} calls, {costs['answers_of_earlier_runs']} answers of earlier runs, "
-        f"{costs['prompt_tokens']} tokens read and {costs['answer_tokens']} written{shares}"
+        f"Judge: {counted(costs['calls'], 'call')}, {kept} of earlier runs, "
+        f"{counted(costs['prompt_tokens'], 'token')} read and {costs['answer_tokens']} written{shares}"
         f"{f'; failed and to be asked again: {failed}' if failed else ''}"
     )

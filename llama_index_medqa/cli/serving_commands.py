@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.cli.option_groups import with_groups
 from llama_index_medqa.cli.options import (
     EXIT_FAILED,
@@ -175,7 +176,7 @@ def _repair(profile: Profile, folder: str, *, as_json: bool) -> None:
         index = open_index(profile, folder, embedder)
         with terminal.chunk_progress("Repairing") as progress:
             made = index.repair(progress=progress)
-    terminal.line(f"{made} vectors of {folder} were made again from the texts of their chunks.")
+    terminal.line(f"Made {counted(made, 'vector')} of {folder} again from the texts of their chunks.")
 
 
 adapter_app = typer.Typer(help="Manifests of LoRA adapters.", no_args_is_help=True)
@@ -202,7 +203,7 @@ def adapter_manifest(
     tokens = sum(len(canary.token_ids) for canary in made.canaries)
     terminal_for(False).line(
         f"{folder}/{MANIFEST_NAME}: rank {made.lora.r} on {made.base_model}, format {made.prompt_format}, "
-        f"{len(made.canaries)} canaries of {tokens} tokens."
+        f"{counted(len(made.canaries), 'canary', 'canaries')} of {counted(tokens, 'token')}."
     )
 
 

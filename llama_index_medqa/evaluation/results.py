@@ -101,7 +101,12 @@ class Summary:
         missing = ", ".join(f"{count} {reason}" for reason, count in self.missing.items())
         if self.estimate is None:
             return f"no score ({missing})"
-        return f"{_interval(self.estimate)}{f'; {missing}' if missing else ''}"
+        return f"{_interval(self.estimate, self.all_cases)}{f'; {missing}' if missing else ''}"
+
+    @property
+    def all_cases(self) -> int:
+        """Return the number of cases, with or without a score."""
+        return len(self.values) + sum(self.missing.values())
 
     @property
     def unscored_share(self) -> float:
@@ -151,7 +156,7 @@ class Results:
     def __str__(self) -> str:
         """Return a line for each measure: mean, interval, cases, and what has no score."""
         lines = [f"{info.name}: {self.summary(info.name)}" for info in self.measures]
-        lines += [f"{name}: {_interval(estimate)}" for name, estimate in self.figures.items()]
+        lines += [f"{name}: {_interval(estimate, estimate.cases)}" for name, estimate in self.figures.items()]
         return "\n".join(lines)
 
     def as_data(self) -> dict[str, Any]:
@@ -189,9 +194,15 @@ class Results:
         }
 
 
-def _interval(estimate: Estimate) -> str:
+def scored_of_all(scored: int, all_cases: int) -> str:
+    """Return how many cases a mean is of: "4", or "1 of 4" where the others have no score."""
+    return str(scored) if scored == all_cases else f"{scored} of {all_cases}"
+
+
+def _interval(estimate: Estimate, all_cases: int) -> str:
     mean, low, high, cases = estimate
-    return f"{mean:.3f} ({low:.3f} to {high:.3f}), {cases} case{'' if cases == 1 else 's'}"
+    noun = "case" if all_cases == 1 else "cases"
+    return f"{mean:.3f} ({low:.3f} to {high:.3f}), {scored_of_all(cases, all_cases)} {noun}"
 
 
 def _scores_data(case: CaseResult, names: Sequence[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.cli.display.console import SafeConsole
 from llama_index_medqa.cli.display.progress import progress_bars
 from llama_index_medqa.pubmed.crawl.crawler import CrawlProgress, CrawlSummary
@@ -63,4 +64,4 @@ def print_summary(summary: CrawlSummary, out: Path, console: Console) -> None:
     if failed:
         more = f" and {len(failed) - _FAILURES_SHOWN:,} more" if len(failed) > _FAILURES_SHOWN else ""
         console.print(f"Without record: PMID {', '.join(failed[:_FAILURES_SHOWN])}{more}")
-    console.print(f"Records: {out} ({len(summary.files)} files). Later changes: --since {summary.as_of}")
+    console.print(f"Records: {out} ({counted(len(summary.files), 'file')}). Later changes: --since {summary.as_of}")

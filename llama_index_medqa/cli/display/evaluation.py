@@ -18,7 +18,7 @@ from llama_index_medqa.evaluation.gate.junit_markdown import describe_judge, des
 from llama_index_medqa.evaluation.gate.leaderboard import Leaderboard
 from llama_index_medqa.evaluation.gate.verdicts import FAILING
 from llama_index_medqa.evaluation.judges.calibration import Quality
-from llama_index_medqa.evaluation.results import Results
+from llama_index_medqa.evaluation.results import Results, scored_of_all
 from llama_index_medqa.evaluation.statistics.intervals import RepeatedScores
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def print_results(results: Results, console: Console) -> None:
             Text(info.name),
             number(estimate.mean) if estimate else "–",
             f"{number(estimate.low)} to {number(estimate.high)}" if estimate else "–",
-            str(estimate.cases if estimate else 0),
+            scored_of_all(estimate.cases if estimate else 0, summary.all_cases),
             Text(missing),
         )
     for name, estimate in results.figures.items():
@@ -146,7 +146,7 @@ def print_gate(report: GateReport, console: Console) -> None:
             interval(one.better_by, signed=True),
             "–" if one.margin is None else number(one.margin),
             "–" if one.detectable is None else number(one.detectable),
-            str(len(one.differences)),
+            scored_of_all(len(one.differences), one.baseline.all_cases),
             Text(one.verdict, style=_STYLES[one.verdict]),
         )
     console.print(table)

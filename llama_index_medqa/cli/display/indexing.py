@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from rich.table import Table
 from rich.text import Text
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.cli.display.console import SafeConsole
 from llama_index_medqa.indexing.info import IndexInfo
 from llama_index_medqa.indexing.ingestion import IngestReport
@@ -15,17 +16,17 @@ from llama_index_medqa.redaction import redacted
 
 def print_report(report: IngestReport, folder: str, out: SafeConsole) -> None:
     """Print what an ingestion did."""
-    counts = {
-        "records added": report.added,
-        "updated": report.updated,
-        "unchanged": report.unchanged,
-        "older than what is there": report.outdated,
-        "deleted": report.deleted,
-        "without text": report.empty,
-        "chunks written": report.chunks_written,
-        "chunks removed": report.chunks_removed,
-    }
-    out.write_line(f"{redacted(folder)}: {', '.join(f'{count} {name}' for name, count in counts.items())}.")
+    counts = (
+        f"{counted(report.added, 'record')} added",
+        f"{report.updated} updated",
+        f"{report.unchanged} unchanged",
+        f"{report.outdated} older than what is there",
+        f"{report.deleted} deleted",
+        f"{report.empty} without text",
+        f"{counted(report.chunks_written, 'chunk')} written",
+        f"{counted(report.chunks_removed, 'chunk')} removed",
+    )
+    out.write_line(f"{redacted(folder)}: {', '.join(counts)}.")
 
 
 def print_info(info: IndexInfo, folder: str, out: SafeConsole) -> None:
@@ -44,7 +45,7 @@ def print_info(info: IndexInfo, folder: str, out: SafeConsole) -> None:
 def print_update(report: UpdateReport, out: SafeConsole) -> None:
     """Print what an update found, with the papers that matter to readers."""
     out.write_line(
-        f"{report.checked} records checked: {len(report.revised)} revised, {len(report.deleted)} deleted, "
+        f"{counted(report.checked, 'record')} checked: {len(report.revised)} revised, {len(report.deleted)} deleted, "
         f"{len(report.newly_retracted)} newly retracted, {len(report.newly_of_concern)} newly of concern; "
         f"{len(report.failed)} could not be checked, {report.without_pmid} have no PMID."
     )

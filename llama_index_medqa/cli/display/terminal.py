@@ -25,6 +25,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.cli.display.console import SafeConsole
 from llama_index_medqa.cli.display.progress import Describe, megabytes, progress_bars, working
 
@@ -115,8 +116,8 @@ class Terminal:
                 rate = ingested.chunks_written / (time.perf_counter() - start)
                 bars.update(
                     task,
-                    description=f"{ingested.documents} records read, {ingested.chunks_written} chunks embedded "
-                    f"({rate:.0f} a second)",
+                    description=f"{counted(ingested.documents, 'record')} read, "
+                    f"{counted(ingested.chunks_written, 'chunk')} embedded ({rate:.0f} a second)",
                 )
 
             yield report

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.evaluation.gate.junit_markdown import number
 from llama_index_medqa.evaluation.statistics.intervals import Estimate
 
@@ -110,7 +111,7 @@ def cases_plot(name: str, differences: Sequence[float]) -> str:
         _text(left - 6, y, text, "tick end") for y, text in ((14, f"+{number(reach)}"), (116, f"-{number(reach)}"))
     )
     worse, better = sum(value < 0 for value in ordered), sum(value > 0 for value in ordered)
-    title = f"{name}: {worse} cases worse, {len(ordered) - worse - better} equal, {better} better"
+    title = f"{name}: {counted(worse, 'case')} worse, {len(ordered) - worse - better} equal, {better} better"
     return _svg(parts, 2 * middle, title)
 
 

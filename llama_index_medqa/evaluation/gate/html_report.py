@@ -8,7 +8,7 @@ from llama_index_medqa._common.counts import counted
 from llama_index_medqa.evaluation.gate.charts import cases_plot, difference_plot, means_plot
 from llama_index_medqa.evaluation.gate.comparison import CaseDifference, Comparison, GateReport
 from llama_index_medqa.evaluation.gate.junit_markdown import describe_judges, interval, number, outcomes
-from llama_index_medqa.evaluation.results import CaseResult, Results
+from llama_index_medqa.evaluation.results import CaseResult, Results, scored_of_all
 from llama_index_medqa.rendering.page_templates import render_page
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _row(comparison: Comparison) -> dict[str, Any]:
             interval(comparison.better_by, signed=True),
             "–" if comparison.margin is None else number(comparison.margin),
             "–" if comparison.detectable is None else number(comparison.detectable),
-            str(len(comparison.differences)),
+            scored_of_all(len(comparison.differences), comparison.baseline.all_cases),
         ),
         "verdict": comparison.verdict,
         "notes": "; ".join(filter(None, (comparison.reason, missing and f"without a score: {missing}", judges))),

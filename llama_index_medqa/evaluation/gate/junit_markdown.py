@@ -3,9 +3,10 @@
 import re
 from xml.etree import ElementTree
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.evaluation.gate.comparison import Comparison, GateReport
 from llama_index_medqa.evaluation.gate.verdicts import FAILING
-from llama_index_medqa.evaluation.results import MeasureInfo
+from llama_index_medqa.evaluation.results import MeasureInfo, scored_of_all
 from llama_index_medqa.evaluation.statistics.intervals import Estimate
 
 _MARKS = {
@@ -97,7 +98,7 @@ def as_markdown(report: GateReport) -> str:
             if comparison.margin is not None
         ),
         *(
-            f"- {one.measure.name}: {one.changed.gained} cases gained, {one.changed.lost} lost "
+            f"- {one.measure.name}: {counted(one.changed.gained, 'case')} gained, {one.changed.lost} lost "
             f"(McNemar's exact p = {one.changed.p_value:.2g})."
             for one in report.comparisons
             if one.changed and one.changed.gained + one.changed.lost
@@ -124,7 +125,7 @@ def _row(comparison: Comparison) -> str:
         interval(comparison.better_by, signed=True),
         "–" if comparison.margin is None else number(comparison.margin),
         "–" if comparison.detectable is None else number(comparison.detectable),
-        str(len(comparison.differences)),
+        scored_of_all(len(comparison.differences), comparison.baseline.all_cases),
         f"{_MARKS[comparison.verdict]} {comparison.verdict}".strip(),
     )
     return f"| {' | '.join(cells)} |"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.gate.junit_markdown import interval
 from llama_index_medqa.evaluation.results import MeasureInfo, Results, Summary
@@ -41,8 +42,9 @@ class Leaderboard:
 
     def note(self) -> str:
         """Return what the figures are."""
+        cases = counted(self.cases, "case")
         return (
-            f"Means over {self.cases} cases with 95 % intervals; in brackets, cases without a score though one was due."
+            f"Means over {cases} with 95 % intervals; in brackets, cases without a score though one was due."
             " Intervals that overlap say little of two systems on the same cases: compare them with medqa gate."
         )
 

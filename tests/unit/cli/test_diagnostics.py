@@ -111,7 +111,7 @@ def test_lost_vectors_are_wrong_and_made_again(medqa, tmp_path, tiny_model, reco
     lose_vectors(tmp_path / "medqa_index", ["PMID:10000001#0"])
     code, out, _ = medqa("doctor", "--json")
     assert (code, findings(out)["vectors"]["state"]) == (1, "wrong")
-    assert findings(out)["vectors"]["value"].startswith(f"1 of {chunks} chunks have lost their vectors")
+    assert findings(out)["vectors"]["value"].startswith(f"1 of {chunks} chunks without a vector")
     assert findings(out)["vectors"]["fix"] == "medqa doctor --repair --index medqa_index"
     code, out, _ = medqa("doctor", "--repair", "--embedder", tiny_model)
     assert (code, "1 vectors of medqa_index were made again" in out) == (0, True)

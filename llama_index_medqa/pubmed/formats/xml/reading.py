@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from lxml import etree
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.byte_streams import Pieces, Source, reading
 from llama_index_medqa.pubmed.formats.xml.escaped import Unusual
@@ -62,7 +63,7 @@ def _read(source: Source, name: str | None, read_slice: Callable[[XmlSlice], lis
             if not number:
                 raise
             raise SourceFormatError(
-                f"{error} {number} records were read before that point: do not take them for the whole."
+                f"{error} Before that point, {counted(number, 'record')} could be read: the file holds more."
             ) from error
 
 

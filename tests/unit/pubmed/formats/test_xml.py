@@ -348,7 +348,7 @@ def test_bad_input_is_named(content, message):
 
 def test_records_before_a_break_come_with_a_warning_not_to_trust_them():
     found = []
-    with pytest.raises(SourceFormatError, match="2 records were read before that point"):
+    with pytest.raises(SourceFormatError, match="Before that point, 2 records could be read"):
         found.extend(read_xml(BytesIO(document(RECORD, RECORD)[:-10])))
     reader = read_xml(BytesIO(document(RECORD, RECORD)[:-10]))
     assert [next(reader).pmid, next(reader).pmid] == ["1", "1"]
