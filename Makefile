@@ -25,8 +25,8 @@ HAS_BROWSER = $(and $(shell command -v npm),$(shell command -v chromium || comma
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: demo test coverage test-versions test-integration test-training lint lint-docker docs gate baseline gate-adapter \
-	baseline-adapter experiment bench clean
+.PHONY: demo test coverage test-versions test-integration test-training lint lint-docker docs release-check gate \
+	baseline gate-adapter baseline-adapter experiment bench clean
 
 demo: $(VENV)/.local  ## index real abstracts and answer three questions
 	$(VENV)/bin/medqa demo
@@ -71,8 +71,15 @@ lint: $(VENV)/.dev
 lint-docker:  ## the syntax of the Dockerfile, by a linter that needs npm and no docker
 	npm exec --yes --package=dockerfile-utils@0.16.3 -- dockerfile-utils lint deploy/Dockerfile
 
-docs: $(DOCS_VENV)/.docs  ## the documentation site, in .medqa/site; any warning is an error
+docs: $(DOCS_VENV)/.docs  ## prose and links of all pages, and the site, in .medqa/site; any warning is an error
+	$(DOCS_VENV)/bin/python docs/check_prose.py
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
+
+release-check: $(VENV)/.dev  ## tag, changelog, citation, pages and the built wheel agree
+	rm -rf .medqa/release
+	.ci/check-wheel .medqa/release
+	$(VENV)/bin/python .ci/check_release.py .medqa/release
+	$(VENV)/bin/python docs/check_prose.py
 
 SUITE = $(VENV)/bin/medqa evaluate benchmarks/gates/suite/cases.jsonl --engine benchmarks.gates.extractive:engine \
 	--terms benchmarks/gates/suite/terms.txt
