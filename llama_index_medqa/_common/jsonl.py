@@ -34,7 +34,7 @@ def read_rows(path: str | Path) -> Iterator[tuple[str, Any]]:
                     location = f"{path}, line {number}"
                     yield location, _value(line, location)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
+        raise InputError(f"{path} cannot be read: {error}. Give a file that exists and that you may read.") from error
 
 
 def read_objects(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -45,7 +45,9 @@ def read_objects(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     for location, row in read_rows(path):
         if not isinstance(row, dict):
-            raise InputError(f"{location}: must be a JSON object, got {type(row).__name__}.")
+            raise InputError(
+                f"{location}: must be a JSON object, got {type(row).__name__}. Correct or remove the line."
+            )
         yield location, row
 
 

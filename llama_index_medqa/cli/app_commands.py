@@ -100,7 +100,9 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
-        raise InputError(f"--host {host} is no address of this machine: {error.strerror}.") from error
+        raise InputError(
+            f"--host {host} is no address of this machine: {error.strerror}. Give one that it has, such as 127.0.0.1."
+        ) from error
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -173,7 +173,9 @@ def load_mirage(path: str | Path) -> list[EvaluationCase]:
             for number, row in sets[name].items()
         ]
     except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{path} is no benchmark.json of MIRAGE ({error}): sets of questions by number.") from error
+        raise InputError(
+            f"{path} is no benchmark.json of MIRAGE ({error}): give the file that holds sets of questions by number."
+        ) from error
     return _checked(
         path,
         ((location, {**row, "id": case_id}) for location, (case_id, row) in rows),
@@ -207,7 +209,9 @@ def load_scifact(folder: str | Path, split: Literal["train", "dev"]) -> list[Eva
             if float(fields[2]) > 0:
                 documents.setdefault(fields[0], []).append(f"SCIFACT:{fields[1]}")
         elif line.strip():
-            raise InputError(f"{file}, line {number}: no claim, document and relevance: {line!r}.")
+            raise InputError(
+                f"{file}, line {number}: no claim, document and relevance: {line!r}. Correct or remove the line."
+            )
     return [EvaluationCase(name, claims[name], tuple(found)) for name, found in documents.items()]
 
 
@@ -250,7 +254,7 @@ def _checked(
         try:
             case = _case(fields({key: None if _is_nan(value) else value for key, value in row.items()}))
         except KeyError as error:
-            raise InputError(f"{location}: the field {error} is missing.") from error
+            raise InputError(f"{location}: the field {error} is missing. Add it, or remove the case.") from error
         except (AttributeError, TypeError, ValueError) as error:
             raise InputError(f"{location}: {error}") from error
         if case.case_id in cases:
@@ -331,7 +335,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
+        raise InputError(f"{path} cannot be read: {error}. Give a file that exists and that you may read.") from error
 
 
 FORMATS = {"own": load_cases, "pubmedqa": load_pubmedqa, "bioasq": load_bioasq, "mirage": load_mirage}

@@ -161,7 +161,9 @@ def _load(adapter: str, base: str, dtype: Dtype) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     if not Path(base).is_dir() and (base.startswith((".", "/", "~")) or base.count("/") != 1):
-        raise InputError(f"{base} is neither a folder nor a hub id such as mistralai/Mistral-7B-v0.1.")
+        raise InputError(
+            f"{base} is neither a folder nor a hub id such as mistralai/Mistral-7B-v0.1: give one of them."
+        )
     try:
         tokenizer = AutoTokenizer.from_pretrained(base)
         model = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype))

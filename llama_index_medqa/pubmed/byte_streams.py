@@ -113,7 +113,9 @@ def _file_pieces(path: Path) -> Iterator[bytes]:
     except FileNotFoundError:
         raise InputError(f"There is no file {path}. Check the path.") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}. Give a file that exists and that you may read."
+        ) from error
 
 
 def _stream_pieces(stream: BinaryIO) -> Iterator[bytes]:

@@ -25,7 +25,10 @@ def complete(folder: Path) -> None:
     configuration = json.loads((folder / "config.json").read_bytes())
     kind, positions = configuration.get("model_type"), configuration.get("max_position_embeddings")
     if (kind, positions) != ("bert", _MAX_TOKENS):
-        raise WeightsError(f"{folder} holds a {kind!r} of {positions} tokens, and BGE is a 'bert' of {_MAX_TOKENS}")
+        raise WeightsError(
+            f"{folder} holds a {kind!r} of {positions} tokens, and BGE is a 'bert' of {_MAX_TOKENS}. Give the folder "
+            "of a BGE model"
+        )
     write_encoder_files(
         folder,
         dimension=configuration["hidden_size"],

@@ -107,7 +107,10 @@ def _parse(data: NDArray[np.uint8], source: Path) -> _Model:
     dimensions = _Dimensions(*cursor.take("7i"))
     _epsilon, block = cursor.take("fi")
     if block != _WEIGHTS_PER_BLOCK:
-        raise WeightsError(f"{source} has blocks of {block} weights, and only {_WEIGHTS_PER_BLOCK} is known")
+        raise WeightsError(
+            f"{source} has blocks of {block} weights, and only {_WEIGHTS_PER_BLOCK} is known. Give the file of "
+            "multilingual-e5-small in 4 bits"
+        )
     vocabulary = _parse_vocabulary(cursor)
     _count, size = cursor.take("iI")
     # Each entry of the character table equals NFKC and SentencePiece's own rules, which the tokenizer has.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.answering.response import MedQAResponse
 from llama_index_medqa.cli.chat.line_reading import ReadLine
 from llama_index_medqa.cli.chat.typed_lines import (
@@ -144,7 +145,9 @@ class ChatSession:
     def _open(self, text: str) -> None:
         listed, number = listed_sources(self._answer()), parse_number(text)
         if number > len(listed):
-            raise UsageError(f"There are {len(listed)} sources, and none has the number {number}: see /sources.")
+            raise UsageError(
+                f"The answer has {counted(len(listed), 'source')}, and none has the number {number}: see /sources."
+            )
         reference = listed[number - 1].reference
         if reference.link is None:
             raise InputError(f"{reference.document_id} is not in PubMed and has no DOI, so it has no address.")
@@ -216,7 +219,7 @@ class ChatSession:
 def _require_nothing_behind(command: Command) -> None:
     takes_something = bool(COMMANDS[command.name][0])
     if command.rest and not takes_something:
-        raise UsageError(f"/{command.name} takes nothing behind it.")
+        raise UsageError(f"/{command.name} takes nothing behind it: leave the rest out.")
 
 
 def _write(path: Path, content: str) -> None:

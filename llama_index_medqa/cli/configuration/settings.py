@@ -209,7 +209,7 @@ def _of_file(path: Path) -> Iterator[tuple[str, Any]]:
     try:
         content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from error
+        raise UsageError(f"{path} cannot be read: {error}. Correct or remove it.") from error
     for key, value in content.items():
         if key not in KEYS:
             raise UsageError(_unknown(path, key, is_table=isinstance(value, dict)))

@@ -119,7 +119,7 @@ def _require_other_file(source: Path, output: Path) -> None:
 
 def _question(value: Any, line: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f'{line}: must have a text as "question".')
+        raise InputError(f'{line}: must have a text as "question". Correct or remove the line.')
     return " ".join(value.split())
 
 
@@ -139,7 +139,7 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
+        raise InputError(f"{path} cannot be read: {error}. Give a file that exists and that you may read.") from error
 
 
 def _answer(

@@ -216,8 +216,8 @@ def _gated(baseline: Results, margins: Margins) -> list[MeasureInfo]:
     strange = sorted(set(margins.margins or {}) - known)
     if strange:
         raise InputError(
-            f"A margin is given for {', '.join(strange)}, which the baseline was not scored by; it has "
-            f"{', '.join(sorted(known))}."
+            f"A margin is given for {', '.join(strange)}, which the baseline was not scored by: remove it, or choose "
+            f"among {', '.join(sorted(known))}."
         )
     gated = [info for info in baseline.measures if margins.margin_of(info) is not None]
     if not gated:

@@ -67,7 +67,7 @@ def leaderboard(systems: Mapping[str, Results], measures: Sequence[str] = ()) ->
     for system, found in zip(systems, known, strict=True):
         lacking = [name for name in names if name not in found]
         if lacking:
-            raise InputError(f"{system} was not scored by {', '.join(lacking)}; it has {', '.join(found)}.")
+            raise InputError(f"{system} was not scored by {', '.join(lacking)}: choose among {', '.join(found)}.")
     columns = [known[0][name] for name in names]
     rows = [(name, {one: results.summary(one) for one in names}) for name, results in systems.items()]
     rows.sort(key=lambda row: _order(row[1][names[0]], columns[0]))

@@ -74,12 +74,13 @@ def read_margins(path: str | Path) -> Margins:
     try:
         data: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as TOML: {error}.") from error
+        raise InputError(f"{path} cannot be read as TOML: {error}. Correct the file.") from error
     known = {field.name for field in fields(Margins)}
     unknown = sorted(set(data) - known)
     if unknown:
         raise InputError(
-            f"{path}: nothing reads {', '.join(map(repr, unknown))}; it may hold {', '.join(sorted(known))}."
+            f"{path}: remove {', '.join(map(repr, unknown))}, which nothing reads; it may hold "
+            f"{', '.join(sorted(known))}."
         )
     if not isinstance(data.get("margins", {}), dict):
         raise InputError(f'{path}: margins must be a table: [margins], then lines such as "nDCG@10" = 0.03.')

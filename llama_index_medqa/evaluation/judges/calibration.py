@@ -60,7 +60,7 @@ def load_pairs(path: str | Path) -> list[LabelledPair]:
     """
     pairs = [_pair(row, location) for location, row in read_rows(path)]
     if not pairs:
-        raise InputError(f"{path} holds no labelled pair.")
+        raise InputError(f"{path} holds no labelled pair: write one a line.")
     return pairs
 
 
@@ -194,7 +194,9 @@ def quality(
         raise InputError(f"Each pair needs its score: got {len(scores)} scores and {len(pairs)} pairs.")
     kept = [(score.value, pair) for score, pair in zip(scores, pairs, strict=True) if score.value is not None]
     if not kept:
-        raise InputError("No pair was scored, so that there is nothing to measure.")
+        raise InputError(
+            "No pair was scored, so there is nothing to measure: look up the reasons in the journal, and judge again."
+        )
     values = np.array([value for value, _ in kept], dtype=np.float64)
     truth = np.array([pair.supported for _, pair in kept])
     groups = [pair.group for _, pair in kept]

@@ -112,4 +112,4 @@ def _require_both(confidences: Sequence[float], answerable: Sequence[bool]) -> N
     if len(confidences) != len(answerable):
         raise InputError(f"Each question needs a confidence: got {len(confidences)} for {len(answerable)} questions.")
     if not 0 < sum(answerable) < len(answerable):
-        raise InputError("Both answerable and unanswerable questions are needed.")
+        raise InputError("Both answerable and unanswerable questions are needed: add the kind that is missing.")

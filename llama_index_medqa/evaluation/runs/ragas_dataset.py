@@ -117,5 +117,8 @@ def _evidence(row: Mapping[str, Any], number: int) -> tuple[Evidence, ...] | Non
     texts = texts if texts is not None else [""] * len(ids or ())
     names = ids if ids is not None else [""] * len(texts)
     if len(texts) != len(names):
-        raise InputError(f"sample {number}: {len(texts)} retrieved_contexts have {len(names)} retrieved_context_ids.")
+        raise InputError(
+            f"sample {number}: {len(texts)} retrieved_contexts have {len(names)} retrieved_context_ids: give an id "
+            "for each."
+        )
     return tuple(Evidence(str(name), str(text)) for name, text in zip(names, texts, strict=True))

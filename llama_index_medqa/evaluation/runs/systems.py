@@ -138,7 +138,7 @@ def load_engine(name: str) -> QueryEngineSystem:
         raise InputError(f"--engine {name}: {error}. Run from the folder that holds the module.") from error
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise InputError(f"--engine {name}: the module has no function {function_name!r}.")
+        raise InputError(f"--engine {name}: the module has no function {function_name!r}: correct the name.")
     engine = function()
     if not isinstance(engine, BaseQueryEngine):
         raise InputError(f"--engine {name}: must return a LlamaIndex query engine, got {type(engine).__name__}.")

@@ -40,7 +40,9 @@ def read_token(file: Path | None, environment: Mapping[str, str] = os.environ) -
         try:
             token = file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"The token file {file} cannot be read: {error}.") from error
+            raise UsageError(
+                f"The token file {file} cannot be read: {error}. Give a file that exists and that you may read."
+            ) from error
         origin = str(file)
     elif TOKEN_VARIABLE in environment:
         token, origin = environment[TOKEN_VARIABLE].strip(), TOKEN_VARIABLE

@@ -227,7 +227,7 @@ def test_a_failure_ends_an_answer_and_not_the_session(begin, capsys):
     assert err.splitlines() == [
         "Error: No server answers. Start it.",
         "Error: There is no command /nonsense: /help lists them.",
-        "Error: /why takes nothing behind it.",
+        "Error: /why takes nothing behind it: leave the rest out.",
     ]
     assert "3.5 beats per minute" in out
 

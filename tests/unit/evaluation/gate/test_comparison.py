@@ -247,7 +247,7 @@ def test_margins_of_a_file(tmp_path):
         ("level = 0", "level must be"),
         ("power = 1.0", "power must be"),
         ("unscored_limit = true", "unscored_limit must be"),
-        ("levle = 0.1", "nothing reads 'levle'"),
+        ("levle = 0.1", "remove 'levle', which nothing reads"),
         ('not_enough_evidence = "ask"', "'pass' or 'fail'"),
         ('adapter = "maybe"', "'if used' or 'required'"),
         ("[margins]\nAccuracy = -1", "margin of 'Accuracy'"),
