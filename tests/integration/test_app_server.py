@@ -12,12 +12,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
 import httpx
 import openai
 import pytest
+
+from tests.integration.conftest import SAMPLE_RECORDS
 
 pytestmark = pytest.mark.integration
 
@@ -29,21 +30,12 @@ QUESTIONS = (
     "Is obesity a risk factor for heart failure?",
 )
 CLIENTS = 20
-RECORDS = 40
 START_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """An index of a few records of the packaged sample."""
-    from llama_index_medqa.cli.demo import demo_documents
-    from llama_index_medqa.components import open_embedder, open_index
-    from llama_index_medqa.profiles import EMBEDDED
-
-    folder = tmp_path_factory.mktemp("app") / "index"
-    index = open_index(EMBEDDED, str(folder), open_embedder(EMBEDDED), create=True)
-    assert index.ingest(islice(demo_documents(), RECORDS)).added == RECORDS
-    return folder
+def folder(sample_index) -> Path:
+    return sample_index
 
 
 @contextmanager
@@ -179,7 +171,7 @@ def test_a_killed_server_starts_again_where_it_was_and_answers_the_same(folder):
         assert again == address
         after = httpx.post(f"{address}/api/ask", json=body, timeout=300).json()
         assert httpx.get(f"{address}/api/status").json() == status
-        assert status["records"] == RECORDS
+        assert status["records"] == SAMPLE_RECORDS
     assert after.keys() == before.keys()
     assert [key for key in after if after[key] != before[key]] in ([], ["seconds"])
     assert after["outcome"] == "answer"
@@ -228,4 +220,4 @@ def test_with_the_model_one_waits_for_another_moves_up_when_it_leaves_and_a_kill
             assert process.wait(60) == -signal.SIGKILL
     assert files_of(folder) == contents
     with running(folder) as (_, again):
-        assert httpx.get(f"{again}/api/status").json()["records"] == status["records"] == RECORDS
+        assert httpx.get(f"{again}/api/status").json()["records"] == status["records"] == SAMPLE_RECORDS

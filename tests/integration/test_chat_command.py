@@ -12,13 +12,8 @@ import subprocess
 import sys
 import termios
 import time
-from itertools import islice
 
 import pytest
-
-from llama_index_medqa.cli.demo import demo_documents
-from llama_index_medqa.components import open_embedder, open_index
-from llama_index_medqa.profiles import EMBEDDED
 
 pytestmark = pytest.mark.integration
 
@@ -91,12 +86,9 @@ class TerminalProcess:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(sample_index):
     """A folder with an index of 40 abstracts of the packaged sample."""
-    folder = tmp_path_factory.mktemp("chat")
-    index = open_index(EMBEDDED, str(folder / "medqa_index"), open_embedder(EMBEDDED), create=True)
-    index.ingest(islice(demo_documents(), 40))
-    return folder
+    return sample_index.parent
 
 
 @pytest.fixture
