@@ -76,7 +76,7 @@ docs: $(DOCS_VENV)/.docs  ## prose and links of all pages, and the site, in .med
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
 
 release-check: $(VENV)/.dev  ## tag, changelog, citation, pages and the built wheel agree
-	rm -rf .medqa/release
+	rm -rf .medqa/release && mkdir -p .medqa/release
 	.ci/check-wheel .medqa/release
 	$(VENV)/bin/python .ci/check_release.py .medqa/release
 	$(VENV)/bin/python docs/check_prose.py
