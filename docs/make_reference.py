@@ -17,7 +17,7 @@ INTRODUCTION = """# Commands
 
 Written by `python docs/make_reference.py` from the help of `medqa`; change that, not this page.
 
-Exit codes: 0 done (also when the answer is that there is none), 1 an error, told in one line, or a gate that failed, 2
+Exit codes: 0 done (also when the answer is that there is none), 1 an error, shown as one line, or a gate that failed, 2
 wrong usage, 3 something could not be fetched or answered, and is named.
 """
 
