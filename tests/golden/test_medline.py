@@ -133,14 +133,16 @@ def check_doi(record, element, body):
 
 
 def check_date(record, body):
-    place = (body.xpath("Journal/JournalIssue/PubDate | Book/PubDate") or [None])[0]
-    year = "" if place is None else place.xpath("string(Year)")
+    date_element = (body.xpath("Journal/JournalIssue/PubDate | Book/PubDate") or [None])[0]
+    year = "" if date_element is None else date_element.xpath("string(Year)")
     if year.strip():
         assert record.date.year == int(year)
         months = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-        month = place.xpath("string(Month)").strip().lower()[:3]
+        month = date_element.xpath("string(Month)").strip().lower()[:3]
         assert record.date.month == (months.index(month) + 1 if month in months else int(month or 0) or None)
-        assert record.date.day == (int(place.xpath("number(Day)")) if place.xpath("Day") and month else None)
+        assert record.date.day == (
+            int(date_element.xpath("number(Day)")) if date_element.xpath("Day") and month else None
+        )
 
 
 def check_details(record, element, citation, body):

@@ -35,7 +35,7 @@ def no_secrets_of_other_tests(monkeypatch):
     monkeypatch.setattr(redaction, "_secrets", set())
 
 
-BY_PLACE = {
+BY_CONTEXT = {
     "user and password": (
         f"at http://me:{KEY.replace('/', '')}@host:8000/v1 now",
         "at http://[removed]@host:8000/v1 now",
@@ -51,9 +51,9 @@ BY_PLACE = {
 }
 
 
-@pytest.mark.parametrize("place", BY_PLACE)
-def test_a_key_is_known_by_its_place(place):
-    text, expected = BY_PLACE[place]
+@pytest.mark.parametrize("context", BY_CONTEXT)
+def test_a_key_is_known_by_its_context(context):
+    text, expected = BY_CONTEXT[context]
     assert redacted(text) == expected
 
 
@@ -217,8 +217,8 @@ def test_the_command_shows_no_key(medqa, documents, word_piece, monkeypatch, tmp
     monkeypatch.setenv("MEDQA_API_KEY", KEY)
     parser = TokenNodeParser(tokenizer=word_piece, chunk_size=64, chunk_overlap=16)
     PubMedIndex.open("medqa_index", embed_model=HashEmbedding(), node_parser=parser, create=True).ingest(documents)
-    place = f"http://me:{quote(KEY, safe='')}@127.0.0.1:1/v1" + ("?api_key=abcdef" if fault == "parameters" else "")
-    for arguments in (("ask", "Does tea help?", "--api-base", place), ("doctor", "--api-base", place)):
+    address = f"http://me:{quote(KEY, safe='')}@127.0.0.1:1/v1" + ("?api_key=abcdef" if fault == "parameters" else "")
+    for arguments in (("ask", "Does tea help?", "--api-base", address), ("doctor", "--api-base", address)):
         code, out, err = medqa(*arguments)
         assert code == 1
         assert not [form for form in (*FORMS, "abcdef") if form in out + err]

@@ -286,10 +286,10 @@ def never_opened(monkeypatch):
 def test_a_file_that_cannot_be_written_is_told_before_anything_is_loaded(medqa, xml, tmp_path, request, option):
     medqa("index", xml)
     request.getfixturevalue("never_opened")
-    for place in (tmp_path / "missing" / "answer", tmp_path):
-        code, out, err = medqa("ask", "Does tea help?", "--llm", "extractive", option, place)
+    for path in (tmp_path / "missing" / "answer", tmp_path):
+        code, out, err = medqa("ask", "Does tea help?", "--llm", "extractive", option, path)
         assert (code, out, err.count("\n")) == (1, "", 1)
-        assert f"{place} cannot be written: " in err
+        assert f"{path} cannot be written: " in err
 
 
 def test_one_file_for_two_formats_is_told(medqa, xml, tmp_path):

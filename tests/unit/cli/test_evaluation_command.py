@@ -87,11 +87,11 @@ def test_stored_answers_are_scored(medqa, tmp_path):
 
 
 def test_a_profile_is_evaluated_and_knows_its_own_headings(medqa, tmp_path, tiny_model):
-    place = ["--index", tmp_path / "index", "--embedder", tiny_model]
-    assert medqa("index", SUITE / "corpus.jsonl", *place)[0] == 0
+    index_options = ["--index", tmp_path / "index", "--embedder", tiny_model]
+    assert medqa("index", SUITE / "corpus.jsonl", *index_options)[0] == 0
     arguments = ["--llm", "extractive", "--retrieval", "lexical", "--output", tmp_path / "r.json"]
     arguments += ["--strictness", "strict"]
-    code, out, err = medqa("evaluate", SUITE / "cases.jsonl", *place, *arguments)
+    code, out, err = medqa("evaluate", SUITE / "cases.jsonl", *index_options, *arguments)
     assert code == 0, err
     assert "Faithfulness(verifier): judged by the verifier that also decided in the engine: the system marked" in out
     results = read_results(tmp_path / "r.json")

@@ -19,11 +19,11 @@ PAIRS = [
 
 @pytest.fixture
 def labels(tmp_path):
-    place = tmp_path / "tea.jsonl"
+    path = tmp_path / "tea.jsonl"
     evidence = ["Green tea lowered the resting heart rate by 3.5 beats per minute.", "Coffee was not studied."]
     rows = ({"claim": claim, "evidence": evidence, "label": label} for claim, label in PAIRS)
-    place.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return place
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
 
 
 @pytest.fixture

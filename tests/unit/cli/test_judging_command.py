@@ -39,8 +39,8 @@ def medqa(monkeypatch, capsys, tmp_path):
 
 
 def test_a_judge_that_failed_is_told_counted_and_asked_again(medqa, tmp_path):
-    with serving(tmp_path / "calls", failures=3) as place:
-        options = [*RECALL, "--judge-api-base", place, "--output", "r.json", "--judge-concurrency", 1]
+    with serving(tmp_path / "calls", failures=3) as address:
+        options = [*RECALL, "--judge-api-base", address, "--output", "r.json", "--judge-concurrency", 1]
         code, out, _ = medqa(*options)
         assert code == 3
         assert "Judge: 8 calls, 0 answers of earlier runs" in out
@@ -57,8 +57,8 @@ def test_a_judge_that_failed_is_told_counted_and_asked_again(medqa, tmp_path):
 
 
 def test_the_scatter_of_repeats_is_told_beside_the_interval(medqa, tmp_path):
-    with serving(tmp_path / "calls") as place:
-        options = [*RECALL, "--judge-api-base", place, "--output", "r.json"]
+    with serving(tmp_path / "calls") as address:
+        options = [*RECALL, "--judge-api-base", address, "--output", "r.json"]
         code, out, err = medqa(*options, "--judge-repeats", 3)
         assert (code, out) == (2, "")
         assert "--judge-repeats needs a --judge-temperature above 0" in err
@@ -75,9 +75,9 @@ def test_the_scatter_of_repeats_is_told_beside_the_interval(medqa, tmp_path):
 
 
 def test_scores_of_two_judges_are_not_compared(medqa, tmp_path):
-    with serving(tmp_path / "calls") as place:
+    with serving(tmp_path / "calls") as address:
         for name, tokens in (("first", 50), ("second", 60)):
-            options = [*RECALL, "--judge-api-base", place, "--judge-max-tokens", tokens]
+            options = [*RECALL, "--judge-api-base", address, "--judge-max-tokens", tokens]
             assert medqa(*options, "--output", f"{name}.json")[0] == 0
     first, second = read_results("first.json"), read_results("second.json")
     report = compare(first, second, Margins())
@@ -97,19 +97,19 @@ def test_scores_of_two_judges_are_not_compared(medqa, tmp_path):
     ],
 )
 def test_a_mistake_is_one_line_before_anything_is_asked(medqa, tmp_path, options, message):
-    with serving(tmp_path / "calls") as place:
-        code, out, err = medqa(*RECALL, *options, "--judge-api-base", place, "--output", "r.json")
+    with serving(tmp_path / "calls") as address:
+        code, out, err = medqa(*RECALL, *options, "--judge-api-base", address, "--output", "r.json")
     assert (code, out, err.count("\n")) == (2 if options[0] == "--judge" else 1, "", 1)
     assert message in err
     assert not (tmp_path / "r.json.answers.jsonl").exists()
 
 
 def test_a_judge_that_is_nowhere_is_told_before_anything_is_asked(medqa, tmp_path):
-    with serving(tmp_path / "calls") as place:
+    with serving(tmp_path / "calls") as address:
         pass
-    code, _, err = medqa(*RECALL, "--judge-api-base", place, "--output", "r.json")
+    code, _, err = medqa(*RECALL, "--judge-api-base", address, "--output", "r.json")
     assert (code, err.count("\n")) == (1, 1)
-    assert f"No language-model server answers at {place}" in err
+    assert f"No language-model server answers at {address}" in err
     code, _, err = medqa(*RECALL, "--profile", "mistral7b", "--output", "r.json")
     assert code == 2
     assert "The profile 'mistral7b' has no weights to judge with: give --judge-api-base." in err

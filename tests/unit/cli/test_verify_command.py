@@ -54,7 +54,7 @@ def verified(medqa, *arguments, expected=0):
     return json.loads(out)
 
 
-def place(quote, text):
+def span_of(quote, text):
     return (text.index(quote), text.index(quote) + len(quote))
 
 
@@ -66,7 +66,7 @@ def test_a_copied_sentence_is_tied_to_its_characters_in_a_file(medqa, tmp_path):
     assert (sentence["verdict"], sentence["support"]) == ("supported", 1.0)
     [citation] = sentence["citations"]
     assert (citation["document_id"], citation["pmid"]) == ("TEXT", None)
-    assert (citation["start"], citation["end"]) == place(TEA, (tmp_path / "tea.txt").read_text())
+    assert (citation["start"], citation["end"]) == span_of(TEA, (tmp_path / "tea.txt").read_text())
     code, out, _ = medqa("verify", TEA, "--text", "tea.txt")
     assert code == 0
     assert f"✓ supported (chance of support 1.00): {TEA}\n" in out
@@ -80,7 +80,7 @@ def test_quotes_of_a_wrapped_text_have_its_line_ends(medqa, tmp_path):
     [citation] = sentence["citations"]
     quote = "Green tea\r\nlowered the resting heart rate by 3 beats per minute."
     assert citation["quote"] == quote
-    assert (citation["start"], citation["end"]) == place(quote, WRAPPED.replace("\n", "\r\n"))
+    assert (citation["start"], citation["end"]) == span_of(quote, WRAPPED.replace("\n", "\r\n"))
 
 
 def test_a_wrong_number_is_not_supported_and_the_exit_code_says_so(medqa, tmp_path):
@@ -135,7 +135,7 @@ def test_a_draft_is_verified_sentence_by_sentence_with_its_marks(indexed, tmp_pa
     assert (tea["verdict"], sleep["verdict"]) == ("supported", "supported")
     assert [finding["kind"] for finding in question["findings"]] == ["no_claim"]
     [citation] = tea["citations"]
-    assert (citation["start"], citation["end"]) == place(TEA, RECORDS["201"])
+    assert (citation["start"], citation["end"]) == span_of(TEA, RECORDS["201"])
     assert wrong["verdict"] == "unsupported"
     assert {"kind": "wrong_mark", "detail": "PMID:201 does not say this"} in wrong["findings"]
     code, out, _ = indexed("verify", "--draft", "draft.md")
@@ -162,7 +162,7 @@ def test_given_records_decide_and_no_embedder_is_opened(indexed, monkeypatch):
         found = verified(indexed, TEA, *pmids)
         assert (found["evidence"], found["index"]) == ("records", "medqa_index")
         [citation] = found["sentences"][0]["citations"]
-        assert (citation["pmid"], (citation["start"], citation["end"])) == ("201", place(TEA, RECORDS["201"]))
+        assert (citation["pmid"], (citation["start"], citation["end"])) == ("201", span_of(TEA, RECORDS["201"]))
     assert verified(indexed, TEA, "--pmid", "202", expected=1)["sentences"][0]["verdict"] == "unsupported"
     [record] = found["records"]
     assert record == {

@@ -40,43 +40,43 @@ def packaged(tiny_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (folder / "weights.json").write_text(json.dumps(manifest))
 
 
-def build(place: str, name: str, documents: list) -> None:
+def build(folder: str, name: str, documents: list) -> None:
     profile = replace(EMBEDDED, embedder=name, follows_index=False)
-    open_index(profile, place, open_embedder(profile, None, place), create=True).ingest(documents)
+    open_index(profile, folder, open_embedder(profile, None, folder), create=True).ingest(documents)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("profile", [EMBEDDED, MISTRAL_7B])
 @pytest.mark.usefixtures("packaged")
 def test_a_profile_takes_the_embedder_of_the_index(tmp_path, documents, name, profile):
-    place = str(tmp_path / "index")
-    build(place, name, documents)
-    assert follow_index(profile, place).embedder == name
-    opened = open_index(profile, place, open_embedder(profile, None, place))
+    folder = str(tmp_path / "index")
+    build(folder, name, documents)
+    assert follow_index(profile, folder).embedder == name
+    opened = open_index(profile, folder, open_embedder(profile, None, folder))
     found = opened.as_retriever(similarity_top_k=1).retrieve(QUESTION)
     assert len(found) == 1
     # A second run adds to the same index.
-    again = open_index(EMBEDDED, place, open_embedder(EMBEDDED, None, place), create=True).ingest(documents)
+    again = open_index(EMBEDDED, folder, open_embedder(EMBEDDED, None, folder), create=True).ingest(documents)
     assert again.unchanged == len(documents)
 
 
 @pytest.mark.parametrize(("built", "asked"), [NAMES, NAMES[::-1]])
 @pytest.mark.usefixtures("packaged")
 def test_an_embedder_that_was_asked_for_is_not_replaced(tmp_path, documents, built, asked):
-    place = str(tmp_path / "index")
-    build(place, built, documents)
+    folder = str(tmp_path / "index")
+    build(folder, built, documents)
     profile = replace(EMBEDDED, embedder=asked, follows_index=False)
     with pytest.raises(IndexIdentityError, match=f"{built}-.* and is opened with '{asked}-"):
-        open_index(profile, place, open_embedder(profile, None, place))
+        open_index(profile, folder, open_embedder(profile, None, folder))
 
 
 def test_the_profile_stays_where_there_is_nothing_to_follow(tmp_path, documents, word_piece):
     assert follow_index(EMBEDDED, str(tmp_path / "none")) == EMBEDDED
     assert not (tmp_path / "none").exists()
     parser = TokenNodeParser(tokenizer=word_piece)
-    place = str(tmp_path / "hash")
-    PubMedIndex.open(place, embed_model=HashEmbedding(), node_parser=parser, create=True).ingest(documents)
-    assert follow_index(EMBEDDED, place) == EMBEDDED
+    folder = str(tmp_path / "hash")
+    PubMedIndex.open(folder, embed_model=HashEmbedding(), node_parser=parser, create=True).ingest(documents)
+    assert follow_index(EMBEDDED, folder) == EMBEDDED
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -71,13 +71,13 @@ def test_an_interrupted_import_is_refused_as_an_index_and_finished_by_repeating_
     def stop(done: int, total: int) -> None:
         raise Stopped
 
-    place = str(tmp_path / "b")
+    folder = str(tmp_path / "b")
     with pytest.raises(Stopped):
-        import_index(file, place, progress=stop)
+        import_index(file, folder, progress=stop)
     with pytest.raises(IndexIdentityError, match="interrupted: repeat `medqa import`"):
-        PubMedIndex.open(place, embed_model=HashEmbedding(), node_parser=parser)
-    import_index(file, place)
-    assert content(PubMedVectorStore.at(place)) == content(index.store)
+        PubMedIndex.open(folder, embed_model=HashEmbedding(), node_parser=parser)
+    import_index(file, folder)
+    assert content(PubMedVectorStore.at(folder)) == content(index.store)
 
 
 def test_a_place_that_holds_an_index_is_refused(tmp_path, index, file):
@@ -93,9 +93,9 @@ def test_any_damage_is_noticed_before_anything_is_made(tmp_path, file):
     damaged = tmp_path / "damaged.zip"
     messages = []
     for number in range(200):
-        place = source.randrange(len(data))
-        changed = bytes([data[place] ^ (1 << source.randrange(8))])
-        damaged.write_bytes(data[:place] if number % 2 else data[:place] + changed + data[place + 1 :])
+        position = source.randrange(len(data))
+        changed = bytes([data[position] ^ (1 << source.randrange(8))])
+        damaged.write_bytes(data[:position] if number % 2 else data[:position] + changed + data[position + 1 :])
         with contextlib.suppress(InputError):
             # A few bytes of a ZIP, such as the time of an entry, say nothing about its content.
             assert archive.verify(damaged) == archive.verify(file)

@@ -155,13 +155,13 @@ def test_baselines():
 
 
 def test_pairs_are_read(tmp_path):
-    place = tmp_path / "labels.jsonl"
-    place.write_text(
+    path = tmp_path / "labels.jsonl"
+    path.write_text(
         '{"claim": "Tea helps.", "evidence": ["Tea.", "Coffee."], "label": "neutral", "group": "7"}\n'
         # A line separator of Unicode's ends no line of JSON.
         '{"claim": "Tea.", "evidence": "Tea.\u2028", "label": "supported"}\n\n'
     )
-    first, second = load_pairs(place)
+    first, second = load_pairs(path)
     assert first == LabelledPair("Tea helps.", "Tea.\nCoffee.", "neutral", "7")
     assert second.supported
     assert first.group != second.group
@@ -178,9 +178,9 @@ def test_pairs_are_read(tmp_path):
     ],
 )
 def test_other_files_are_refused(tmp_path, content, message):
-    place = tmp_path / "labels.jsonl"
-    place.write_text(content)
+    path = tmp_path / "labels.jsonl"
+    path.write_text(content)
     with pytest.raises(InputError, match=message):
-        load_pairs(place)
+        load_pairs(path)
     with pytest.raises(InputError, match="cannot be read"):
         load_pairs(tmp_path / "missing.jsonl")

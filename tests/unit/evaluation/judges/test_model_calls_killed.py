@@ -22,14 +22,14 @@ def test_killed_and_resumed_gives_the_same_file_and_pays_no_call_twice(tmp_path)
     load_ragas()
     for name, rows in (("cases", cases()), ("answers", answers())):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with serving(tmp_path / "undisturbed.calls") as place:
-        finish(started(evaluate, tmp_path, "undisturbed", place), SECONDS)
+    with serving(tmp_path / "undisturbed.calls") as address:
+        finish(started(evaluate, tmp_path, "undisturbed", address), SECONDS)
     assert len(calls(tmp_path, "undisturbed")) == CALLS
 
-    with serving(tmp_path / "killed.calls", seconds=0.01) as place:
+    with serving(tmp_path / "killed.calls", seconds=0.01) as address:
         kept = killed_and_resumed(
             tmp_path,
-            lambda: started(evaluate, tmp_path, "killed", place),
+            lambda: started(evaluate, tmp_path, "killed", address),
             answered,
             kills=KILLS,
             most_calls=10,
@@ -63,12 +63,12 @@ def answers():
         yield {"id": str(number), "answer": {"text": f"Finding {number} holds.", "evidence": evidence}}
 
 
-def evaluate(folder, name, place):
+def evaluate(folder, name, address):
     os.chdir(folder)
     sys.stdout = sys.stderr = (folder / "output.txt").open("a")
     sys.argv = ["medqa", "evaluate", "cases.jsonl", "--answers", "answers.jsonl", "--output", f"{name}.json"]
     sys.argv += ["--measure", "Faithfulness(ragas)", "--measure", "ContextRecall(ragas)", "--measure", "WordF1"]
-    sys.argv += ["--judge-api-base", place, "--judge-concurrency", str(CONCURRENCY)]
+    sys.argv += ["--judge-api-base", address, "--judge-concurrency", str(CONCURRENCY)]
     main()
 
 

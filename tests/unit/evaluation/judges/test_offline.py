@@ -126,8 +126,8 @@ def test_long_evidence_is_cut_to_the_nearest_sentences_in_their_order():
     shown = shown_to_model("Green tea lowers the heart rate.", passages_from([long]))
     assert near in shown
     assert len(shown.split()) <= 90
-    places = [long.index(sentence.strip(".")) for sentence in shown.split(". ")]
-    assert places == sorted(places)
+    positions = [long.index(sentence.strip(".")) for sentence in shown.split(". ")]
+    assert positions == sorted(positions)
 
 
 def test_of_several_texts_the_nearest_is_shown_and_short_evidence_whole():

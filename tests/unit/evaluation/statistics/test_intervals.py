@@ -33,7 +33,7 @@ def test_the_interval_is_scipy_s(confidence):
 
 def test_the_resamples_are_those_of_numpy_s_generator():
     random = np.random.default_rng(3)
-    means = [np.mean([VALUES[place] for place in row]) for row in random.integers(0, len(VALUES), (400, len(VALUES)))]
+    means = [np.mean([VALUES[number] for number in row]) for row in random.integers(0, len(VALUES), (400, len(VALUES)))]
     ours = bootstrap_mean(VALUES, resamples=400, seed=3)
     assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=1e-12)
 
@@ -80,7 +80,7 @@ def test_unequal_pairs_and_a_wrong_confidence_are_errors():
 
 
 def test_groups_are_drawn_whole():
-    groups = [place // 3 for place in range(60)]
+    groups = [number // 3 for number in range(60)]
     random = np.random.default_rng(3)
     by_group = np.array(VALUES).reshape(20, 3)
     means = [by_group[row].mean() for row in random.integers(0, 20, (400, 20))]
@@ -92,7 +92,7 @@ def test_groups_are_drawn_whole():
 
 def test_only_clustered_intervals_hold_the_mean_of_clustered_cases():
     random = np.random.default_rng(11)
-    groups = [place // 5 for place in range(200)]
+    groups = [number // 5 for number in range(200)]
     held = {"clustered": 0, "alone": 0}
     for _ in range(300):
         values = np.repeat(random.normal(0.5, 0.3, 40), 5) + random.normal(0, 0.1, 200)

@@ -44,7 +44,7 @@ def test_the_best_weight_is_that_of_the_second_paper():
     random = np.random.default_rng(7)
     labels = random.random(400)
     judged = 0.5 * labels + 0.1 * random.random(400)
-    read = [float(label) if place < 100 else None for place, label in enumerate(labels)]
+    read = [float(label) if number < 100 else None for number, label in enumerate(labels)]
     covariance = np.cov(labels[:100], judged[:100])[0, 1]
     expected = covariance / ((1 + 100 / 300) * judged.var(ddof=1))
     found = prediction_powered_mean(judged.tolist(), read)
@@ -61,7 +61,7 @@ def test_sentences_of_one_answer_weigh_less_than_as_many_answers():
     twice = prediction_powered_mean(
         [value for value in JUDGED for _ in "12"],
         [value for value in READ for _ in "12"],
-        groups=[place for place in range(10) for _ in "12"],
+        groups=[number for number in range(10) for _ in "12"],
         weight=1.0,
     )
     alone = prediction_powered_mean([v for v in JUDGED for _ in "12"], [v for v in READ for _ in "12"], weight=1.0)
@@ -74,7 +74,7 @@ def test_sentences_of_one_answer_weigh_less_than_as_many_answers():
     st.floats(0.5, 0.99),
 )
 def test_a_perfect_judge_and_a_constant_shift(rows, confidence):
-    rows = [(*row[:2], place % 2 == 0) for place, row in enumerate(rows)]
+    rows = [(*row[:2], number % 2 == 0) for number, row in enumerate(rows)]
     truth = [label for label, _, _ in rows]
     read = [label if is_read else None for label, _, is_read in rows]
     perfect = prediction_powered_mean(truth, read, weight=1.0, confidence=confidence)

@@ -39,7 +39,7 @@ def test_flips_of_right_and_wrong_are_mcnemar_s_test(differences):
 
 def test_groups_are_flipped_whole():
     groups = ["a", "a", "b", "b", "c", "c", "d", "d"]
-    sums = [UNEVEN[place] + UNEVEN[place + 1] for place in range(0, 8, 2)]
+    sums = [UNEVEN[number] + UNEVEN[number + 1] for number in range(0, 8, 2)]
     assert sign_flip_test(UNEVEN, groups=groups) == sign_flip_test(sums)
     ways = [
         sum(sign * value for sign, value in zip(signs, sums, strict=True))
@@ -80,11 +80,11 @@ def test_holm_by_hand():
 def test_holm_rejects_what_its_steps_reject(p_values, level):
     # Holm's own words: go up from the smallest, and stop at the first that is above level / (number left).
     rejected = set()
-    for step, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        if p_values[place] * (len(p_values) - step) > level:
+    for step, number in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        if p_values[number] * (len(p_values) - step) > level:
             break
-        rejected.add(place)
-    assert {place for place, value in enumerate(holm(p_values)) if value <= level} == rejected
+        rejected.add(number)
+    assert {number for number, value in enumerate(holm(p_values)) if value <= level} == rejected
 
 
 @pytest.mark.parametrize("values", [[], [math.nan]])

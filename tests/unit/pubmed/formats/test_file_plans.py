@@ -28,8 +28,8 @@ def shuffled(tables: list, key: str, partitions: int, source: random.Random) -> 
     """What a shuffle by a key does: rows with one key meet in one table, in no order."""
     rows = pa.concat_tables(tables).to_pylist()
     source.shuffle(rows)
-    place = {value: source.randrange(partitions) for value in {row[key] for row in rows}}
-    parts = [[row for row in rows if place[row[key]] == number] for number in range(partitions)]
+    partition_of = {value: source.randrange(partitions) for value in {row[key] for row in rows}}
+    parts = [[row for row in rows if partition_of[row[key]] == number] for number in range(partitions)]
     return [pa.Table.from_pylist(part, schema=tables[0].schema) for part in parts if part]
 
 

@@ -280,11 +280,11 @@ def test_unknown_elements_are_told(caplog):
 def test_pieces_may_end_anywhere(texts, sizes):
     content = document(*texts)
     expected = read(content)
-    pieces, place, turn = [], 0, 0
-    while place < len(content):
+    pieces, position, turn = [], 0, 0
+    while position < len(content):
         size = sizes[turn % len(sizes)]
-        pieces.append(content[place : place + size])
-        place, turn = place + size, turn + 1
+        pieces.append(content[position : position + size])
+        position, turn = position + size, turn + 1
     assert list(read_xml(Pieces("pieces", iter(pieces)))) == expected
 
 

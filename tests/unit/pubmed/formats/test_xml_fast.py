@@ -154,9 +154,9 @@ def test_malformed_text_in_details_is_told_when_it_is_read():
 @given(articles, st.data())
 def test_fast_is_never_surer_than_the_tree(text, data):
     """A character is removed, doubled or replaced anywhere: what the fast way still accepts, the tree reads alike."""
-    place = data.draw(st.integers(0, len(text) - 1))
-    put = data.draw(st.sampled_from(["", text[place] * 2, "<", ">", "&", '"', "/", "]]>", "\x00", "i", " "]))
-    source = (text[:place] + put + text[place + 1 :]).encode()
+    position = data.draw(st.integers(0, len(text) - 1))
+    put = data.draw(st.sampled_from(["", text[position] * 2, "<", ">", "&", '"', "/", "]]>", "\x00", "i", " "]))
+    source = (text[:position] + put + text[position + 1 :]).encode()
     found = fast(source)
     if found is None:
         return
