@@ -27,6 +27,7 @@ from llama_index_medqa.cli.options import (
     WeightsHashOption,
     WeightsOption,
 )
+from llama_index_medqa.errors import UsageError
 from llama_index_medqa.profiles import EMBEDDED
 
 if TYPE_CHECKING:
@@ -107,7 +108,13 @@ class PaperOptions:
     journal: JournalOption = None
 
     def as_filter(self) -> "PaperFilter":
-        """Return the filter of papers."""
+        """Return the filter of papers.
+
+        Raises:
+            UsageError: the first year is after the last.
+        """
+        if self.first_year and self.last_year and self.first_year > self.last_year:
+            raise UsageError(f"--from-year {self.first_year} is after --to-year {self.last_year}: swap the two.")
         from llama_index_medqa.retrieval.paper_filter import PaperFilter
 
         return PaperFilter(self.first_year, self.last_year, self.publication_type or (), self.journal or ())

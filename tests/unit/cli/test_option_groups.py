@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
-from llama_index_medqa.cli.option_groups import with_groups
+from llama_index_medqa.cli.option_groups import PaperOptions, with_groups
+from llama_index_medqa.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,11 @@ def test_the_help_keeps_the_order_of_the_parameters():
     assert "Show something." in text
     positions = [text.index(name) for name in ("--max", "--limit", "--name", "--json")]
     assert positions == sorted(positions)
+
+
+def test_years_are_told_by_the_options_that_were_typed(medqa):
+    with pytest.raises(UsageError, match="--from-year 2020 is after --to-year 2010: swap the two"):
+        PaperOptions(2020, 2010).as_filter()
+    assert PaperOptions(2010, 2020).as_filter().first_year == 2010
+    code, _, err = medqa("ask", "Does tea help?", "--llm", "extractive", "--from-year", 99999)
+    assert (code, "--from-year" in err, "9999" in err) == (2, True, True)
