@@ -1,6 +1,7 @@
 """How well does the verifier separate claims on sets that it was not trained on?
 
-    python -m benchmarks.verification.public_sets [--data DATA] [--model FOLDER] [--limit N] [--sets NAME ...]
+    python -m benchmarks.verification.public_sets [--data DATA] [--model FOLDER] [--journal FILE] [--limit N]
+        [--sets NAME ...]
 
 SciFact (claims about science beside abstracts), HealthVer and Check-COVID (claims about COVID-19 beside sentences of
 papers) and RAGTruth (answers of language models beside passages). The shipped model has seen none of them. Of each set
@@ -18,6 +19,7 @@ the claim's length; and what the model says of the claim with no text beside it.
 
 By kind of claim the share that passes at each ``strictness``. Intervals (95 %) are bootstrapped over groups of claims
 on the same text, question or claim. Some minutes on one core. ``--limit`` holds for all sets.
+``--sets`` measures some and keeps the others of the results file; each set tells with which checks, and on which day.
 """
 
 import argparse
@@ -25,13 +27,14 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.common.data_folder import add_data_option, require_data
-from benchmarks.common.provenance import provenance, write_results
+from benchmarks.common.provenance import RESULTS, provenance, write_results
 from benchmarks.verification.labelled_sets import BY_KIND, FILES, PUBLIC, SEED, LabelledClaim, drawn
 from benchmarks.verification.measured_model import KeptJudgements, add_model_option
 from llama_index_medqa.evaluation.judges.calibration import (
@@ -46,7 +49,7 @@ from llama_index_medqa.evaluation.statistics.intervals import bootstrap_mean
 from llama_index_medqa.text.term_weights import idf, terms
 from llama_index_medqa.verification.entailment import EntailmentEncoder, EntailmentModel
 from llama_index_medqa.verification.verdicts import AnswerSentence
-from llama_index_medqa.verification.verifier import ClaimVerifier, Strictness
+from llama_index_medqa.verification.verifier import CHECKS_VERSION, ClaimVerifier, Strictness
 
 LIMIT = 400
 PRECISION = 0.95
@@ -241,6 +244,13 @@ def table(sets: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def with_kept(new: dict[str, Any], file: Path, order: Sequence[str]) -> dict[str, Any]:
+    """Return sets just measured with the others of a results file, in an order; each tells when it was measured."""
+    kept = json.loads(file.read_text(encoding="utf-8"))["sets"] if file.exists() else {}
+    found = {**kept, **new}
+    return {name: found[name] for name in order if name in found}
+
+
 def _format_interval(value: Sequence[float] | None) -> str:
     return "" if value is None else "{:.3f} ({:.3f} to {:.3f})".format(*value)
 
@@ -251,23 +261,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_data_option(parser)
     add_model_option(parser)
+    parser.add_argument("--journal", type=Path, help="keep the model's judgements in this file, for the next run")
     parser.add_argument("--limit", type=int, help=f"most claims of a set; by default {LIMIT} of each public one")
     parser.add_argument("--sets", nargs="+", choices=list(loaders), default=list(loaders), help="by default all")
     options = parser.parse_args()
     require_data(options.data)
-    model = KeptJudgements(EntailmentEncoder(options.model))
+    model = KeptJudgements(EntailmentEncoder(options.model), options.journal)
+    told = provenance([options.data / file for file in FILES], ["onnxruntime", "tokenizers", "numpy"])
+    measured_by = {"checks": CHECKS_VERSION} | {name: told[name] for name in ("date", "commit", "uncommitted_changes")}
     sets = {}
     for name in options.sets:
         limit = options.limit or (LIMIT if name in PUBLIC else None)
-        sets[name] = measure_set(drawn(loaders[name](options.data), limit), model)
+        sets[name] = {"measured": measured_by, **measure_set(drawn(loaders[name](options.data), limit), model)}
         print(table({name: sets[name]}), "\n", flush=True)
     results = {
         "model": dict(model.identity),
         "thresholds": dict(model.thresholds),
         "seed": SEED,
         "precision": PRECISION,
-        "sets": sets,
-        "provenance": provenance([options.data / file for file in FILES], ["onnxruntime", "tokenizers", "numpy"]),
+        "sets": with_kept(sets, RESULTS / "public_sets.json", list(loaders)),
+        "provenance": told,
     }
     if options.model is None:
         print(write_results("public_sets", results))

@@ -25,6 +25,7 @@ from benchmarks.verification.public_sets import (
     share,
     verified,
     weighed_overlap,
+    with_kept,
 )
 from benchmarks.verification.speed import every_window
 from llama_index_medqa.evaluation.judges.calibration import calibration_error
@@ -424,3 +425,10 @@ def test_the_command_names_the_module(script, module, tmp_path):
 
 def test_a_verifier_is_measured_with_another_model():
     assert ClaimVerifier(KeptJudgements(ScriptedEntailment())).identity["verifier"] == "scripted"
+
+
+def test_sets_that_are_not_measured_again_stay_as_the_file_has_them(tmp_path):
+    file = tmp_path / "public_sets.json"
+    assert with_kept({"B": 2}, file, ["A", "B"]) == {"B": 2}
+    file.write_text(json.dumps({"sets": {"B": 1, "A": 1}}), encoding="utf-8")
+    assert list(with_kept({"B": 2}, file, ["A", "B", "C"]).items()) == [("A", 1), ("B", 2)]
