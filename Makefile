@@ -25,8 +25,8 @@ HAS_BROWSER = $(and $(shell command -v npm),$(shell command -v chromium || comma
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= true
 
-.PHONY: demo test coverage test-versions test-integration test-training lint lint-docker docs release-check gate \
-	baseline gate-adapter baseline-adapter experiment bench clean
+.PHONY: demo test coverage test-versions test-integration test-postgres test-training lint lint-docker docs \
+	release-check gate baseline gate-adapter baseline-adapter experiment bench clean
 
 demo: $(VENV)/.local  ## index real abstracts and answer three questions
 	$(VENV)/bin/medqa demo
@@ -61,6 +61,19 @@ test-integration: $(VENV)/.dev $(VLLM_VENV)/.vllm test-training $(if $(HAS_BROWS
 
 test-training: $(TRAIN_VENV)/.train $(VLLM_VENV)/.vllm  ## a real LLaMA-Factory, and its adapters on a real vLLM
 	$(VLLM_FOR_TESTS) $(TRAIN_VENV)/bin/python -m pytest -m integration $(TRAINING_TESTS)
+
+# LlamaIndex's store for PostgreSQL asks for an older SQLAlchemy than the rest gets, so both have a folder of their own.
+POSTGRES = .medqa/postgres
+
+test-postgres: $(VENV)/.dev $(POSTGRES)/.packages  ## the tests of engines on a real PostgreSQL with pgvector
+	MEDQA_POSTGRES_PACKAGES=$(abspath $(POSTGRES)) PYTHONPATH=$(abspath $(POSTGRES)) \
+		$(VENV)/bin/python -m pytest -m integration -k postgresql tests/contract/test_vector_stores.py
+
+$(POSTGRES)/.packages:
+	$(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --target $(POSTGRES) \
+		asyncpg==0.32.0 llama-index-vector-stores-postgres==0.9.0 pgserver==0.1.4 pgvector==0.5.1 \
+		psycopg2-binary==2.9.13 SQLAlchemy==2.0.58
+	@touch $@
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

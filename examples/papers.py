@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from llama_index.core import Document
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -18,8 +19,8 @@ def open_papers() -> PubMedIndex:
     return index_of(PubMedReader().lazy_load_data(PAPERS))
 
 
-def index_of(documents: Iterable[Document]) -> PubMedIndex:
-    """Indexes documents in a temporary folder."""
+def index_of(documents: Iterable[Document], **store_arguments: Any) -> PubMedIndex:
+    """Indexes documents in a temporary folder, or on the vector store that is given."""
     folder = tempfile.mkdtemp(prefix="medqa-example-")
     # A tokenizer whose tokens are words; an embedding model brings its own.
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))  # noqa: S106  # no password
@@ -30,6 +31,7 @@ def index_of(documents: Iterable[Document]) -> PubMedIndex:
         embed_model=HashEmbedding(),
         node_parser=TokenNodeParser(tokenizer=f"{folder}/tokenizer.json"),
         create=True,
+        **store_arguments,
     )
     index.ingest(documents)
     return index

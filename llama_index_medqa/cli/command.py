@@ -10,6 +10,7 @@ import typer
 from llama_index_medqa.cli import (
     app_commands,
     ask_command,
+    baseline_command,
     chat_command,
     evaluation_commands,
     index_commands,
@@ -65,6 +66,7 @@ def configured(
 
 
 app.command()(index_commands.index)
+app.command()(baseline_command.baseline)
 app.command()(index_commands.update)
 
 

@@ -158,11 +158,17 @@ def _index_files(
 
     # Broken input is told before a model is loaded or a folder made.
     documents = _first_read(PubMedReader().lazy_load_changes(files))
-    return _ingested(terminal, profile, folder, partial(ingest_files, changes=documents), wait=wait)
+    return run_ingestion(terminal, profile, folder, partial(ingest_files, changes=documents), wait=wait)
 
 
-def _ingested(
-    terminal: "Terminal", profile: Profile, folder: str, ingest: Callable[..., "IngestReport"], *, wait: bool
+def run_ingestion(
+    terminal: "Terminal",
+    profile: Profile,
+    folder: str,
+    ingest: Callable[..., "IngestReport"],
+    *,
+    wait: bool,
+    begin: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Run an ingestion and return its result as data.
 
@@ -174,6 +180,7 @@ def _ingested(
         folder: of the index.
         ingest: takes the index and ``progress``, and writes.
         wait: whether to wait for another process that writes.
+        begin: called before the index is made or opened.
     """
     from llama_index_medqa.components import open_embedder, open_index
     from llama_index_medqa.indexing.node_parser import require_overlap_below_size
@@ -184,6 +191,7 @@ def _ingested(
             embedder = open_embedder(profile, progress, folder)
         # Only now may a folder be made.
         with _alone(terminal, folder, create=True, wait=wait):
+            begin()
             index = open_index(profile, folder, embedder, create=True)
             terminal.line(f"Embedding with {embedder.describe()}.", "dim")
             with index.store.sole_writer(wait=wait), terminal.ingest_progress() as shown:
@@ -230,7 +238,7 @@ def _index_query(
     with terminal.crawl_progress() as progress:
         summary = crawl(client, request, crawled, progress=progress)
     terminal.show_crawl(crawled, summary)
-    result = _ingested(terminal, profile, folder, partial(ingest_crawl, summary=summary), wait=wait)
+    result = run_ingestion(terminal, profile, folder, partial(ingest_crawl, summary=summary), wait=wait)
     return {**result, "crawl": summary.as_json()}
 
 

@@ -102,7 +102,12 @@ def _exported(store: ChunkStore, file: Path, progress: Progress) -> Manifest:
 
 
 def import_index(
-    file: Path, location: str, *, wait: bool = True, progress: Progress = lambda _done, _of: None
+    file: Path,
+    location: str,
+    *,
+    wait: bool = True,
+    progress: Progress = lambda _done, _of: None,
+    **store_arguments: Any,
 ) -> Manifest:
     """Read an archive into a new index.
 
@@ -116,6 +121,7 @@ def import_index(
             import of the same file was interrupted.
         wait: whether to wait for another process that writes there.
         progress: called after every block with the chunks done and all chunks.
+        store_arguments: further arguments of :func:`open_store`, such as ``vector_store``.
 
     Raises:
         InputError: the file is damaged, not such an archive or of a later version, or there is an index already.
@@ -124,7 +130,7 @@ def import_index(
     verify(file)
     with _opened(file) as archive:
         manifest, digest = _read_manifest(archive, file)
-        store = open_store(location)
+        store = open_store(location, **store_arguments)
         with store.sole_writer(wait=wait):
             begin_import(store, digest)
             done = 0

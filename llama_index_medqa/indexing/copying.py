@@ -14,6 +14,7 @@ from llama_index_medqa.indexing.identity import (
     finish_import,
     require_current_schema,
     stored_as_of,
+    stored_baseline,
     stored_identity,
 )
 from llama_index_medqa.vector_store.chunk_store import ChunkStore
@@ -70,7 +71,7 @@ def copy_index(
         _verify(source, target, lambda done: progress(total + done, 2 * total))
         if source.generation != generation:
             raise InputError(f"The index in {source.address} was written to meanwhile: repeat the command.")
-        finish_import(target, identity, stored_as_of(source))
+        finish_import(target, identity, stored_as_of(source), stored_baseline(source))
     return CopyReport(total, written, len(extra))
 
 

@@ -1,6 +1,9 @@
-"""The identity of an index: how it was built, and as of which day."""
+"""The identity of an index: how it was built, from which files of PubMed's baseline, and as of which day."""
 
+import json
+import logging
 from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
@@ -8,9 +11,11 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import TransformComponent
 
 from llama_index_medqa.embeddings.embedding import TransformerEmbedding
-from llama_index_medqa.errors import IndexIdentityError, InputError
+from llama_index_medqa.errors import IndexIdentityError, IndexNotFoundError, InputError
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
 from llama_index_medqa.vector_store.chunk_store import ChunkStore
+
+_logger = logging.getLogger(__name__)
 
 # 1: LlamaIndex's rows, each node whole beside its metadata. 2: each fact once; see row_codec.
 SCHEMA_VERSION = 2
@@ -20,6 +25,7 @@ _IDENTITY_PREFIX = "medqa_"
 # Where the day of an index lay before every source had a row for its own.
 _AS_OF_KEY = "pubmed_as_of"
 _IMPORT_KEY = "pubmed_import"
+_BASELINE_KEY = "pubmed_baseline"
 
 
 def identity_of(embed_model: BaseEmbedding, parser: TokenNodeParser) -> dict[str, str | int]:
@@ -153,11 +159,16 @@ def begin_import(store: ChunkStore, digest: str) -> None:
     store.set_collection_metadata({_IMPORT_KEY: digest})
 
 
-def finish_import(store: ChunkStore, identity: Mapping[str, str | int], as_of: date | None) -> None:
+def finish_import(
+    store: ChunkStore,
+    identity: Mapping[str, str | int],
+    as_of: date | None,
+    baseline: "BaselineState | None" = None,
+) -> None:
     """Turn an imported collection into an index."""
     if as_of:
         write_as_of(store, as_of)
-    store.set_collection_metadata(_prefixed(identity))
+    store.set_collection_metadata({**_prefixed(identity), **_noted(baseline)})
 
 
 def _prefixed(identity: Mapping[str, str | int]) -> dict[str, str | int]:
@@ -212,3 +223,72 @@ def splitter_of(
         )
     settings = {key: stored[key] for key in ("chunk_size", "chunk_overlap") if key in stored}
     return TokenNodeParser(tokenizer=embed_model.model_name, **settings)
+
+
+@dataclass(frozen=True)
+class BaselineState:
+    """Which files were applied.
+
+    Attributes:
+        year: of the files.
+        last: the number of the last file that was applied; 0 for none.
+        planned: the number of the last file that a run was to apply.
+        day: the latest revision in all of them, as an ISO date.
+        seconds: how long applying them took.
+        size: how large they are, bytes.
+        is_alone: that the index held nothing before.
+    """
+
+    year: int
+    last: int = 0
+    planned: int = 0
+    day: str | None = None
+    seconds: float = 0.0
+    size: int = 0
+    is_alone: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether every file was applied that a run was to apply."""
+        return self.last >= self.planned
+
+    def __str__(self) -> str:
+        """Describe it in a phrase."""
+        told = f"files 1 to {self.last} of {self.year}" if self.last else f"no file of {self.year} yet"
+        return told if self.is_whole else f"{told}; the run to {self.planned} was stopped"
+
+
+def stored_baseline(store: ChunkStore) -> BaselineState | None:
+    """Return what an index knows; None where it was not built from these files."""
+    stored = store.collection_metadata().get(_BASELINE_KEY)
+    return BaselineState(**json.loads(str(stored))) if stored else None
+
+
+def write_baseline(store: ChunkStore, state: BaselineState) -> None:
+    """Store what is known. As the only writer."""
+    store.set_collection_metadata({**store.collection_metadata(), **_noted(state)})
+
+
+def _noted(state: BaselineState | None) -> dict[str, str]:
+    return {_BASELINE_KEY: json.dumps(asdict(state))} if state else {}
+
+
+def require_begun(store: ChunkStore) -> None:
+    """Raise if a run of `medqa baseline` was stopped before it wrote anything; log where it was stopped later.
+
+    Raises:
+        IndexNotFoundError: there is nothing in the index yet.
+    """
+    state = stored_baseline(store)
+    if state is None or state.is_whole:
+        return
+    if not store.count():
+        raise IndexNotFoundError(
+            f"The index in {store.address} holds nothing yet: `medqa baseline` was stopped before its first file was "
+            "read. Repeat that command."
+        )
+    _logger.warning(
+        "The index in %s does not hold all of PubMed's files that it was to hold (%s): repeat `medqa baseline`.",
+        store.address,
+        state,
+    )

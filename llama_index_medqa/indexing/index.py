@@ -16,7 +16,7 @@ from llama_index.core.data_structs.data_structs import IndexDict
 from llama_index.core.llms import LLM
 from llama_index.core.llms.utils import LLMType, resolve_llm
 from llama_index.core.schema import BaseNode, Document, TransformComponent
-from llama_index.core.vector_stores.types import MetadataFilters
+from llama_index.core.vector_stores.types import BasePydanticVectorStore, MetadataFilters
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.indexing.adoption import adopt
@@ -24,6 +24,7 @@ from llama_index_medqa.indexing.damage import repaired, set_aside_damaged
 from llama_index_medqa.indexing.identity import (
     carries_no_identity,
     identity_of,
+    require_begun,
     settle_identity,
     splitter_of,
     stored_as_of,
@@ -109,19 +110,21 @@ class PubMedIndex(VectorStoreIndex):
         embed_model: BaseEmbedding,
         node_parser: TokenNodeParser | None = None,
         create: bool = False,
+        vector_store: BasePydanticVectorStore | None = None,
         **store_arguments: Any,
     ) -> "PubMedIndex":
-        """Open an index in a folder or on a server.
+        """Open an index in a folder, on a server, or on any LlamaIndex vector store.
 
-        With ``create``, which says that it is to be written, vectors that a killed process left damaged are made again
-        from the stored texts; without it they are an error.
+        With ``create`` vectors that a killed process left damaged are made again; without it they are an error.
 
         Args:
             persist_dir: folder of the index, or its address on an engine; see :func:`open_store`.
             embed_model: the embedder that the index was, or is to be, built with.
             node_parser: the splitter; left out, the stored settings apply.
             create: whether to create a missing index.
-            store_arguments: further arguments of :class:`PubMedVectorStore`.
+            vector_store: a LlamaIndex vector store that holds the vectors; ``persist_dir`` is then a folder for what
+                it cannot tell.
+            store_arguments: further arguments of :class:`PubMedVectorStore`, or ``refill`` of :class:`GenericStore`.
 
         Raises:
             IndexNotFoundError: there is no index, and ``create`` is False.
@@ -130,14 +133,16 @@ class PubMedIndex(VectorStoreIndex):
         """
 
         def opened() -> "PubMedIndex":
-            store = open_store(persist_dir, create=create, **store_arguments)
+            store = open_store(persist_dir, create=create, vector_store=vector_store, **store_arguments)
+            if not create:
+                require_begun(store)
             return cls(
                 storage_context=StorageContext.from_defaults(vector_store=store),
                 embed_model=embed_model,
                 transformations=[node_parser] if node_parser else None,
             )
 
-        return repaired(persist_dir, opened) if create and persist_dir else opened()
+        return repaired(persist_dir, opened) if create and persist_dir and vector_store is None else opened()
 
     @classmethod
     def from_documents(  # type: ignore[override]  # LlamaIndex's returns a type variable that mypy cannot narrow

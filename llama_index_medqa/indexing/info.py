@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
-from llama_index_medqa.indexing.identity import stored_as_of, stored_identity
+from llama_index_medqa.indexing.identity import stored_as_of, stored_baseline, stored_identity
 from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
 
@@ -19,6 +19,7 @@ class IndexInfo:
         years: earliest and latest publication year; None where no document has one.
         identity: embedder, splitter and schema, as compared on opening.
         as_of: the day whose state of PubMed every record has at least; None where a source stated none.
+        baseline: which files of PubMed's baseline it holds, in words; None where it was not built from them.
     """
 
     documents: int
@@ -27,6 +28,7 @@ class IndexInfo:
     years: tuple[int, int] | None
     identity: dict[str, str | int]
     as_of: date | None
+    baseline: str | None = None
 
 
 def describe(store: ChunkStore) -> IndexInfo:
@@ -38,7 +40,7 @@ def describe(store: ChunkStore) -> IndexInfo:
         IndexIdentityError: the collection was not built by llama-index-medqa.
     """
     identity = stored_identity(store)
-    ids = store.ids()
+    ids, baseline = store.ids(), stored_baseline(store)
     statuses: Counter[str] = Counter()
     years: set[int] = set()
     for _, row in store.each_metadata([node_id for node_id in ids if node_id.endswith("#0")]):
@@ -52,4 +54,5 @@ def describe(store: ChunkStore) -> IndexInfo:
         years=(min(years), max(years)) if years else None,
         identity=identity,
         as_of=stored_as_of(store),
+        baseline=str(baseline) if baseline else None,
     )

@@ -109,22 +109,27 @@ def ingest_files(
         changes: of :meth:`PubMedReader.lazy_load_changes`.
         progress: see :meth:`PubMedIndex.ingest`.
     """
-    latest: list[int] = []
-
-    def noting() -> Iterator[Document | Deletion]:
-        for change in changes:
-            revised = change.metadata.get("revised") if isinstance(change, Document) else None
-            if revised is not None and (not latest or int(revised) > latest[0]):
-                latest[:] = [int(revised)]
-            yield change
-
+    latest = [0]
     with index.store.sole_writer():
         outdated = outdated_days(index)
-        report = index.ingest(noting(), progress=progress)
-        if latest:
+        report = index.ingest(noting_revisions(changes, latest), progress=progress)
+        if latest[0]:
             day = datetime.strptime(str(latest[0]), "%Y%m%d").replace(tzinfo=UTC).date()
             note_source_day(index, day, outdated=outdated)
     return report
+
+
+def noting_revisions(changes: Iterable[Document | Deletion], latest: list[int]) -> Iterator[Document | Deletion]:
+    """Pass changes on, and note the latest revision among them.
+
+    Args:
+        changes: documents and deletions.
+        latest: holds one number, yyyymmdd, which grows.
+    """
+    for change in changes:
+        if isinstance(change, Document):
+            latest[0] = max(latest[0], int(change.metadata.get("revised") or 0))
+        yield change
 
 
 def recheck(

@@ -1,4 +1,4 @@
-"""Chunks and vectors in an engine: the port, what is the same over all, and the adapters of Chroma and Milvus.
+"""Chunks and vectors in an engine: the port, what is the same over all, and the adapters of its engines.
 
 May import ``pubmed.record``, ``_common``, ``text`` and ``errors``.
 """

@@ -4,6 +4,7 @@ import shutil
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import chromadb
@@ -18,6 +19,8 @@ from chromadb.telemetry.product import ProductTelemetryClient
 from llama_index_medqa.errors import IndexIdentityError, IndexNotFoundError, InputError, ServerError, StorageError
 
 DATABASE_FILE = "chroma.sqlite3"
+# What lies in a folder beside an index on another LlamaIndex store.
+SIDE_FILE = "medqa.chunks.sqlite3"
 DEFAULT_PORT = 8000
 # How the addresses of a Milvus server, of one by TLS, and of a file of Milvus Lite begin.
 MILVUS_SCHEMES = ("milvus://", "milvus+tls://", "milvus:")
@@ -75,8 +78,34 @@ def opened_anew(path: str) -> Client:
 
 
 def is_folder(location: str) -> bool:
-    """Return whether a location is a folder of this machine, and not the address of an engine."""
+    """Return whether a location is a folder of this machine, and not the address of an engine.
+
+    Raises:
+        InputError: it is an empty text, which would be the current folder.
+    """
+    if not location.strip():
+        raise InputError(
+            "The name of the index is empty, as a variable without a value gives it: give a folder or an address; the "
+            "current folder is '.'."
+        )
     return not (is_chroma_server(location) or location.startswith(MILVUS_SCHEMES))
+
+
+def chroma_folder(location: str) -> Path:
+    """Return the folder of an index in Chroma, absolute; it need not be there yet.
+
+    Raises:
+        InputError: the name is empty, or the folder belongs to an index on another vector store.
+    """
+    is_folder(location)
+    # Chroma would mistake a relative path after a change of folder.
+    folder = Path(location).expanduser().resolve()
+    if (folder / SIDE_FILE).exists():
+        raise InputError(
+            f"The folder {folder} belongs to an index on another vector store, which commands cannot open: open it in "
+            "Python, with PubMedIndex.open(FOLDER, vector_store=..., embed_model=...)."
+        )
+    return folder
 
 
 def is_chroma_server(location: str) -> bool:

@@ -23,6 +23,7 @@ from chromadb.errors import NotFoundError
 from llama_index_medqa.errors import DamagedVectorsError, IndexNotFoundError, StorageError
 from llama_index_medqa.vector_store.client import (
     DATABASE_FILE,
+    chroma_folder,
     is_folder,
     open_collection,
     opened,
@@ -330,8 +331,7 @@ def database_in(folder: str) -> ChromaDatabase:
 
     It is the same object for the whole process.
     """
-    # Chroma would mistake a relative path after a change of folder.
-    absolute = Path(folder).expanduser().resolve()
+    absolute = chroma_folder(folder)
     return _database(absolute, str(absolute))
 
 

@@ -1,4 +1,4 @@
-"""What an index needs of an engine, the same for all: Chroma and Milvus, in this process and as servers.
+"""What an index needs of an engine, the same for all: Chroma, Milvus and other stores of LlamaIndex's.
 
 Expected values: numpy for cosines, a second saying of each filter in plain Python, and for what is stored the documents
 themselves or the rows of Chroma.
@@ -7,11 +7,16 @@ themselves or the rows of Chroma.
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from llama_index.core.schema import TextNode
+from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index.core.vector_stores.types import (
     FilterOperator,
     MetadataFilter,
@@ -30,46 +35,81 @@ from llama_index_medqa.vector_store.addresses import open_store
 from llama_index_medqa.vector_store.chunk_store import ChunkStore
 from tests.conftest import RECORDS
 from tests.doubles.engines import chroma_server, milvus_server
+from tests.doubles.llama_index_stores import MinimalStore, qdrant_client, qdrant_store
+from tests.doubles.postgres import postgres_server
 from tests.unit.vector_store.test_filters import FILTERS, ROWS, brute_force
 
-IN_PROCESS = ["chroma", "milvus"]
+IN_PROCESS = ["chroma", "milvus", "qdrant in memory", "qdrant in a folder", "SimpleVectorStore", "minimal store"]
 # These start a process, which is reached by a socket.
 SERVERS = [
     pytest.param(name, marks=[pytest.mark.integration, pytest.mark.enable_socket])
-    for name in ("chroma server", "milvus server")
+    for name in ("chroma server", "milvus server", "postgresql")
 ]
 VECTORS = {"D#0": [1.0, 0.0, 0.0], "D#1": [0.6, 0.8, 0.0], "E#0": [-1.0, 0.0, 0.0], "F#0": [0.0, 0.0, 2.0]}
 QUERY = [1.0, 0.1, 0.2]
 
 
-@pytest.fixture(scope="module", params=[*IN_PROCESS, *SERVERS])
-def engine(request, tmp_path_factory):
-    """Gives the address of a new collection at each call."""
-    folder = tmp_path_factory.mktemp("engine")
-    if request.param == "chroma":
-        yield lambda: str(folder / uuid.uuid4().hex)
-    elif request.param == "milvus":
+class Place(NamedTuple):
+    """Where an index lies: its folder or address, and what else it is opened with."""
+
+    location: str
+    arguments: dict = {}  # noqa: RUF012  # never changed
+
+
+@contextmanager
+def places(kind: str, folder: Path) -> Iterator[Callable[..., Place]]:
+    """Gives a new place at each call, where vectors may have 24 numbers or as many as the call says."""
+
+    def beside(store) -> Place:
+        return Place(str(folder / uuid.uuid4().hex), {"vector_store": store})
+
+    if kind == "chroma":
+        yield lambda dimension=24: Place(str(folder / uuid.uuid4().hex))
+    elif kind == "milvus":
         pytest.importorskip("milvus_lite")
-        yield lambda: f"milvus:{folder}/index.db#c{uuid.uuid4().hex}"
+        yield lambda dimension=24: Place(f"milvus:{folder}/index.db#c{uuid.uuid4().hex}")
+    elif kind.startswith("qdrant"):
+        client = qdrant_client(folder / "qdrant" if "folder" in kind else None)
+        yield lambda dimension=24: beside(qdrant_store(client, f"c{uuid.uuid4().hex}"))
+        client.close()
+    elif kind == "SimpleVectorStore":
+        yield lambda dimension=24: beside(SimpleVectorStore())
+    elif kind == "minimal store":
+        yield lambda dimension=24: beside(MinimalStore())
+    elif kind == "postgresql":
+        with postgres_server() as store_of:
+            yield lambda dimension=24: beside(store_of(f"c{uuid.uuid4().hex}", dimension))
     else:
-        with {"chroma server": chroma_server, "milvus server": milvus_server}[request.param](folder) as address:
-            yield lambda: f"{address}/c{uuid.uuid4().hex}"
-    if request.param.startswith("milvus"):
+        with {"chroma server": chroma_server, "milvus server": milvus_server}[kind](folder) as address:
+            yield lambda dimension=24: Place(f"{address}/c{uuid.uuid4().hex}")
+    if kind.startswith("milvus"):
         from llama_index_medqa.vector_store.milvus.connection import close_clients
 
         close_clients()
 
 
+@pytest.fixture(scope="module", params=[*IN_PROCESS, *SERVERS])
+def engine(request, tmp_path_factory):
+    """Gives a new place at each call."""
+    with places(request.param, tmp_path_factory.mktemp("engine")) as new_place:
+        yield new_place
+
+
 @pytest.fixture
-def place(engine) -> str:
-    return engine()
+def place(engine, request) -> Place:
+    return engine(3 if "store" in request.fixturenames else 24)
 
 
 @pytest.fixture
 def store(place) -> ChunkStore:
-    store = open_store(place)
+    store = store_at(place)
     store.add([node(name) for name in VECTORS])
     return store
+
+
+def store_at(place: Place | str, **arguments) -> ChunkStore:
+    place = Place(place) if isinstance(place, str) else place
+    return open_store(place.location, **place.arguments, **arguments)
 
 
 def node(name: str, text: str = "text", **metadata) -> TextNode:
@@ -78,9 +118,11 @@ def node(name: str, text: str = "text", **metadata) -> TextNode:
     return TextNode.model_validate(node.model_dump())
 
 
-def opened(place: str, tokenizer: str, *, create: bool = True, dimension: int = 24) -> PubMedIndex:
+def opened(place: Place | str, tokenizer: str, *, create: bool = True, dimension: int = 24) -> PubMedIndex:
+    place = Place(place) if isinstance(place, str) else place
     parser = TokenNodeParser(tokenizer=tokenizer, chunk_size=48, chunk_overlap=12)
-    return PubMedIndex.open(place, embed_model=HashEmbedding(dimension=dimension), node_parser=parser, create=create)
+    embedder = HashEmbedding(dimension=dimension)
+    return PubMedIndex.open(place.location, embed_model=embedder, node_parser=parser, create=create, **place.arguments)
 
 
 def everything(store: ChunkStore) -> dict:
@@ -150,7 +192,7 @@ def test_pages_hold_each_row_once(store):
 
 @pytest.fixture(scope="module")
 def filtered(engine) -> ChunkStore:
-    store = open_store(engine())
+    store = store_at(engine(2))
     store.add([TextNode(id_=name, text="t", embedding=[1.0, 0.0], metadata=row) for name, row in ROWS.items()])
     return store
 
@@ -186,7 +228,7 @@ def test_every_change_gives_another_generation_and_reading_none(store, place):
         seen.append(store.generation)
     store.nodes(["E#0"])
     list(store.chunks())
-    assert open_store(place, create=False).generation == store.generation == seen[-1]
+    assert store_at(place, create=False).generation == store.generation == seen[-1]
 
 
 def test_a_change_that_fails_gives_another_generation_each_time(store):
@@ -199,17 +241,17 @@ def test_a_change_that_fails_gives_another_generation_each_time(store):
 def test_days_of_sources(store, place):
     store.note_source_day("2024-01-02")
     store.note_source_day("2024-03-04")
-    days = open_store(place).source_days()
+    days = store_at(place).source_days()
     assert sorted(days.values()) == ["2024-01-02", "2024-03-04"]
     store.note_source_day("2024-05-06", replacing=days)
     assert list(store.source_days().values()) == ["2024-05-06"]
 
 
 def test_a_missing_index_is_told_and_nothing_is_made(place):
-    with pytest.raises(IndexNotFoundError, match="medqa index FILE"):
-        open_store(place, create=False)
-    with pytest.raises(IndexNotFoundError, match="medqa index FILE"):
-        open_store(place, create=False)
+    with pytest.raises(IndexNotFoundError, match=r"first, with .*medqa index FILE"):
+        store_at(place, create=False)
+    with pytest.raises(IndexNotFoundError, match=r"first, with .*medqa index FILE"):
+        store_at(place, create=False)
 
 
 def test_another_identity_is_refused(place, word_piece, documents):
@@ -275,23 +317,23 @@ def test_an_index_moves_by_archive_and_by_copy_and_back(engine, tmp_path, word_p
     source.ingest(documents)
     export_index(source.store, tmp_path / "one.zip")
     imported, copied = engine(), engine()
-    import_index(tmp_path / "one.zip", imported)
-    report = copy_index(source.store, open_store(copied))
+    import_index(tmp_path / "one.zip", imported.location, **imported.arguments)
+    report = copy_index(source.store, store_at(copied))
     assert (report.chunks, report.written, report.removed) == (source.store.count(), source.store.count(), 0)
     back = str(tmp_path / "back")
-    copy_index(open_store(copied), open_store(back))
+    copy_index(store_at(copied), store_at(back))
     expected = everything(source.store)
-    assert all(everything(open_store(where)) == expected for where in (imported, copied, back))
+    assert all(everything(store_at(where)) == expected for where in (imported, copied, back))
     assert opened(copied, word_piece, create=False).info() == source.info()
     with pytest.raises(InputError, match="is not empty"):
-        copy_index(source.store, open_store(copied))
+        copy_index(source.store, store_at(copied))
 
 
 def test_a_stopped_copy_is_no_index_and_goes_on(engine, tmp_path, word_piece):
     source = opened(str(tmp_path / "source"), word_piece)
     source.ingest([to_document(record) for record in RECORDS])
     place = engine()
-    target = open_store(place)
+    target = store_at(place)
 
     def stop_half_way(done, of):
         if done == of // 2:
@@ -306,9 +348,9 @@ def test_a_stopped_copy_is_no_index_and_goes_on(engine, tmp_path, word_piece):
     target.remove([kept])
     [row] = target.rows([changed], vectors=True)
     target.write_rows([row._replace(text="other"), row._replace(node_id="PMID:999#0")])
-    report = copy_index(source.store, open_store(place))
+    report = copy_index(source.store, store_at(place))
     assert (report.written, report.removed) == (2, 1)
-    assert everything(open_store(place)) == everything(source.store)
+    assert everything(store_at(place)) == everything(source.store)
 
 
 def test_milvus_lite_lets_in_one_process_and_says_so(tmp_path):
@@ -319,9 +361,9 @@ def test_milvus_lite_lets_in_one_process_and_says_so(tmp_path):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline().strip() == b"open"
         with pytest.raises(IndexBusyError, match="milvus-lite server --data-dir"):
-            open_store(place)
+            store_at(place)
         other.communicate(b"\n")
-    assert open_store(place).count() == 0
+    assert store_at(place).count() == 0
 
 
 @pytest.mark.parametrize(

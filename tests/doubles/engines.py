@@ -14,7 +14,7 @@ _PATIENCE_S = 300.0
 @contextmanager
 def chroma_server(folder: Path) -> Iterator[str]:
     """Yield the address of a Chroma server."""
-    port = _free_port()
+    port = free_port()
     command = Path(sys.executable).with_name("chroma")
     with _running([str(command), "run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)], port):
         yield f"http://127.0.0.1:{port}"
@@ -23,7 +23,7 @@ def chroma_server(folder: Path) -> Iterator[str]:
 @contextmanager
 def milvus_server(folder: Path) -> Iterator[str]:
     """Yield the address of a server that speaks Milvus's protocol."""
-    port = _free_port()
+    port = free_port()
     command = Path(sys.executable).with_name("milvus-lite")
     with _running(
         [str(command), "server", "--data-dir", str(folder), "--host", "127.0.0.1", "--port", str(port)], port
@@ -51,7 +51,7 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

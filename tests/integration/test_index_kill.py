@@ -1,4 +1,6 @@
-"""Fifty ingestions killed at random moments, half of them updates; run again, the index equals an undisturbed one.
+"""Ingestions killed at random moments, half of them updates; run again, the index equals an undisturbed one.
+
+Fifty in Chroma, and ten in Milvus Lite, where each process takes seconds to start.
 
 Expected values: the index that an undisturbed run builds, chunk for chunk with text, metadata and vector.
 """
@@ -15,7 +17,8 @@ from index_process import ingest, ingest_all, read
 
 from llama_index_medqa.testing import synthetic_records
 
-KILLS = 25
+# Kills of each kind, and where in its folder an engine keeps an index.
+ENGINES = {"chroma": (25, "{}"), "milvus": (5, "milvus:{}/index.db")}
 SEED = 20261123
 RECORDS = synthetic_records(42, seed=7)
 
@@ -47,27 +50,30 @@ def next_version(records: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]
     return changed | later, deleted
 
 
-def killed_and_repeated(number: int, base: Path | None, place: Path, tokenizer: str, file: Path, length: float) -> dict:
+def killed_and_repeated(
+    number: int, base: Path | None, place: Path, address: str, tokenizer: str, file: Path, length: float
+) -> dict:
     """Kills one ingestion at a random moment, runs it again, and reads what there is then."""
+    location = address.format(place)
     source = random.Random(f"{SEED}-{place.parent.name}-{number}")
     while True:
         shutil.rmtree(place, ignore_errors=True)
         if base:
             shutil.copytree(base, place)
-        running = ingest(str(place), tokenizer, [file])
+        running = ingest(location, tokenizer, [file])
         assert running.hear() == "ready"
         time.sleep(source.uniform(0, length))
         if running.kill():
             break
-    ingest_all(str(place), tokenizer, [file])
-    return read(str(place))
+    ingest_all(location, tokenizer, [file])
+    return read(location)
 
 
-def length_of(base: Path | None, place: Path, tokenizer: str, file: Path) -> float:
+def length_of(base: Path | None, place: Path, address: str, tokenizer: str, file: Path) -> float:
     """Seconds that an undisturbed run takes when two run at once."""
     if base:
         shutil.copytree(base, place)
-    running = ingest(str(place), tokenizer, [file])
+    running = ingest(address.format(place), tokenizer, [file])
     assert running.hear() == "ready"
     start = time.monotonic()
     assert running.hear() == "done"
@@ -79,26 +85,30 @@ def length_of(base: Path | None, place: Path, tokenizer: str, file: Path) -> flo
 @pytest.mark.enable_socket
 @pytest.mark.integration
 @pytest.mark.parametrize("kind", ["first", "update"])
-def test_killed_ingestions_equal_undisturbed_ones(tmp_path, word_piece, kind):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_killed_ingestions_equal_undisturbed_ones(tmp_path, word_piece, engine, kind):
+    kills, address = ENGINES[engine]
+    if engine == "milvus":
+        pytest.importorskip("milvus_lite")
     first = write_xml(tmp_path / "first.xml", RECORDS)
     second = write_xml(tmp_path / "second.xml", *next_version(RECORDS))
     base, file = (tmp_path / "base", second) if kind == "update" else (None, first)
     if base:
-        ingest_all(str(base), word_piece, [first])
-    length = length_of(base, tmp_path / "calm", word_piece, file)
-    expected = read(str(tmp_path / "calm"))
-    fresh = tmp_path / "fresh"
+        ingest_all(address.format(base), word_piece, [first])
+    length = length_of(base, tmp_path / "calm", address, word_piece, file)
+    expected = read(address.format(tmp_path / "calm"))
+    fresh = address.format(tmp_path / "fresh")
     if base:
-        ingest_all(str(fresh), word_piece, [second])
-        assert read(str(fresh)) == expected
-    sys.stdout.write(f"seed {SEED}, {kind}: {len(expected)} chunks, {length:.1f} s undisturbed\n")
+        ingest_all(fresh, word_piece, [second])
+        assert read(fresh) == expected
+    sys.stdout.write(f"seed {SEED}, {engine}, {kind}: {len(expected)} chunks, {length:.1f} s undisturbed\n")
     (tmp_path / kind).mkdir()
 
     def trial(number: int) -> dict:
         place = tmp_path / kind / str(number)
-        return killed_and_repeated(number, base, place, word_piece, file, length)
+        return killed_and_repeated(number, base, place, address, word_piece, file, length)
 
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(trial, range(KILLS)))
+        found = list(pool.map(trial, range(kills)))
     for number, chunks in enumerate(found):
         assert chunks == expected, f"kill {number} of seed {SEED}: {sorted(chunks.items() ^ expected.items())[:5]}"

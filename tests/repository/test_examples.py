@@ -72,6 +72,13 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
             ],
         ),
         (
+            "other_vector_store.py",
+            [
+                "QdrantVectorStore:\n  deletes nodes by id: yes\n",
+                "Green tea lowered the resting heart rate by 3.5 beats per minute compared with water [PMID:101].",
+            ],
+        ),
+        (
             "evaluate_engine.py",
             [
                 "1.00: Does green tea lower the resting heart rate?\n  0.00: Does walking",
@@ -98,10 +105,13 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_an_example_runs(name, expected, tmp_path):
+    if name == "other_vector_store.py":
+        pytest.importorskip("llama_index.vector_stores.qdrant")
     done = run([sys.executable, str(EXAMPLES / name)], tmp_path)
     assert done.returncode == 0, done.stderr
     for part in expected:
         assert part in done.stdout
+    assert "Warning" not in done.stderr
 
 
 def test_every_script_is_run_and_listed():

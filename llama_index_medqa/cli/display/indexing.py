@@ -36,6 +36,8 @@ def print_info(info: IndexInfo, folder: str, out: SafeConsole) -> None:
     table.add_row("chunks", str(info.chunks))
     table.add_row("status", ", ".join(f"{count} {status}" for status, count in sorted(info.statuses.items())))
     table.add_row("years", f"{info.years[0]} to {info.years[1]}" if info.years else "unknown")
+    if info.baseline:
+        table.add_row("baseline", info.baseline)
     for key, value in info.identity.items():
         table.add_row(key.replace("_", " "), Text(repr(value) if key.endswith("prefix") else str(value)))
     out.print(table)

@@ -1,0 +1,112 @@
+"""The command `medqa baseline`: all of PubMed from the files that NLM gives out every year and every day."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llama_index_medqa.cli.index_commands import run_ingestion
+from llama_index_medqa.cli.options import (
+    EmbedderOption,
+    IndexOption,
+    JsonOption,
+    ProfileOption,
+    QuietOption,
+    VerboseOption,
+    WaitOption,
+    chosen_profile,
+    print_json,
+    terminal_for,
+)
+from llama_index_medqa.profiles import EMBEDDED
+
+if TYPE_CHECKING:
+    from llama_index_medqa.cli.display.terminal import Terminal
+    from llama_index_medqa.indexing.baseline_files import BaselinePlan
+    from llama_index_medqa.indexing.identity import BaselineState
+    from llama_index_medqa.indexing.index import PubMedIndex
+    from llama_index_medqa.indexing.ingestion import IngestReport
+
+
+def baseline(
+    files: Annotated[Path, typer.Argument(help="Folder with NLM's pubmedYYnNNNN.xml.gz and their .md5, mirrored.")],
+    folder: IndexOption = "medqa_index",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be applied.")] = False,
+    profile: ProfileOption = EMBEDDED.name,
+    embedder: EmbedderOption = None,
+    chunk_size: Annotated[int | None, typer.Option(help="Most tokens in a chunk (of a new index).")] = None,
+    chunk_overlap: Annotated[int | None, typer.Option(help="Tokens shared by neighbouring chunks.")] = None,
+    wait: WaitOption = True,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Apply PubMed's baseline and update files to an index, in order. Run it again to go on, or for a day's updates."""
+    from llama_index_medqa.indexing.baseline import plan_baseline
+    from llama_index_medqa.indexing.baseline_files import require_sound
+
+    terminal = terminal_for(as_json)
+    chosen = chosen_profile(profile, embedder=embedder, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
+    plan, state = plan_baseline(files, folder)
+    _show_plan(terminal, plan, state)
+    result: dict[str, Any] = {}
+    if plan.files and not dry_run:
+        # A damaged first file is told before a model is loaded or a folder made.
+        require_sound(plan.files[0])
+        result = _applied(terminal, chosen, folder, plan, wait=wait)
+    if as_json:
+        print_json({"index": folder, **_as_json(plan, dry_run=dry_run), **result})
+
+
+def _applied(terminal: "Terminal", profile: Any, folder: str, plan: "BaselinePlan", *, wait: bool) -> dict[str, Any]:
+    from llama_index_medqa.indexing.baseline import apply_baseline, begin_baseline
+    from llama_index_medqa.vector_store.addresses import open_store
+
+    def ingest(index: "PubMedIndex", progress: Any) -> "IngestReport":
+        report = apply_baseline(index, plan, progress=lambda _file, so_far: progress(so_far))
+        terminal.line(f"The index holds files 1 to {report.last} of {report.year}.")
+        return report.ingested
+
+    return run_ingestion(
+        terminal, profile, folder, ingest, wait=wait, begin=lambda: begin_baseline(open_store(folder), plan, wait=wait)
+    )
+
+
+def _show_plan(terminal: "Terminal", plan: "BaselinePlan", state: "BaselineState | None") -> None:
+    if plan.replaces_year is not None:
+        terminal.line(
+            f"The index has the files of {plan.replaces_year}; those of {plan.year} begin anew, and replace what they "
+            "hold. What NLM left out since then stays: `medqa update` finds and deletes it.",
+            "yellow",
+        )
+    if plan.older:
+        terminal.line(
+            f"{len(plan.older)} files of years before {plan.year} are not applied, {plan.older[0].name} to "
+            f"{plan.older[-1].name}: those of {plan.year} hold all that they held.",
+            "yellow",
+        )
+    if not plan.files:
+        terminal.line(f"Nothing to do: the index has all {plan.done} files of {plan.year}.")
+        return
+    first, last = plan.files[0], plan.files[-1]
+    terminal.line(
+        f"{len(plan.files)} files of {plan.year} to apply, {first.name} to {last.name} ({plan.size / 1e6:,.1f} MB); "
+        f"{plan.done} are in the index."
+    )
+    if state is not None and state.size:
+        hours = plan.size * state.seconds / state.size / 3600
+        terminal.line(f"At the rate of the files before, that takes {hours:,.1f} hours.")
+    else:
+        terminal.line("How long that takes is known after the first file; see `--dry-run` then.")
+
+
+def _as_json(plan: "BaselinePlan", *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "year": plan.year,
+        "files": [file.name for file in plan.files],
+        "bytes": plan.size,
+        "done_before": plan.done,
+        "older": [file.name for file in plan.older],
+        "replaces_year": plan.replaces_year,
+        "dry_run": dry_run,
+    }
