@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llama_index_medqa.cli.index_commands import run_ingestion
+from llama_index_medqa.cli.index_commands import alone, run_ingestion
 from llama_index_medqa.cli.options import (
     EmbedderOption,
     IndexOption,
@@ -67,9 +67,9 @@ def _applied(terminal: "Terminal", profile: Any, folder: str, plan: "BaselinePla
         terminal.line(f"The index holds files 1 to {report.last} of {report.year}.")
         return report.ingested
 
-    return run_ingestion(
-        terminal, profile, folder, ingest, wait=wait, begin=lambda: begin_baseline(open_store(folder), plan, wait=wait)
-    )
+    with alone(terminal, folder, create=True, wait=wait):
+        begin_baseline(open_store(folder), plan, wait=wait)
+    return run_ingestion(terminal, profile, folder, ingest, wait=wait)
 
 
 def _show_plan(terminal: "Terminal", plan: "BaselinePlan", state: "BaselineState | None") -> None:

@@ -162,13 +162,7 @@ def _index_files(
 
 
 def run_ingestion(
-    terminal: "Terminal",
-    profile: Profile,
-    folder: str,
-    ingest: Callable[..., "IngestReport"],
-    *,
-    wait: bool,
-    begin: Callable[[], None] = lambda: None,
+    terminal: "Terminal", profile: Profile, folder: str, ingest: Callable[..., "IngestReport"], *, wait: bool
 ) -> dict[str, Any]:
     """Run an ingestion and return its result as data.
 
@@ -180,18 +174,16 @@ def run_ingestion(
         folder: of the index.
         ingest: takes the index and ``progress``, and writes.
         wait: whether to wait for another process that writes.
-        begin: called before the index is made or opened.
     """
     from llama_index_medqa.components import open_embedder, open_index
     from llama_index_medqa.indexing.node_parser import require_overlap_below_size
 
     require_overlap_below_size(profile.chunk_size, profile.chunk_overlap)
-    with _alone(terminal, folder, wait=wait):
+    with alone(terminal, folder, wait=wait):
         with terminal.weights_progress() as progress:
             embedder = open_embedder(profile, progress, folder)
         # Only now may a folder be made.
-        with _alone(terminal, folder, create=True, wait=wait):
-            begin()
+        with alone(terminal, folder, create=True, wait=wait):
             index = open_index(profile, folder, embedder, create=True)
             terminal.line(f"Embedding with {embedder.describe()}.", "dim")
             with index.store.sole_writer(wait=wait), terminal.ingest_progress() as shown:
@@ -243,7 +235,7 @@ def _index_query(
 
 
 @contextmanager
-def _alone(terminal: "Terminal", location: str, *, create: bool = False, wait: bool) -> Iterator[None]:
+def alone(terminal: "Terminal", location: str, *, create: bool = False, wait: bool) -> Iterator[None]:
     """Hold an index as its only writer.
 
     Where there is an index; damaged vectors are moved aside first.
