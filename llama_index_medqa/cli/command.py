@@ -10,7 +10,6 @@ import typer
 from llama_index_medqa.cli import (
     app_commands,
     ask_command,
-    baseline_command,
     chat_command,
     evaluation_commands,
     index_commands,
@@ -19,6 +18,7 @@ from llama_index_medqa.cli import (
     serving_commands,
     verify_command,
 )
+from llama_index_medqa.cli.baseline import baseline_command
 from llama_index_medqa.cli.configuration import config_command
 from llama_index_medqa.cli.configuration.settings import defaults_of_commands, read_settings
 from llama_index_medqa.cli.options import (

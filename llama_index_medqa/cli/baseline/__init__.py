@@ -1,0 +1,1 @@
+"""The command `medqa baseline`: NLM's yearly and daily files. May import what ``cli`` may."""
