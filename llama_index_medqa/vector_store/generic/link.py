@@ -121,14 +121,16 @@ class StoreLink:
             The number of rows.
         """
         pages = self._file.pages(batch_size, vectors=True, where=None)
-        first = next(pages, [])
+        first, done = next(pages, []), 0
+        if not first or first[0].row.vector is None:
+            self._file.remove([_LINK])
+            return 0
+        dimension = len(first[0].row.vector)
+        # What is tied to another store stays so where this one is refused.
+        able = self._linked.introduce(dimension, _FIRST, self._file.known_keys)
         # Without a link nobody opens the index: a refill that is stopped is no whole one.
         self._file.remove([_LINK])
         self._file.settle(self._file.pending())
-        if not first or first[0].row.vector is None:
-            return 0
-        dimension, done = len(first[0].row.vector), 0
-        able = self._linked.introduce(dimension, _FIRST, self._file.known_keys)
         page: Sequence[KeyedRow] = first
         while page:
             if not able.replaces:

@@ -153,7 +153,15 @@ class LinkedStore:
         if getattr(self._store, "flat_metadata", False):
             metadata = {key: _flat(value) for key, value in metadata.items()}
         vector = np.zeros(0) if one.row.vector is None else one.row.vector
-        node = TextNode(id_=one.key, text=one.row.text, metadata=metadata, embedding=_unit(vector))
+        node = TextNode(
+            id_=one.key,
+            text=one.row.text,
+            metadata=metadata,
+            embedding=_unit(vector),
+            # For other programs too, a passage is its text.
+            excluded_embed_metadata_keys=list(metadata),
+            excluded_llm_metadata_keys=list(metadata),
+        )
         # Where a store deletes by document alone, each node is a document of its own.
         return _of_document(node, str(one.row.metadata.get(DOCUMENT_KEY, "")) if by_id else one.key)
 

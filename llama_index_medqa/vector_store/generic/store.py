@@ -249,7 +249,8 @@ class GenericStore(ChunkStore):
             return
         dimensions = {len(one.row.vector) for one in keyed if one.row.vector is not None}
         with self.writing():
-            self._link.begin(dimensions)
+            with self._guard:
+                self._link.begin(dimensions)
             keys = {key for one in keyed for key in flat_metadata(one.row.metadata)}
             self._state.note_keys(keys - RECORD_FIELDS)
             self._link.put(keyed)
@@ -260,7 +261,8 @@ class GenericStore(ChunkStore):
             known = self._file.ids(None, batch)
             if known:
                 with self.writing():
-                    self._link.begin(frozenset())
+                    with self._guard:
+                        self._link.begin(frozenset())
                     self._link.remove([self._linked.key_of(name) for name in known])
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:

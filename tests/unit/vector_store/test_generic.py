@@ -160,6 +160,35 @@ def test_another_or_older_store_is_noticed_and_an_empty_one_filled_again(tmp_pat
     assert GenericStore(str(tmp_path / "index"), again.vector_store).count() == 6
 
 
+def test_a_refill_that_was_stopped_is_no_whole_store_and_goes_on(tmp_path):
+    filled(tmp_path / "index", MinimalStore())
+    nodes, operations = [], 0
+
+    def failing(_):
+        nonlocal operations
+        operations += 1
+        if operations > 13:
+            raise Killed
+
+    with pytest.raises(Killed):
+        GenericStore(str(tmp_path / "index"), MinimalStore(nodes, failing), refill=True)
+    assert any("chunk_id" in one.metadata for one in nodes)
+    with pytest.raises(StorageError, match="was stopped: open the index once more with refill=True"):
+        GenericStore(str(tmp_path / "index"), MinimalStore(nodes))
+    GenericStore(str(tmp_path / "index"), MinimalStore(nodes), refill=True)
+    assert sorted(one.metadata["chunk_id"] for one in nodes if "chunk_id" in one.metadata) == [
+        f"PMID:{number}#0" for number in range(5)
+    ]
+
+
+def test_a_refill_of_a_wrong_store_leaves_the_right_one(tmp_path):
+    store = MinimalStore()
+    filled(tmp_path / "index", store)
+    with pytest.raises(InputError, match="already holds other nodes"):
+        GenericStore(str(tmp_path / "index"), MinimalStore([node("other")]), refill=True)
+    assert GenericStore(str(tmp_path / "index"), store).count() == 5
+
+
 def test_a_store_that_lost_nodes_is_told_at_a_search(tmp_path):
     store = MinimalStore()
     made = filled(tmp_path, store)
