@@ -5,8 +5,9 @@ VENV ?= .venv
 # the folder of a CPU build of torch may stand.
 PIP_FIND_LINKS ?= $(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# Modules are compiled once here, not at each start where the folder cannot be written.
 UV_PIP = $(1)/bin/python -m pip --disable-pip-version-check install --quiet uv && \
-	$(1)/bin/uv pip $(2) --quiet --python $(1)/bin/python
+	$(1)/bin/uv pip $(2) $(if $(filter install,$(2)),--compile-bytecode) --quiet --python $(1)/bin/python
 # vLLM's pins and LLaMA-Factory's do not fit together, so it has an environment of its own.
 VLLM_VENV ?= .venv-vllm
 # LLaMA-Factory holds transformers at a version whose models OpenVINO cannot trace, so it has one too.

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import httpx
 from llama_index.core.llms import LLM
-from llama_index.llms.openai_like import OpenAILike
 
 from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.answering.drafting import EXTRACTIVE
@@ -22,18 +20,17 @@ from llama_index_medqa.errors import IndexNotFoundError, InputError, UsageError
 from llama_index_medqa.indexing.identity import carries_no_identity, stored_identity
 from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
-from llama_index_medqa.llms.llama_cpp_lora import LlamaCppLora
-from llama_index_medqa.llms.openai_compatible import ServedLlm
 from llama_index_medqa.llms.vllm_api import served_name
-from llama_index_medqa.llms.vllm_lora import VllmLora
 from llama_index_medqa.profiles import Policy, Profile
 from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
-from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer, require_llama_cpp
 from llama_index_medqa.text.language import foreign_language
 from llama_index_medqa.vector_store.addresses import open_store
 from llama_index_medqa.verification.verdicts import Strictness
 from llama_index_medqa.weights import PACKAGED, locate
 from llama_index_medqa.weights.convert_adapter import locate_adapter
+
+if TYPE_CHECKING:
+    from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer
 
 Progress = Callable[[str, int, int | None], None]
 DraftingModel = LLM | Literal["extractive"]
@@ -136,6 +133,8 @@ def open_drafter(
     elif profile.llm == "server":
         yield _served_model(profile)
     else:
+        from llama_index_medqa.serving.llama_cpp_process import LlamaCppServer, require_llama_cpp
+
         if not (weights or profile.weights):
             raise UsageError(f"The profile {profile.name!r} has no local model: give a GGUF file with --weights.")
         require_llama_cpp()
@@ -147,7 +146,11 @@ def open_drafter(
             yield _local_model(profile, server)
 
 
-def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
+def _local_model(profile: Profile, server: "LlamaCppServer") -> LLM:
+    # OpenAI's client takes as long to import as quotes to find; who asks for quotes needs none.
+    import httpx
+    from llama_index.llms.openai_like import OpenAILike
+
     settings: dict[str, Any] = {
         "api_base": server.api_base,
         "api_key": "none",
@@ -164,6 +167,8 @@ def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
     }
     if profile.adapter is None or server.adapter_path is None:
         return OpenAILike(model=server.model, **settings)
+    from llama_index_medqa.llms.llama_cpp_lora import LlamaCppLora
+
     # A folder holds its own manifest.
     manifest = profile.manifest or (profile.adapter if Path(profile.adapter).expanduser().is_dir() else None)
     return LlamaCppLora(server.model, server.adapter_path.stem, manifest=manifest, **settings)
@@ -171,6 +176,9 @@ def _local_model(profile: Profile, server: LlamaCppServer) -> LLM:
 
 def _served_model(profile: Profile) -> LLM:
     """Return the served model: the profile's, or the only one."""
+    from llama_index_medqa.llms.openai_compatible import ServedLlm
+    from llama_index_medqa.llms.vllm_lora import VllmLora
+
     api_key = os.environ.get(API_KEY_VARIABLE)
     wanted = _asked_name(profile, api_key)
     settings: dict[str, Any] = {

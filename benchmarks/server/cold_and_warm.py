@@ -9,7 +9,12 @@ An index of 40 abstracts of the packaged sample; every question is asked once. C
 its own, warm is ``POST /api/ask`` to ``medqa app``, cached the same question again. CPU-seconds are those of the
 process and its children; they too grow on a busy machine, whose load is noted. With ``--model`` the prompt of each
 answer is sent once more to a llama.cpp server without its cache, as a bare request: what the answer takes beyond that
-is the overhead. Results go to ``results/cold_and_warm.json``.
+is the overhead.
+
+``help`` and ``cold`` are measured as ``pip install "llama-index-medqa[local]"`` leaves a machine: with compiled modules, and
+without langchain, which only the extra ``eval`` brings and which LlamaIndex imports where it is. ``cold_with_langchain``
+is with it, ``cold_uncompiled`` without compiled modules besides: where neither installation nor first start could write
+any. Results go to ``results/cold_and_warm.json``.
 """
 
 import argparse
@@ -20,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -37,7 +42,14 @@ QUESTIONS = (
     "Is obesity a risk factor for heart failure?",
 )
 RECORDS = 40
-COMMAND = [sys.executable, "-c", "from llama_index_medqa.cli.command import main; main()"]
+_MAIN = "from llama_index_medqa.cli.command import main; main()"
+COMMAND = [sys.executable, "-c", _MAIN]
+# LlamaIndex takes a module that is None for one that is not installed.
+WITHOUT_LANGCHAIN = [
+    sys.executable,
+    "-c",
+    f"import sys; sys.modules.update(langchain=None, langchain_core=None); {_MAIN}",
+]
 SECONDS = 900.0
 
 
@@ -51,11 +63,22 @@ def build(folder: str) -> None:
     index.ingest(islice(demo_documents(), RECORDS))
 
 
-def command_cost(*arguments: str) -> dict[str, float]:
-    """Run a command; its CPU-seconds, and the seconds by the clock until its end and its first verified sentence."""
+def command_cost(*arguments: str, compiled: str = "", command: Sequence[str] = WITHOUT_LANGCHAIN) -> dict[str, float]:
+    """Run a command; its CPU-seconds, and the seconds by the clock until its end and its first verified sentence.
+
+    Args:
+        arguments: of ``medqa``.
+        compiled: folder of compiled modules; empty where every start compiles them.
+        command: what runs it.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # None are written where the folder is a file.
+    environment["PYTHONPYCACHEPREFIX"] = compiled or os.devnull
     before, start = _children(), time.perf_counter()
     first = 0.0
-    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
+    with subprocess.Popen(
+        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as run:
         assert run.stdout is not None
         shown = ""
         while piece := run.stdout.read(1):
@@ -125,10 +148,17 @@ def _started_by(process: int) -> Iterator[Path]:
 
 def quotes(folder: str, runs: int) -> dict[str, Any]:
     """Costs without a model."""
-    results: dict[str, Any] = {"help": [command_cost("--help") for _ in range(runs)], "cold": [], "warm": []}
-    results["cached"] = []
-    for question in QUESTIONS[:runs]:
-        results["cold"].append(command_cost("ask", question, "--llm", "extractive", "--index", folder))
+    names = ("help", "cold", "cold_with_langchain", "cold_uncompiled", "warm", "cached")
+    results: dict[str, Any] = {name: [] for name in names}
+    with tempfile.TemporaryDirectory() as compiled:
+        asked = [("ask", question, "--llm", "extractive", "--index", folder) for question in QUESTIONS[:runs]]
+        # Compiles the modules; not counted.
+        command_cost(*asked[0], compiled=compiled, command=COMMAND)
+        for arguments in asked:
+            results["help"].append(command_cost("--help", compiled=compiled))
+            results["cold"].append(command_cost(*arguments, compiled=compiled))
+            results["cold_with_langchain"].append(command_cost(*arguments, compiled=compiled, command=COMMAND))
+        results["cold_uncompiled"].append(command_cost(*asked[0], command=COMMAND))
     with app(folder, "--llm", "extractive") as (address, process):
         for question in QUESTIONS:
             results["warm"].append(server_cost(address, process, question))

@@ -15,7 +15,6 @@ from llama_index_medqa.answering.short_answer.exact_answer import Label
 from llama_index_medqa.answering.short_answer.model_reading import YES_OR_NO, yes_or_no_of
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.llms.openai_responses import StreamEnd, is_cut_off
-from llama_index_medqa.llms.served_adapter import ServedAdapter
 from llama_index_medqa.llms.server_errors import model_name, server_address, server_errors
 from llama_index_medqa.text.anaphora import leans_back
 from llama_index_medqa.text.term_weights import terms
@@ -122,11 +121,14 @@ class GenerativeDrafter:
     def fitting(self, question: str, choose: Choose, most_tokens: int) -> list[Passage]:
         """Return as much evidence as budget and context window allow.
 
-        The window is asked of a model that can count its own tokens (:class:`ServedAdapter`).
+        The window is asked of a model that can count its own tokens (``ServedAdapter``).
 
         Raises:
             InputError: the question alone is too long for the model.
         """
+        # Quotes need no model, and its client is slow to import.
+        from llama_index_medqa.llms.served_adapter import ServedAdapter
+
         chosen = choose(most_tokens)
         if not isinstance(self._llm, ServedAdapter):
             return chosen

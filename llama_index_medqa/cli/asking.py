@@ -120,17 +120,28 @@ def opened(terminal: "Terminal", chosen: AnsweredWith) -> Iterator[Opened]:
         terminal: shows what is loaded.
         chosen: what to answer with.
     """
+    from concurrent.futures import ThreadPoolExecutor
     from contextlib import ExitStack
 
     from llama_index_medqa.components import open_drafter, open_embedder, open_engine, open_index
 
+    def opened_index() -> "PubMedIndex":
+        embedder = open_embedder(chosen.profile, progress, chosen.folder)
+        return open_index(chosen.profile, chosen.folder, embedder)
+
     with ExitStack() as stack:
-        with terminal.working("Loading the models and the index"), terminal.weights_progress() as progress:
-            index = open_index(chosen.profile, chosen.folder, open_embedder(chosen.profile, progress, chosen.folder))
+        with (
+            terminal.working("Loading the models and the index"),
+            terminal.weights_progress() as progress,
+            ThreadPoolExecutor(1) as beside,
+        ):
+            # A local model's server reads its weights meanwhile.
+            opening = beside.submit(opened_index)
             drafting = open_drafter(
                 chosen.profile, weights=chosen.weights, weights_sha256=chosen.weights_sha256, progress=progress
             )
             drafter = stack.enter_context(drafting)
+            index = opening.result()
         engine = open_engine(
             chosen.profile,
             index,

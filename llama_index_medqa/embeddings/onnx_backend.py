@@ -127,6 +127,8 @@ class _OnnxRunner:
 
         settings = onnxruntime.SessionOptions()
         settings.log_severity_level = 3
+        # Waiting threads would keep the processors busy.
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Texts are shared out among threads, not the parts of one text, which would wait for one another.
         settings.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])

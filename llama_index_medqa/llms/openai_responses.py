@@ -1,19 +1,20 @@
 """A server's answers as LlamaIndex's types, checked to be whole."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, LogProb
-from llama_index.llms.openai.utils import from_openai_message
-from openai import AsyncStream, Stream
-from openai.types import Completion
-from openai.types.chat import ChatCompletion
-from openai.types.chat.chat_completion_token_logprob import ChatCompletionTokenLogprob, TopLogprob
-from openai.types.completion_choice import Logprobs
 
 from llama_index_medqa.errors import ServerError
 from llama_index_medqa.llms.content_parts import text_of
 from llama_index_medqa.llms.unstated_end import UNSTATED
+
+# The client is slow to import, and who asks for quotes needs none of it.
+if TYPE_CHECKING:
+    from openai import AsyncStream, Stream
+    from openai.types import Completion
+    from openai.types.chat.chat_completion_token_logprob import ChatCompletionTokenLogprob, TopLogprob
+    from openai.types.completion_choice import Logprobs
 
 CUT_OFF: Final = "length"
 """The reason to finish of an answer that reached the most tokens that were allowed."""
@@ -47,6 +48,8 @@ def as_completion(answer: Any, address: str) -> CompletionResponse:
     Raises:
         ServerError: it is not in the protocol, or was broken off.
     """
+    from openai.types import Completion
+
     if not isinstance(answer, Completion) or not answer.choices:
         raise _no_answer(answer, address)
     choice = answer.choices[0]
@@ -66,6 +69,9 @@ def as_chat(answer: Any, address: str) -> ChatResponse:
 
     Raises as :func:`as_completion`.
     """
+    from llama_index.llms.openai.utils import from_openai_message
+    from openai.types.chat import ChatCompletion
+
     if not isinstance(answer, ChatCompletion) or not answer.choices or answer.choices[0].message is None:
         raise _no_answer(answer, address)
     choice = answer.choices[0]
@@ -216,7 +222,7 @@ def _chunk_logprobs(chunk: Any) -> list[list[LogProb]] | None:
 # LlamaIndex's own conversions keep the likeliest alternatives only, and nothing where none were asked for.
 
 
-def _token_logprobs(tokens: list[ChatCompletionTokenLogprob]) -> list[list[LogProb]]:
+def _token_logprobs(tokens: "list[ChatCompletionTokenLogprob]") -> list[list[LogProb]]:
     """Return the likeliest alternatives of each token of a chat.
 
     The token itself where none were asked for.
@@ -224,11 +230,11 @@ def _token_logprobs(tokens: list[ChatCompletionTokenLogprob]) -> list[list[LogPr
     return [[_logprob(one) for one in token.top_logprobs] or [_logprob(token)] for token in tokens]
 
 
-def _logprob(token: ChatCompletionTokenLogprob | TopLogprob) -> LogProb:
+def _logprob(token: "ChatCompletionTokenLogprob | TopLogprob") -> LogProb:
     return LogProb(token=token.token, logprob=token.logprob, bytes=token.bytes or [])
 
 
-def _text_logprobs(found: Logprobs) -> list[list[LogProb]]:
+def _text_logprobs(found: "Logprobs") -> list[list[LogProb]]:
     """Return the likeliest alternatives of each token of a completion.
 
     The first token of an echoed prompt has none.

@@ -3,21 +3,26 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import httpx
-import openai
 from llama_index.core.llms import LLM
-from llama_index.llms.openai import OpenAI
 
 from llama_index_medqa.errors import ServerError
 from llama_index_medqa.llms.openai_responses import garbled
 from llama_index_medqa.llms.vllm_api import unreachable
 from llama_index_medqa.redaction import cause
 
+if TYPE_CHECKING:
+    import openai
+
 
 @contextmanager
 def server_errors(llm: LLM) -> Iterator[None]:
     """Turn the OpenAI client's errors into :class:`ServerError`."""
+    # Slow to import, and needed only where a model is asked.
+    import openai
+
     address = server_address(llm)
     try:
         yield
@@ -39,7 +44,7 @@ def server_errors(llm: LLM) -> Iterator[None]:
         raise garbled(address) from error
 
 
-def _refusal(llm: LLM, address: str, error: openai.APIStatusError) -> str:
+def _refusal(llm: LLM, address: str, error: "openai.APIStatusError") -> str:
     detail = str(error.message).partition("\n")[0]
     happened = f"The language-model server at {address} answered {error.status_code}: {detail}."
     if error.status_code == httpx.codes.TOO_MANY_REQUESTS:
@@ -59,6 +64,8 @@ def server_address(llm: LLM) -> str:
 
 def model_name(llm: LLM) -> str:
     """Return the name of a model as LlamaIndex knows it."""
+    from llama_index.llms.openai import OpenAI
+
     if isinstance(llm, OpenAI):
         # Without its metadata, for which the server would be asked.
         return str(llm.model)

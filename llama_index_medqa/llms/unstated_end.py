@@ -5,17 +5,18 @@ The answer is whole where the stream says that it is done.
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final, TypeVar
-
-import openai
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from llama_index_medqa.llms.content_parts import text_of
+
+if TYPE_CHECKING:
+    import openai
 
 UNSTATED: Final = "unstated"
 """The reason to finish of an answer that ended in order, where the server gave none."""
 
 _DONE = "[DONE]"
-_Client = TypeVar("_Client", openai.OpenAI, openai.AsyncOpenAI)
+_Client = TypeVar("_Client", "openai.OpenAI", "openai.AsyncOpenAI")
 
 
 class EndStatingDecoder:

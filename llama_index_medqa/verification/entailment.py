@@ -166,6 +166,8 @@ def _load(folder: Path, threads: int | None) -> tuple[Any, Any]:
     content, _ = _checked(folder)
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
+    # Waiting threads would keep the processors busy.
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads:
         settings.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(content, settings, providers=["CPUExecutionProvider"])

@@ -7,7 +7,6 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms import LLM
 
 from llama_index_medqa.answering.short_answer.exact_answer import Label
-from llama_index_medqa.llms.first_token import first_token_log_probabilities
 
 # How much likelier "yes" must be than "no", as the natural logarithm of the ratio. Chosen on 47 training questions of
 # PubMedQA and BioASQ with Qwen2.5-Coder-1.5B-Instruct: 27 of the 29 labels that it gave were right.
@@ -32,6 +31,9 @@ def yes_or_no_of(llm: LLM, prompt: str) -> Label | None:
     Raises:
         ServerError: the server does not answer.
     """
+    # Quotes ask no model, and its client is slow to import.
+    from llama_index_medqa.llms.first_token import first_token_log_probabilities
+
     return label_of(first_token_log_probabilities(llm, [ChatMessage(role="user", content=prompt)]))
 
 
