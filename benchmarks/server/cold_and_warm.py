@@ -11,10 +11,10 @@ process and its children; they too grow on a busy machine, whose load is noted. 
 answer is sent once more to a llama.cpp server without its cache, as a bare request: what the answer takes beyond that
 is the overhead.
 
-``help`` and ``cold`` are measured as ``pip install "llama-index-medqa[local]"`` leaves a machine: with compiled modules, and
-without langchain, which only the extra ``eval`` brings and which LlamaIndex imports where it is. ``cold_with_langchain``
-is with it, ``cold_uncompiled`` without compiled modules besides: where neither installation nor first start could write
-any. Results go to ``results/cold_and_warm.json``.
+``help`` and ``cold`` are measured as an installation of the extra ``local`` leaves a machine: with compiled modules,
+and without langchain, which only the extra ``eval`` brings and which LlamaIndex imports where it finds it.
+``cold_with_langchain`` is with it, ``cold_uncompiled`` without compiled modules besides: where neither installation
+nor first start could write any. Results go to ``results/cold_and_warm.json``.
 """
 
 import argparse

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llama_index_medqa._common.writable import require_writable
 from llama_index_medqa.cli.asking import AnsweredWith, opened
 from llama_index_medqa.cli.option_groups import AnsweringOptions, PaperOptions, with_groups
 from llama_index_medqa.cli.options import (
@@ -108,11 +109,12 @@ def _ask_one(
     as_json: bool,
 ) -> None:
     with terminal.working("Starting", in_pipes=False):
+        # What cannot be written is told first: the modules below take seconds to load.
+        require_writable(*files.values())
         from llama_index_medqa.components import require_language, require_server, start_answer
-        from llama_index_medqa.rendering.export import require_writable, save_answer
+        from llama_index_medqa.rendering.export import save_answer
         from llama_index_medqa.rendering.text import as_data
 
-        require_writable(*files.values())
         require_index(chosen.folder)
         require_language(chosen.profile, question)
         require_server(chosen.profile)

@@ -34,6 +34,7 @@ from llama_index_medqa.cli.options import (
 )
 from llama_index_medqa.errors import MedQAError, UsageError
 from llama_index_medqa.profiles import EMBEDDED
+from llama_index_medqa.redaction import redacted
 from llama_index_medqa.text.printable import PrintableFormatter, printable
 
 app = typer.Typer(
@@ -121,6 +122,13 @@ def main() -> None:
     try:
         app()
     except MedQAError as error:
-        message = " ".join(printable(str(error)).split())
-        sys.stderr.write(f"Error: {message}\n")
+        _tell(str(error))
         sys.exit(EXIT_MISUSED if isinstance(error, UsageError) else EXIT_FAILED)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _tell(f"{place}{error.strerror or error}. Check the path, the disk and its permissions.")
+        sys.exit(EXIT_FAILED)
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(f"Error: {' '.join(printable(redacted(message)).split())}\n")

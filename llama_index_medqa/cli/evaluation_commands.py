@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llama_index_medqa._common.counts import counted
+from llama_index_medqa._common.writable import require_writable
 from llama_index_medqa.cli.judging import Judging, format_cost, scored
 from llama_index_medqa.cli.option_groups import with_groups
 from llama_index_medqa.cli.options import (
@@ -78,6 +79,10 @@ class CaseOptions:
         if self.engine and self.answers:
             raise UsageError("Give either --engine or --answers, or neither for a profile.")
         return FORMATS[self.cases_format](self.cases)
+
+    def answers_kept_in(self, journal: Path | None) -> Path:
+        """Return the file where answers are kept as they come."""
+        return journal or self.file_beside("answers")
 
     def file_beside(self, ending: str) -> Path:
         """Return the file beside the results that is named after them."""
@@ -187,6 +192,7 @@ def evaluate(
     """Ask a system the questions of a file and score its answers. Run it again to finish an interrupted run."""
     from llama_index_medqa.evaluation.results import write_results
 
+    require_writable(asked.output, asked.answers_kept_in(run.journal), judge.judge_journal)
     cases = asked.load()
     strictness = chosen_strictness(system.strictness)
     headings = _lines(asked.terms) if asked.terms else []
@@ -248,7 +254,7 @@ def _ask(
             subject = _Subject(StoredAnswers(asked.answers))
         else:
             subject = _profile_subject(stack, terminal, system.as_profile(), system.folder, strictness)
-        journal = run.journal or asked.file_beside("answers")
+        journal = asked.answers_kept_in(run.journal)
         progress = stack.enter_context(terminal.asking_progress())
         limits: dict[str, Any] = {"concurrency": run.concurrency, "timeout": run.timeout, "progress": progress}
         replies = asyncio.run(ask_all(cases, subject.system, journal, **limits))
@@ -333,6 +339,7 @@ def gate(
     from llama_index_medqa.evaluation.gate.margins import Margins, read_margins
     from llama_index_medqa.evaluation.gate.score_file import read_any_results
 
+    require_writable(junit, markdown, html)
     allowed = read_margins(margins) if margins else Margins()
     before, after = read_any_results(baseline), read_any_results(candidate)
     report = compare(before, after, allowed)
@@ -356,6 +363,7 @@ def leaderboard(
     from llama_index_medqa.evaluation.gate.leaderboard import leaderboard as table_of
     from llama_index_medqa.evaluation.gate.score_file import read_any_results
 
+    require_writable(markdown)
     names = [path.stem for path in files]
     if len(set(names)) != len(names):
         names = [str(path) for path in files]

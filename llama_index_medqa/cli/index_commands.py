@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from llama_index_medqa._common.counts import counted
+from llama_index_medqa._common.writable import require_writable
 from llama_index_medqa.cli.option_groups import with_groups
 from llama_index_medqa.cli.options import (
     EXIT_INCOMPLETE,
@@ -307,6 +308,7 @@ def export_(
     as_json: JsonOption = False,
 ) -> None:
     """Write a whole index to one file to share: texts, metadata, vectors, and with what it was built."""
+    require_writable(file)
     from llama_index_medqa.indexing.archive import export_index
     from llama_index_medqa.vector_store.addresses import open_store
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llama_index_medqa._common.writable import require_writable
 from llama_index_medqa.cli.judging import Judging
 from llama_index_medqa.cli.options import JsonOption, print_json, terminal_for
 from llama_index_medqa.errors import UsageError
@@ -41,6 +42,7 @@ def calibrate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a judge agrees with people's labels, beside word overlap and length."""
+    require_writable(output)
     from llama_index_medqa.evaluation.judges.calibration import load_pairs
 
     sets = {path.stem: load_pairs(path) for path in labels}

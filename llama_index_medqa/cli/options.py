@@ -17,8 +17,10 @@ from llama_index_medqa.verification.verdicts import Strictness
 if TYPE_CHECKING:
     from llama_index_medqa.cli.display.terminal import Terminal
 
+EXIT_DONE = 0
+"""Everything was done, also where the outcome is that there is no answer."""
 EXIT_FAILED = 1
-"""An error, and nothing was done; or a gate that does not pass."""
+"""An error, in one line; or what was asked is not so: a gate failed, a sentence lacks support."""
 EXIT_MISUSED = 2
 """The command was misused; as its own parser ends where an option does not exist."""
 EXIT_INCOMPLETE = 3

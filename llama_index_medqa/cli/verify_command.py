@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llama_index_medqa.cli.options import (
+    EXIT_FAILED,
     EmbedderOption,
     IndexOption,
     JsonOption,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from llama_index_medqa.verification.verdicts import Strictness
 
 # As `medqa gate`: what was asked for was done, and the verdict is no.
-EXIT_NOT_SUPPORTED = 1
 _STDIN = "-"
 # As Markdown has them.
 _HEADING = re.compile(r"^[ ]{0,3}#{1,6}(?:[ \t].*)?$", re.MULTILINE)
@@ -92,7 +92,7 @@ def verify(
     else:
         terminal.show_verification(outcome)
     if not outcome.all_supported:
-        sys.exit(EXIT_NOT_SUPPORTED)
+        sys.exit(EXIT_FAILED)
 
 
 def _require_one_way(pmid: Sequence[str] | None, text: str | None, draft: str | None) -> None:

@@ -1,12 +1,11 @@
 """Writes an answer to files."""
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from llama_index_medqa._common.writable import unwritable
 from llama_index_medqa.answering.response import MedQAResponse
-from llama_index_medqa.errors import InputError
 from llama_index_medqa.rendering.html import as_html
 from llama_index_medqa.rendering.references import as_bibtex, as_ris, references
 from llama_index_medqa.rendering.text import as_markdown
@@ -42,30 +41,6 @@ def save_answer(
             try:
                 file.write_text(content(), encoding="utf-8", newline="")
             except OSError as error:
-                failures.append(_unwritable(file, error.strerror or str(error)))
+                failures.append(unwritable(file, error.strerror or str(error)))
     if failures:
         raise failures[0]
-
-
-def require_writable(*files: Path | None) -> None:
-    """Raise if a file for the answer cannot be written.
-
-    Asked before the question is answered.
-
-    Raises:
-        InputError: it cannot, or one file is given twice.
-    """
-    wanted = [file for file in files if file is not None]
-    for file in wanted:
-        if file.is_dir():
-            raise _unwritable(file, "it is a folder")
-        if not file.parent.is_dir():
-            raise _unwritable(file, f"there is no folder {file.parent}")
-        if not os.access(file if file.exists() else file.parent, os.W_OK):
-            raise _unwritable(file, "permission denied")
-    if len({file.resolve() for file in wanted}) < len(wanted):
-        raise InputError("Two formats of the answer are to go into one file: give each a file of its own.")
-
-
-def _unwritable(file: Path, reason: str) -> InputError:
-    return InputError(f"{file} cannot be written: {reason}. Choose another folder.")
