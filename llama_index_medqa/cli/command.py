@@ -34,7 +34,7 @@ from llama_index_medqa.cli.options import (
 )
 from llama_index_medqa.errors import MedQAError, UsageError
 from llama_index_medqa.profiles import EMBEDDED
-from llama_index_medqa.redaction import redacted
+from llama_index_medqa.redaction import keep_environment_secret, redacted
 from llama_index_medqa.text.printable import PrintableFormatter, printable
 
 app = typer.Typer(
@@ -119,6 +119,7 @@ def main() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(PrintableFormatter())
+    keep_environment_secret()
     try:
         app()
     except MedQAError as error:

@@ -1,6 +1,5 @@
 """The command ``medqa mcp``: tools for agents over standard input and output."""
 
-import logging
 import os
 import signal
 import sys
@@ -13,13 +12,14 @@ from llama_index_medqa.cli.asking import AnsweredWith, opened_service
 from llama_index_medqa.cli.option_groups import AnsweringOptions, with_groups
 from llama_index_medqa.cli.options import VerboseOption, terminal_for
 from llama_index_medqa.errors import IndexNotFoundError, MissingExtraError
+from llama_index_medqa.redaction import logger_of
 
 if TYPE_CHECKING:
     from asyncio import Future
 
     from llama_index_medqa.server.service import AnswerService
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 
 @with_groups

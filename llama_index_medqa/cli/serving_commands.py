@@ -25,6 +25,7 @@ from llama_index_medqa.cli.options import (
 )
 from llama_index_medqa.errors import IndexNotFoundError, UsageError
 from llama_index_medqa.profiles import EMBEDDED, MISTRAL_7B, Profile
+from llama_index_medqa.redaction import redacted
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def _repair(profile: Profile, folder: str, *, as_json: bool) -> None:
         index = open_index(profile, folder, embedder)
         with terminal.chunk_progress("Repairing") as progress:
             made = index.repair(progress=progress)
-    terminal.line(f"Made {counted(made, 'vector')} of {folder} again from the texts of their chunks.")
+    terminal.line(f"Made {counted(made, 'vector')} of {redacted(folder)} again from the texts of their chunks.")
 
 
 adapter_app = typer.Typer(help="Manifests of LoRA adapters.", no_args_is_help=True)

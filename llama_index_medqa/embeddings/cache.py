@@ -1,7 +1,6 @@
 """A cache of vectors in one SQLite file that several processes may share."""
 
 import hashlib
-import logging
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llama_index_medqa.errors import EmbeddingCacheError
+from llama_index_medqa.redaction import logger_of
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 FILE_NAME = "embeddings.sqlite3"
 

@@ -1,7 +1,6 @@
 """Embeddings by sentence-transformers, for queries and for passages."""
 
 import asyncio
-import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +14,9 @@ from llama_index_medqa.embeddings.cache import EmbeddingCache, cache_key
 from llama_index_medqa.embeddings.encoder import Backend, Execution, Precision, TextEncoder, choose_execution
 from llama_index_medqa.embeddings.torch_backend import Vectors
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.redaction import logger_of
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _BGE_INSTRUCTION = "Represent this sentence for searching relevant passages: "
 

@@ -1,7 +1,6 @@
 """Encodes texts in batches, with the backend and precision for the machine."""
 
 import importlib.metadata
-import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +15,9 @@ from llama_index_medqa.embeddings.onnx_backend import OnnxModel, is_onnx_only
 from llama_index_medqa.embeddings.openvino_backend import on_openvino
 from llama_index_medqa.embeddings.torch_backend import LazyModel, ReadyModel, Vectors
 from llama_index_medqa.errors import InputError, MissingExtraError, WeightsError
+from llama_index_medqa.redaction import logger_of
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
 Backend = Literal["auto", "torch", "openvino", "onnx"]

@@ -4,7 +4,6 @@ Nothing says with which embedder and splitter it was filled. So a sample is embe
 opened with: where that gives what is stored, they are noted, and it is an index like any other.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -16,9 +15,10 @@ from llama_index.core.schema import BaseNode, MetadataMode
 from llama_index_medqa.errors import IndexIdentityError
 from llama_index_medqa.indexing.identity import identity_of, write_identity
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 _DOCUMENTS = 8
 # Vectors of one model in float32 and bfloat16 have 0.9999, those of two models far less.

@@ -1,15 +1,15 @@
 """Vectors that a killed process left damaged are made again from the stored texts."""
 
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from llama_index_medqa.errors import DamagedVectorsError
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.vector_store.chunk_store import ChunkStore
 from llama_index_medqa.vector_store.database import sole_writer
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 
 class Repairable(Protocol):

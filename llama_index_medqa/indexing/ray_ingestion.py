@@ -34,12 +34,13 @@ from llama_index_medqa.indexing.updating import note_source_day, outdated_days
 from llama_index_medqa.pubmed.formats.file_plans import identity_table, partial_plans, planned_batches, whole_plan
 from llama_index_medqa.pubmed.formats.reading import STANDARD_INPUT, expand_sources
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.vector_store.store import PubMedVectorStore
 
 if TYPE_CHECKING:
     from ray.data import Dataset
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 Row = dict[str, Any]
 

@@ -1,7 +1,6 @@
 """PubMed records as LlamaIndex documents."""
 
 import json
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from llama_index.core.schema import Document
 from llama_index_medqa.errors import EmptyCorpusError, InputError
 from llama_index_medqa.pubmed.formats.reading import read_newest
 from llama_index_medqa.pubmed.record import Deletion, PubMedRecord
+from llama_index_medqa.redaction import logger_of
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 _NAMED_AT_MOST = 5
 
 

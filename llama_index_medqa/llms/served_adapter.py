@@ -1,7 +1,6 @@
 """A LoRA adapter behind a server, proved to be the one that answers."""
 
 import asyncio
-import logging
 import threading
 from collections.abc import Sequence
 from typing import Any, Self
@@ -16,9 +15,9 @@ from llama_index_medqa.llms.adapter_proof import AdapterProof, prove_adapter
 from llama_index_medqa.llms.openai_compatible import ServedLlm
 from llama_index_medqa.llms.vllm_api import ServerApi
 from llama_index_medqa.prompts import CHAT, GROUNDED_ANSWER, PROMPT_FORMATS, template_hash
-from llama_index_medqa.redaction import keep_address_secret, keep_secret, redacted
+from llama_index_medqa.redaction import keep_address_secret, keep_secret, logger_of, redacted
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 # Servers on one's own machines need no key, but the protocol wants the header.
 _NO_KEY = "none"

@@ -1,6 +1,5 @@
 """Bytes of an input in pieces: files, open files, standard input; gzip too."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import BinaryIO, cast
 from llama_index_medqa.errors import InputError, SourceFormatError
 from llama_index_medqa.pubmed.limits import EXPANSION_ALLOWED, LARGEST_EXPANSION
 from llama_index_medqa.pubmed.remarks import Remarks
+from llama_index_medqa.redaction import logger_of
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 PIECE = 1 << 16
 # What is not inflated at once is copied, so that small pieces of compressed data take less time.

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import sqlite3
 import threading
 from collections import Counter
@@ -16,11 +15,12 @@ from filelock import FileLock
 
 from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa.errors import SearchCacheError
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.text.abbreviations import find_acronyms
 from llama_index_medqa.text.search_terms import lexical_terms, rules_fingerprint
 from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 _Result = TypeVar("_Result")
 
 _SCHEMA = """

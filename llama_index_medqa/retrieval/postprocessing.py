@@ -4,14 +4,15 @@ The score of a chunk is what it is ranked by. In hybrid mode that is a sum of re
 no similarity: ``SimilarityPostprocessor(similarity_cutoff=0.5)`` would drop everything. Here it sees the cosine.
 """
 
-import logging
 from collections.abc import Sequence
 
 from llama_index.core.postprocessor import SimilarityPostprocessor
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-_logger = logging.getLogger(__name__)
+from llama_index_medqa.redaction import logger_of
+
+_logger = logger_of(__name__)
 
 
 def postprocessed(

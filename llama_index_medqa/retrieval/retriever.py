@@ -1,7 +1,6 @@
 """The retriever: searches by meaning and by words, fused record by record."""
 
 import asyncio
-import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
@@ -20,6 +19,7 @@ from llama_index.core.vector_stores.types import MetadataFilters
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.profiles import MOST_CHUNKS, RetrievalMode
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.retrieval.evidence_level import evidence_level
 from llama_index_medqa.retrieval.fusion import RRF_K, maximal_marginal_relevance, reciprocal_rank_fusion, with_firsts
 from llama_index_medqa.retrieval.lexical_index import LexicalHit, LexicalIndex, record_of
@@ -29,7 +29,7 @@ from llama_index_medqa.retrieval.query_expansion import expand_query
 from llama_index_medqa.text.search_terms import lexical_terms
 from llama_index_medqa.vector_store.filters import without_retracted
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 # How much more is read when filters leave too few.
 _GROWTH = 4

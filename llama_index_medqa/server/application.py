@@ -1,7 +1,6 @@
 """The application: the web page, the APIs and MCP over one service, behind one gate."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from html import escape
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute
 
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.server.guards.sign_in import TokenGuard
 from llama_index_medqa.server.guards.slow_headers import protocol_class
 from llama_index_medqa.server.json_api import json_routes
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import uvicorn
     from mcp.server.fastmcp import FastMCP
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 _STOP_SECONDS = 5
 _MOST_CONNECTIONS = 512

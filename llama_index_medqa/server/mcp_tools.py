@@ -16,6 +16,7 @@ from mcp.types import ContentBlock, ErrorData, ToolAnnotations
 from pydantic import AnyUrl, BeforeValidator, Field, ValidationError
 
 from llama_index_medqa.errors import InputError, MedQAError
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.server.mcp_calls import (
     Progress,
     ToolContext,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from llama_index_medqa.retrieval.paper_filter import PaperFilter
     from llama_index_medqa.server.service import AnswerService
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 _Error = TypeVar("_Error", bound=BaseException)
 
 INSTRUCTIONS = """\

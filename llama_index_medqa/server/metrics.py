@@ -5,7 +5,6 @@ No question, answer, address or token is in any of them.
 
 import asyncio
 import json
-import logging
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,14 +17,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llama_index_medqa.errors import MedQAError
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.server.replies import RESPONSE_HEADERS, refusal
 from llama_index_medqa.server.results import Finished
 from llama_index_medqa.server.service import AnswerService
 
-REQUESTS = logging.getLogger("llama_index_medqa.server.requests")
+REQUESTS = logger_of("llama_index_medqa.server.requests")
 """One line of JSON for each request, at the level INFO."""
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 # The status of a request to which nothing was sent, because the client had left.
 _LEFT = 499
 _BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)

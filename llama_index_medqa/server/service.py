@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -21,6 +20,7 @@ from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.indexing.info import IndexInfo
 from llama_index_medqa.profiles import RetrievalMode
 from llama_index_medqa.prompts import template_hash
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.retrieval.paper_filter import PaperFilter
 from llama_index_medqa.server.records import RecordSource
 from llama_index_medqa.server.results import (
@@ -59,7 +59,7 @@ __all__ = [
     "Waiting",
 ]
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 _Result = TypeVar("_Result")
 
 

@@ -1,7 +1,6 @@
 """Chunks of records over any engine: nodes written, found and filtered, the same whichever adapter stores them."""
 
 import asyncio
-import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from llama_index.core.vector_stores.types import (
 )
 
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.vector_store.filter_values import Scalar, fitted, members, unmet
 from llama_index_medqa.vector_store.filters import matches, require_known_fields, without_retracted
 from llama_index_medqa.vector_store.port import PAGE_SIZE, Part, RowStore, Scope, StoredRow
@@ -29,7 +29,7 @@ from llama_index_medqa.vector_store.row_codec import (
     to_row,
 )
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 # LlamaIndex's own: so many times the nodes asked for are looked at for maximal marginal relevance.
 _MMR_PREFETCH_FACTOR = 4.0

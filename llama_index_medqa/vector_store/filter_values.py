@@ -15,7 +15,6 @@ Where a filter still meets nothing, :func:`unmet` says which one, and what the f
 
 import calendar
 import difflib
-import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,10 +25,11 @@ from llama_index.core.vector_stores.types import FilterCondition, FilterOperator
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.pubmed.pmids import pmid_of
 from llama_index_medqa.pubmed.record import Status
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.vector_store.filters import matches
 from llama_index_medqa.vector_store.row_codec import RECORD_FIELDS
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 Scalar = str | int | float | bool
 _Part = MetadataFilter | MetadataFilters

@@ -3,7 +3,6 @@
 What the locks of all engines share; how a lock is taken, renewed and released is each engine's own.
 """
 
-import logging
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -12,9 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from llama_index_medqa.errors import IndexBusyError, ServerError
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.vector_store.write_lock import described
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 # After so long without being renewed, a lock belongs to a process that was killed, seconds.
 LEASE_S = 60.0

@@ -1,7 +1,6 @@
 """The locks of an index folder, freed by the system when a process ends."""
 
 import json
-import logging
 import os
 import platform
 import sys
@@ -15,8 +14,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from llama_index_medqa.errors import IndexBusyError
+from llama_index_medqa.redaction import logger_of
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 _FOREVER = -1.0
 

@@ -5,7 +5,6 @@ import errno
 import hashlib
 import importlib.util
 import json
-import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,11 +16,12 @@ import filelock
 from llama_index_medqa._common.cache_dir import cache_dir
 from llama_index_medqa._common.files import CHUNK, file_sha256, sync_file
 from llama_index_medqa.errors import MissingExtraError, WeightsError
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.weights.catalogue import PACKAGED, PackagedWeights
 from llama_index_medqa.weights.convert_bge import complete as complete_bge
 from llama_index_medqa.weights.fetch import Progress, obtain, open_member
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 _MANIFEST = "weights.json"
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 import pickle
 import traceback
 from urllib.parse import quote
@@ -13,6 +14,7 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage
 
 from llama_index_medqa import VllmLora, errors, redaction
+from llama_index_medqa.cli.command import main
 from llama_index_medqa.errors import (
     AdapterNotActive,
     InputError,
@@ -23,7 +25,17 @@ from llama_index_medqa.errors import (
 )
 from llama_index_medqa.evaluation.judges.model_calls import JudgeServer, ModelCalls
 from llama_index_medqa.llms.vllm_api import ServerApi
-from llama_index_medqa.redaction import REMOVED, keep_address_secret, keep_secret, redacted
+from llama_index_medqa.pubmed.entrez.responses import Scrubber
+from llama_index_medqa.redaction import (
+    REMOVED,
+    keep_address_secret,
+    keep_environment_secret,
+    keep_secret,
+    logger_of,
+    redacted,
+    redacted_data,
+)
+from tests.conftest import REPOSITORY
 from tests.doubles.vllm_double import breaks, closes, garbage, refuses, stalls, vllm_double
 
 KEY = "p4ss/w0rd+Zebra"
@@ -43,7 +55,23 @@ BY_CONTEXT = {
     "a token as user": ("at https://abc123@host/v1", "at https://[removed]@host/v1"),
     "a parameter": ("GET http://host/v1?a=1&api_key=abc123&b=2", "GET http://host/v1?a=1&api_key=[removed]&b=2"),
     "a key by its short name": ("http://host/?key=abc123", "http://host/?key=[removed]"),
-    "a header": ("Authorization: Bearer abc12345", "Authorization: [removed] [removed]"),
+    "a header": ("Authorization: Bearer abc12345", "Authorization: [removed]"),
+    "a header of another kind": ("Authorization: Token abc", "Authorization: [removed]"),
+    "headers as Python shows them": ("{'authorization': 'Bearer abc12345'}", "{'authorization': '[removed]'}"),
+    "a subscription": ("Ocp-Apim-Subscription-Key: abc", "Ocp-Apim-Subscription-Key: [removed]"),
+    "a private token": ("PRIVATE-TOKEN: abc", "PRIVATE-TOKEN: [removed]"),
+    "a cookie": ("Cookie: session=abc; theme=dark", "Cookie: [removed]"),
+    "a cookie that is set": ("Set-Cookie: sid=abc; Path=/\nDate: x", "Set-Cookie: [removed]\nDate: x"),
+    "a cookie in a mapping": ("{'cookie': 'sid=abc', 'a': 'b'}", "{'cookie': '[removed]', 'a': 'b'}"),
+    "an environment variable": ("NCBI_API_KEY=abc MEDQA_TOKEN='abc'", "NCBI_API_KEY=[removed] MEDQA_TOKEN='[removed]'"),
+    "a secret variable": ("AWS_SECRET_ACCESS_KEY: abc", "AWS_SECRET_ACCESS_KEY: [removed]"),
+    "an option": ("medqa app --token abcdef123 --port 1", "medqa app --token [removed] --port 1"),
+    "a token": ('{"token": "abcdef123"}', '{"token": "[removed]"}'),
+    "a refresh token": ('"refresh_token": "abc"', '"refresh_token": "[removed]"'),
+    "a client's secret": ("client_secret=abc&x=1", "client_secret=[removed]&x=1"),
+    "a fragment": ("http://host/v1#access_token=abc", "http://host/v1#access_token=[removed]"),
+    "a store's address": ("milvus://root:abc@host:19530", "milvus://[removed]@host:19530"),
+    "a web token": ("no eyJhbGciOiJI.eyJzdWIiOiIx.abc here", "no [removed] here"),
     "a bearer": ("refused Bearer abc12345.def", "refused Bearer [removed]"),
     "named by a server": ("Incorrect API key provided: abc123.", "Incorrect API key provided: [removed]"),
     "in JSON": ('{"api_key": "abc123"}', '{"api_key": "[removed]"}'),
@@ -64,6 +92,7 @@ def test_a_key_is_known_by_its_context(context):
         "PMID:123 and a@b.org; see http://host/a?page=2",
         "Basic research on the bearer of the gene; tokens: 512; the key finding = 3",
         "'my-model' is not served; it serves 'ollama', 'none'.",
+        "max_tokens=512, token: 5; a cookie: chocolate; key: value; secretin=5 ng/ml; the SECRET trial (NCT01): it",
     ],
 )
 def test_other_texts_stay(text):
@@ -75,6 +104,80 @@ def test_other_texts_stay(text):
 def test_a_kept_secret_is_removed_in_all_its_forms(form):
     keep_secret(KEY)
     assert redacted(f"you sent {form}!") == f"you sent {REMOVED}!"
+
+
+def test_keys_in_the_environment_are_kept_secret():
+    environment = {
+        "NCBI_API_KEY": "abcdefghij",
+        "MEDQA_TOKEN": "klmnopqrst",
+        "SHORT_KEY": "on",
+        "TOKEN_FILE": "/etc/token-of-it",
+        "SSH_KEY": "/home/me/.ssh/id",
+        "KEYBOARD": "qwertzuiop",
+    }
+    keep_environment_secret(environment)
+    assert (
+        redacted(" ".join(environment.values()))
+        == "[removed] [removed] on /etc/token-of-it /home/me/.ssh/id qwertzuiop"
+    )
+
+
+class Kept(logging.Handler):
+    """Keeps what a plain formatter makes of each record."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts = []
+
+    def emit(self, record):
+        self.texts.append(logging.Formatter("%(message)s").format(record))
+
+
+def test_no_handler_of_a_log_sees_a_key():
+    keep_secret(KEY)
+    kept = Kept()
+    logger = logger_of("llama_index_medqa.made_up")
+    logger.addHandler(kept)
+    logger.warning("it said %s (%s)", KEY, {"cookie": "sid=abcdef"})
+    logger.error("failed", exc_info=ValueError(f"bad {KEY}"))
+    assert kept.texts[0] == "it said [removed] ({'cookie': '[removed]'})"
+    assert "ValueError: bad [removed]" in kept.texts[1]
+    assert not [text for text in kept.texts if KEY in text]
+
+
+def test_every_logger_of_the_package_removes_keys():
+    """Python's own function would give one that does not."""
+    other = [
+        f"{path.name}: {line}"
+        for path in (REPOSITORY / "llama_index_medqa").rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "getLogger(__name__)" in line
+    ]
+    assert other == []
+
+
+def test_data_is_redacted_in_every_depth():
+    keep_secret(KEY)
+    data = {"index": f"http://me:{KEY}@host", "rows": [{"said": (KEY, 5, None)}]}
+    assert redacted_data(data) == {"index": "http://[removed]@host", "rows": [{"said": ["[removed]", 5, None]}]}
+
+
+@pytest.mark.parametrize("command", [["info"], ["verify", "Tea helps.", "--pmid", "1"], ["ask", "Does tea help?"]])
+def test_no_command_shows_the_key_of_an_index_address(monkeypatch, capsys, command):
+    monkeypatch.setattr("sys.argv", ["medqa", *command, "--index", f"http://me:{quote(KEY, safe='')}@127.0.0.1:1"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    shown = capsys.readouterr()
+    assert end.value.code == 1
+    assert not [form for form in FORMS if form in shown.out + shown.err]
+
+
+def test_the_key_of_e_utilities_is_removed_wherever_it_is_repeated():
+    scrub = Scrubber("abc123def456")
+    assert scrub('{"error":"API key invalid","api-key":"x y"} abc123def456') == (
+        '{"error":"API key invalid","api-key":"[removed]"} [removed]'
+    )
+    assert redacted("abc123def456") == REMOVED
 
 
 def test_what_an_address_holds_is_kept_secret():

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from llama_index_medqa.cli.display.console import SafeConsole
 from llama_index_medqa.pubmed.data_date import attribution, freshness
+from llama_index_medqa.redaction import redacted
 from llama_index_medqa.verification.passages import TEXT_ID
 from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 
@@ -113,7 +114,7 @@ class Verification:
         return {
             "all_supported": self.all_supported,
             "evidence": self.evidence,
-            "index": self.index,
+            "index": redacted(self.index) if self.index else self.index,
             "as_of": self.as_of.isoformat() if self.as_of else None,
             "sentences": [one.as_data() for one in self.sentences],
             "headings": list(self.headings),

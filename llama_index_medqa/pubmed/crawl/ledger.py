@@ -15,7 +15,6 @@ A last line that was cut off by that death is dropped.
 import gzip
 import hashlib
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -28,8 +27,9 @@ from typing import Any, BinaryIO, Self
 from llama_index_medqa._common.files import file_sha256, write_atomically
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet, join_citations
+from llama_index_medqa.redaction import logger_of
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 _NAME = ".ledger.jsonl"
 _VERSION = 1
 

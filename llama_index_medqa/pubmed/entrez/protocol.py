@@ -9,7 +9,6 @@ libraries and proxies write into their logs.
 """
 
 import itertools
-import logging
 import random
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
@@ -31,8 +30,9 @@ from llama_index_medqa.pubmed.entrez.responses import (
     read_search,
 )
 from llama_index_medqa.pubmed.pmids import is_plain_pmid
+from llama_index_medqa.redaction import logger_of
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 _Result = TypeVar("_Result")
 
 Sort = Literal["added", "pub_date", "relevance"]

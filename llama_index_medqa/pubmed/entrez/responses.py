@@ -17,6 +17,7 @@ import httpx
 from llama_index_medqa.errors import EntrezRequestError, HistoryExpiredError, SourceFormatError
 from llama_index_medqa.pubmed.entrez.citation_splitter import CitationSet, split_citations
 from llama_index_medqa.pubmed.pmids import is_plain_pmid
+from llama_index_medqa.redaction import keep_secret, redacted
 
 MOST_HITS = 9_999
 """ESearch and the history server give the first 9,999 hits of a PubMed search and no more."""
@@ -86,9 +87,13 @@ class Scrubber:
 
     api_key: str | None = None
 
+    def __post_init__(self) -> None:
+        """Keep the key out of every text from now on."""
+        keep_secret(self.api_key)
+
     def __call__(self, text: str) -> str:
         """Return the text without the key."""
-        text = re.sub(r'("api-key"\s*:\s*")[^"]*', r"\1[removed]", text)
+        text = re.sub(r'("api-key"\s*:\s*")[^"]*', r"\1[removed]", redacted(text))
         return text.replace(self.api_key, "[removed]") if self.api_key else text
 
     def excerpt(self, text: str | bytes) -> str:

@@ -1,6 +1,5 @@
 """Reading of records from any input, one at a time."""
 
-import logging
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,10 +14,11 @@ from llama_index_medqa.pubmed.formats.format_detection import SUPPORTED_FORMATS,
 from llama_index_medqa.pubmed.formats.xml import read_identities, read_xml
 from llama_index_medqa.pubmed.limits import require_sound
 from llama_index_medqa.pubmed.record import Deletion, Identity, PubMedRecord, identity_of
+from llama_index_medqa.redaction import logger_of
 
 Position = TypeVar("Position")
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 STANDARD_INPUT = "-"
 _CHECKSUM_SUFFIX = ".md5"

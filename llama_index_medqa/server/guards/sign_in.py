@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from llama_index_medqa.errors import InputError, UsageError
+from llama_index_medqa.redaction import keep_secret
 from llama_index_medqa.server.guards.rate_limit import RateLimit
 from llama_index_medqa.server.replies import refusal
 
@@ -53,6 +54,7 @@ def read_token(file: Path | None, environment: Mapping[str, str] = os.environ) -
             f"The token in {origin} must have at least {_LEAST_CHARACTERS} visible ASCII characters. Make one with: "
             'python -c "import secrets; print(secrets.token_urlsafe(32))"'
         )
+    keep_secret(token)
     return token
 
 

@@ -4,13 +4,14 @@ A model that blocks it holds up nobody else.
 """
 
 import asyncio
-import logging
 import threading
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
-_logger = logging.getLogger(__name__)
+from llama_index_medqa.redaction import logger_of
+
+_logger = logger_of(__name__)
 _Result = TypeVar("_Result")
 # A draft that is stopped ends within a piece; what does not is left behind.
 _STOP_SECONDS = 10.0

@@ -18,6 +18,7 @@ from llama_index_medqa.errors import (
     ServerError,
     StorageError,
 )
+from llama_index_medqa.redaction import keep_secret
 from llama_index_medqa.vector_store.milvus.address import MilvusAddress
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def _connected(address: MilvusAddress) -> "MilvusClient":
     # It prints a traceback for every error that it raises as well, and here each is raised in words of ours.
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     token = "" if address.file else os.environ.get(TOKEN_VARIABLE, "")
+    keep_secret(token, token.partition(":")[2])
     try:
         return MilvusClient(address.uri, token=token, timeout=_CONNECT_TIMEOUT_S)
     except MilvusException as error:
