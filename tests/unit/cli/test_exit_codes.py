@@ -95,3 +95,18 @@ def test_an_option_that_does_not_exist_is_wrong_usage(monkeypatch, capsys):
     assert ended(monkeypatch, "ask", "--odd") == options.EXIT_MISUSED
     assert ended(monkeypatch, "ask", "") == options.EXIT_MISUSED
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("years", "told"),
+    [
+        (["--from-year", "99999"], "Invalid value for '--from-year'"),
+        (["--to-year", "12"], "Invalid value for '--to-year'"),
+        (["--from-year", "soon"], "Invalid value for '--from-year'"),
+        (["--from-year", "2020", "--to-year", "2010"], "--from-year 2020 is after --to-year 2010"),
+    ],
+)
+def test_a_year_that_is_none_is_told_by_the_option_that_was_typed(monkeypatch, tmp_path, capsys, years, told):
+    code = ended(monkeypatch, "ask", "Does tea help?", *years, "--index", tmp_path / "none")
+    shown = " ".join(capsys.readouterr().err.replace("\u2502", " ").split())
+    assert (code, told in shown) == (options.EXIT_MISUSED, True), shown
