@@ -171,7 +171,7 @@ class MedQAChatEngine(BaseChatEngine):
             return message
         if self._llm is None:
             return f"{before} {message}"
-        return _first_line(self._llm.predict(self._prompt, **_fields(history, message))) or message
+        return _with_all_of(message, self._llm.predict(self._prompt, **_fields(history, message)), before)
 
     async def acondensed(self, history: Sequence[ChatMessage], message: str) -> str:
         """Return a message as a question that stands alone.
@@ -185,17 +185,33 @@ class MedQAChatEngine(BaseChatEngine):
             return message
         if self._llm is None:
             return f"{before} {message}"
-        return _first_line(await self._llm.apredict(self._prompt, **_fields(history, message))) or message
+        return _with_all_of(message, await self._llm.apredict(self._prompt, **_fields(history, message)), before)
 
 
 def _question_before(history: Sequence[ChatMessage], message: str) -> str | None:
-    """Return the previous question if a message depends on it.
+    """Return the question that a message depends on, with those that it depends on itself.
 
     None where the message stands alone, which saves a request to the model.
     """
-    leans = bool(_LEANS_BACK.search(message)) or len(content_words(message)) < _LEAST_WORDS
     asked = [str(item.content) for item in history if item.role is MessageRole.USER and item.content]
-    return asked[-1] if asked and leans else None
+    if not asked or not _leans(message):
+        return None
+    first = next((number for number in range(len(asked) - 1, -1, -1) if not _leans(asked[number])), 0)
+    return " ".join(asked[first:])
+
+
+def _leans(message: str) -> bool:
+    return bool(_LEANS_BACK.search(message)) or len(content_words(message)) < _LEAST_WORDS
+
+
+def _with_all_of(message: str, rewritten: str, before: str) -> str:
+    """Return what a model made of a message; both questions where it left out what is asked now.
+
+    "And in women?" without the women would be answered for everyone.
+    """
+    question = _first_line(rewritten)
+    is_whole = content_words(message) <= content_words(question)
+    return question if question and is_whole else f"{before} {message}"
 
 
 def _fields(history: Sequence[ChatMessage], message: str) -> dict[str, str]:

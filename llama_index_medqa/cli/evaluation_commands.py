@@ -80,10 +80,6 @@ class CaseOptions:
             raise UsageError("Give either --engine or --answers, or neither for a profile.")
         return FORMATS[self.cases_format](self.cases)
 
-    def answers_kept_in(self, journal: Path | None) -> Path:
-        """Return the file where answers are kept as they come."""
-        return journal or self.file_beside("answers")
-
     def file_beside(self, ending: str) -> Path:
         """Return the file beside the results that is named after them."""
         return self.output.with_name(f"{self.output.name}.{ending}.jsonl")
@@ -192,7 +188,7 @@ def evaluate(
     """Ask a system the questions of a file and score its answers. Run it again to finish an interrupted run."""
     from llama_index_medqa.evaluation.results import write_results
 
-    require_writable(asked.output, asked.answers_kept_in(run.journal), judge.judge_journal)
+    require_writable(asked.output, run.journal or asked.file_beside("answers"), judge.judge_journal)
     cases = asked.load()
     strictness = chosen_strictness(system.strictness)
     headings = _lines(asked.terms) if asked.terms else []
@@ -254,7 +250,7 @@ def _ask(
             subject = _Subject(StoredAnswers(asked.answers))
         else:
             subject = _profile_subject(stack, terminal, system.as_profile(), system.folder, strictness)
-        journal = asked.answers_kept_in(run.journal)
+        journal = run.journal or asked.file_beside("answers")
         progress = stack.enter_context(terminal.asking_progress())
         limits: dict[str, Any] = {"concurrency": run.concurrency, "timeout": run.timeout, "progress": progress}
         replies = asyncio.run(ask_all(cases, subject.system, journal, **limits))

@@ -147,7 +147,7 @@ def index(
         with _entrez(crawled.email, crawled.base_url) as client:
             result = _index_query(terminal, chosen, folder, client, request, wait=built.wait)
     if as_json:
-        print_json({"index": redacted(folder), **result})
+        print_json({"index": folder, **result})
     if result.get("failed") or result.get("crawl", {}).get("failed"):
         sys.exit(EXIT_INCOMPLETE)
 
@@ -284,9 +284,7 @@ def update(
     with opened.store.sole_writer(wait=wait), terminal.ingest_progress() as progress:
         report = apply_recheck(opened, checked, progress=progress)
     if as_json:
-        print_json(
-            {"index": redacted(folder), **asdict(report), "as_of": report.as_of.isoformat() if report.as_of else None}
-        )
+        print_json({"index": folder, **asdict(report), "as_of": report.as_of.isoformat() if report.as_of else None})
     else:
         terminal.show_update(report)
     if report.failed:
@@ -300,9 +298,7 @@ def info(folder: IndexOption = "medqa_index", as_json: JsonOption = False) -> No
 
     found = describe(open_store(folder, create=False))
     if as_json:
-        print_json(
-            {"index": redacted(folder), **asdict(found), "as_of": found.as_of.isoformat() if found.as_of else None}
-        )
+        print_json({"index": folder, **asdict(found), "as_of": found.as_of.isoformat() if found.as_of else None})
     else:
         terminal_for(as_json).show_info(folder, found)
 
@@ -321,14 +317,10 @@ def export_(
     with terminal.chunk_progress("Exporting") as progress:
         written = export_index(open_store(folder, create=False), file, progress=progress)
     if as_json:
-        print_json(
-            {"index": redacted(folder), "file": str(file), "chunks": written.chunks, "bytes": file.stat().st_size}
-        )
+        print_json({"index": folder, "file": str(file), "chunks": written.chunks, "bytes": file.stat().st_size})
     else:
-        megabytes = file.stat().st_size / 1e6
-        terminal.line(
-            f"Exported {counted(written.chunks, 'chunk')} of {redacted(folder)} to {file} ({megabytes:.1f} MB)."
-        )
+        exported = f"{counted(written.chunks, 'chunk')} of {redacted(folder)} to {file}"
+        terminal.line(f"Exported {exported} ({file.stat().st_size / 1e6:.1f} MB).")
 
 
 def import_(
@@ -344,7 +336,7 @@ def import_(
     with terminal.chunk_progress("Importing") as progress:
         read = import_index(file, folder, wait=wait, progress=progress)
     if as_json:
-        print_json({"index": redacted(folder), "file": str(file), "chunks": read.chunks})
+        print_json({"index": folder, "file": str(file), "chunks": read.chunks})
     else:
         terminal.line(f"Imported {counted(read.chunks, 'chunk')} of {file} into {redacted(folder)}.")
 
@@ -364,11 +356,10 @@ def copy(
     with terminal.chunk_progress("Copying") as progress:
         report = copy_index(one, other, wait=wait, progress=progress)
     if as_json:
-        print_json({"from": redacted(source), "to": redacted(target), **asdict(report)})
+        print_json({"from": source, "to": target, **asdict(report)})
     else:
-        places = f"{redacted(source)} to {redacted(target)}"
-        chunks = counted(report.chunks, "chunk")
-        terminal.line(f"Copied {chunks} of {places}; each was read back and is the same.")
+        copied = f"{counted(report.chunks, 'chunk')} of {redacted(source)} to {redacted(target)}"
+        terminal.line(f"Copied {copied}; each was read back and is the same.")
 
 
 def migrate(folder: IndexOption = "medqa_index", wait: WaitOption = True, as_json: JsonOption = False) -> None:
@@ -381,7 +372,7 @@ def migrate(folder: IndexOption = "medqa_index", wait: WaitOption = True, as_jso
     with store.sole_writer(wait=wait), terminal.chunk_progress("Migrating") as progress:
         rewritten = migrate_store(store, progress=progress)
     if as_json:
-        print_json({"index": redacted(folder), "chunks_rewritten": rewritten})
+        print_json({"index": folder, "chunks_rewritten": rewritten})
     else:
         terminal.line(f"Rewrote {counted(rewritten, 'chunk')} of {redacted(folder)}; the index is up to date.")
 

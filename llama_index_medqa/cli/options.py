@@ -11,6 +11,7 @@ import typer
 
 from llama_index_medqa.errors import UsageError
 from llama_index_medqa.profiles import MOST_CHUNKS, PROFILES, LlmKind, Policy, Profile, RetrievalMode
+from llama_index_medqa.redaction import redacted
 from llama_index_medqa.text.printable import PrintableFormatter, printable_json
 from llama_index_medqa.verification.verdicts import Strictness
 
@@ -201,5 +202,8 @@ def require_index(folder: str) -> None:
 
 
 def print_json(data: dict[str, Any] | list[dict[str, Any]]) -> None:
-    """Write a command's answer to standard output."""
+    """Write a command's answer to standard output, without the keys in the address of an index."""
+    if isinstance(data, dict):
+        places = {name: redacted(data[name]) for name in ("index", "from", "to") if isinstance(data.get(name), str)}
+        data = {**data, **places}
     sys.stdout.write(printable_json(data) + "\n")

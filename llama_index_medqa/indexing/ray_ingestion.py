@@ -183,8 +183,7 @@ def _connect(address: str) -> bool:
     import ray
 
     for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler):
-            # Its log file has all of it; on the terminal there is our own progress, and our own errors.
+        if isinstance(handler, logging.StreamHandler):  # its log file has all of it, the terminal our own progress
             handler.setLevel(logging.CRITICAL)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     host, _, port = address.rpartition(":")

@@ -6,6 +6,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from llama_index_medqa.answering.questions.quotation_marks import unquoted
+
 Aspect = Literal[
     "treatment",
     "prevention",
@@ -190,6 +192,7 @@ def form_of(question: str) -> Form:
 
     Yes or no, several things, a comparison of two sides, or a description.
     """
+    question = unquoted(question)
     if _COMPARISON.search(question):
         return "comparison"
     if _YES_NO.search(question.strip()):

@@ -2,6 +2,8 @@
 
 import re
 
+from llama_index_medqa.answering.questions.quotation_marks import unquoted
+
 _TRUE_THAT = re.compile(r"^(?:is it (?:true|correct|known|the case)|do we know|can we say) that\s+", re.IGNORECASE)
 _DO = re.compile(r"^(?:does|do|did)\s+(?!not\b)", re.IGNORECASE)
 _BE_OR_HAVE = re.compile(r"^(is|are|was|were|has|have)\s+(?!not\b)(?=\w)", re.IGNORECASE)
@@ -35,7 +37,7 @@ def question_statement(question: str) -> str | None:
     "Does green tea lower the heart rate?" becomes "Green tea lower the heart rate.": the form of the verb is left, as
     an entailment model reads it as well. What someone *should* do, or *will*, is no statement of a paper.
     """
-    text = question.strip().rstrip("?？. ").strip()
+    text = unquoted(question).strip().rstrip("?？. ").strip()
     if _QUESTION_MARKS.search(text):
         return None
     if found := _TOPIC.match(text):

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from llama_index_medqa.answering.questions.focus import form_of
+from llama_index_medqa.answering.questions.quotation_marks import unquoted
 from llama_index_medqa.text.noun_phrases import noun_phrases, words_with_spans
 from llama_index_medqa.text.quantities.numerals import WORDS
 from llama_index_medqa.text.words import stem
@@ -144,6 +145,7 @@ class AnswerType:
 @lru_cache(maxsize=1_000)
 def answer_type(question: str) -> AnswerType:
     """Return the type of short answer by the question's words."""
+    question = unquoted(question)
     form = form_of(question)
     if _LONG_FORM.search(question):
         return AnswerType("one", ("long_form",))

@@ -1,5 +1,6 @@
 """Conversations over a real index with a scripted model."""
 
+import pytest
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
 from llama_index_medqa import MedQAQueryEngine
@@ -86,3 +87,44 @@ async def test_a_filter_holds_for_every_message_until_another_is_set(index):
     assert outcome(await chat.achat(HARMS)) == "nothing_found"
     stream = chat.stream_chat(HARMS)
     assert "I cannot answer this from the indexed literature." in "".join(stream.response_gen)
+
+
+CHAIN = ["Does green tea lower the heart rate in adults?", "And in women?", "And what of coffee?"]
+
+
+def history_of(questions):
+    return [
+        ChatMessage(text, role=role)
+        for question in questions
+        for text, role in ((question, MessageRole.USER), ("It does.", MessageRole.ASSISTANT))
+    ]
+
+
+def test_a_chain_of_follow_ups_keeps_what_the_first_asked(index):
+    chat = MedQAQueryEngine.from_index(index, "extractive").as_chat_engine()
+    answer = chat.chat(CHAIN[2], chat_history=history_of(CHAIN[:2]))
+    assert answer.sources[0].raw_input == {"query": " ".join(CHAIN)}
+    # A question that stands alone begins a chain of its own.
+    alone = ["Does sleep duration change blood pressure in nurses?", *CHAIN[:1]]
+    answer = chat.chat("And in women?", chat_history=history_of(alone))
+    assert answer.sources[0].raw_input == {"query": f"{CHAIN[0]} And in women?"}
+
+
+@pytest.mark.parametrize(
+    ("rewritten", "asked"),
+    [
+        ("Does green tea lower the heart rate in women?", "Does green tea lower the heart rate in women?"),
+        # The model left the population out, or said nothing.
+        (CHAIN[0], " ".join(CHAIN[:2])),
+        ("", " ".join(CHAIN[:2])),
+    ],
+)
+async def test_a_rewritten_follow_up_holds_the_population_that_is_asked_for(index, rewritten, asked):
+    papers = PaperFilter(first_year=2001)
+    for ask in ("chat", "achat"):
+        llm = ScriptedLLM([rewritten, TRUE])
+        chat = MedQAQueryEngine.from_index(index, llm).as_chat_engine(papers=papers)
+        history = history_of(CHAIN[:1])
+        answer = chat.chat(CHAIN[1], history) if ask == "chat" else await chat.achat(CHAIN[1], history)
+        assert answer.sources[0].raw_input == {"query": asked}
+        assert chat.papers == papers
