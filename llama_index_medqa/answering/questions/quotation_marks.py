@@ -2,8 +2,9 @@
 
 import re
 
-# An apostrophe inside a word is none, nor are the primes of 5' and 3'.
-_MARKS = re.compile(r"[\"“”„«»]|(?<![\w'])['‘’](?=\w)|(?<=[^\W\d])['‘’](?!\w)")
+_DOUBLE = re.compile(r"[\"“”„«»]")
+# In pairs around words: an apostrophe inside a word is none, nor are the primes of 5' and 3'.
+_SINGLE = re.compile(r"(?<![\w'’])['‘](\w(?:[^'‘’]*[\w)])?)['’](?!\w)")
 
 
 def unquoted(question: str) -> str:
@@ -11,4 +12,4 @@ def unquoted(question: str) -> str:
 
     What stands in them is asked all the same: ``Is "obesity" a risk?`` is ``Is obesity a risk?``.
     """
-    return _MARKS.sub("", question)
+    return _SINGLE.sub(r"\1", _DOUBLE.sub("", question))
