@@ -4,7 +4,6 @@ The index notes which file was the last. So a run that was stopped goes on, and 
 next run applies.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -19,10 +18,11 @@ from llama_index_medqa.indexing.index import PubMedIndex
 from llama_index_medqa.indexing.ingestion import IngestReport
 from llama_index_medqa.indexing.reader import PubMedReader
 from llama_index_medqa.indexing.updating import note_source_day, noting_revisions, outdated_days
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.vector_store.addresses import open_store
 from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 # Called with the file that is read and what was written so far.
 Progress = Callable[[BaselineFile, IngestReport], None]

@@ -1,7 +1,6 @@
 """The identity of an index: how it was built, from which files of PubMed's baseline, and as of which day."""
 
 import json
-import logging
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -13,9 +12,10 @@ from llama_index.core.schema import TransformComponent
 from llama_index_medqa.embeddings.embedding import TransformerEmbedding
 from llama_index_medqa.errors import IndexIdentityError, IndexNotFoundError, InputError
 from llama_index_medqa.indexing.node_parser import TokenNodeParser
+from llama_index_medqa.redaction import logger_of
 from llama_index_medqa.vector_store.chunk_store import ChunkStore
 
-_logger = logging.getLogger(__name__)
+_logger = logger_of(__name__)
 
 # 1: LlamaIndex's rows, each node whole beside its metadata. 2: each fact once; see row_codec.
 SCHEMA_VERSION = 2
