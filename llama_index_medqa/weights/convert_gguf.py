@@ -90,7 +90,14 @@ _FAMILIES: Mapping[tuple[str, str], _Family] = MappingProxyType(
         ("llama", "smollm"): _Family(
             "LlamaForCausalLM", True, _smollm_splitter, None, {"attention_bias": False, "mlp_bias": False}
         ),
-        ("qwen2", "qwen2"): _Family("Qwen2ForCausalLM", False, _qwen2_splitter, normalizers.NFC, {}),
+        ("qwen2", "qwen2"): _Family(
+            "Qwen2ForCausalLM",
+            False,
+            _qwen2_splitter,
+            normalizers.NFC,
+            # A version before 4.57.3. Without one, transformers warns that any large vocabulary may be Mistral's.
+            {"transformers_version": "4.43.1"},
+        ),
     }
 )
 
