@@ -72,6 +72,30 @@ def test_a_stream_says_the_same(client):
     assert len({chunk.id for chunk in chunks}) == 1
 
 
+def test_the_request_of_a_chat_page_is_answered_as_it_comes(client):
+    """As Open WebUI and LibreChat send it: parts, a system message, their own fields, a stream with usage."""
+    whole = client.chat.completions.create(model="medqa", messages=asked(QUESTION)).choices[0].message.content
+    chunks = list(
+        client.chat.completions.create(
+            model="medqa",
+            messages=[
+                {"role": "system", "content": "You are a pirate."},
+                {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
+            ],
+            stream=True,
+            stream_options={"include_usage": True},
+            max_completion_tokens=5,
+            frequency_penalty=0.1,
+            user="somebody",
+            extra_body={"metadata": {"chat_id": "1"}, "session_id": "2", "chat_id": "1", "background_tasks": {}},
+        )
+    )
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == whole
+    assert chunks[-1].usage.completion_tokens > 10
+    [cited] = [chunk.model_extra["medqa"] for chunk in chunks if "medqa" in (chunk.model_extra or {})]
+    assert cited["sentences"][0]["citations"][0]["pmid"] == "101"
+
+
 async def test_the_asynchronous_client(address):
     async with openai.AsyncOpenAI(base_url=address, api_key="none", max_retries=0, timeout=60) as client:
         completion = await client.chat.completions.create(model="medqa", messages=asked(QUESTION))
