@@ -94,6 +94,8 @@ def test_every_error_is_one_line_with_its_code(monkeypatch, capsys, error, code,
 def test_an_option_that_does_not_exist_is_wrong_usage(monkeypatch, capsys):
     assert ended(monkeypatch, "ask", "--odd") == options.EXIT_MISUSED
     assert ended(monkeypatch, "ask", "") == options.EXIT_MISUSED
+    # A search for more chunks than that would not end.
+    assert ended(monkeypatch, "ask", "Does tea help?", "--top-k", 100_000) == options.EXIT_MISUSED
     capsys.readouterr()
 
 
