@@ -207,8 +207,8 @@ def test_recall_at_precision_by_hand():
         return recall_at_precision(np.array(scores), np.array(supported), np.ones(len(scores)))
 
     # 19 of the first 20 are supported (.95); one more supported claim stands below the next wrong one.
-    scores = [1 - place / 100 for place in range(22)]
-    supported = [place != 5 for place in range(20)] + [False, True]
+    scores = [1 - number / 100 for number in range(22)]
+    supported = [number != 5 for number in range(20)] + [False, True]
     assert recall(scores, supported) == pytest.approx(19 / 20)
     assert recall([0.9, 0.8], [False, True]) == 0.0
     assert recall([0.5, 0.5], [False, True]) == 0.0

@@ -282,8 +282,8 @@ def test_grounded_answers_stand_in_the_passages(grounded) -> None:
 
 def test_the_own_paper_stands_anywhere(grounded) -> None:
     rows = [row for row in rows_of(grounded / "first", "train") if row["kind"] == "answered"]
-    places = [list(prompt_parts(row["instruction"])[0]).index(row["id"].removeprefix("PMID:")) for row in rows]
-    assert set(places) == {0, 1, 2}
+    positions = [list(prompt_parts(row["instruction"])[0]).index(row["id"].removeprefix("PMID:")) for row in rows]
+    assert set(positions) == {0, 1, 2}
 
 
 def test_withheld_evidence_is_declined(grounded) -> None:

@@ -38,8 +38,8 @@ def test_a_changed_text_is_found_by_its_similarity(changed, is_alike) -> None:
         words = [str(word) for word in random.permutation(WORDS)]
         seen = SeenTexts(":memory:", 0.8)
         seen.find_or_add("first", " ".join(words))
-        for place in random.choice(300, size=changed, replace=False):
-            words[place] = f"other{place}"
+        for number in random.choice(300, size=changed, replace=False):
+            words[number] = f"other{number}"
         assert (seen.find(" ".join(words)) is not None) is is_alike
 
 

@@ -41,11 +41,11 @@ LEASE_S = 5.0
 DIMENSION = 24
 
 
-def opened(place: str, tokenizer: str) -> PubMedIndex:
-    """The index at a place, with the embedder and the splitter of all these tests."""
+def opened(location: str, tokenizer: str) -> PubMedIndex:
+    """The index at an address, with the embedder and the splitter of all these tests."""
     parser = TokenNodeParser(tokenizer=tokenizer, chunk_size=96, chunk_overlap=24)
     embedder = HashEmbedding(dimension=DIMENSION)
-    return PubMedIndex.open(place, embed_model=embedder, node_parser=parser, create=True)
+    return PubMedIndex.open(location, embed_model=embedder, node_parser=parser, create=True)
 
 
 def in_small_steps() -> None:
@@ -55,13 +55,13 @@ def in_small_steps() -> None:
     leased_lock.LEASE_S, leased_lock.RENEWAL_S = LEASE_S, LEASE_S / 10
 
 
-def _ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | None, told: Connection) -> None:
+def _ingest(location: str, tokenizer: str, files: list[Path], most_bytes: int | None, told: Connection) -> None:
     if most_bytes:
         # Python ignores SIGXFSZ, so that a write beyond the limit fails instead of ending the process.
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     in_small_steps()
     try:
-        index = opened(place, tokenizer)
+        index = opened(location, tokenizer)
         told.send("ready")
         index.ingest(PubMedReader().lazy_load_changes(files))
         told.send("done")
@@ -69,15 +69,15 @@ def _ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | Non
         told.send(f"{type(error).__name__}: {error}")
 
 
-def _hold(place: str, told: Connection) -> None:
+def _hold(location: str, told: Connection) -> None:
     in_small_steps()
-    with open_store(place).sole_writer():
+    with open_store(location).sole_writer():
         told.send("held")
         time.sleep(600)
 
 
-def _lost(place: str, told: Connection) -> None:
-    store = open_store(place, create=False)
+def _lost(location: str, told: Connection) -> None:
+    store = open_store(location, create=False)
     embedder = HashEmbedding(dimension=DIMENSION)
     texts = store.texts(store.ids())
     vectors = {name: embedder.get_text_embedding(text) for name, text in texts.items()}
@@ -86,8 +86,8 @@ def _lost(place: str, told: Connection) -> None:
     told.send(sorted(name for name, found in nearest.items() if vectors[found] != vectors[name]))
 
 
-def _read(place: str, told: Connection) -> None:
-    told.send(chunk_hashes(open_store(place, create=False)))
+def _read(location: str, told: Connection) -> None:
+    told.send(chunk_hashes(open_store(location, create=False)))
 
 
 class Running:
@@ -115,41 +115,41 @@ class Running:
         return False
 
 
-def ingest(place: str, tokenizer: str, files: list[Path], most_bytes: int | None = None) -> Running:
+def ingest(location: str, tokenizer: str, files: list[Path], most_bytes: int | None = None) -> Running:
     """Starts an ingestion, which tells "ready" when the index is open and "done", or its error, at the end.
 
     Args:
-        place: of the index.
+        location: of the index.
         tokenizer: of the splitter.
         files: of records.
         most_bytes: how long a file it may make.
     """
-    return _started(_ingest, place, tokenizer, files, most_bytes)
+    return _started(_ingest, location, tokenizer, files, most_bytes)
 
 
-def ingest_all(place: str, tokenizer: str, files: list[Path]) -> None:
+def ingest_all(location: str, tokenizer: str, files: list[Path]) -> None:
     """An ingestion that nothing disturbs."""
-    running = ingest(place, tokenizer, files)
+    running = ingest(location, tokenizer, files)
     assert [running.hear(), running.hear()] == ["ready", "done"]
     running.process.join()
 
 
-def hold(place: str) -> Running:
+def hold(location: str) -> Running:
     """A process that is the sole writer of an index until it is killed; it tells "held"."""
-    return _started(_hold, place)
+    return _started(_hold, location)
 
 
-def lost(place: str) -> list[str]:
+def lost(location: str) -> list[str]:
     """The chunks of an index that a search by their own text does not find, in a new process."""
-    running = _started(_lost, place)
+    running = _started(_lost, location)
     found: list[str] = running.hear()
     running.process.join()
     return found
 
 
-def read(place: str) -> dict[str, str]:
+def read(location: str) -> dict[str, str]:
     """What an index holds, as a new process finds it."""
-    running = _started(_read, place)
+    running = _started(_read, location)
     found: dict[str, str] = running.hear()
     running.process.join()
     return found

@@ -53,12 +53,12 @@ def expected(tmp_path, word_piece, file) -> dict:
 
 
 def test_the_whole_path(server, tmp_path, word_piece, file, expected):
-    place = f"{server.address}/whole-path"
+    location = f"{server.address}/whole-path"
     with pytest.raises(IndexNotFoundError, match="no collection 'whole-path'"):
-        PubMedVectorStore.at(place, create=False)
-    ingest_all(place, word_piece, [file])
-    assert read(place) == expected
-    remote, local = opened(place, word_piece), opened(str(tmp_path / "folder"), word_piece)
+        PubMedVectorStore.at(location, create=False)
+    ingest_all(location, word_piece, [file])
+    assert read(location) == expected
+    remote, local = opened(location, word_piece), opened(str(tmp_path / "folder"), word_piece)
     assert remote.info() == local.info()
     question = "insulin therapy in children"
     filters = MetadataFilters(filters=[MetadataFilter(key="title", operator="text_match", value="Synthetic")])
@@ -101,23 +101,23 @@ def test_an_index_moves_from_a_folder_to_a_server_and_back(server, tmp_path, wor
 
 
 def test_the_command_works_on_a_server(server, tmp_path, tiny_model, file):
-    place = f"{server.address}/command"
+    location = f"{server.address}/command"
 
     def medqa(*arguments: str) -> dict:
         result = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
-    where = ["--index", place, "--embedder", tiny_model]
+    where = ["--index", location, "--embedder", tiny_model]
     sizes = ["--chunk-size", "48", "--chunk-overlap", "12"]
     assert medqa("index", str(file), *where, *sizes)["added"] == len(RECORDS)
     assert medqa("index", str(file), *where, *sizes)["unchanged"] == len(RECORDS)
-    assert medqa("info", "--index", place)["documents"] == len(RECORDS)
+    assert medqa("info", "--index", location)["documents"] == len(RECORDS)
     assert medqa("ask", "Is insulin given to children?", *where, "--llm", "extractive")["question"]
-    chunks = medqa("info", "--index", place)["chunks"]
-    assert medqa("export", str(tmp_path / "shared.zip"), "--index", place)["chunks"] == chunks
+    chunks = medqa("info", "--index", location)["chunks"]
+    assert medqa("export", str(tmp_path / "shared.zip"), "--index", location)["chunks"] == chunks
     assert medqa("import", str(tmp_path / "shared.zip"), "--index", str(tmp_path / "shared"))["chunks"] == chunks
-    assert medqa("migrate", "--index", place)["chunks_rewritten"] == 0
+    assert medqa("migrate", "--index", location)["chunks_rewritten"] == 0
 
 
 def test_two_writers_at_once_lose_and_double_nothing(server, tmp_path, word_piece, expected):
@@ -127,13 +127,13 @@ def test_two_writers_at_once_lose_and_double_nothing(server, tmp_path, word_piec
         write_xml(tmp_path / "forwards.xml", xml[: len(xml) * 3 // 4]),
         write_xml(tmp_path / "backwards.xml", list(reversed(xml[len(xml) // 4 :]))),
     ]
-    place = f"{server.address}/two-writers"
-    writers = [ingest(place, word_piece, [file]) for file in files]
+    location = f"{server.address}/two-writers"
+    writers = [ingest(location, word_piece, [file]) for file in files]
     assert [writer.hear() for writer in writers] == ["ready", "ready"]
     assert [writer.hear() for writer in writers] == ["done", "done"]
-    assert read(place) == expected
-    identity = opened(place, word_piece).identity
-    assert describe(PubMedVectorStore.at(place)).identity == identity
+    assert read(location) == expected
+    identity = opened(location, word_piece).identity
+    assert describe(PubMedVectorStore.at(location)).identity == identity
 
 
 def shorter_revision(xml: bytes) -> bytes:
@@ -149,20 +149,20 @@ def test_of_two_revisions_the_newer_stays_whoever_writes_last(server, tmp_path, 
     ingest_all(f"{server.address}/newer-alone", word_piece, [newer])
     expected = read(f"{server.address}/newer-alone")
     for number, files in enumerate([(older, newer), (newer, older)]):
-        place = f"{server.address}/revisions-{number}"
-        writers = [ingest(place, word_piece, [file]) for file in files]
+        location = f"{server.address}/revisions-{number}"
+        writers = [ingest(location, word_piece, [file]) for file in files]
         assert [[writer.hear(), writer.hear()] for writer in writers] == [["ready", "done"]] * 2
-        assert read(place) == expected
+        assert read(location) == expected
 
 
 def test_one_process_writes_to_a_server_at_a_time(server, monkeypatch, caplog):
     for name in ("LEASE_S", "RENEWAL_S"):
         monkeypatch.setattr(leased_lock, name, getattr(leased_lock, name))
     in_small_steps()
-    place = f"{server.address}/one-at-a-time"
-    holder = hold(place)
+    location = f"{server.address}/one-at-a-time"
+    holder = hold(location)
     assert holder.hear() == "held"
-    store = PubMedVectorStore.at(place)
+    store = PubMedVectorStore.at(location)
     told = rf"being written by .*process {holder.process.pid} on .* --no-wait"
     with pytest.raises(IndexBusyError, match=told), store.sole_writer(wait=False):
         pass
@@ -210,15 +210,15 @@ def test_a_server_that_goes_away_in_mid_batch(tmp_path, word_piece, file, expect
 
 def test_ingestions_on_a_server_that_are_killed_are_finished_by_the_next(server, word_piece, file, expected):
     source = random.Random(6)
-    place = f"{server.address}/killed"
+    location = f"{server.address}/killed"
 
     def trial(number: int) -> dict:
-        running = ingest(f"{place}-{number}", word_piece, [file])
+        running = ingest(f"{location}-{number}", word_piece, [file])
         assert running.hear() == "ready"
         time.sleep(source.uniform(0, 1.5))
         running.kill()
-        ingest_all(f"{place}-{number}", word_piece, [file])
-        return read(f"{place}-{number}")
+        ingest_all(f"{location}-{number}", word_piece, [file])
+        return read(f"{location}-{number}")
 
     with ThreadPoolExecutor(2) as pool:
         assert all(found == expected for found in pool.map(trial, range(4)))

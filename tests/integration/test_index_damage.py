@@ -35,9 +35,9 @@ def file(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory, word_piece, file) -> dict[str, str]:
-    place = str(tmp_path_factory.mktemp("calm") / "index")
-    ingest_all(place, word_piece, [file])
-    return read(place)
+    location = str(tmp_path_factory.mktemp("calm") / "index")
+    ingest_all(location, word_piece, [file])
+    return read(location)
 
 
 @pytest.mark.parametrize("room", [600_000, 800_000])

@@ -51,15 +51,15 @@ def next_version(records: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]
 
 
 def killed_and_repeated(
-    number: int, base: Path | None, place: Path, address: str, tokenizer: str, file: Path, length: float
+    number: int, base: Path | None, location: Path, address: str, tokenizer: str, file: Path, length: float
 ) -> dict:
     """Kills one ingestion at a random moment, runs it again, and reads what there is then."""
-    location = address.format(place)
-    source = random.Random(f"{SEED}-{place.parent.name}-{number}")
+    location = address.format(location)
+    source = random.Random(f"{SEED}-{location.parent.name}-{number}")
     while True:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(location, ignore_errors=True)
         if base:
-            shutil.copytree(base, place)
+            shutil.copytree(base, location)
         running = ingest(location, tokenizer, [file])
         assert running.hear() == "ready"
         time.sleep(source.uniform(0, length))
@@ -69,11 +69,11 @@ def killed_and_repeated(
     return read(location)
 
 
-def length_of(base: Path | None, place: Path, address: str, tokenizer: str, file: Path) -> float:
+def length_of(base: Path | None, location: Path, address: str, tokenizer: str, file: Path) -> float:
     """Seconds that an undisturbed run takes when two run at once."""
     if base:
-        shutil.copytree(base, place)
-    running = ingest(address.format(place), tokenizer, [file])
+        shutil.copytree(base, location)
+    running = ingest(address.format(location), tokenizer, [file])
     assert running.hear() == "ready"
     start = time.monotonic()
     assert running.hear() == "done"
@@ -105,8 +105,8 @@ def test_killed_ingestions_equal_undisturbed_ones(tmp_path, word_piece, engine, 
     (tmp_path / kind).mkdir()
 
     def trial(number: int) -> dict:
-        place = tmp_path / kind / str(number)
-        return killed_and_repeated(number, base, place, address, word_piece, file, length)
+        location = tmp_path / kind / str(number)
+        return killed_and_repeated(number, base, location, address, word_piece, file, length)
 
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(trial, range(kills)))

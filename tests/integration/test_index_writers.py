@@ -40,36 +40,36 @@ def files(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory, word_piece, files) -> dict[str, str]:
-    place = str(tmp_path_factory.mktemp("calm") / "index")
-    ingest_all(place, word_piece, files)
-    return read(place)
+    location = str(tmp_path_factory.mktemp("calm") / "index")
+    ingest_all(location, word_piece, files)
+    return read(location)
 
 
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("trial", range(2))
 def test_three_writers_at_random_starts_lose_nothing(tmp_path, word_piece, files, calm, trial, killed):
     source = random.Random(f"{SEED}-{trial}-{killed}")
-    place = str(tmp_path / "index")
+    location = str(tmp_path / "index")
     running = []
     for file in files:
-        running.append(ingest(place, word_piece, [file]))
+        running.append(ingest(location, word_piece, [file]))
         time.sleep(source.uniform(0, 0.5))
     if killed:
         victim = source.randrange(WRITERS)
         assert running[victim].hear() == "ready"
         time.sleep(source.uniform(0, 3))
         running[victim].kill()
-        running[victim] = ingest(place, word_piece, [files[victim]])
+        running[victim] = ingest(location, word_piece, [files[victim]])
     assert [[process.hear() for _ in range(2)] for process in running] == [["ready", "done"]] * WRITERS
-    assert read(place) == calm
-    assert lost(place) == []
+    assert read(location) == calm
+    assert lost(location) == []
 
 
 def test_one_process_writes_at_a_time_and_another_is_told_which(tmp_path):
-    place = str(tmp_path / "index")
-    holder = hold(place)
+    location = str(tmp_path / "index")
+    holder = hold(location)
     assert holder.hear() == "held"
-    store = PubMedVectorStore(persist_dir=place)
+    store = PubMedVectorStore(persist_dir=location)
     told = rf"being written by .*process {holder.process.pid} on "
     with pytest.raises(IndexBusyError, match=told), store.sole_writer(wait=False):
         pass
@@ -79,33 +79,33 @@ def test_one_process_writes_at_a_time_and_another_is_told_which(tmp_path):
 
 
 def test_whoever_waits_says_for_whom_and_goes_on_when_that_process_dies(tmp_path, caplog):
-    place = str(tmp_path / "index")
-    holder = hold(place)
+    location = str(tmp_path / "index")
+    holder = hold(location)
     assert holder.hear() == "held"
     threading.Timer(0.5, holder.kill).start()
-    with PubMedVectorStore(persist_dir=place).sole_writer():
+    with PubMedVectorStore(persist_dir=location).sole_writer():
         pass
     assert f"(process {holder.process.pid} on " in caplog.text
 
 
 def test_a_reader_finds_what_another_process_adds_and_nothing_that_it_deletes(tmp_path, word_piece):
-    place = str(tmp_path / "index")
+    location = str(tmp_path / "index")
     first, second = (records_file(tmp_path / f"{number}.xml", number, 20) for number in range(2))
-    ingest_all(place, word_piece, [first])
-    store = PubMedVectorStore(persist_dir=place, create=False)
+    ingest_all(location, word_piece, [first])
+    store = PubMedVectorStore(persist_dir=location, create=False)
     embedder = HashEmbedding(dimension=DIMENSION)
     before = search(store, embedder, "before")
-    opened = database_in(place).times_opened
+    opened = database_in(location).times_opened
     assert search(store, embedder, "before") == before
-    assert database_in(place).times_opened == opened
+    assert database_in(location).times_opened == opened
 
     gone = "".join(
         f"<DeleteCitation><PMID Version='1'>{1_000_000 + number}</PMID></DeleteCitation>" for number in range(10)
     )
     second.write_bytes(second.read_bytes().replace(b"</PubmedArticleSet>", f"{gone}</PubmedArticleSet>".encode()))
-    ingest_all(place, word_piece, [second])
+    ingest_all(location, word_piece, [second])
     after = search(store, embedder, "after")
-    assert set(after) == set(read(place)) != set(before)
+    assert set(after) == set(read(location)) != set(before)
     assert not any(name.startswith("PMID:1000001#") for name in after)
     assert all(after.values())
 

@@ -474,8 +474,8 @@ def test_a_refusal_of_the_server_is_told_and_the_question_kept(open_page, script
 @pytest.fixture(scope="module")
 def axe() -> str:
     """The source of axe-core, which is not part of the repository."""
-    places = (os.environ.get("MEDQA_AXE"), REPOSITORY / ".medqa/axe-core/axe.min.js")
-    found = next((Path(place) for place in places if place and Path(place).is_file()), None)
+    files = (os.environ.get("MEDQA_AXE"), REPOSITORY / ".medqa/axe-core/axe.min.js")
+    found = next((Path(file) for file in files if file and Path(file).is_file()), None)
     if found is None:
         pytest.skip("needs axe-core: make .medqa/axe-core/axe.min.js (by npm), or set MEDQA_AXE to its axe.min.js")
     return found.read_text(encoding="utf-8")

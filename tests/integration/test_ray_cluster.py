@@ -78,9 +78,9 @@ def corpus(tmp_path_factory) -> list[str]:
     return [str(path) for path in paths]
 
 
-def opened(word_piece: str, **place) -> PubMedIndex:
+def opened(word_piece: str, **location) -> PubMedIndex:
     parser = TokenNodeParser(tokenizer=word_piece, chunk_size=32, chunk_overlap=8)
-    return PubMedIndex.open(**place, create=True, embed_model=HashEmbedding(), node_parser=parser)
+    return PubMedIndex.open(**location, create=True, embed_model=HashEmbedding(), node_parser=parser)
 
 
 def assert_same_chunks(index: PubMedIndex, other: PubMedIndex) -> None:

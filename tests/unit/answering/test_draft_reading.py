@@ -209,8 +209,8 @@ def test_how_a_draft_is_cut_does_not_change_what_is_left_of_it(chosen, cuts):
 
     def left(parts: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """What stands after the last withdrawal."""
-        places = [place for place, (kind, _) in enumerate(parts) if kind == "withdrawal"]
-        return parts[places[-1] + 1 :] if places else parts
+        numbers = [number for number, (kind, _) in enumerate(parts) if kind == "withdrawal"]
+        return parts[numbers[-1] + 1 :] if numbers else parts
 
     assert left(read(*(draft[a:b] for a, b in itertools.pairwise(edges)))) == left(read(draft))
 

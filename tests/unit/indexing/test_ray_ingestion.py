@@ -43,12 +43,12 @@ def test_a_worker_restores_what_makes_the_chunks(index):
 
 def test_a_worker_with_another_embedder_is_refused(index, tmp_path):
     opening = _Opening.of(index)
-    place = {"persist_dir": str(tmp_path / "index")}
-    assert _Opening(place, opening.embed_model, opening.transformations, opening.identity).open().info().chunks == 0
+    location = {"persist_dir": str(tmp_path / "index")}
+    assert _Opening(location, opening.embed_model, opening.transformations, opening.identity).open().info().chunks == 0
     other = (HashEmbedding, HashEmbedding(dimension=8).to_dict())
     # The index is still empty, so that a look at the collection alone would not tell.
     with pytest.raises(IndexIdentityError, match="dimension 256 in the index, 8 given"):
-        _Opening(place, other, opening.transformations, opening.identity).open()
+        _Opening(location, other, opening.transformations, opening.identity).open()
 
 
 def test_an_embedder_travels_without_its_weights_and_its_cache(tmp_path, tiny_model):

@@ -173,7 +173,7 @@ def test_seed_file_has_no_pmid(write):
             SourceFormatError,
             "ends in the middle",
         ),
-        ("a.xml", document(article())[:-10], SourceFormatError, "1 records were read before"),
+        ("a.xml", document(article())[:-10], SourceFormatError, "1 record could be read: the file holds more"),
         ("a.xml", "<html><body/></html>", SourceFormatError, "its root element is <html>"),
         ("a.xml", document("<PubmedArticle><a></b></PubmedArticle>"), SourceFormatError, "at byte 40"),
         ("a.json", '[{"name": "T"}]', SourceFormatError, "item 0"),
@@ -189,8 +189,8 @@ def test_bad_input_is_named_in_one_line(write, name, content, error, message):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("place", ["missing.xml", "*.xml", "folder"])
-def test_nothing_there(tmp_path, place):
+@pytest.mark.parametrize("path", ["missing.xml", "*.xml", "folder"])
+def test_nothing_there(tmp_path, path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match=r"There is no file|holds no file"):
-        PubMedReader().load_data(tmp_path / place)
+        PubMedReader().load_data(tmp_path / path)

@@ -54,9 +54,9 @@ def llm(tmp_path, *, served=None, cards=None, ids=IDS, given=None, **more) -> Vl
         scored = [{str(i): {"logprob": value}} for i, value in zip(ids[1:], served[body["model"]], strict=False)]
         return httpx.Response(200, json={"choices": [{"text": "", "prompt_logprobs": [None, *scored]}]})
 
-    place = None if given == "none" else str(write_manifest(given or manifest(), tmp_path))
+    path = None if given == "none" else str(write_manifest(given or manifest(), tmp_path))
     client = httpx.Client(transport=httpx.MockTransport(answer))
-    settings = {"base_model": "base", "adapter": "medqa", "manifest": place, **more}
+    settings = {"base_model": "base", "adapter": "medqa", "manifest": path, **more}
     return VllmLora(api_base="http://vllm.test/v1", http_client=client, **settings)
 
 

@@ -217,7 +217,7 @@ def test_mmr_picks_by_the_formula(index):
     picked = maximal_marginal_relevance([item.score / plain[0].score for item in plain], matrix, 0.5, 8)
     assert picked != list(range(8))
     found = ask(index, similarity_top_k=8, candidates=60, chunks_per_record=1, mmr_balance=0.5)
-    assert [item.node.node_id for item in found] == [plain[place].node.node_id for place in picked]
+    assert [item.node.node_id for item in found] == [plain[number].node.node_id for number in picked]
 
 
 def test_recency_and_evidence_weigh_as_documented(index):

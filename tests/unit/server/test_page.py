@@ -215,7 +215,7 @@ def test_the_style_loads_nothing_and_stills_motion_where_asked():
 
 def luminance(colour: str) -> float:
     """Relative luminance as WCAG 2.1 defines it."""
-    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

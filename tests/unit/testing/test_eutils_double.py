@@ -210,9 +210,9 @@ def test_faults_over_both_transports(transport: str, method: str) -> None:
     def outcomes(client: httpx.Client, base_url: str) -> list[object]:
         seen: list[object] = []
         for _ in script:
-            place = {"data": form} if method == "POST" else {"params": form}
+            sent = {"data": form} if method == "POST" else {"params": form}
             try:
-                response = client.request(method, f"{base_url}efetch.fcgi", **place)  # type: ignore[arg-type]
+                response = client.request(method, f"{base_url}efetch.fcgi", **sent)  # type: ignore[arg-type]
             except httpx.HTTPError as error:
                 seen.append(type(error))
             else:

@@ -8,7 +8,7 @@ from llama_index_medqa.vector_store.client import address_arguments
 
 
 @pytest.mark.parametrize(
-    ("place", "expected"),
+    ("location", "expected"),
     [
         ("some/folder", {"persist_dir": "some/folder"}),
         ("http://localhost", {"host": "localhost", "port": 8000, "ssl": False}),
@@ -16,16 +16,17 @@ from llama_index_medqa.vector_store.client import address_arguments
         ("https://chroma.example/", {"host": "chroma.example", "port": 443, "ssl": True}),
     ],
 )
-def test_a_place_is_a_folder_or_an_address(place, expected):
-    assert address_arguments(place) == expected
+def test_a_location_is_a_folder_or_an_address(location, expected):
+    assert address_arguments(location) == expected
 
 
 @pytest.mark.parametrize(
-    ("place", "message"), [("http://", "names no host"), ("http://host:port", "is no address"), ("http://[", "address")]
+    ("location", "message"),
+    [("http://", "names no host"), ("http://host:port", "is no address"), ("http://[", "address")],
 )
-def test_an_address_that_cannot_be_meant_is_told(place, message):
+def test_an_address_that_cannot_be_meant_is_told(location, message):
     with pytest.raises(InputError, match=message):
-        address_arguments(place)
+        address_arguments(location)
 
 
 def test_a_server_that_does_not_answer_is_told(unused_tcp_port):
