@@ -58,7 +58,7 @@ class Place(NamedTuple):
 
 @contextmanager
 def places(kind: str, folder: Path) -> Iterator[Callable[..., Place]]:
-    """Gives a new location at each call, where vectors may have 24 numbers or as many as the call says."""
+    """Gives a new place at each call, where vectors may have 24 numbers or as many as the call says."""
 
     def beside(store) -> Place:
         return Place(str(folder / uuid.uuid4().hex), {"vector_store": store})
@@ -90,26 +90,26 @@ def places(kind: str, folder: Path) -> Iterator[Callable[..., Place]]:
 
 @pytest.fixture(scope="module", params=[*IN_PROCESS, *SERVERS])
 def engine(request, tmp_path_factory):
-    """Gives a new location at each call."""
+    """Gives a new place at each call."""
     with places(request.param, tmp_path_factory.mktemp("engine")) as new_place:
         yield new_place
 
 
 @pytest.fixture
-def location(engine, request) -> Place:
+def place(engine, request) -> Place:
     return engine(3 if "store" in request.fixturenames else 24)
 
 
 @pytest.fixture
-def store(location) -> ChunkStore:
-    store = store_at(location)
+def store(place) -> ChunkStore:
+    store = store_at(place)
     store.add([node(name) for name in VECTORS])
     return store
 
 
-def store_at(location: Place | str, **arguments) -> ChunkStore:
-    location = Place(location) if isinstance(location, str) else location
-    return open_store(location.location, **location.arguments, **arguments)
+def store_at(place: Place | str, **arguments) -> ChunkStore:
+    place = Place(place) if isinstance(place, str) else place
+    return open_store(place.location, **place.arguments, **arguments)
 
 
 def node(name: str, text: str = "text", **metadata) -> TextNode:
@@ -118,11 +118,11 @@ def node(name: str, text: str = "text", **metadata) -> TextNode:
     return TextNode.model_validate(node.model_dump())
 
 
-def opened(location: Place | str, tokenizer: str, *, create: bool = True, dimension: int = 24) -> PubMedIndex:
-    location = Place(location) if isinstance(location, str) else location
+def opened(place: Place | str, tokenizer: str, *, create: bool = True, dimension: int = 24) -> PubMedIndex:
+    place = Place(place) if isinstance(place, str) else place
     parser = TokenNodeParser(tokenizer=tokenizer, chunk_size=48, chunk_overlap=12)
     embedder = HashEmbedding(dimension=dimension)
-    return PubMedIndex.open(location.location, embed_model=embedder, node_parser=parser, create=create, **location.arguments)
+    return PubMedIndex.open(place.location, embed_model=embedder, node_parser=parser, create=create, **place.arguments)
 
 
 def everything(store: ChunkStore) -> dict:
@@ -214,7 +214,7 @@ def test_a_filter_on_a_field_that_no_record_has_is_told(store):
     assert store.query(VectorStoreQuery(query_embedding=QUERY, filters=filters)).ids == ["W#0"]
 
 
-def test_every_change_gives_another_generation_and_reading_none(store, location):
+def test_every_change_gives_another_generation_and_reading_none(store, place):
     seen = [store.generation]
     for change in (
         lambda: store.add([node("G#0")]),
@@ -228,7 +228,7 @@ def test_every_change_gives_another_generation_and_reading_none(store, location)
         seen.append(store.generation)
     store.nodes(["E#0"])
     list(store.chunks())
-    assert store_at(location, create=False).generation == store.generation == seen[-1]
+    assert store_at(place, create=False).generation == store.generation == seen[-1]
 
 
 def test_a_change_that_fails_gives_another_generation_each_time(store):
@@ -238,33 +238,33 @@ def test_a_change_that_fails_gives_another_generation_each_time(store):
     assert len({before, store.generation, store.generation}) == 3
 
 
-def test_days_of_sources(store, location):
+def test_days_of_sources(store, place):
     store.note_source_day("2024-01-02")
     store.note_source_day("2024-03-04")
-    days = store_at(location).source_days()
+    days = store_at(place).source_days()
     assert sorted(days.values()) == ["2024-01-02", "2024-03-04"]
     store.note_source_day("2024-05-06", replacing=days)
     assert list(store.source_days().values()) == ["2024-05-06"]
 
 
-def test_a_missing_index_is_told_and_nothing_is_made(location):
+def test_a_missing_index_is_told_and_nothing_is_made(place):
     with pytest.raises(IndexNotFoundError, match=r"first, with .*medqa index FILE"):
-        store_at(location, create=False)
+        store_at(place, create=False)
     with pytest.raises(IndexNotFoundError, match=r"first, with .*medqa index FILE"):
-        store_at(location, create=False)
+        store_at(place, create=False)
 
 
-def test_another_identity_is_refused(location, word_piece, documents):
-    opened(location, word_piece).ingest(documents)
+def test_another_identity_is_refused(place, word_piece, documents):
+    opened(place, word_piece).ingest(documents)
     with pytest.raises(IndexIdentityError, match="dimension 24 in the index, 7 given"):
-        opened(location, word_piece, dimension=7)
-    assert opened(location, word_piece, create=False).identity["dimension"] == 24
+        opened(place, word_piece, dimension=7)
+    assert opened(place, word_piece, create=False).identity["dimension"] == 24
 
 
 def test_only_the_difference_is_written_and_a_stopped_run_made_good(
-    location, tmp_path, word_piece, documents, monkeypatch
+    place, tmp_path, word_piece, documents, monkeypatch
 ):
-    index = opened(location, word_piece)
+    index = opened(place, word_piece)
     write = type(index.store).write_rows
     written = []
 
@@ -279,7 +279,7 @@ def test_only_the_difference_is_written_and_a_stopped_run_made_good(
         with pytest.raises(KeyboardInterrupt):
             index.ingest(documents)
     assert index.store.count() > 0
-    again = opened(location, word_piece)
+    again = opened(place, word_piece)
     again.ingest(documents)
     undisturbed = opened(str(tmp_path / "undisturbed"), word_piece)
     undisturbed.ingest(documents)
@@ -290,8 +290,8 @@ def test_only_the_difference_is_written_and_a_stopped_run_made_good(
     assert again.info().documents == len(documents) - 1
 
 
-def test_a_retracted_paper_is_left_out_unless_asked_for(location, word_piece, documents):
-    index = opened(location, word_piece)
+def test_a_retracted_paper_is_left_out_unless_asked_for(place, word_piece, documents):
+    index = opened(place, word_piece)
     index.ingest(documents)
     question = "Do magnet bracelets cure arthritis?"
     for include, expected in ((False, False), (True, True)):
@@ -300,8 +300,8 @@ def test_a_retracted_paper_is_left_out_unless_asked_for(location, word_piece, do
         assert found
 
 
-def test_questions_find_what_they_find_in_chroma(location, tmp_path, word_piece, documents):
-    indexes = [opened(where, word_piece) for where in (location, str(tmp_path / "chroma"))]
+def test_questions_find_what_they_find_in_chroma(place, tmp_path, word_piece, documents):
+    indexes = [opened(where, word_piece) for where in (place, str(tmp_path / "chroma"))]
     recent = MetadataFilters(filters=[MetadataFilter(key="year", operator=FilterOperator.GTE, value=2019)])
     for index in indexes:
         index.ingest(documents)
@@ -332,8 +332,8 @@ def test_an_index_moves_by_archive_and_by_copy_and_back(engine, tmp_path, word_p
 def test_a_stopped_copy_is_no_index_and_goes_on(engine, tmp_path, word_piece):
     source = opened(str(tmp_path / "source"), word_piece)
     source.ingest([to_document(record) for record in RECORDS])
-    location = engine()
-    target = store_at(location)
+    place = engine()
+    target = store_at(place)
 
     def stop_half_way(done, of):
         if done == of // 2:
@@ -342,28 +342,28 @@ def test_a_stopped_copy_is_no_index_and_goes_on(engine, tmp_path, word_piece):
     with pytest.raises(KeyboardInterrupt):
         copy_index(source.store, target, progress=stop_half_way)
     with pytest.raises(IndexIdentityError, match="repeat"):
-        opened(location, word_piece)
+        opened(place, word_piece)
     # As if it had been stopped elsewhere: a row is missing, one is other than it should be, and one too many.
     kept, changed, *_ = sorted(target.ids())
     target.remove([kept])
     [row] = target.rows([changed], vectors=True)
     target.write_rows([row._replace(text="other"), row._replace(node_id="PMID:999#0")])
-    report = copy_index(source.store, store_at(location))
+    report = copy_index(source.store, store_at(place))
     assert (report.written, report.removed) == (2, 1)
-    assert everything(store_at(location)) == everything(source.store)
+    assert everything(store_at(place)) == everything(source.store)
 
 
 def test_milvus_lite_lets_in_one_process_and_says_so(tmp_path):
     pytest.importorskip("milvus_lite")
-    location = f"milvus:{tmp_path}/index.db"
+    place = f"milvus:{tmp_path}/index.db"
     holding = "import milvus_lite, sys; db = milvus_lite.MilvusLite(sys.argv[1]); print('open', flush=True); input()"
     command = [sys.executable, "-c", holding, str(tmp_path / "index.db")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline().strip() == b"open"
         with pytest.raises(IndexBusyError, match="milvus-lite server --data-dir"):
-            store_at(location)
+            store_at(place)
         other.communicate(b"\n")
-    assert store_at(location).count() == 0
+    assert store_at(place).count() == 0
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from llama_index_medqa.errors import SourceFormatError
 from llama_index_medqa.pubmed.entrez.citation_splitter import (
     CitationSet,
     CitationXml,
-    is_pmid,
     join_citations,
     split_citations,
 )
+from llama_index_medqa.pubmed.pmids import is_plain_pmid
 
 ARTICLE = (
     "<PubmedArticle><MedlineCitation><PMID Version='1'>1</PMID><Article><ArticleTitle>β &lt; µ"
@@ -92,7 +92,7 @@ def test_mutated_documents_give_a_result_or_our_own_error(insert: bytes, positio
         content = split_citations(xml[:position] + insert + xml[position + removed :])
     except SourceFormatError:
         return
-    assert all(is_pmid(pmid) for pmid in content.pmids)
+    assert all(is_plain_pmid(pmid) for pmid in content.pmids)
 
 
 def medline_files() -> list[Path]:
