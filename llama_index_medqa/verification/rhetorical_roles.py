@@ -30,7 +30,7 @@ _SOUGHT = (
 )
 # The rest of the clause. It ends before what may be a result.
 _CLAUSE = (
-    r"(?:(?!,\s(?:and|but|which|who|whose|of whom)\b|\bbut\b"
+    r"(?:(?!,\s(?:and(?! that\b)|but|which|who|whose|of whom)\b|\bbut\b"
     r"|\band (?:we )?(?:also )?(?:found|show|observ|demonstrat|detect)"
     r"|\d\s?%|\bp\s?[<=>])[^;.])*"
 )
@@ -47,6 +47,8 @@ _OBJECTIVE = re.compile(
     rf"|\b{_STUDY} will (?:\w+ly |also )?{_STUDY_VERBS}\b"
     rf"|\bto (?:\w+ly )?{_STUDY_VERBS} (?:whether|if|how)\b"
     # "We hypothesised that …", "the programme is expected to …"
+    r"|\b(?:address(?:es)?|examined|tested|tests|to test) (?:the|a|an|our) (?:\w+ ){0,2}hypothes[ie]s that\b"
+    r"|\band (?:\w+ )?hypothesi[sz]ed?\b"
     r"|\b(?:we|it (?:is|was)) (?:\w+ )?(?:hypothesi[sz]ed?|anticipated?|expect(?:ed)?)\b"
     r"|\b(?:(?:our|main|central|primary|study|working) )hypothes[ie]s (?:is|are|was|were)\b"
     r"|\b(?:is|are|was|were) (?:anticipated|expected|hypothesi[sz]ed|supposed) to\b"
@@ -57,8 +59,37 @@ _OBJECTIVE = re.compile(
     rf"{_CLAUSE}",
     re.IGNORECASE,
 )
-_LEADING_OBJECTIVE = re.compile(
-    rf"^{OPTIONAL_HEADING}(?:In order to|To)\s+(?:\w+ly )?{_STUDY_VERBS}\b(?:[^,;.]|\.(?!\s))*(?:[,;.]|$)"
+# "To examine …", "In order to find out …".
+_TO_STUDY = rf"(?:In order to|To):?\s+(?:\(?[1ai]\)\s*)?(?:\w+ly )?{_STUDY_VERBS}\b"
+_LEADING_OBJECTIVE = re.compile(rf"^{OPTIONAL_HEADING}{_TO_STUDY}(?:[^,;.]|\.(?!\s))*(?:[,;.]|$)")
+# Under a heading such as "OBJECTIVES:" any infinitive is an aim: "AIM: To show …", "Purpose To assess …".
+_BARE_INFINITIVE = re.compile(
+    r"^(?:(?:[A-Z][\w &/,]{0,30})?\b(?i:aims?|goals?|hypothes[ie]s|objectives?|purposes?)\b[\w &/]{0,15}:?\s*"
+    rf"(?:In order to|To)\b(?! (?:our|date|the)\b)|{OPTIONAL_HEADING}{_TO_STUDY})"
+)
+# A main clause beside the infinitive: "To examine X, blood was drawn".
+_FINITE = re.compile(
+    r"\b(?:am|is|are|was|were|has|have|had|do|does|did|can|could|may|might|must|should|will|would|we|I|"
+    r"describes|enrolled|fell|found|gave|led|presents|received|recruited|reports|rose|showed|took|underwent)\b"
+)
+# The whole sentence tells what was wanted or supposed: "The aim of this study was to …", "We hypothesised that …".
+_OBJECTIVE_SENTENCE = re.compile(
+    rf"^{OPTIONAL_HEADING}(?:[A-Z][\w ,-]{{0,60}}, |Therefore |Thus )?"
+    r"(?:(?:it was )?(?:(?:the|our|a|an|its|this|one|another|two|three) )?(?:[\w-]+ ){0,4}"
+    r"(?:aims?|goals?|objectives?|purposes?)\b(?: (?:of|for|in|behind) [^.;]{0,80}?)?,? "
+    r"(?:is|are|was|were|has been|have been|will be)(?: also| therefore| thus)? (?:to|two-?fold)\b"
+    r"|(?:the|our|a|an|this|its) (?:[\w-]+ ){0,4}hypothes[ie]s(?: of [^.;]{0,60}?)? (?:is|are|was|were|would be) that\b"
+    rf"|{_STUDY} (?:\w+ ){{0,2}}(?:is |was )?(?:aim(?:s|ed)?|sought|seeks?|set out) (?:to|at)\b"
+    rf"|(?:{_STUDY}|it (?:is|was)) (?:\w+ ){{0,2}}(?:anticipated?|expect(?:ed)?|hypothesi[sz]e[ds]?|postulated?)\b"
+    r"(?! by\b))",
+    re.IGNORECASE,
+)
+# A finding told beside an aim: "…; deaths were fewer", "…, but none was found", "(p < .05)".
+_FOUND_BESIDE = re.compile(
+    r";|,? (?:and|however|which) (?:(?:also|instead|it|these|they|this|thus|we) )*(?:(?:are|is|was|were) )?(?:able|"
+    r"associated|confirmed|decreased|demonstrated|detected|did|fell|find|found|had|improved|increased|led|lowered|"
+    r"observed|reduced|report|revealed|rose|saw|show|showed|shown)\b|\bbut\b|\bp\s?[<=>]|\bCI\b|"
+    r"\b(?:confirm|contradict|refut|reject|support)\w*\b|\. [A-Z\d]"
 )
 _OPEN = re.compile(
     r"(?:\b(?:is|are|was|were|remains?|remained|has been|have been)\s+"
@@ -141,8 +172,17 @@ def states_objective(text: str) -> bool:
 
     An aim, a plan, a hypothesis or an expectation.
     """
+    if states_bare_infinitive(text) or (_OBJECTIVE_SENTENCE.match(text.strip()) and not _FOUND_BESIDE.search(text)):
+        return True
     rest = _OBJECTIVE.sub(" ", _LEADING_OBJECTIVE.sub(" ", text))
     return rest != text and not _RESULT.search(rest)
+
+
+def states_bare_infinitive(text: str) -> bool:
+    """Return whether a sentence is an aim without a main clause, such as "To examine the effect of tea on sleep."."""
+    if (found := _BARE_INFINITIVE.match(text.strip())) is None:
+        return False
+    return not (_FINITE.search(text.strip()[found.end() :]) or _FOUND_BESIDE.search(text))
 
 
 def reports_no_result(text: str) -> bool:

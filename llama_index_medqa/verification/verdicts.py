@@ -75,7 +75,7 @@ class AnswerSentence:
         text: the sentence without citation marks.
         verdict: ``supported``; ``contradicted`` where a text speaks of the same and says the contrary;
             ``unsupported`` otherwise.
-        support: how well the best text supports it, 0 to 1, the checks counted in.
+        support: how well the best text supports it, 0 to 1; little, though seldom 0, where a check failed.
         citations: the supporting texts, the best first; empty unless it is supported.
         opposing: texts that say the contrary, the nearest first.
         findings: why it is not supported, and what was wrong with the model's own marks and quotations.

@@ -21,10 +21,14 @@ from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Fi
 from llama_index_medqa.verification.windows import Window, copied_window, title_window, windows_of_all
 
 # Another number where the checks or the choice of windows change: part of every identity.
-CHECKS_VERSION = 6
+CHECKS_VERSION = 7
 _MOST_CITATIONS = 3
 # Another record is cited beside the best one where it supports the claim nearly as surely.
 _NEARLY = 0.1
+# Of the chance of support what a failed exact check leaves, so that claims that fail can still be ranked.
+_LEFT_BY_A_FAILED_CHECK = 0.3
+# Of the lowest threshold the most that this may be.
+_BELOW = 0.9
 _COPIED = Entailment(supported=1.0, not_enough=0.0, contradicted=0.0)
 
 
@@ -152,7 +156,7 @@ class ClaimVerifier:
             if not all(part.says(self._model.thresholds["open"]) for part in parts.values()):
                 supporting = []
         citations = self._citations(claim, supporting, evidence, sentence.claimed)
-        support = max((reading.support for reading in evidence.best.values()), default=0.0)
+        support = evidence.support(min(self._model.thresholds[name] for name in get_args(Strictness)))
         if parts and not supporting:
             judged = [self._clause(clause, part, sentence.claimed) for clause, part in parts.items()]
             if all(found for found, _ in judged):
@@ -187,7 +191,7 @@ class ClaimVerifier:
         """Return the spans of a window that support a claim.
 
         They are the one whole sentence that supports it by itself, with the title and without; else all sentences of
-        the window. A title that supports it alone, and more surely than they do without it, takes their place.
+        the window. A title that states a finding takes their place only where they do not support it without a title.
         """
         window, threshold = reading.window, self._model.thresholds[self.strictness]
         if reading.entailment == _COPIED:
@@ -201,7 +205,7 @@ class ClaimVerifier:
             window = alone[best] if support[best] >= threshold else window
         if title := title_window(window.passage):
             by_text, by_title = self._supports(claim, [window, title], [window.text, title.text])
-            window = title if by_title >= max(threshold, by_text) else window
+            window = title if by_title >= threshold > by_text else window
         return _cited(window)
 
     def _supports(self, claim: str, windows: Sequence[Window], premises: Sequence[str]) -> list[float]:
@@ -283,6 +287,17 @@ class _Evidence:
     def says(self, threshold: float) -> bool:
         """Return whether any window supports the claim with at least this chance."""
         return any(reading.support >= threshold for reading in self.readings)
+
+    def support(self, lowest: float) -> float:
+        """Return the chance that the best window supports the claim, 0 to 1.
+
+        A window that failed a check keeps a share of its chance, always below the lowest threshold: no verdict rests
+        on it.
+        """
+        share = min(_LEFT_BY_A_FAILED_CHECK, _BELOW * lowest)
+        return max(
+            (share * one.entailment.supported if one.findings else one.support for one in self.readings), default=0.0
+        )
 
     def supporting(self, threshold: float) -> list[Reading]:
         """Return the best supporting reading of each record, the surest first."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from llama_index_medqa.text.headings import without_heading
 from llama_index_medqa.text.term_weights import idf_sum, terms
+from llama_index_medqa.text.titles import title_states_finding
 from llama_index_medqa.verification.passages import EvidenceSentence, Passage
 from llama_index_medqa.verification.rhetorical_roles import reports_no_result
 
@@ -126,12 +127,13 @@ def copied_window(claim: str, passage: Passage) -> Window | None:
 def title_window(passage: Passage) -> Window | None:
     """Return the title of a passage as a window.
 
-    None where the passage begins after it, or it asks or orders something.
+    None where the passage begins after it, where it asks or orders something, or where it only names a topic.
     """
     title = tuple(sentence for sentence in passage.sentences if sentence.in_title)
     if not title or any(sentence.steered or reports_no_result(sentence.text) for sentence in title):
         return None
-    return Window(passage, title)
+    window = Window(passage, title)
+    return window if title_states_finding(window.text) else None
 
 
 def _plain(text: str) -> str:

@@ -1,8 +1,17 @@
 """What the verifier makes of a model's chances and of the checks; expected verdicts follow from the rules in words."""
 
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+from zlib import crc32
+
 import pytest
 
 from llama_index_medqa.errors import InputError
+from llama_index_medqa.verification.entailment import Entailment
+from llama_index_medqa.verification.verdicts import Strictness
 from llama_index_medqa.verification.verifier import ClaimVerifier
 from tests.unit.verification.evidence import Scripted, passage
 
@@ -62,6 +71,22 @@ def test_a_title_that_says_too_little_is_not_quoted():
     assert spans(result, {f"{title}. {result}": (0.9, 0.0)}, title, claim=CLAIM) == [result]
 
 
+def test_a_title_that_only_names_a_topic_is_not_quoted():
+    title, other = "Impact of tea on the resting pulse", "Resting pulse and tea were recorded daily."
+    assert spans(other, {title: (0.9, 0.0)}, title) == [other]
+
+
+@pytest.mark.parametrize(("by_text", "quote"), [(0.71, RESULT), (0.7, RESULT), (0.69, FINDING_TITLE)])
+def test_a_title_is_quoted_only_where_the_sentences_do_not_support_without_it(by_text, quote):
+    # The title alone would be surer each time.
+    chances = {FINDING_TITLE: (0.9, 0.0), RESULT: (by_text, 0.0)}
+    assert spans(RESULT, chances, FINDING_TITLE) == [quote]
+
+
+def test_sentences_are_quoted_where_a_title_supports_as_surely():
+    assert spans(RESULT, {"": (0.9, 0.0)}, FINDING_TITLE) == [RESULT]
+
+
 def test_a_title_that_asks_is_not_quoted():
     title, other = "Does drinking tea slow the resting pulse?", "Resting pulse and tea were recorded daily."
     assert spans(other, {title: (0.9, 0.0)}, title) == [other]
@@ -99,8 +124,64 @@ def test_an_unknown_strictness_is_refused_with_the_known_ones():
 
 def test_a_number_that_the_text_lacks_never_passes_whatever_the_model_says():
     found = verified("Tea slows the resting pulse by 35 beats per minute.", [passage(RECORD)], {RESULT: (1.0, 0.0)})
-    assert (found.verdict, found.support) == ("unsupported", 0.0)
+    assert found.verdict == "unsupported"
     assert kinds(found) == ["quantity"]
+
+
+@pytest.mark.parametrize(
+    ("lowest", "support"),
+    # Three tenths of the model's chance, and nine tenths of the lowest threshold where that is less.
+    [(0.5, 0.24), (0.2, 0.9 * 0.2 * 0.8), (0.0, 0.0)],
+)
+def test_a_failed_check_leaves_a_share_of_the_support_below_every_threshold(lowest, support):
+    model = Scripted({RESULT: (0.8, 0.0)})
+    model.thresholds = {**model.thresholds, "open": lowest}
+    [found] = ClaimVerifier(model).verify(["Tea slows the resting pulse by 35 beats per minute."], [passage(RECORD)])
+    assert (found.verdict, found.support) == ("unsupported", pytest.approx(support))
+
+
+def test_the_share_of_a_failed_check_never_hides_a_surer_window_without_one():
+    passages = [passage(RECORD), passage("The resting pulse of tea drinkers was slower by 9 beats.", "8")]
+    found = verified(f"{CLAIM[:-1]} by 9 beats.", passages, {RESULT: (1.0, 0.0), "by 9 beats": (0.71, 0.0)})
+    assert (found.verdict, found.support) == ("supported", 0.71)
+
+
+SUITE = Path(__file__).parents[3] / "benchmarks" / "gates" / "suite"
+
+
+class Chance(Scripted):
+    """Says of every pair something else, always the same."""
+
+    def _of(self, premise, claim):
+        supported = crc32(f"{premise} {claim}".encode()) % 1001 / 1000
+        return Entailment(supported, (1 - supported) / 2, (1 - supported) / 2)
+
+
+def test_no_verdict_rests_on_what_a_failed_check_leaves(monkeypatch):
+    records = [json.loads(line) for line in (SUITE / "corpus.jsonl").read_text(encoding="utf-8").splitlines()]
+    cases = [json.loads(line) for line in (SUITE / "cases.jsonl").read_text(encoding="utf-8").splitlines()]
+    passages = [
+        passage(" ".join(part["text"] for part in record["sections"]), str(number), record["title"])
+        for number, record in enumerate(records[:4])
+    ]
+    # Every answer as it is, with other numbers, and with a drug more.
+    claims = [
+        claim
+        for case in cases[:8]
+        for claim in (
+            case["gold_answer"],
+            re.sub(r"\d", lambda digit: str(9 - int(digit[0])), case["gold_answer"]),
+            f"Metoprolol and {case['gold_answer']}",
+        )
+    ]
+    verifiers = [ClaimVerifier(Chance({}), strictness) for strictness in get_args(Strictness)]
+    verdicts = [verifier.verify(claims, passages) for verifier in verifiers]
+    monkeypatch.setattr("llama_index_medqa.verification.verifier._LEFT_BY_A_FAILED_CHECK", 0.0)
+    for verifier, found in zip(verifiers, verdicts, strict=True):
+        without = verifier.verify(claims, passages)
+        assert [replace(one, support=0.0) for one in found] == [replace(one, support=0.0) for one in without]
+        assert [one.support for one in found if one.supported] == [one.support for one in without if one.supported]
+        assert any(one.support > other.support for one, other in zip(found, without, strict=True))
 
 
 def test_a_drug_that_the_text_lacks_never_passes_whatever_the_model_says():
@@ -217,7 +298,7 @@ def test_nothing_near_is_told_as_such():
 
 def test_the_identity_names_model_checks_and_strictness():
     identity = ClaimVerifier(Scripted({}), strictness="open").identity
-    assert identity == {"verifier": "scripted", "checks": 6, "strictness": "open"}
+    assert identity == {"verifier": "scripted", "checks": 7, "strictness": "open"}
 
 
 async def test_verifying_does_not_block_the_event_loop():
