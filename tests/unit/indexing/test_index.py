@@ -1,5 +1,7 @@
 """The index on a real Chroma database, with a deterministic embedder."""
 
+import weakref
+
 import pytest
 from llama_index.core import Document, StorageContext
 from llama_index.core.ingestion import IngestionPipeline
@@ -167,6 +169,31 @@ def test_info(tmp_path, parser, documents):
     assert info.statuses == {"current": 3, "retracted": 1}
     assert info.chunks == index.store.collection.count()
     assert info.identity["chunk_size"] == 32
+
+
+def test_info_never_holds_more_rows_than_one(tmp_path, parser, documents, monkeypatch):
+    """All of an index's metadata are much larger than what is counted in them."""
+    index = opened(tmp_path, parser)
+    index.ingest(documents)
+    alive, most = weakref.WeakSet(), 0
+
+    class Row(dict):
+        __hash__ = object.__hash__
+
+    def rows(ids):
+        nonlocal most
+        for number, name in enumerate(ids):
+            row = Row(status="current", year=1900 + number % 100)
+            alive.add(row)
+            most = max(most, len(alive))
+            yield name, row
+
+    monkeypatch.setattr(type(index.store), "ids", lambda _: [f"PMID:{number}#0" for number in range(1_000)])
+    monkeypatch.setattr(type(index.store), "each_metadata", lambda _, ids: rows(ids))
+    found = describe(index.store)
+    assert (found.documents, found.years) == (1_000, (1900, 1999))
+    # The one that is counted, and the one that is made next.
+    assert most <= 2
 
 
 @pytest.mark.parametrize(
