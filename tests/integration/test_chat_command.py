@@ -1,5 +1,6 @@
 """`medqa chat` as a person uses it: a pseudo terminal, a small index of real abstracts, real embedder and verifier."""
 
+import codecs
 import fcntl
 import json
 import os
@@ -37,6 +38,8 @@ class TerminalProcess:
 
     def __init__(self, arguments, folder, environment, columns=COLUMNS):
         self.raw = ""
+        # What is read at once may end inside a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._read_up_to = 0
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
@@ -81,7 +84,7 @@ class TerminalProcess:
             new = os.read(self._terminal, 65536) if ready else b""
         except OSError:  # Linux says so when the other side is closed
             new = b""
-        self.raw += new.decode(errors="replace")
+        self.raw += self._decoder.decode(new)
         return bool(new)
 
 
