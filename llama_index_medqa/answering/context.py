@@ -60,6 +60,18 @@ class AnswerContext:
         """Return the number of retrieved sentences that the model is not shown."""
         return self.retrieved_sentences - _sentence_count(self.shown)
 
+    def take(self, nodes: Sequence[NodeWithScore]) -> None:
+        """Take more chunks of the retrieved records.
+
+        Records that turn out to give orders are withheld.
+
+        Args:
+            nodes: all chunks, the best first.
+        """
+        withheld = records_that_give_orders(passages_of(nodes))
+        self.withheld = [*self.withheld, *withheld]
+        self.nodes = [item for item in nodes if document_id_of(item.node) not in withheld]
+
 
 class ContextBuilder:
     """Builds the context, and decides whether a draft is made.

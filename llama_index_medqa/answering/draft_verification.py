@@ -63,6 +63,7 @@ class DraftVerifier:
         timer: counts the seconds.
         judge_yes: judges the statement that "yes" to the question asserts; None from it where there is none.
         read_yes_or_no: what the drafter reads out of the evidence, for where the verifier cannot tell.
+        read_whole: the retrieved chunks with the others of the nearest records, for quotes in place of an answer.
         as_of: the day whose state of PubMed the index has.
         caution: said before the answer.
         notice: shown beside every answer.
@@ -82,6 +83,7 @@ class DraftVerifier:
         timer: StageTimer,
         judge_yes: Callable[[], AnswerSentence | None] = lambda: None,
         read_yes_or_no: Callable[[], Label | None] = lambda: None,
+        read_whole: Callable[[Sequence[NodeWithScore]], list[NodeWithScore]] = list,
         as_of: date | None = None,
         caution: str | None = None,
         notice: str | None = None,
@@ -90,6 +92,7 @@ class DraftVerifier:
         self.timer = timer
         self.translation: AnswerTranslation | None = None
         self._judge = judge
+        self._read_whole = read_whole
         self._yes_or_no = YesNoVerdict(evidence.question, judge_yes, read_yes_or_no)
         self._identity = identity
         self._as_of = as_of
@@ -132,6 +135,7 @@ class DraftVerifier:
         if not self._sentences:
             if not self.evidence.refusal:
                 with self.timer.stage("select"):
+                    self.evidence.take(self._read_whole(self.evidence.nodes))
                     self._findings = relevant_findings(self.evidence.question, passages_of(self.evidence.nodes))
             yield self._given(self._text())
         elif self._is_strict and self._identity.model != EXTRACTIVE:
@@ -201,8 +205,8 @@ class DraftVerifier:
             return
         word = _YES_OR_NO.match(drafted)
         with self.timer.stage("verify"):
-            label, is_sure = self._yes_or_no.label, self._yes_or_no.is_sure
-        if label is None or (word.group(1).lower() != label if word else not is_sure):
+            label = self._yes_or_no.label
+        if label is None or (word and word.group(1).lower() != label):
             return
         self._lead = self._yes_or_no.sentence(f"{label.capitalize()}.")
         yield from self._say(self._lead)
@@ -258,7 +262,7 @@ class DraftVerifier:
             self._drop(AnswerSentence(text), Finding("antecedent", f'it leans on "{lost}", which is not shown'))
             return
         with self.timer.stage("verify"):
-            judged = self._judged(sentence, text)
+            judged = self._answering(self._judged(sentence, text))
         if judged.supported or not self._is_strict:
             self._refused = False
             yield from self._say(judged)
@@ -296,6 +300,15 @@ class DraftVerifier:
         if (agreed and not self._lead) or self._identity.policy == "report":
             return judged
         return replace(judged, text=capitalised(rest))
+
+    def _answering(self, judged: AnswerSentence) -> AnswerSentence:
+        """Return the verdict; a supported sentence must answer a question of yes or no."""
+        is_judged = self._yes_or_no.is_asked and judged.supported and self._identity.policy != "report"
+        problem = self._yes_or_no.problem(judged) if is_judged and not _YES_OR_NO.fullmatch(judged.text) else ""
+        if not problem:
+            return judged
+        findings = (*judged.findings, Finding("yes_no", problem))
+        return replace(judged, verdict="unsupported", citations=(), findings=findings)
 
     def _short_answer(self) -> ExactAnswer | None:
         """Return names, numbers, yes or no; no label that the drafter denied."""

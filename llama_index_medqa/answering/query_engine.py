@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from copy import copy
 from datetime import date
+from functools import partial
 from typing import Any, Literal, get_args
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
@@ -47,6 +48,7 @@ from llama_index_medqa.prompts import GROUNDED_ANSWER, template_hash
 from llama_index_medqa.retrieval.paper_filter import matching, not_met, papers_of, with_question, written
 from llama_index_medqa.retrieval.postprocessing import postprocessed
 from llama_index_medqa.retrieval.retriever import PubMedRetriever
+from llama_index_medqa.retrieval.whole_records import whole_records
 from llama_index_medqa.verification.passages import document_id_of
 from llama_index_medqa.verification.verdicts import AnswerSentence, Strictness
 from llama_index_medqa.verification.verifier import ClaimVerifier, Verifier
@@ -349,6 +351,7 @@ class MedQAQueryEngine(BaseQueryEngine):
             timer=timer,
             judge_yes=lambda: verify(statement) if statement else None,
             read_yes_or_no=lambda: self._drafter.yes_or_no(evidence.question, evidence.shown),
+            read_whole=partial(whole_records, self._retriever),
             as_of=self._as_of,
             caution=caution((query_bundle.query_str, _message(query_bundle)), evidence.asked, CAUTIONS),
             notice=self._notice,

@@ -49,7 +49,8 @@ def test_papers_and_quotes_of_a_paper_are_limited():
     ]
     assert len({name for name, _ in quotes(*papers)}) == 5
     long = " ".join(f"Zinc shortened the common cold in group{n} of ward{n} with syrup{n}." for n in range(6))
-    assert len(quotes(("Zinc.", long))) == 2
+    assert len(quotes(("Zinc.", long))) == 3
+    assert len(quotes(("Zinc.", long), question="What shortens the common cold?")) == 2
 
 
 def test_what_says_the_same_is_quoted_once():
@@ -93,3 +94,21 @@ def test_abbreviations_that_the_record_defines_count_as_what_they_stand_for():
     question = "Is being small for gestational age a risk factor for retinopathy of prematurity?"
     found = quotes(("A cohort of infants.", abstract), question=question)
     assert ("PMID:1", "SGA was a risk factor for ROP.") in found
+
+
+def test_up_to_three_results_of_the_nearest_paper_are_quoted_for_a_question_of_yes_or_no():
+    background = "The common cold is frequent in schools."
+    method = "We gave zinc or placebo to 50 adults with the common cold."
+    results = (
+        "Median duration was 5.1 days in the treated group and 7.3 days with placebo (p = 0.01).",
+        "Nausea occurred in 12 % and 3 % of participants.",
+        "No difference in fever was observed between the groups.",
+        "In conclusion, zinc shortened colds significantly.",
+    )
+    found = quotes(("Zinc for the common cold: a trial.", " ".join((background, method, *results))))
+    told = [quote for _, quote in found]
+    assert len(told) == 3
+    assert background not in told
+    assert method not in told
+    assert told == sorted(told, key=results.index)
+    assert results[-1] in told

@@ -5,10 +5,12 @@ from datetime import date
 import pytest
 
 from llama_index_medqa import MedQAQueryEngine
+from llama_index_medqa.answering.short_answer.yes_no_verdict import YesNoVerdict
 from llama_index_medqa.rendering.html import as_html
 from llama_index_medqa.rendering.text import as_data, as_markdown, as_text
 from llama_index_medqa.testing import ScriptedEntailment, ScriptedLLM
 from llama_index_medqa.verification.entailment import Entailment
+from llama_index_medqa.verification.verdicts import AnswerSentence, Citation
 from llama_index_medqa.verification.verifier import ClaimVerifier
 
 TODAY = date(2026, 1, 31)
@@ -82,3 +84,34 @@ def test_items_of_findings_are_said_to_be_of_quotes(index):
     text = as_text(HOW_MUCH, response, TODAY)
     shown = response.exact_answer.shown
     assert (f"Short answer (from the quotes; not verified): {shown}" in text) == bool(shown)
+
+
+@pytest.mark.parametrize("support", [0.7, 0.79])
+def test_yes_needs_much_support_whatever_the_drafter_says(index, support):
+    script = {("", STATEMENT): Entailment(support, 1 - support, 0.0)}
+    response = ask(index, QUESTION, f"Yes, {TRUE}", script)
+    assert response.exact_answer is None
+    assert [sentence.text for sentence in response.sentences] == [TRUE]
+
+
+def test_how_a_study_was_done_does_not_answer_a_question_of_yes_or_no(index):
+    methods = "We gave 120 adults green tea or water for 12 weeks."
+    unsure = {("", STATEMENT): Entailment(0.0, 1.0, 0.0)}
+    response = ask(index, QUESTION, methods, unsure)
+    assert response.outcome == "findings"
+    assert response.dropped[0].findings[-1].kind == "yes_no"
+
+
+@pytest.mark.parametrize(
+    ("text", "support", "is_enough"),
+    [
+        ("Green tea lowers the resting heart rate.", 0.79, False),
+        ("Green tea lowers the resting heart rate.", 0.8, True),
+        (TRUE, 0.7, True),
+        ("Green tea raised the alertness of nurses on night shifts.", 0.7, True),
+    ],
+)
+def test_a_sentence_that_repeats_the_question_needs_much_support(text, support, is_enough):
+    verdict = YesNoVerdict(QUESTION, lambda: None, lambda: None)
+    quote = Citation("PMID:1", "1", "Tea.", 0, len(TRUE), TRUE)
+    assert bool(verdict.problem(AnswerSentence(text, "supported", support, (quote,)))) != is_enough
