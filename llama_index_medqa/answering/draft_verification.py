@@ -110,8 +110,7 @@ class DraftVerifier:
         self._has_begun = False
         # The sentence before, where it was left out: what leans on it cannot be understood.
         self._lost: str | None = None
-        self._declined = False
-        self._refused = False
+        self._declined = self._refused = False
         self._cut_off = False
         self._has_given = False
         self._usage: TokenUsage | None = None

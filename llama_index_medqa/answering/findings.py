@@ -67,13 +67,11 @@ def relevant_findings(
 ) -> list[Citation]:
     """Return quotes on a question, the most relevant paper first.
 
-    The quotes of a paper are in its order.
-
-    A sentence counts by the share of the question's words that it holds, weighted by rarity, those of its title by
-    half; earlier papers count more, conclusions too, methods less. Where a question asks for yes or no, or compares, a
-    sentence counts by the chance that it reports a finding, and up to three results of the nearest paper come first.
-    Titles, questions, aims and orders to the reader are never quoted, nor papers that lack most rare names of the
-    question. Of sentences that say the same one is quoted.
+    The quotes of a paper are in its order. A sentence counts by the share of the question's words that it holds,
+    weighted by rarity, those of its title by half; earlier papers and conclusions count more, methods less. Where a
+    question asks for yes or no, or compares, the chance counts that a sentence reports a finding, and up to three
+    results of the nearest paper come first. Titles, questions, aims and orders to the reader are never quoted, nor
+    papers that lack most rare names of the question. Of sentences that say the same one is quoted.
 
     Args:
         question: what was asked.
@@ -84,9 +82,8 @@ def relevant_findings(
     """
     candidates = sorted(_candidates(question, passages, least_share), key=lambda quote: -quote.relevance)
     best = candidates[0].relevance if candidates else 0.0
-    chosen: dict[str, list[_Quote]] = {}
-    if least_share is None and asks_for_results(question) and (results := _results(question, passages)):
-        chosen[results[0].passage.document_id] = results
+    results = _results(question, passages) if least_share is None and asks_for_results(question) else []
+    chosen = {results[0].passage.document_id: results} if results else dict[str, list[_Quote]]()
     for quote in candidates:
         own = chosen.get(quote.passage.document_id, [])
         if len(own) >= most_quotes or (not own and len(chosen) >= most_papers):
