@@ -1,6 +1,6 @@
 """From retrieved chunks to the context for the model, or to the reason for no answer."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from llama_index.core.schema import NodeWithScore
@@ -10,6 +10,7 @@ from llama_index_medqa.answering.drafting import Drafter
 from llama_index_medqa.answering.prompt_injection import records_that_give_orders
 from llama_index_medqa.answering.questions.decomposition import QuestionPart
 from llama_index_medqa.answering.questions.focus import Form, form_of
+from llama_index_medqa.answering.questions.population import unnamed_populations
 from llama_index_medqa.answering.response import Abstention, ExcludedPaper
 from llama_index_medqa.answering.sentence_selection import EvidenceSelector, stretches
 from llama_index_medqa.answering.translation.translator import TranslatedQuestion
@@ -59,6 +60,12 @@ class AnswerContext:
     def left_out(self) -> int:
         """Return the number of retrieved sentences that the model is not shown."""
         return self.retrieved_sentences - _sentence_count(self.shown)
+
+    def unnamed_populations(self, document_ids: Collection[str]) -> list[str]:
+        """Return the groups of people that the question names, and nothing read of these records does."""
+        cited = [item.node for item in self.nodes if document_id_of(item.node) in document_ids]
+        texts = [f"{node.get_content()}\n{node.metadata.get('title')}\n{node.metadata.get('mesh')}" for node in cited]
+        return unnamed_populations(self.question, texts) if cited else []
 
     def take(self, nodes: Sequence[NodeWithScore]) -> None:
         """Take more chunks of the retrieved records.

@@ -182,6 +182,7 @@ class DraftVerifier:
             searched=evidence.searched,
             excluded=evidence.excluded,
             unanswered=evidence.unanswered,
+            unnamed_populations=evidence.unnamed_populations(cited),
             confidence=evidence.confidence,
             disagreements=disagreements(self._sentences),
             retracted={name: status for name, status in self._statuses.items() if name in cited},

@@ -122,6 +122,8 @@ class MedQAResponse(Response):
         searched: what was searched for: the question, or its parts.
         excluded: papers that come near the question and were not used because of a filter, where nothing was found.
         unanswered: parts of the question that what was retrieved does not speak of.
+        unnamed_populations: groups of people that the question names, such as ``women``, and what was read of the cited
+            records does not.
         confidence: how well what was retrieved meets the question, 0 to 1; None where nothing was retrieved.
         disagreements: sentences on which papers disagree.
         retracted: records among the citations and findings that were retracted or are of concern, with their status.
@@ -149,6 +151,7 @@ class MedQAResponse(Response):
     searched: list[str] = field(default_factory=list)
     excluded: list[ExcludedPaper] = field(default_factory=list)
     unanswered: list[str] = field(default_factory=list)
+    unnamed_populations: list[str] = field(default_factory=list)
     confidence: float | None = None
     disagreements: list[Disagreement] = field(default_factory=list)
     retracted: dict[str, str] = field(default_factory=dict)

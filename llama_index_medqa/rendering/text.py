@@ -152,6 +152,9 @@ def _notes(response: MedQAResponse) -> Iterator[str]:
     yield from _abstention_notes(response)
     for part in response.unanswered:
         yield f"Not answered, because no retrieved record speaks of it: {part}"
+    if response.unnamed_populations:
+        asked = " and ".join(response.unnamed_populations)
+        yield f"The question asks about {asked}. What was read of the cited records does not name them."
     for name, status in response.retracted.items():
         yield f"Careful: {name} is {'retracted' if status == 'retracted' else 'under an expression of concern'}."
     for item in response.disagreements:

@@ -6,7 +6,7 @@ from llama_index_medqa import MedQAQueryEngine
 from llama_index_medqa.answering.response import CAUTIONS, FINDINGS_LEAD, WITHDRAWN
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.evaluation.answers import answer_of
-from llama_index_medqa.rendering.text import as_data, reasons
+from llama_index_medqa.rendering.text import as_data, notes, reasons
 from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
 from llama_index_medqa.testing import ScriptedEntailment, ScriptedLLM
 from llama_index_medqa.verification.entailment import Entailment
@@ -222,3 +222,22 @@ def test_a_missing_model_is_told(index, monkeypatch):
     monkeypatch.delenv("IS_TESTING", raising=False)
     with pytest.raises(InputError, match="llm='extractive'"):
         index.as_query_engine()
+
+
+def test_people_whom_no_cited_record_names_are_told(index):
+    response = ask(index, TRUE, "What does green tea do to the resting heart rate of children?")
+    assert str(response) == SHOWN
+    assert response.unnamed_populations == ["children"]
+    assert notes(response)[0] == (
+        "The question asks about children. What was read of the cited records does not name them."
+    )
+    assert as_data(QUESTION, response)["unnamed_populations"] == ["children"]
+    # The record says "adults".
+    assert ask(index, TRUE, "What does green tea do to the heart rate in humans?").unnamed_populations == []
+    assert ask(index, TRUE).unnamed_populations == []
+
+
+def test_nothing_found_is_about_nobody(index):
+    response = ask(index, REFUSAL, "What is the capital of Mongolia for children?")
+    assert response.outcome == "nothing_found"
+    assert response.unnamed_populations == []
