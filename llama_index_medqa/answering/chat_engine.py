@@ -15,6 +15,7 @@ from llama_index.core.prompts import BasePromptTemplate
 from llama_index.core.tools import ToolOutput
 
 from llama_index_medqa.answering.draft_reading import without_thoughts
+from llama_index_medqa.answering.questions.population import unnamed_populations
 from llama_index_medqa.answering.response import MedQAAsyncStreamingResponse, MedQAResponse, MedQAStreamingResponse
 from llama_index_medqa.prompts import CONDENSED_QUESTION
 from llama_index_medqa.retrieval.paper_filter import FilteredQuery, PaperFilter
@@ -171,7 +172,7 @@ class MedQAChatEngine(BaseChatEngine):
             return message
         if self._llm is None:
             return f"{before} {message}"
-        return _with_all_of(message, self._llm.predict(self._prompt, **_fields(history, message)), before)
+        return _for_the_same_people(message, self._llm.predict(self._prompt, **_fields(history, message)), before)
 
     async def acondensed(self, history: Sequence[ChatMessage], message: str) -> str:
         """Return a message as a question that stands alone.
@@ -185,7 +186,9 @@ class MedQAChatEngine(BaseChatEngine):
             return message
         if self._llm is None:
             return f"{before} {message}"
-        return _with_all_of(message, await self._llm.apredict(self._prompt, **_fields(history, message)), before)
+        return _for_the_same_people(
+            message, await self._llm.apredict(self._prompt, **_fields(history, message)), before
+        )
 
 
 def _question_before(history: Sequence[ChatMessage], message: str) -> str | None:
@@ -204,14 +207,14 @@ def _leans(message: str) -> bool:
     return bool(_LEANS_BACK.search(message)) or len(content_words(message)) < _LEAST_WORDS
 
 
-def _with_all_of(message: str, rewritten: str, before: str) -> str:
-    """Return what a model made of a message; both questions where it left out what is asked now.
+def _for_the_same_people(message: str, rewritten: str, before: str) -> str:
+    """Return what a model made of a message; both questions where it left out the people that are asked about.
 
     "And in women?" without the women would be answered for everyone.
     """
     question = _first_line(rewritten)
-    is_whole = content_words(message) <= content_words(question)
-    return question if question and is_whole else f"{before} {message}"
+    is_complete = question and not unnamed_populations(message, [question])
+    return question if is_complete else f"{before} {message}"
 
 
 def _fields(history: Sequence[ChatMessage], message: str) -> dict[str, str]:

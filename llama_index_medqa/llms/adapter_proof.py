@@ -103,13 +103,13 @@ def _base_card(api: ServerApi, base_model: str, adapter: str) -> ModelCard:
         raise AdapterNotActive(
             "served names",
             f"{adapter!r} is the served name of a base model, so that would answer; the server lists {shown}",
-            f"Give the adapter's own name; where it has none, {api.loading}",
+            f"Give the adapter's own name; where it has none, {api.how_to_load('NAME')}",
         )
     if adapter not in by_name:
         raise AdapterNotActive(
             "served names",
             f"the server lists no adapter {adapter!r}, only {shown or 'nothing'}",
-            f"To have it, {api.loading}; or ask for one that is there",
+            f"To have it, {api.how_to_load(adapter)}; or ask for one that is there",
         )
     if by_name[adapter].parent != base_model:
         raise AdapterNotActive(

@@ -27,11 +27,14 @@ class LlamaCppApi(ServerApi):
         more: the other arguments of :class:`~llama_index_medqa.llms.vllm_api.ServerApi`.
     """
 
-    loading = "start llama.cpp's server with --lora FILE.gguf, whose name without .gguf is the adapter's"
-
     def __init__(self, api_base: str, *, last_tokens: int = LAST_TOKENS, **more: Any) -> None:
         super().__init__(api_base, **more)
         self._last_tokens = last_tokens
+
+    @staticmethod
+    def how_to_load(adapter: str) -> str:
+        """Return what to do so that the server has an adapter, for messages."""
+        return f"start llama.cpp's server with --lora {adapter}.gguf"
 
     def models(self) -> list[ModelCard]:
         """Return the base model and the adapters that were loaded with it.

@@ -52,7 +52,7 @@ class LlamaCppLora(ServedAdapter):
             raise AdapterNotActive(
                 "served names",
                 f"the server was started with {shown}, not with {self.adapter!r}",
-                LlamaCppApi.loading.capitalize(),
+                LlamaCppApi.how_to_load(self.adapter).capitalize(),
             )
         return self._adapter_ids
 

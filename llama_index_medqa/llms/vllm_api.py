@@ -63,12 +63,7 @@ class ServerApi:
 
     Raises:
         InputError: the address has parameters.
-
-    Attributes:
-        loading: what to do so that the server has an adapter, for messages.
     """
-
-    loading = "load it with medqa serve --adapter NAME=PATH"
 
     def __init__(
         self,
@@ -89,6 +84,11 @@ class ServerApi:
         self._root = self.api_base.removesuffix("/v1")
         self._headers = {**(headers or {}), **({"Authorization": f"Bearer {api_key}"} if api_key else {})}
         self._client = client
+
+    @staticmethod
+    def how_to_load(adapter: str) -> str:
+        """Return what to do so that the server has an adapter, for messages."""
+        return f"load it with medqa serve --adapter {adapter}=PATH"
 
     def models(self) -> list[ModelCard]:
         """Return the models that the server lists.

@@ -37,6 +37,7 @@ def test_the_public_surface():
     assert llama_index_medqa.__all__ == [
         "BgeEmbedding",
         "E5Embedding",
+        "LlamaCppLora",
         "MedQAQueryEngine",
         "PubMedIndex",
         "PubMedReader",

@@ -196,7 +196,7 @@ def _guarded(key: str, setting: Setting, environment: Mapping[str, str]) -> Any:
 def _refuse(key: str, setting: Setting, variable: str) -> Callable[[], Any]:
     def refused() -> Any:
         raise UsageError(
-            f"{setting.origin} of this folder names another machine as {key}, which would be sent {variable}: give "
+            f"{setting.origin} of this folder names another machine as {key}, and it would be sent {variable}. Give "
             f"--{key.replace('_', '-')} yourself, or set it in {user_file()}."
         )
 

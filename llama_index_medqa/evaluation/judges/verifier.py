@@ -14,6 +14,8 @@ from llama_index_medqa.verification.verifier import ClaimVerifier, Verifier
 NAME = "verifier"
 # Two verifiers that differ in these only stand on the same model.
 _SETTINGS = frozenset({"checks", "strictness"})
+# The verifier keeps a share of the chance beside them, to rank claims; a judge takes none.
+_CHECKS = frozenset({"quantity", "entity"})
 _OWN_WORK = "judged {}by the verifier that also decided in the engine: the system marked its own work{}"
 
 
@@ -48,8 +50,11 @@ class VerifierJudge:
         return [one.verdict for one in await verified(self._verifier, claims, evidence)]
 
     async def chances(self, claims: Sequence[str], evidence: Sequence[str]) -> list[Score]:
-        """Return the verifier's chance that the evidence supports each claim."""
-        return [Score.of(one.support) for one in await verified(self._verifier, claims, evidence)]
+        """Return the verifier's chance that the evidence supports each claim; 0 where an exact check failed."""
+        return [
+            Score.of(0.0 if any(finding.kind in _CHECKS for finding in one.findings) else one.support)
+            for one in await verified(self._verifier, claims, evidence)
+        ]
 
 
 async def verified(verifier: Verifier, claims: Sequence[str], evidence: Sequence[str]) -> list[AnswerSentence]:

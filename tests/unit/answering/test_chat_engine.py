@@ -114,6 +114,7 @@ def test_a_chain_of_follow_ups_keeps_what_the_first_asked(index):
     ("rewritten", "asked"),
     [
         ("Does green tea lower the heart rate in women?", "Does green tea lower the heart rate in women?"),
+        ("Is the female heart rate lower with green tea?", "Is the female heart rate lower with green tea?"),
         # The model left the population out, or said nothing.
         (CHAIN[0], " ".join(CHAIN[:2])),
         ("", " ".join(CHAIN[:2])),

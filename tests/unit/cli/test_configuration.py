@@ -160,7 +160,7 @@ def test_no_key_is_sent_where_a_file_of_the_folder_says(medqa, tmp_path, user_to
     (tmp_path / "medqa.toml").write_text('llm = "server"\napi_base = "http://models.example/v1"\n')
     monkeypatch.setenv("MEDQA_API_KEY", "sk-of-a-person")
     code, _, err = medqa("ask", "Does tea help?")
-    assert (code, "would be sent MEDQA_API_KEY: give --api-base yourself" in err) == (2, True)
+    assert (code, "would be sent MEDQA_API_KEY. Give --api-base yourself" in err) == (2, True)
     assert "There is no index" in medqa("ask", "Does tea help?", "--api-base", "http://127.0.0.1:9/v1")[2]
     assert "There is no index" in medqa("info")[2]
     (tmp_path / "medqa.toml").write_text('api_base = "http://127.0.0.1:9/v1"\n')
