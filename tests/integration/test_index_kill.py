@@ -1,6 +1,6 @@
 """Ingestions killed at random moments, half of them updates; run again, the index equals an undisturbed one.
 
-Fifty in Chroma, and ten in Milvus Lite, where each process takes seconds to start.
+Fifty in Chroma, and six in Milvus Lite, where each process takes seconds to start.
 
 Expected values: the index that an undisturbed run builds, chunk for chunk with text, metadata and vector.
 """
@@ -18,7 +18,7 @@ from index_process import ingest, ingest_all, read
 from llama_index_medqa.testing import synthetic_records
 
 # Kills of each kind, and where in its folder an engine keeps an index.
-ENGINES = {"chroma": (25, "{}"), "milvus": (5, "milvus:{}/index.db")}
+ENGINES = {"chroma": (25, "{}"), "milvus": (3, "milvus:{}/index.db")}
 SEED = 20261123
 RECORDS = synthetic_records(42, seed=7)
 
@@ -51,15 +51,15 @@ def next_version(records: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]
 
 
 def killed_and_repeated(
-    number: int, base: Path | None, location: Path, address: str, tokenizer: str, file: Path, length: float
+    number: int, base: Path | None, folder: Path, address: str, tokenizer: str, file: Path, length: float
 ) -> dict:
     """Kills one ingestion at a random moment, runs it again, and reads what there is then."""
-    location = address.format(location)
-    source = random.Random(f"{SEED}-{location.parent.name}-{number}")
+    location = address.format(folder)
+    source = random.Random(f"{SEED}-{folder.parent.name}-{number}")
     while True:
-        shutil.rmtree(location, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         if base:
-            shutil.copytree(base, location)
+            shutil.copytree(base, folder)
         running = ingest(location, tokenizer, [file])
         assert running.hear() == "ready"
         time.sleep(source.uniform(0, length))
@@ -69,11 +69,11 @@ def killed_and_repeated(
     return read(location)
 
 
-def length_of(base: Path | None, location: Path, address: str, tokenizer: str, file: Path) -> float:
+def length_of(base: Path | None, folder: Path, address: str, tokenizer: str, file: Path) -> float:
     """Seconds that an undisturbed run takes when two run at once."""
     if base:
-        shutil.copytree(base, location)
-    running = ingest(address.format(location), tokenizer, [file])
+        shutil.copytree(base, folder)
+    running = ingest(address.format(folder), tokenizer, [file])
     assert running.hear() == "ready"
     start = time.monotonic()
     assert running.hear() == "done"
@@ -105,8 +105,8 @@ def test_killed_ingestions_equal_undisturbed_ones(tmp_path, word_piece, engine, 
     (tmp_path / kind).mkdir()
 
     def trial(number: int) -> dict:
-        location = tmp_path / kind / str(number)
-        return killed_and_repeated(number, base, location, address, word_piece, file, length)
+        folder = tmp_path / kind / str(number)
+        return killed_and_repeated(number, base, folder, address, word_piece, file, length)
 
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(trial, range(kills)))
