@@ -200,7 +200,10 @@ def _question_before(history: Sequence[ChatMessage], message: str) -> str | None
     if not asked or not _leans(message):
         return None
     first = next((number for number in range(len(asked) - 1, -1, -1) if not _leans(asked[number])), 0)
-    return " ".join(asked[first:])
+    # "And in children?" takes the place of "And in women?".
+    names_people = bool(unnamed_populations(message, [""]))
+    between = [one for one in asked[first + 1 :] if not (names_people and unnamed_populations(one, [""]))]
+    return " ".join([asked[first], *between])
 
 
 def _leans(message: str) -> bool:

@@ -40,6 +40,11 @@ _OBJECTIVE = re.compile(
     r"(?:aims?|goals?|objectives?|purposes?)\b[^.;]{0,80}?\b(?:is|are|was|were)\b"
     rf"|\b{_STUDY} (?:\w+ ){{0,2}}"
     r"(?:aim|attempt|hope|intend|plan|propose|seek|set out|sought|wish)(?:s|ed)? (?:to|at)\b"
+    rf"|\b{_STUDY} (?:\w+ ){{0,2}}(?:look(?:ed)? for|search(?:ed)? for|seek|sought) (?:\w+ ){{0,2}}(?:evidence|proof)\b"
+    # "We review the literature on …", "this article discusses …"
+    rf"|\b{_STUDY} (?:(?:also|briefly|here|will|\w+ly) ){{0,2}}(?:discuss(?:e[sd])?|overviews?|"
+    r"(?:outlines?|reviews?|reviewed|summari[sz]e[sd]?) (?:[\w-]+ ){0,4}(?:advances|aspects|concepts|data|evidence|"
+    r"knowledge|literature|management|progress|research|role|studies|use))\b"
     rf"|\b(?:is|are|was|were) (?:\w+ )?(?:conducted|designed|initiated|launched|performed|undertaken)"
     rf" (?:in order )?to (?:\w+ )?{_STUDY_VERBS}\b"
     # "We examined the effect of …", "this trial will assess whether …"
@@ -107,9 +112,17 @@ _OPEN = re.compile(
     rf"(?:\s+(?:how|if|whether|which|why)\b{_CLAUSE})?",
     re.IGNORECASE,
 )
+# "If tea lowers the pulse, it could be used": what would follow if it were so.
+_CONDITIONAL = re.compile(
+    rf"^{OPTIONAL_HEADING}If\b[^;.]*?,[^;.]*\b(?:could|may|might|should|would) (?:also |then )?be (?:a |an )?(?:added|"
+    r"advised|applied|avoided|candidate|considered|given|helpful|indicated|offered|option|prescribed|promising|"
+    r"recommended|tested|tried|used|useful|valuable)\b[^;.]*\.?$",
+    re.IGNORECASE,
+)
 # What tells that something was found, or counted.
 _RESULT = re.compile(
-    r"\d|\b(?:significan\w+|increas\w+|decreas\w+|reduc(?:ed|es|tions?)|improv(?:ed|es|ements?)|declin\w+|rose|fell|"
+    # No digit of a name, such as "omega-3" and "PM2.5".
+    r"(?<![\w.])(?<![A-Za-z]-)\.?\d|\b(?:significan\w+|increas\w+|decreas\w+|reduc(?:ed|es|tions?)|improv(?:ed|es|ements?)|declin\w+|rose|fell|"
     r"prevented|higher|lower(?:s|ed|ing)?|greater|fewer|longer|shorter|better|worse\w*|more|less|"
     r"differ(?:s|ed|ence|ences)?|similar\w*|correlat(?:ed|es|ion)|found|showed|shown|observed|associated|detected|"
     r"revealed|demonstrated|resulted|predict(?:s|ed)|effective|benefi\w+|caus(?:es|ed)|led|received|included|enrolled|"
@@ -133,6 +146,8 @@ _METHOD = re.compile(
     r"|\b(?:in|for) (?:this|the present|our) (?:\w+ ){0,3}(?:study|trial|review|analysis|paper|"
     r"article)\b[^.]{0,40}\bwe\b"
     r"|^(?:a|this|the) (?:\w+[- ]){0,4}(?:study|trial|review|search|survey|analysis) (?:was|included|of|in)\b"
+    r"|\b(?:adolescents|adults|animals|children|individuals|infants|men|mice|participants|patients|people|rats|subjects|"
+    r"volunteers|women) (?:\w+ly |each |either )?(?:received|took|underwent)\b"
     r"|\bwith a (?:mean|median) age\b|\b(?:inclusion|exclusion) criteria\b|\b(?:primary|secondary) (?:outcome|"
     r"end ?point)s? "
     r"(?:was|were|is|are)\b",
@@ -188,9 +203,9 @@ def states_bare_infinitive(text: str) -> bool:
 def reports_no_result(text: str) -> bool:
     """Return whether a sentence reports no result.
 
-    It asks, states an aim, or says that something is not known.
+    It asks, states an aim, says what would follow if something were so, or that something is not known.
     """
-    if is_question(text) or states_objective(text):
+    if is_question(text) or states_objective(text) or _CONDITIONAL.match(text.strip()):
         return True
     rest = _OPEN.sub(" ", _OBJECTIVE.sub(" ", text))
     return bool(_OPEN.search(text)) and not _RESULT.search(rest) and not _ASSERTION.search(rest)

@@ -21,7 +21,7 @@ from llama_index_medqa.verification.verdicts import AnswerSentence, Citation, Fi
 from llama_index_medqa.verification.windows import Window, copied_window, title_window, windows_of_all
 
 # Another number where the checks or the choice of windows change: part of every identity.
-CHECKS_VERSION = 7
+CHECKS_VERSION = 8
 _MOST_CITATIONS = 3
 # Another record is cited beside the best one where it supports the claim nearly as surely.
 _NEARLY = 0.1

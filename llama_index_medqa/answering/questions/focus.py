@@ -202,11 +202,20 @@ def form_of(question: str) -> Form:
     return "description"
 
 
+_EFFECT = re.compile(
+    r"^what (?:do|does|did)\b.*\bdo\b|\b(?:benefits?|effects?|effectiveness|efficacy|impact|influence) of\b|"
+    r"^how (?:do|does|did)\b.*\b(?:affect|change|influence)\b|^how (?:effective|well)\b",
+    re.IGNORECASE,
+)
+
+
 def asks_for_results(question: str) -> bool:
-    """Return whether only what a study found can answer: yes or no, a comparison, or a title with a question mark.
+    """Return whether only what a study found can answer.
+
+    Yes or no, a comparison, an effect ("What does tea do to the pulse?"), or a title with a question mark.
 
     "Inhibin: a new circulating marker of hydatidiform mole?" has no word that asks for a thing.
     """
-    if form_of(question) in ("yes_no", "comparison"):
+    if form_of(question) in ("yes_no", "comparison") or _EFFECT.search(question):
         return True
     return form_of(question) == "description" and not _QUESTION_WORD.search(question)

@@ -110,6 +110,12 @@ def test_a_chain_of_follow_ups_keeps_what_the_first_asked(index):
     assert answer.sources[0].raw_input == {"query": f"{CHAIN[0]} And in women?"}
 
 
+def test_other_people_take_the_place_of_those_before(index):
+    chat = MedQAQueryEngine.from_index(index, "extractive").as_chat_engine()
+    answer = chat.chat("And in children?", chat_history=history_of(CHAIN[:2]))
+    assert answer.sources[0].raw_input == {"query": f"{CHAIN[0]} And in children?"}
+
+
 @pytest.mark.parametrize(
     ("rewritten", "asked"),
     [

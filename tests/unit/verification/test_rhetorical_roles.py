@@ -22,6 +22,10 @@ QUESTIONS = [
 ]
 OBJECTIVES = [
     # aims
+    "We sought evidence that iron strengthens nails.",
+    "Omega-3 oil was expected to improve dry eye.",
+    "We review the literature on tea and sleep.",
+    "This article discusses the role of tea in sleep.",
     "The aim of this study was to find out whether iron lowers fatigue.",
     "OBJECTIVE: To assess the effect of iron on fatigue in women.",
     "To determine if apixaban prevents strokes.",
@@ -83,6 +87,10 @@ RESULTS = [
     "Iron did not lower fatigue.",
     "Tea may lower the pulse.",
     "Trials to date show no benefit.",
+    "If given early, tea lowered the pulse.",
+    "If untreated, patients may die within days.",
+    "This review shows that tea lowers the pulse.",
+    "IL-6 levels were expected to rise and rose by 3.5.",
     # a finding beside an aim or an open question
     "We tested whether tea lowers the pulse, and found that it does.",
     "We tested whether tea lowers the pulse; mortality was lower.",
@@ -152,6 +160,17 @@ def test_what_is_found_or_done_is_none_of_them(text: str) -> None:
 
 def test_an_open_question_is_no_objective() -> None:
     assert not states_objective("The mechanism is still largely unknown.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If lavender oil reduces anxiety, it could be used before surgery.",
+        "CONCLUSION: If exercise reduces falls, it should be prescribed.",
+    ],
+)
+def test_what_would_follow_reports_no_result(text: str) -> None:
+    assert reports_no_result(text)
 
 
 @given(st.text(max_size=80))

@@ -298,7 +298,7 @@ def test_nothing_near_is_told_as_such():
 
 def test_the_identity_names_model_checks_and_strictness():
     identity = ClaimVerifier(Scripted({}), strictness="open").identity
-    assert identity == {"verifier": "scripted", "checks": 7, "strictness": "open"}
+    assert identity == {"verifier": "scripted", "checks": 8, "strictness": "open"}
 
 
 async def test_verifying_does_not_block_the_event_loop():
