@@ -40,6 +40,11 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         yield partial
         sync_file(partial)
         partial.replace(target)
+    except OSError as error:
+        # A message names the file that the user knows.
+        if error.filename == str(partial):
+            error.filename = str(target)
+        raise
     finally:
         partial.unlink(missing_ok=True)
     # Not all file systems can; the file itself is whole.

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from llama_index_medqa.errors import InputError
 
@@ -23,6 +24,12 @@ def require_writable(*files: Path | None) -> None:
             raise unwritable(file, f"there is no folder {file.parent}")
         if not os.access(file if file.exists() else file.parent, os.W_OK):
             raise unwritable(file, "permission denied")
+        try:
+            # No permission tells of file systems without files of one's own, such as /proc.
+            with TemporaryFile(dir=file.parent):
+                pass
+        except OSError as error:
+            raise unwritable(file, f"no file can be made in {file.parent} ({error.strerror})") from error
     if len({file.resolve() for file in wanted}) < len(wanted):
         raise InputError("Two outputs are to go into one file: give each a file of its own.")
 

@@ -17,7 +17,7 @@ class IndexInfo:
         chunks: number of chunks.
         statuses: number of documents by status, such as ``current`` or ``retracted``.
         years: earliest and latest publication year; None where no document has one.
-        identity: embedder, splitter and schema, as compared on opening.
+        identity: embedder, splitter and schema, as compared on opening, in the order of their names.
         as_of: the day whose state of PubMed every record has at least; None where a source stated none.
         baseline: which files of PubMed's baseline it holds, in words; None where it was not built from them.
     """
@@ -50,9 +50,10 @@ def describe(store: ChunkStore) -> IndexInfo:
     return IndexInfo(
         documents=statuses.total(),
         chunks=len(ids),
-        statuses=dict(statuses),
+        # Engines keep no order of either.
+        statuses=dict(sorted(statuses.items())),
         years=(min(years), max(years)) if years else None,
-        identity=identity,
+        identity=dict(sorted(identity.items())),
         as_of=stored_as_of(store),
         baseline=str(baseline) if baseline else None,
     )

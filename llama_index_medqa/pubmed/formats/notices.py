@@ -30,12 +30,21 @@ _BY_WORDS = {words.lower(): kind for words, kind in _KINDS.items()}
 _NOTICE = re.compile(rf"({'|'.join(_KINDS)}):?(?=\s|$)[\s:-]*", re.IGNORECASE)
 _ANOTHER_NOTICE = re.compile(rf"[\s;]+(?=(?:{'|'.join(_KINDS)}):)", re.IGNORECASE)
 _PMID = re.compile(r"[\s;]*PMID: ?(\d+)")
-# Publishers write it before the title; a notice's own title is worded otherwise.
-_RETRACTED_TITLE = re.compile(
-    r"\[?retracted(?: article| paper)?\]? ?:|\[retracted(?: article| paper)?\]", re.IGNORECASE
+_MARK = "(?:retracted|withdrawn)(?: article| paper| publication)?"
+# Publishers write it before the title; a notice's own title is worded otherwise. A withdrawn paper counts as a retracted
+# one, as Scopus's type "tombstone" does.
+_RETRACTED_TITLE = re.compile(rf"\[?{_MARK}\]? ?:|\[{_MARK}\]|\({_MARK}\)", re.IGNORECASE)
+# Web of Science and some publishers write it after the title. It names at most where or when; DOIs hold brackets.
+_RETRACTED_AFTER_TITLE = re.compile(
+    rf"[\[(]{_MARK}(?:[.,;:]? (?:see\b(?:[^()\[\]]|\([^()]*\)){{1,300}}|(?:in )?[12][0-9]{{3}}))?[\])][\s.]*$",
+    re.IGNORECASE,
 )
 _NOTICE_TITLE = re.compile(
     r"(?:notice of )?retraction(?: note| notice)?(?: to| of)? ?:|retraction (?:note|notice) (?:to|of) ", re.IGNORECASE
+)
+_NOTICE_AFTER_TITLE = re.compile(
+    r"(?:\(retraction of [^()]{0,300}\bvol\b[^()]{0,300}\)|\[retraction\]|[\[(]retraction not(?:e|ice)[\])])[\s.]*$",
+    re.IGNORECASE,
 )
 # The publication types that PubMed's records carry most. Where several stand in one cell, these tell where one ends.
 _TYPES = (
@@ -104,13 +113,15 @@ def divided_types(text: str) -> list[str]:
 
 
 def status_of_title(title: str) -> Status:
-    """Return the status that a title's beginning states.
+    """Return the status that a title's beginning or end states.
 
-    Publishers write it there; other databases than PubMed often state it nowhere else.
+    Publishers write it before the title, Web of Science after it; other databases than PubMed often state it nowhere
+    else.
     """
-    if _RETRACTED_TITLE.match(title):
+    if _RETRACTED_TITLE.match(title) or _RETRACTED_AFTER_TITLE.search(title):
         return "retracted"
-    return "retraction_notice" if _NOTICE_TITLE.match(title) else "current"
+    is_notice = _NOTICE_TITLE.match(title) or _NOTICE_AFTER_TITLE.search(title)
+    return "retraction_notice" if is_notice else "current"
 
 
 def status_of_word(word: str) -> Status:

@@ -132,6 +132,57 @@ def test_exports(export, lines):
     assert (record.status, record.text) == ("retracted", "Tea.\nGood.")
 
 
+MARKED = [
+    "Tea (Retracted article. See vol. 9, pg. 3, 2019)",
+    "Tea (Retracted Article. See DOI 10.1000/S0140(19)3-4)",
+    "Tea (Retracted)",
+    "Tea. (Retracted in 2019).",
+    "Tea [Retracted]",
+    "Tea (Withdrawn Article. See vol 9, pg 3, 2019)",
+    "WITHDRAWN: Tea",
+    "Withdrawn Article: Tea",
+    "Retracted: Tea",
+    "RETRACTED ARTICLE: Tea",
+    "[RETRACTED] Tea",
+    "(Retracted) Tea",
+]
+NOTICES = [
+    "Tea (Retraction of vol 3, pg 5, 2011)",
+    "Tea (Retraction of J Ex, vol 3, pg 5, 2011).",
+    "Tea [Retraction]",
+    "Retraction: Tea",
+    "Retraction Note to: Tea",
+]
+UNMARKED = [
+    "Retracted articles in oncology",
+    "Why papers are retracted",
+    "How authors cite tainted papers (retracted, corrected)",
+    "Citations of papers (retracted articles)",
+    "Papers (retracted) and their citations (2019)",
+    "Reasons for withdrawal: a survey",
+    "Patients withdrawn from a trial",
+    "Drainage of the lung (retraction of the left lobe)",
+    "Drainage of the lung (retraction)",
+]
+
+
+@pytest.mark.parametrize(
+    ("title", "status"),
+    [
+        *((title, "retracted") for title in MARKED),
+        *((title, "retraction_notice") for title in NOTICES),
+        *((title, "current") for title in UNMARKED),
+    ],
+)
+def test_marks_of_titles(title, status):
+    exports = [export.replace("Tea.", title).format("").replace("\n\n", "\n") for export in (RIS, ENDNOTE)]
+    stream = StringIO()
+    csv.writer(stream).writerows([["pmid", "title", "abstract"], ["1", title, "A"]])
+    for text in (*exports, stream.getvalue(), json.dumps({"title": title, "abstract": "A"})):
+        (record,) = read(text)
+        assert (record.title, record.status) == (title, status)
+
+
 def test_types_in_one_line_keep_their_own_periods_and_commas():
     line = f"Clinical Trial, Phase III. Journal Article. {PHS} Randomized Controlled Trial, Veterinary."
     assert divided_types(line) == [
