@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
+from llama_index_medqa._common.writable import unwritable
 from llama_index_medqa.errors import InputError
 
 
@@ -58,6 +59,19 @@ def _value(line: bytes, location: str) -> Any:
         raise InputError(f"{location}: not JSON ({error}). Correct or remove the line.") from error
 
 
+def not_locked(file: Path, lock: FileLock) -> InputError:
+    """Return the error for a file whose lock cannot be had at once.
+
+    Args:
+        file: the file.
+        lock: that of the file; it was asked for.
+    """
+    # Where no file can be made, as in /proc, asking for the lock ends as if another held it.
+    if not Path(lock.lock_file).exists():
+        return unwritable(file, f"no file can be made in {file.parent}")
+    return InputError(f"{file} is being written by another run: wait for it, or give another file.")
+
+
 class LineFile:
     """A file of JSON lines to add to; use :meth:`open`.
 
@@ -78,7 +92,7 @@ class LineFile:
             path: the file. Its lock is the file of that name with ``.lock`` added.
 
         Raises:
-            InputError: another process writes it.
+            InputError: another process writes it, or no file can be made there.
         """
         file_path = Path(path)
         file_path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,9 +100,7 @@ class LineFile:
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
-            raise InputError(
-                f"{file_path} is being written by another run: wait for it, or give another file."
-            ) from error
+            raise not_locked(file_path, lock) from error
         try:
             with file_path.open("ab+") as file:
                 file.seek(0)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from llama_index_medqa._common.counts import counted
+from llama_index_medqa._common.counts import counted, sized
 from llama_index_medqa._common.writable import require_writable
 from llama_index_medqa.cli.option_groups import with_groups
 from llama_index_medqa.cli.options import (
@@ -320,7 +320,7 @@ def export_(
         print_json({"index": folder, "file": str(file), "chunks": written.chunks, "bytes": file.stat().st_size})
     else:
         exported = f"{counted(written.chunks, 'chunk')} of {redacted(folder)} to {file}"
-        terminal.line(f"Exported {exported} ({file.stat().st_size / 1e6:.1f} MB).")
+        terminal.line(f"Exported {exported} ({sized(file.stat().st_size)}).")
 
 
 def import_(

@@ -158,7 +158,7 @@ def chosen_profile(name: str, **overrides: Any) -> Profile:
     """Return a profile by name, with given values in place of its own.
 
     Raises:
-        UsageError: there is no such profile, or no such kind of model or retrieval.
+        UsageError: there is no such profile, no such kind of model or retrieval, or no model for the adapter.
     """
     if name not in PROFILES:
         raise UsageError(f"There is no profile {name!r}: choose {' or '.join(PROFILES)}.")
@@ -169,7 +169,22 @@ def chosen_profile(name: str, **overrides: Any) -> Profile:
     if given.get("llm", PROFILES[name].llm) != PROFILES[name].llm:
         # The profile's own is a name on its server.
         given.setdefault("adapter", None)
+    if given.get("llm") == "extractive" and given.get("adapter"):
+        _require_adapter_of_settings(given["adapter"])
+        given["adapter"] = None
     return replace(PROFILES[name], follows_index="embedder" not in given, **given)
+
+
+def _require_adapter_of_settings(adapter: str) -> None:
+    """Raise unless settings name the adapter; they are for the commands that have a model."""
+    from llama_index_medqa.cli.configuration.settings import read_settings
+
+    setting = read_settings().get("adapter")
+    if setting is None or setting.value != adapter:
+        raise UsageError(
+            f"--adapter {adapter} needs a model, and --llm extractive has none: leave one of the two out, or choose "
+            "--llm local or server."
+        )
 
 
 def chosen_strictness(name: str) -> Strictness:

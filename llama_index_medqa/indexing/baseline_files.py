@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from llama_index_medqa._common.counts import counted
 from llama_index_medqa.errors import InputError
 
 _NAME = re.compile(r"pubmed(\d\d)n(\d{4,})\.xml(\.gz)?")
@@ -95,8 +96,8 @@ def plan_files(folder: Path, year: int | None = None, last: int = 0) -> Baseline
     unchecked = [file for file in pending if not file.checksum_file.is_file()]
     if unchecked:
         raise InputError(
-            f"{len(unchecked)} files in {folder} lack their checksum ({_named(unchecked)}): fetch the .md5 files of "
-            "NLM too, into the same folder."
+            f"The folder {folder} lacks the checksum of {counted(len(unchecked), 'file')} ({_named(unchecked)}): fetch "
+            "NLM's .md5 files too, into the same folder."
         )
     replaced = year if year is not None and year < newest else None
     return BaselinePlan(newest, pending, done, tuple(older), replaced)
@@ -121,6 +122,8 @@ def require_sound(file: BaselineFile) -> None:
 
 
 def _files_of(folder: Path) -> list[BaselineFile]:
+    if folder.is_file():
+        raise InputError(f"{folder} is a file: give the folder that holds it and NLM's other files.")
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}: give the one that holds NLM's files, pubmedYYnNNNN.xml.gz.")
     found = [
@@ -142,8 +145,9 @@ def _require_unbroken(
         raise InputError(f"The folder {folder} holds {_named(twice)} twice: keep one of each.")
     if pending and (missing := sorted(set(range(first, numbers[-1])) - set(numbers))):
         raise InputError(
-            f"The folder {folder} lacks {len(missing)} files before {pending[-1].name}, with the numbers "
-            f"{_ranges(missing)}: fetch them too, for each file stands on those before it."
+            f"The folder {folder} lacks {counted(len(missing), 'file')} before {pending[-1].name}, with the "
+            f"{'number' if len(missing) == 1 else 'numbers'} {_ranges(missing)}: fetch what is missing, as each file "
+            "builds on those before it."
         )
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llama_index_medqa._common.counts import counted, lasting, sized
 from llama_index_medqa.cli.index_commands import alone, run_ingestion
 from llama_index_medqa.cli.options import (
     EmbedderOption,
@@ -21,8 +22,10 @@ from llama_index_medqa.cli.options import (
 from llama_index_medqa.profiles import EMBEDDED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llama_index_medqa.cli.display.terminal import Terminal
-    from llama_index_medqa.indexing.baseline_files import BaselinePlan
+    from llama_index_medqa.indexing.baseline_files import BaselineFile, BaselinePlan
     from llama_index_medqa.indexing.identity import BaselineState
     from llama_index_medqa.indexing.index import PubMedIndex
     from llama_index_medqa.indexing.ingestion import IngestReport
@@ -81,23 +84,29 @@ def _show_plan(terminal: "Terminal", plan: "BaselinePlan", state: "BaselineState
         )
     if plan.older:
         terminal.line(
-            f"{len(plan.older)} files of years before {plan.year} are not applied, {plan.older[0].name} to "
-            f"{plan.older[-1].name}: those of {plan.year} hold all that they held.",
+            f"Not applied: {counted(len(plan.older), 'file')} of years before {plan.year}, {_span(plan.older)}. The "
+            f"files of {plan.year} hold all that they held.",
             "yellow",
         )
     if not plan.files:
-        terminal.line(f"Nothing to do: the index has all {plan.done} files of {plan.year}.")
+        terminal.line(
+            f"Nothing to do: the index has {counted(plan.done, 'file')} of {plan.year}, and there are no later ones."
+        )
         return
-    first, last = plan.files[0], plan.files[-1]
     terminal.line(
-        f"{len(plan.files)} files of {plan.year} to apply, {first.name} to {last.name} ({plan.size / 1e6:,.1f} MB); "
-        f"{plan.done} are in the index."
+        f"{counted(len(plan.files), 'file')} of {plan.year} to apply, {_span(plan.files)} ({sized(plan.size)}); "
+        f"{plan.done} {'is' if plan.done == 1 else 'are'} in the index."
     )
     if state is not None and state.size:
-        hours = plan.size * state.seconds / state.size / 3600
-        terminal.line(f"At the rate of the files before, that takes {hours:,.1f} hours.")
+        seconds = plan.size * state.seconds / state.size
+        terminal.line(f"At the rate of the files before, that takes {lasting(seconds)}.")
     else:
         terminal.line("How long that takes is known after the first file; see `--dry-run` then.")
+
+
+def _span(files: "Sequence[BaselineFile]") -> str:
+    """Return the names of the first file and the last, or the only one."""
+    return files[0].name if len(files) == 1 else f"{files[0].name} to {files[-1].name}"
 
 
 def _as_json(plan: "BaselinePlan", *, dry_run: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from filelock import FileLock, Timeout
 
+from llama_index_medqa._common.jsonl import not_locked
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.text.printable import printable
 
@@ -70,7 +71,7 @@ class AnswerFile:
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
-            raise InputError(f"{path} is being written by another run: wait for it, or give another file.") from error
+            raise not_locked(path, lock) from error
         except OSError as error:
             raise InputError(f"{path} cannot be written: {error.strerror}. Choose another folder.") from error
         try:

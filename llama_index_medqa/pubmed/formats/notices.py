@@ -31,8 +31,8 @@ _NOTICE = re.compile(rf"({'|'.join(_KINDS)}):?(?=\s|$)[\s:-]*", re.IGNORECASE)
 _ANOTHER_NOTICE = re.compile(rf"[\s;]+(?=(?:{'|'.join(_KINDS)}):)", re.IGNORECASE)
 _PMID = re.compile(r"[\s;]*PMID: ?(\d+)")
 _MARK = "(?:retracted|withdrawn)(?: article| paper| publication)?"
-# Publishers write it before the title; a notice's own title is worded otherwise. A withdrawn paper counts as a retracted
-# one, as Scopus's type "tombstone" does.
+# Publishers write it before the title; a notice's own title is worded otherwise. A withdrawn paper counts as retracted,
+# as Scopus's type "tombstone" does.
 _RETRACTED_TITLE = re.compile(rf"\[?{_MARK}\]? ?:|\[{_MARK}\]|\({_MARK}\)", re.IGNORECASE)
 # Web of Science and some publishers write it after the title. It names at most where or when; DOIs hold brackets.
 _RETRACTED_AFTER_TITLE = re.compile(

@@ -128,3 +128,10 @@ def test_the_hash_of_a_file(tmp_path):
     read = []
     file_sha256(path, read.append)
     assert read == [1 << 20, 1 << 21, 2_500_000]
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    path = tmp_path / "missing" / "results.json"
+    with pytest.raises(FileNotFoundError) as told, write_atomically(path) as partial:
+        partial.write_text("whole")
+    assert told.value.filename == str(path)

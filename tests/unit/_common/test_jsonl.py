@@ -1,6 +1,7 @@
 """JSON lines: what is read, what is refused with its line, and what a crash leaves."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -75,3 +76,9 @@ def test_one_writer_at_a_time(tmp_path):
         pass
     with LineFile.open(path) as file:
         file.add({})
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="no file system without files of one's own")
+def test_where_no_file_can_be_made():
+    with pytest.raises(InputError, match=r"/proc/x\.jsonl cannot be written: no file can be made in /proc"):
+        LineFile.open(Path("/proc/x.jsonl")).__enter__()

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -183,6 +184,7 @@ def test_bad_ways_to_ask(medqa, xml, tmp_path, tiny_model, tmp_path_factory):
     )
     assert "give --api-base" in error("--llm", "server")
     assert "choose extractive, local, server" in error("--llm", "gpt")
+    assert "leave one of the two out, or choose --llm local" in error("--llm", "extractive", "--adapter", "/nowhere")
     assert "--retrieval cannot be 'sparse': choose hybrid, dense, lexical" in error("--retrieval", "sparse")
     assert "give a GGUF file with --weights" in error("--llm", "local", "--profile", "mistral7b")
     wrong = written(tmp_path / "model.gguf", "GGUF but not the model")
@@ -286,7 +288,7 @@ def never_opened(monkeypatch):
 def test_a_file_that_cannot_be_written_is_told_before_anything_is_loaded(medqa, xml, tmp_path, request, option):
     medqa("index", xml)
     request.getfixturevalue("never_opened")
-    for path in (tmp_path / "missing" / "answer", tmp_path):
+    for path in (tmp_path / "missing" / "answer", tmp_path, Path("/proc/answer")):
         code, out, err = medqa("ask", "Does tea help?", "--llm", "extractive", option, path)
         assert (code, out, err.count("\n")) == (1, "", 1)
         assert f"{path} cannot be written: " in err

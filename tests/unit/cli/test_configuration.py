@@ -20,6 +20,7 @@ from llama_index_medqa.cli.configuration.settings import (
     read_settings,
     variable_of,
 )
+from llama_index_medqa.cli.options import chosen_profile
 from llama_index_medqa.errors import UsageError
 
 
@@ -236,3 +237,11 @@ def test_verbose_says_which_settings_hold(medqa, tmp_path, monkeypatch):
     err = medqa("ask", "Does tea help?", "--verbose")[2]
     assert "index = 'nowhere' (medqa.toml)" in err
     assert "index = 'nowhere'" not in medqa("ask", "Does tea help?")[2]
+
+
+def test_an_adapter_of_the_settings_is_no_hindrance_to_quotes(monkeypatch):
+    assert chosen_profile("mistral7b", llm="extractive").adapter is None
+    monkeypatch.setenv("MEDQA_ADAPTER", "medqa")
+    assert chosen_profile("embedded", llm="extractive", adapter="medqa").adapter is None
+    with pytest.raises(UsageError, match="--adapter other needs a model"):
+        chosen_profile("embedded", llm="extractive", adapter="other")

@@ -155,19 +155,24 @@ def test_a_new_year_begins_anew(tmp_path, mirror, run):
 def test_what_cannot_be_applied_is_told(tmp_path, mirror):
     with pytest.raises(InputError, match="There is no folder"):
         plan_files(tmp_path / "missing")
+    file = mirror / "baseline" / "pubmed26n0001.xml.gz"
+    with pytest.raises(InputError, match=r"pubmed26n0001\.xml\.gz is a file: give the folder that holds it"):
+        plan_files(file)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no file of NLM's"):
         plan_files(tmp_path / "empty")
     checksum = mirror / "baseline" / "pubmed26n0002.xml.gz.md5"
     kept = checksum.read_text()
     checksum.unlink()
-    with pytest.raises(InputError, match=r"1 files in .* lack their checksum \(pubmed26n0002\.xml\.gz\)"):
+    with pytest.raises(InputError, match=r"lacks the checksum of 1 file \(pubmed26n0002\.xml\.gz\)"):
         plan_files(mirror)
     checksum.write_text(kept)
     for number in (6, 9):
         write(mirror, number, "")
     with pytest.raises(InputError, match=r"lacks 4 files before pubmed26n0009.* numbers 4 to 5, 7 to 8"):
         plan_files(mirror)
+    with pytest.raises(InputError, match=r"lacks 1 file before pubmed26n0009.* with the number 8: "):
+        plan_files(mirror, 2026, 7)
     for number in (6, 9):
         (mirror / f"pubmed26n{number:04}.xml.gz").unlink()
     write(mirror, 2, "")

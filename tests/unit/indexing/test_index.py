@@ -192,6 +192,7 @@ def test_info_never_holds_more_rows_than_one(tmp_path, parser, documents, monkey
     monkeypatch.setattr(type(index.store), "each_metadata", lambda _, ids: rows(ids))
     found = describe(index.store)
     assert (found.documents, found.years) == (1_000, (1900, 1999))
+    assert list(found.identity) == sorted(found.identity)
     # The one that is counted, and the one that is made next.
     assert most <= 2
 
