@@ -217,7 +217,7 @@ def test_the_command(tmp_path, mirror, medqa, tiny_model):
     write(mirror / "old", 7, record(9, "Nine."), year=25)
     code, out, error = medqa("baseline", mirror, "--index", place, *options)
     assert code == 0, error
-    assert "1 files of years before 2026 are not applied" in out
+    assert "Not applied: 1 file of years before 2026, pubmed25n0007.xml.gz." in out
     assert "The index holds files 1 to 3 of 2026." in out
     code, out, _ = medqa("info", "--index", place, "--json")
     assert json.loads(out)["baseline"] == "files 1 to 3 of 2026"
