@@ -1,10 +1,11 @@
 """Ingestions killed at random moments, half of them updates; run again, the index equals an undisturbed one.
 
-Fifty in Chroma, and six in Milvus Lite, where each process takes seconds to start.
+Twenty in Chroma (MEDQA_KILLS for more of each kind), and six in Milvus Lite, where each process takes seconds to start.
 
 Expected values: the index that an undisturbed run builds, chunk for chunk with text, metadata and vector.
 """
 
+import os
 import random
 import shutil
 import sys
@@ -18,7 +19,7 @@ from index_process import ingest, ingest_all, read
 from llama_index_medqa.testing import synthetic_records
 
 # Kills of each kind, and where in its folder an engine keeps an index.
-ENGINES = {"chroma": (25, "{}"), "milvus": (3, "milvus:{}/index.db")}
+ENGINES = {"chroma": (int(os.environ.get("MEDQA_KILLS", "10")), "{}"), "milvus": (3, "milvus:{}/index.db")}
 SEED = 20261123
 RECORDS = synthetic_records(42, seed=7)
 
