@@ -6,7 +6,7 @@ import logging
 from io import BytesIO, StringIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from llama_index_medqa.errors import EmptyCorpusError, InputError, SourceFormatError
@@ -141,12 +141,15 @@ def test_nbib_of_real_exports(shared_data):
     assert sum(numbers.values()) == 14
 
 
+EMPTY_WORDS = ("nan", "null", "nat", "n/a", "na", "<na>")
 records = articles.map(lambda text: next(iter(read_xml(BytesIO(document(text))))))
 
 
 @settings(max_examples=100)
 @given(st.lists(records | st.builds(Deletion, st.just("5"), st.integers(1, 9)), max_size=4))
 def test_json_lines_keep_everything(items):
+    # "NULL" and "na" are what data frames write for no DOI, and are read as none.
+    assume(not any(str(getattr(item, "doi", "")).strip().lower() in EMPTY_WORDS for item in items))
     stream = StringIO()
     assert write_jsonl(items, stream) == len(items)
     assert read(stream.getvalue(), read_jsonl) == items
