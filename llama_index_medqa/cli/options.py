@@ -170,21 +170,18 @@ def chosen_profile(name: str, **overrides: Any) -> Profile:
         # The profile's own is a name on its server.
         given.setdefault("adapter", None)
     if given.get("llm") == "extractive" and given.get("adapter"):
-        _require_adapter_of_settings(given["adapter"])
+        if _is_typed("--adapter"):
+            raise UsageError(
+                f"--adapter {given['adapter']} needs a model, and --llm extractive has none: leave one of the two out, "
+                "or choose --llm local or server."
+            )
         given["adapter"] = None
     return replace(PROFILES[name], follows_index="embedder" not in given, **given)
 
 
-def _require_adapter_of_settings(adapter: str) -> None:
-    """Raise unless settings name the adapter; they are for the commands that have a model."""
-    from llama_index_medqa.cli.configuration.settings import read_settings
-
-    setting = read_settings().get("adapter")
-    if setting is None or setting.value != adapter:
-        raise UsageError(
-            f"--adapter {adapter} needs a model, and --llm extractive has none: leave one of the two out, or choose "
-            "--llm local or server."
-        )
+def _is_typed(option: str) -> bool:
+    """Return whether an option was typed, and not taken from a file or variable."""
+    return any(word.partition("=")[0] == option for word in sys.argv[1:])
 
 
 def chosen_strictness(name: str) -> Strictness:
