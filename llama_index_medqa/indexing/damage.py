@@ -1,6 +1,7 @@
 """Vectors that a killed process left damaged are made again from the stored texts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -38,6 +39,16 @@ def repaired(folder: str, opened: Callable[[], _Index]) -> _Index:
             index = opened()
             index.repair()
         return index
+
+
+@contextmanager
+def undone_on_failure(store: ChunkStore) -> Iterator[None]:
+    """Remove what opening a store made, where the index cannot be opened."""
+    try:
+        yield
+    except Exception:
+        store.discard_new()
+        raise
 
 
 def set_aside_damaged(store: ChunkStore) -> bool:

@@ -20,7 +20,7 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore, Metada
 
 from llama_index_medqa.errors import InputError
 from llama_index_medqa.indexing.adoption import adopt
-from llama_index_medqa.indexing.damage import repaired, set_aside_damaged
+from llama_index_medqa.indexing.damage import repaired, set_aside_damaged, undone_on_failure
 from llama_index_medqa.indexing.identity import (
     carries_no_identity,
     identity_of,
@@ -44,9 +44,7 @@ if TYPE_CHECKING:
 
 
 class PubMedIndex(VectorStoreIndex):
-    """A vector index that is stored in Chroma alone.
-
-    There is no second store that could disagree with the collection.
+    """A vector index whose collection says how it was built.
 
     The collection carries the identity of the embedder and the splitter. Opening it with another one is an error
     before any query runs. Ingestion writes the difference only: it can be interrupted at any moment and run again.
@@ -115,15 +113,14 @@ class PubMedIndex(VectorStoreIndex):
     ) -> "PubMedIndex":
         """Open an index in a folder, on a server, or on any LlamaIndex vector store.
 
-        With ``create`` vectors that a killed process left damaged are made again; without it they are an error.
+        With ``create`` vectors that a killed process left damaged are made again; else they are an error.
 
         Args:
             persist_dir: folder of the index, or its address on an engine; see :func:`open_store`.
             embed_model: the embedder that the index was, or is to be, built with.
             node_parser: the splitter; left out, the stored settings apply.
             create: whether to create a missing index.
-            vector_store: a LlamaIndex vector store that holds the vectors; ``persist_dir`` is then a folder for what
-                it cannot tell.
+            vector_store: a LlamaIndex store of the vectors; ``persist_dir`` is then a folder for what it cannot tell.
             store_arguments: further arguments of :class:`PubMedVectorStore`, or ``refill`` of :class:`GenericStore`.
 
         Raises:
@@ -134,13 +131,14 @@ class PubMedIndex(VectorStoreIndex):
 
         def opened() -> "PubMedIndex":
             store = open_store(persist_dir, create=create, vector_store=vector_store, **store_arguments)
-            if not create:
-                require_begun(store)
-            return cls(
-                storage_context=StorageContext.from_defaults(vector_store=store),
-                embed_model=embed_model,
-                transformations=[node_parser] if node_parser else None,
-            )
+            with undone_on_failure(store):
+                if not create:
+                    require_begun(store)
+                return cls(
+                    storage_context=StorageContext.from_defaults(vector_store=store),
+                    embed_model=embed_model,
+                    transformations=[node_parser] if node_parser else None,
+                )
 
         return repaired(persist_dir, opened) if create and persist_dir and vector_store is None else opened()
 

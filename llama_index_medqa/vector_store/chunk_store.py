@@ -104,6 +104,7 @@ class ChunkStore(RowStore):
 
         Raises:
             InputError: a filter has a value that does not fit, or looks at a field that no record has.
+            StorageError: the engine finds fewer nodes than there are: it has lost some.
         """
         scope = self.scope(query.filters, kwargs.get("where"))
         result = self._query_within(query, scope, **kwargs)
@@ -117,10 +118,7 @@ class ChunkStore(RowStore):
             return VectorStoreQueryResult(nodes=nodes, ids=[node.node_id for node in nodes])
         if query.mode is VectorStoreQueryMode.MMR:
             return self._mmr(query, scope, **kwargs)
-        rows, cosines = self._nearest(query.query_embedding, query.similarity_top_k, scope)
-        if len(rows) < query.similarity_top_k and not scope:
-            self.require_all(len(rows))
-        return _result(rows, cosines)
+        return _result(*self._nearest(query.query_embedding, query.similarity_top_k, scope))
 
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Find nodes without blocking, as :meth:`query`."""
@@ -133,6 +131,9 @@ class ChunkStore(RowStore):
             embedding: the vector to look for.
             top_k: most nodes.
             scope: of :meth:`scope`.
+
+        Raises:
+            StorageError: the engine finds fewer nodes than there are: it has lost some.
         """
         return [(row.node_id, cosine) for row, cosine in self._search(embedding, top_k, scope, frozenset())]
 

@@ -95,17 +95,31 @@ def chroma_folder(location: str) -> Path:
     """Return the folder of an index in Chroma, absolute; it need not be there yet.
 
     Raises:
-        InputError: the name is empty, or the folder belongs to an index on another vector store.
+        InputError: the name is empty or that of a file, or the folder belongs to an index on another vector store.
     """
     is_folder(location)
     # Chroma would mistake a relative path after a change of folder.
     folder = Path(location).expanduser().resolve()
+    require_no_file(folder)
     if (folder / SIDE_FILE).exists():
         raise InputError(
             f"The folder {folder} belongs to an index on another vector store, which commands cannot open: open it in "
             "Python, with PubMedIndex.open(FOLDER, vector_store=..., embed_model=...)."
         )
     return folder
+
+
+def require_no_file(folder: Path) -> None:
+    """Raise if what is to be the folder of an index, or to hold it, is a file.
+
+    Raises:
+        InputError: it is one, which is left as it is.
+    """
+    for part in (folder, *folder.parents):
+        if part.is_file():
+            raise InputError(
+                f"{part} is a file, and an index is a folder: give the index another name. The file stays as it is."
+            )
 
 
 def is_chroma_server(location: str) -> bool:

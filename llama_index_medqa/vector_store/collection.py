@@ -323,6 +323,8 @@ class StoredCollection(ChunkStore, ChromaVectorStore):  # type: ignore[misc]  # 
         )
         distances = found["distances"][0]
         self._require_distances(distances)
+        if len(ids) < top_k:
+            self._require_vectors(ids, scope)
         vectors = rounded(vectors) if "embeddings" in include else vectors
         columns = zip(ids, texts, metadatas, vectors, distances, strict=True)
         return [
@@ -340,13 +342,22 @@ class StoredCollection(ChunkStore, ChromaVectorStore):  # type: ignore[misc]  # 
                 f"{_VECTORS_AGAIN}"
             )
 
-    def require_all(self, found: int) -> None:
-        """Raise if a search finds fewer rows than it should.
+    def _require_vectors(self, found: Collection[str], scope: Scope) -> None:
+        """Raise if rows that a search did not find have lost their vectors.
 
-        Chroma says nothing where its files of vectors are gone.
+        Chroma says nothing where its files of vectors are gone. That its graph of vectors does not lead to a row, as
+        happens among equal vectors, is no loss.
+
+        Args:
+            found: ids of rows, fewer than were asked for.
+            scope: where was searched.
         """
-        if found < self.count():
+        if not scope and len(found) >= self.count():
+            return
+        there = list(scope["ids"]) if "ids" in scope else self.ids(scope.get("where"))
+        missing = set(there).difference(found)
+        if missing and self.without_vectors(sorted(missing)[:_ROWS_PER_CHECK]):
             raise StorageError(
-                f"The database at {self._location} has lost vectors: of {self.count()} chunks a search finds {found}. "
-                f"{_VECTORS_AGAIN}"
+                f"The database at {self._location} has lost vectors: of {len(there)} chunks a search finds "
+                f"{len(found)}. {_VECTORS_AGAIN}"
             )

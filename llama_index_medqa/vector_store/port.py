@@ -154,14 +154,13 @@ class RowStore(BasePydanticVectorStore):
             top_k: most rows.
             scope: where to look.
             parts: what of the rows is wanted; the rest of them may be empty.
+
+        Raises:
+            StorageError: fewer rows came back than there are, since the engine has lost some.
         """
 
-    def require_all(self, found: int) -> None:
-        """Raise if a search of everything found fewer rows than there are, where an engine loses rows unsaid.
-
-        Args:
-            found: how many were found, fewer than were asked for.
-        """
+    def discard_new(self) -> None:
+        """Remove what opening made, where opening the index fails and nothing was written; by default nothing."""
 
     @abstractmethod
     def without_vectors(self, ids: Sequence[str]) -> list[str]:

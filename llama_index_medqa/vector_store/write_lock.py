@@ -127,6 +127,11 @@ class WriterLock:
             # It is about to write its note.
             return described({})
 
+    def discard(self) -> None:
+        """Remove the files of the lock, which nobody holds."""
+        for name in ("medqa.writer.lock", self._note.name):
+            (self._folder / name).unlink(missing_ok=True)
+
     def tell_of_waiting(self) -> None:
         """Log for whom this process waits."""
         _logger.warning("Waiting for %s, which writes to the index in %s.", self.holder(), self._folder)

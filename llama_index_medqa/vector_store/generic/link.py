@@ -112,7 +112,7 @@ class StoreLink:
         self._file.finish_removing(keys)
 
     def refill(self, batch_size: int) -> int:
-        """Write everything that the file holds to a store that is empty, or that this was begun with.
+        """Write everything that the file holds to a store that is empty, or that holds this index, damaged or not.
 
         Args:
             batch_size: rows at once.
@@ -127,10 +127,16 @@ class StoreLink:
             return 0
         dimension = len(first[0].row.vector)
         # What is tied to another store stays so where this one is refused.
-        able = self._linked.introduce(dimension, _FIRST, self._file.known_keys)
+        link, pending = self._read(), self._file.pending()
+        former = self._linked.marker_keys(dimension, link["epochs"] if link else [])
+        able = self._linked.introduce(
+            dimension, _FIRST, lambda keys: self._file.known_keys(keys) | set(keys).intersection(pending), former
+        )
         # Without a link nobody opens the index: a refill that is stopped is no whole one.
         self._file.remove([_LINK])
-        self._file.settle(self._file.pending())
+        # Of these the store may hold what the file does not.
+        self._linked.remove(dict.fromkeys(pending, ""), able)
+        self._file.settle(pending)
         page: Sequence[KeyedRow] = first
         while page:
             if not able.replaces:

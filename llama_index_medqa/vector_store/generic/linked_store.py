@@ -7,7 +7,7 @@ by way of another folder.
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ _NAMESPACE = uuid.UUID("5f6b7c1e-8d0a-4c53-9a0e-2f1f6f0d7a31")
 _ROLE, _MARKER, _PROBE = "medqa_role", "marker", "probe"
 # More of what is near the marker than an index ever has there.
 _NEAR_MARKER = 16
+# More than there are chunks of one text.
+_NEAR_ITSELF = 64
 # A store may need some time before it finds what was written.
 _PATIENCE_S, _POLL_S = 10.0, 0.25
 _PROBE_COSINE = 0.6
@@ -59,13 +61,20 @@ class LinkedStore:
         """Return the id that a chunk's node has in the store."""
         return str(uuid.uuid5(_NAMESPACE, f"{self._owner} {node_id}"))
 
-    def introduce(self, dimension: int, epoch: str, are_ours: Callable[[Sequence[str]], set[str]]) -> StoreCapabilities:
+    def marker_keys(self, dimension: int, epochs: Sequence[str]) -> set[str]:
+        """Return the ids that the markers of some epochs have in the store."""
+        return {self._marker(dimension, epoch).node_id for epoch in epochs}
+
+    def introduce(
+        self, dimension: int, epoch: str, are_ours: Callable[[Sequence[str]], set[str]], former: Collection[str] = ()
+    ) -> StoreCapabilities:
         """Write the first marker to a store, and see what the store can do.
 
         Args:
             dimension: of the vectors.
             epoch: names the marker.
             are_ours: returns which ids of nodes belong to the index; none do of a new one.
+            former: ids of markers of the index, which are taken away.
 
         Raises:
             InputError: the store holds something else, or cannot hold an index; the message says what it lacks.
@@ -74,14 +83,7 @@ class LinkedStore:
         self._add([marker, probe])
         ids = [marker.node_id, probe.node_id]
         self._wait_for(marker, lambda found: found >= set(ids), "find what was added, by query()")
-        found = [name for name in self._near(marker) if name not in ids]
-        if foreign := set(found) - are_ours(found):
-            self._delete_probe(marker, ids)
-            raise InputError(
-                f"The {self.name} for the index in {self._folder} already holds other nodes ({len(foreign)} or more): "
-                "of another index, of another folder, or of another program. Give an empty collection, or open the "
-                "index in the folder that it was made with."
-            )
+        self._require_own(marker, ids, are_ours, former)
         self._add([marker])
         replaces = self._near(marker).count(marker.node_id) == 1
         filters, is_cosine = self._takes_filters(marker), self._has_cosines(marker, probe)
@@ -131,6 +133,33 @@ class LinkedStore:
     def nearest(self, embedding: Sequence[float], count: int) -> list[str]:
         """Return the keys of the nodes nearest to an embedding, the nearest first."""
         return self._query(VectorStoreQuery(query_embedding=_unit(embedding), similarity_top_k=count))[0]
+
+    def holds(self, one: KeyedRow, able: StoreCapabilities | None) -> bool:
+        """Return whether the store holds the node of a row: by its id, or as one of those nearest to its vector."""
+        if able is not None and able.gives_nodes and self._gives(one.key):
+            return True
+        return one.row.vector is not None and one.key in self.nearest(one.row.vector.tolist(), _NEAR_ITSELF)
+
+    def _require_own(
+        self,
+        marker: TextNode,
+        ids: Sequence[str],
+        are_ours: Callable[[Sequence[str]], set[str]],
+        former: Collection[str],
+    ) -> None:
+        """Raise if there are nodes of others near a marker; take former markers away. See :meth:`introduce`."""
+        found = [name for name in self._near(marker) if name not in ids]
+        former = set(found).intersection(former)
+        if foreign := set(found) - are_ours(found) - former:
+            self._delete_probe(marker, ids)
+            raise InputError(
+                f"The {self.name} for the index in {self._folder} already holds other nodes ({len(foreign)} or more): "
+                "of another index, of another folder, or of another program. Give an empty collection, or open the "
+                "index in the folder that it was made with. If it is an older copy of this index, delete the "
+                "collection, and give an empty one with refill=True."
+            )
+        if former:
+            self._delete_probe(marker, sorted(former))
 
     def _marker(self, dimension: int, epoch: str) -> TextNode:
         text = f"Marks the state {epoch} of the index {self._owner} of llama-index-medqa: do not delete it."

@@ -110,6 +110,20 @@ class SideFile:
         where = where or _EVERYTHING
         return int(self._all(f"SELECT count(*) FROM chunk WHERE {where.text}", *where.values)[0][0])  # noqa: S608  # ours
 
+    def settled(self, besides: Collection[str], limit: int) -> list[KeyedRow]:
+        """Return some chunks of other ids that nobody is changing in the store, with their vectors."""
+        found = self._all(
+            f"SELECT {_columns(True)} FROM chunk WHERE id NOT IN (SELECT value FROM json_each(?)) "  # noqa: S608
+            "AND key NOT IN (SELECT key FROM pending) LIMIT ?",
+            _listed(besides),
+            limit,
+        )
+        return [_stored_row(one) for one in found]
+
+    def any_settled(self, keys: Collection[str]) -> bool:
+        """Return whether any chunk of some keys is stored, and nobody is changing it in the store."""
+        return bool(self.known_keys(keys).difference(self.pending()))
+
     def ids(self, where: SqlCondition | None, among: Sequence[str] | None) -> list[str]:
         """Return the ids of chunks, in the order in which they were first written."""
         where = where or _EVERYTHING
@@ -204,6 +218,14 @@ class SideFile:
         with self._connection() as connection:
             connection.execute("DELETE FROM chunk WHERE key IN (SELECT value FROM json_each(?))", (_listed(keys),))
             _settle(connection, keys)
+
+    def discard(self) -> None:
+        """Close the file in this thread and remove it with what belongs to it."""
+        connection = self._connections.__dict__.pop("open", None)
+        if connection is not None:
+            connection.close()
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(f"{self._path.name}{suffix}").unlink(missing_ok=True)
 
     def _all(self, statement: str, *values: Any) -> list[Any]:
         with self._connection() as connection:

@@ -4,7 +4,7 @@ import os
 import threading
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from llama_index.core.vector_stores.types import BasePydanticVectorStore, Metada
 
 from llama_index_medqa.errors import IndexNotFoundError, InputError, StorageError
 from llama_index_medqa.vector_store.chunk_store import ChunkStore
-from llama_index_medqa.vector_store.client import DATABASE_FILE, SIDE_FILE, is_folder
+from llama_index_medqa.vector_store.client import DATABASE_FILE, SIDE_FILE, is_folder, require_no_file
 from llama_index_medqa.vector_store.filters import Condition, translated
 from llama_index_medqa.vector_store.generation import CollectionState
 from llama_index_medqa.vector_store.generic.capabilities import StoreCapabilities
@@ -31,6 +31,8 @@ _BATCH_SIZE = 1_000
 _MOST_COMPARED = 20_000
 # More than are wanted are asked for: a marker, and rows that a killed process left in the store.
 _SPARE = 8
+# So many chunks that a search did not find are asked for singly.
+_MOST_MISSED = 16
 # So many times as many as a filter should need are asked for, and then again.
 _AMPLE = 2
 _AGAIN = 4
@@ -47,7 +49,7 @@ class GenericStore(ChunkStore):
         folder: the folder; it belongs to this collection of the store alone.
         store: any LlamaIndex vector store, empty or filled by way of this very folder.
         create: whether to make a missing index.
-        refill: whether to write everything that the folder holds to the store, which is empty.
+        refill: whether to write everything that the folder holds to the store, which is empty or has lost nodes.
         check_filter_fields: whether a filter on a field that no record has is an error.
 
     Raises:
@@ -64,6 +66,9 @@ class GenericStore(ChunkStore):
     _writer: WriterLock = PrivateAttr()
     _guard: Any = PrivateAttr(default_factory=threading.RLock)
     _holders: int = PrivateAttr(default=0)
+    # Whether this made the index, and which folders for it, the innermost first.
+    _is_new: bool = PrivateAttr(default=False)
+    _made: list[Path] = PrivateAttr(default_factory=list)
     _store: BasePydanticVectorStore = PrivateAttr()
 
     def __init__(
@@ -216,7 +221,11 @@ class GenericStore(ChunkStore):
             return []
         where, ids = scope.get("where"), scope.get("ids")
         if where is None and ids is None:
-            return self._asked(embedding, top_k + _SPARE, None)[:top_k]
+            found = self._asked(embedding, top_k + _SPARE, None)[:top_k]
+            if len(found) >= min(top_k, total):
+                return found
+            self._require_nodes({row.node_id for row, _ in found})
+            return self._compared(embedding, top_k, None, None) if total <= _MOST_COMPARED else found
         left = self._file.count(where) if ids is None else len(ids)
         if left <= _MOST_COMPARED or ids is not None:
             return self._compared(embedding, top_k, where, ids)
@@ -227,15 +236,6 @@ class GenericStore(ChunkStore):
                 return found[:top_k]
             wanted *= _AGAIN
         return self._compared(embedding, top_k, where, None)
-
-    def require_all(self, found: int) -> None:
-        """Raise if a search of everything found fewer rows than there are."""
-        if found < self.count():
-            raise StorageError(
-                f"The {self._linked.name} of the index in {self._path} has lost vectors: of {self.count()} chunks a "
-                f"search finds {found}. Empty it, and open the index once with refill=True: it is filled again from "
-                "the folder."
-            )
 
     def without_vectors(self, ids: Sequence[str]) -> list[str]:
         """Return nothing: the folder keeps a row with its vector, or none."""
@@ -270,9 +270,9 @@ class GenericStore(ChunkStore):
         self.remove(self.ids(SqlCondition(f"{DOCUMENT_KEY} = ?", (ref_doc_id,))))
 
     def refill(self) -> int:
-        """Write everything that the folder holds to the store, which is to be empty.
+        """Write everything that the folder holds to the store, which is empty, or holds this index.
 
-        For a store that was lost, or another one in its place. Killed at any moment, it can be called again.
+        For a store that was lost or damaged, or another one in its place. Killed at any moment, it can be called again.
 
         Returns:
             The number of chunks written.
@@ -332,7 +332,32 @@ class GenericStore(ChunkStore):
         rows = {row.node_id: row for row in self._file.chunks(list(best), vectors=True)}
         return [(rows[name], cosine) for name, cosine in best.items() if name in rows]
 
+    def discard_new(self) -> None:
+        """Remove the folder, where this made it and nothing was written; files of others stay."""
+        if self._is_new and not self.count() and not self.collection_metadata():
+            self._file.discard()
+            self._writer.discard()
+            with suppress(OSError):  # not empty: somebody else uses it
+                for made in self._made:
+                    made.rmdir()
+
+    def _require_nodes(self, found: Collection[str]) -> None:
+        """Raise if the store has lost nodes that a search of everything did not find.
+
+        Not every store finds all that it holds: an index of neighbours may stop early. So some are asked for singly.
+        """
+        missing = self._file.settled(found, _MOST_MISSED)
+        lost = [one for one in missing if not self._linked.holds(one, self.capabilities)]
+        # What another process changes at this moment is not lost.
+        if lost and self._file.any_settled([one.key for one in lost]):
+            raise StorageError(
+                f"The {self._linked.name} of the index in {self._path} has lost vectors: of {self.count()} chunks a "
+                f"search finds {len(found)}. Open the index once with refill=True: it is filled again from the folder."
+            )
+
     def _make_folder(self) -> None:
+        self._is_new = not (self._path / SIDE_FILE).exists()
+        self._made = [folder for folder in (self._path, *self._path.parents) if not folder.exists()]
         try:
             self._path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -352,6 +377,7 @@ def _checked_folder(folder: str) -> Path:
             f"With vector_store= an index needs a folder for what the store cannot tell, not the address {folder!r}."
         )
     path = Path(folder).expanduser().resolve()
+    require_no_file(path)
     if (path / DATABASE_FILE).exists():
         raise InputError(
             f"The folder {path} holds an index in Chroma: give another folder for the one on the vector store, or "

@@ -32,3 +32,11 @@ def test_an_address_that_cannot_be_meant_is_told(location, message):
 def test_a_server_that_does_not_answer_is_told(unused_tcp_port):
     with pytest.raises(ServerError, match=r"No Chroma server answers at .*chroma run"):
         PubMedVectorStore.at(f"http://127.0.0.1:{unused_tcp_port}")
+
+
+@pytest.mark.parametrize("name", ["q.csv", "q.csv/idx"])
+def test_a_file_in_place_of_a_folder_is_told_and_stays(tmp_path, name):
+    (tmp_path / "q.csv").write_text("question")
+    with pytest.raises(InputError, match=r"q\.csv is a file, and an index is a folder: give the index another name"):
+        PubMedVectorStore.at(str(tmp_path / name))
+    assert (tmp_path / "q.csv").read_text() == "question"

@@ -16,6 +16,7 @@ from llama_index_medqa.retrieval.lexical_index import LexicalIndex
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.vector_store import database
 from llama_index_medqa.vector_store.database import database_in, sole_writer
+from llama_index_medqa.vector_store.filters import without_retracted
 
 
 def lose_vectors(folder: Path, ids: list[str]) -> None:
@@ -49,6 +50,17 @@ def test_lost_vectors_are_named_and_made_again(index, tmp_path):
     assert store.without_vectors(store.ids()) == []
     assert vectors(store) == expected
     assert index.repair() == 0
+
+
+def test_lost_vectors_are_told_to_a_retriever(index, tmp_path):
+    count = index.store.count()
+    question = [1.0] + [0.0] * (len(index.store.vectors(["PMID:101#0"])["PMID:101#0"]) - 1)
+    usual = index.store.scope(without_retracted(None))
+    assert index.store.nearest(question, count, {})
+    lose_vectors(tmp_path / "index", ["PMID:101#0", "PMID:101#1"])
+    for scope in (usual, {}):
+        with pytest.raises(StorageError, match=f"of {count} chunks a search finds {count - 2}"):
+            index.store.nearest(question, count, scope)
 
 
 def test_a_sample_that_finds_one_looks_at_all(index, tmp_path):

@@ -21,6 +21,7 @@ from llama_index_medqa.indexing.reader import to_document
 from llama_index_medqa.profiles import EMBEDDED
 from llama_index_medqa.testing import HashEmbedding
 from llama_index_medqa.vector_store.addresses import open_store
+from llama_index_medqa.vector_store.filters import without_retracted
 from llama_index_medqa.vector_store.generic import linked_store
 from llama_index_medqa.vector_store.generic import store as generic_store
 from llama_index_medqa.vector_store.generic.store import GenericStore
@@ -196,6 +197,46 @@ def test_a_store_that_lost_nodes_is_told_at_a_search(tmp_path):
     query = VectorStoreQuery(query_embedding=node("x").embedding, similarity_top_k=10)
     with pytest.raises(StorageError, match="has lost vectors: of 5 chunks a search finds 4"):
         made.query(query)
+
+
+@pytest.mark.parametrize("make", [MinimalStore, SimpleVectorStore])
+def test_lost_nodes_are_told_to_every_retriever_and_filled_again_in_place(tmp_path, make):
+    store = make()
+    made = filled(tmp_path, store, 8)
+    question, usual = node("x").embedding, made.scope(without_retracted(None))
+    whole = made.nearest(question, 8, usual)
+    for name in ("PMID:3#0", "PMID:5#0"):
+        store.delete(made._linked.key_of(name) if make is MinimalStore else name.partition("#")[0])
+    with pytest.raises(StorageError, match=r"of 8 chunks a search finds 6\. Open the index once with refill=True"):
+        made.nearest(question, 8, usual)
+    few = MetadataFilters.from_dicts([{"key": "year", "operator": ">=", "value": 2006}])
+    assert len(made.nearest(question, 8, made.scope(few))) == 2
+    again = GenericStore(str(tmp_path), store, refill=True)
+    assert again.nearest(question, 8, usual) == whole
+    assert GenericStore(str(tmp_path), store).count() == 8
+
+
+def test_a_store_that_holds_all_and_finds_fewer_has_lost_nothing(tmp_path):
+    class Hasty(SimpleVectorStore):
+        def query(self, query, **kwargs):
+            return super().query(replace(query, similarity_top_k=4), **kwargs)
+
+    expected = filled(tmp_path / "exact", SimpleVectorStore(), 8).nearest(node("x").embedding, 8, {})
+    store = SimpleVectorStore()
+    filled(tmp_path / "index", store, 8)
+    hasty = GenericStore(str(tmp_path / "index"), Hasty(data=store.data))
+    assert hasty.nearest(node("x").embedding, 8, {}) == expected
+
+
+def test_an_index_that_cannot_be_opened_leaves_no_folder(tmp_path):
+    folder = tmp_path / "made" / "index"
+    with pytest.raises(InputError, match="node_parser="):
+        PubMedIndex.open(str(folder), vector_store=MinimalStore(), embed_model=HashEmbedding(dimension=8), create=True)
+    assert list(tmp_path.iterdir()) == []
+    filled(folder, MinimalStore())
+    with pytest.raises(InputError, match="needs embed_model="):
+        PubMedIndex.open(str(folder), vector_store=MinimalStore(), embed_model="none", create=True, refill=True)
+    assert (folder / "medqa.chunks.sqlite3").is_file()
 
 
 def test_vectors_of_another_length_are_told(tmp_path):
