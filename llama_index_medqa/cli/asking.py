@@ -51,7 +51,7 @@ class AnsweredWith:
         strictness = chosen_strictness(options.strictness)
         profile = chosen_profile(
             options.profile,
-            llm=options.llm or ("server" if options.api_base else None),
+            llm=options.llm or None,
             api_base=options.api_base,
             embedder=options.embedder,
             base_model=options.model,

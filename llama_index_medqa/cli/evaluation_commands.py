@@ -106,7 +106,7 @@ class SystemOptions:
         return chosen_profile(
             self.profile,
             embedder=self.embedder,
-            llm=self.llm or ("server" if self.api_base else None),
+            llm=self.llm or None,
             api_base=self.api_base,
             base_model=self.model,
             adapter=self.adapter,

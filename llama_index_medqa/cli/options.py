@@ -157,6 +157,8 @@ def terminal_for(as_json: bool) -> "Terminal":
 def chosen_profile(name: str, **overrides: Any) -> Profile:
     """Return a profile by name, with given values in place of its own.
 
+    Where an address is given and no kind of model, a server is meant.
+
     Raises:
         UsageError: there is no such profile, no such kind of model or retrieval, or no model for the adapter.
     """
@@ -166,6 +168,8 @@ def chosen_profile(name: str, **overrides: Any) -> Profile:
         if overrides.get(option) not in (None, *kinds):
             raise UsageError(f"--{option} cannot be {overrides[option]!r}: choose {', '.join(kinds)}.")
     given = {key: value for key, value in overrides.items() if value is not None}
+    if given.get("api_base"):
+        given.setdefault("llm", "server")
     if given.get("llm", PROFILES[name].llm) != PROFILES[name].llm:
         # The profile's own is a name on its server.
         given.setdefault("adapter", None)

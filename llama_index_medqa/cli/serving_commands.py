@@ -143,7 +143,6 @@ def doctor(
     chosen = chosen_profile(
         profile,
         embedder=embedder,
-        llm="server" if api_base else None,
         api_base=api_base,
         base_model=model,
         adapter=adapter,
